@@ -1,0 +1,66 @@
+"""Networks that see and evolve in time, for vision neuroscience.
+
+>>> import cordsnet
+>>> model = cordsnet.create_model("cordsnet_r2_small", in_channels=1, num_classes=10)
+"""
+
+import importlib
+from types import ModuleType
+
+from cordsnet.dynamics import Activation, Record, State, Trajectory, simulate, spontaneous_state
+from cordsnet.errors import CheckpointError, DivergedError, RunError
+from cordsnet.models import (
+    CNN,
+    AreaSpec,
+    ConnectionSpec,
+    CordsNet,
+    NetworkSpec,
+    StemSpec,
+    create_model,
+    fold,
+    list_models,
+    load_model,
+    load_published,
+    save_model,
+)
+from cordsnet.stimuli import Protocol, blank, movie, show, with_noise
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CNN",
+    "Activation",
+    "AreaSpec",
+    "CheckpointError",
+    "ConnectionSpec",
+    "CordsNet",
+    "DivergedError",
+    "NetworkSpec",
+    "Protocol",
+    "Record",
+    "RunError",
+    "State",
+    "StemSpec",
+    "Trajectory",
+    "blank",
+    "create_model",
+    "fold",
+    "list_models",
+    "load_model",
+    "load_published",
+    "movie",
+    "save_model",
+    "show",
+    "simulate",
+    "spontaneous_state",
+    "with_noise",
+]
+
+_LAZY = ("data", "experiments", "report", "training")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the heavier parts (Lightning, matplotlib) when they are first named."""
+    if name in _LAZY:
+        return importlib.import_module(f"cordsnet.{name}")
+    raise AttributeError(f"module 'cordsnet' has no attribute {name!r}")

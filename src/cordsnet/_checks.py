@@ -1,0 +1,52 @@
+"""Checks of what callers bring: one sentence that names the argument, what came and what would do."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def whole_steps(ms: float, dt: float, name: str) -> int:
+    """Number of steps of `dt` ms in `ms`. Raises ValueError when it is not a whole number."""
+    check_positive(dt, "dt")
+    if not math.isfinite(ms) or ms < 0:
+        raise ValueError(f"{name} must be a duration of 0 ms or more, got {ms:g} ms")
+    steps = round(ms / dt)
+    if abs(steps * dt - ms) > 1e-6 * max(1.0, abs(ms)):
+        raise ValueError(
+            f"{name} = {ms:g} ms is not a whole number of steps of dt = {dt:g} ms; "
+            f"use {steps * dt:g} ms or a dt that divides it"
+        )
+    return steps
+
+
+def check_positive(value: float, name: str) -> None:
+    """Raise ValueError unless `value` is a finite number above zero."""
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+
+
+def check_images(
+    images: Tensor, name: str = "images", *, channels: int | None = None, size: Sequence[int] | None = None
+) -> None:
+    """Raise TypeError or ValueError unless `images` is a finite float tensor [B, C, H, W] of the size asked for."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"{name} must be a torch tensor [B, C, H, W], got {type(images).__name__}")
+    if not images.is_floating_point():
+        raise TypeError(
+            f"{name} must be floating point, got {images.dtype}; scale to 0-1, normalise and call .float() first"
+        )
+    if images.ndim != 4:
+        raise ValueError(f"{name} must have the four axes [B, C, H, W], got shape {list(images.shape)}")
+    if images.shape[0] == 0:
+        raise ValueError(f"{name} is an empty batch, shape {list(images.shape)}; give at least one image")
+    if channels is not None and images.shape[1] != channels:
+        raise ValueError(f"{name} must have {channels} channel(s), got {images.shape[1]} (shape {list(images.shape)})")
+    if size is not None and tuple(images.shape[2:]) != tuple(size):
+        raise ValueError(
+            f"{name} must be {size[0]} x {size[1]} px, got {images.shape[2]} x {images.shape[3]}; "
+            "resize them or create the model with that image_size"
+        )
+    if not bool(torch.isfinite(images).all()):
+        raise ValueError(f"{name} holds NaN or infinite values; clean or mask them before showing them")

@@ -1,0 +1,25 @@
+"""Axis glossary and tensor aliases.
+
+Letters used in every docstring and shape annotation:
+
+    B  trials in a batch        C  channels (feature maps) of an area
+    T  time steps               H  rows of a map
+    K  classes                  W  columns of a map
+
+All durations are milliseconds (ms). Rates are in arbitrary units, never negative once
+a network with rectified rates has started from a non-negative state.
+"""
+
+from typing import TypeAlias
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Images: TypeAlias = Float[Tensor, "batch channel height width"]
+Frames: TypeAlias = Float[Tensor, "frame batch channel height width"]
+Rates: TypeAlias = Float[Tensor, "#batch channel height width"]
+Kernel: TypeAlias = Float[Tensor, "out in rows columns"]
+Logits: TypeAlias = Float[Tensor, "batch classes"]
+LogitsOverTime: TypeAlias = Float[Tensor, "time batch classes"]
+ClassLabels: TypeAlias = Int[Tensor, " batch"]
+SoftLabels: TypeAlias = Float[Tensor, "batch classes"]

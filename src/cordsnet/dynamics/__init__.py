@@ -1,0 +1,35 @@
+"""Time and tensors: the rate equation, steppers, engines, recording. No images, no networks."""
+
+from cordsnet.dynamics.activation import Activation
+from cordsnet.dynamics.engines import ENGINES
+from cordsnet.dynamics.equation import Circuit, Held, RateEquation, emit
+from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
+from cordsnet.dynamics.schedule import Hold, Schedule
+from cordsnet.dynamics.simulate import SPONTANEOUS_MS, settle, simulate, spontaneous_state
+from cordsnet.dynamics.state import State
+from cordsnet.dynamics.steppers import STEPPERS
+from cordsnet.dynamics.system import RateSystem, System
+from cordsnet.dynamics.trajectory import Trajectory
+
+__all__ = [
+    "ENGINES",
+    "REDUCTIONS",
+    "SPONTANEOUS_MS",
+    "STEPPERS",
+    "Activation",
+    "Circuit",
+    "Held",
+    "Hold",
+    "RateEquation",
+    "RateSystem",
+    "Record",
+    "Recorder",
+    "Schedule",
+    "State",
+    "System",
+    "Trajectory",
+    "emit",
+    "settle",
+    "simulate",
+    "spontaneous_state",
+]

@@ -1,0 +1,56 @@
+"""phi, the function from drive to target rate, and its derivative written in terms of its own output."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cordsnet.registry import Registry
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One family of phi: y = apply(x, slope) and dy/dx = derivative(y, slope)."""
+
+    apply: Callable[[Tensor, float], Tensor]
+    derivative: Callable[[Tensor, float], Tensor]
+
+
+def _leaky(y: Tensor, slope: float) -> Tensor:
+    return torch.where(y > 0, 1.0, slope).to(y.dtype)
+
+
+SHAPES: Registry[Shape] = Registry("activation")
+SHAPES.add("relu", Shape(lambda x, _: functional.relu(x), lambda y, _: _leaky(y, 0.0)))
+SHAPES.add("identity", Shape(lambda x, _: x, lambda y, _: torch.ones_like(y)))
+SHAPES.add("prelu", Shape(functional.leaky_relu, _leaky))
+SHAPES.add("tanh", Shape(lambda x, _: torch.tanh(x), lambda y, _: 1 - y * y))
+SHAPES.add("softplus", Shape(lambda x, _: functional.softplus(x), lambda y, _: -torch.expm1(-y)))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """phi of tau dr/dt = -r + phi(drive).
+
+    Attributes
+    ----------
+    name : "relu" (the final model), "identity" (linear stage), "prelu" (annealing), "tanh" or "softplus".
+    slope : slope for negative drive, used by "prelu" alone.
+    """
+
+    name: str = "relu"
+    slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        SHAPES[self.name]
+        if self.slope and self.name != "prelu":
+            raise ValueError(f"slope = {self.slope:g} has no meaning for activation {self.name!r}; use 'prelu'")
+
+    def __call__(self, drive: Tensor) -> Tensor:
+        return SHAPES[self.name].apply(drive, self.slope)
+
+    def derivative_at_output(self, target: Tensor) -> Tensor:
+        """dphi/ddrive where phi(drive) = target. For the rectifiers the derivative at zero drive is the lower one."""
+        return SHAPES[self.name].derivative(target, self.slope)

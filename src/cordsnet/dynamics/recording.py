@@ -1,0 +1,174 @@
+"""What to keep of a simulation, so that memory follows what was asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import whole_steps
+from cordsnet.dynamics.state import State
+from cordsnet.errors import DivergedError
+from cordsnet.registry import Registry
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A reduction of rates [B, C, H, W] to what is kept, and the names of the axes that remain."""
+
+    apply: Callable[[Tensor], Tensor]
+    axes: tuple[str, ...]
+
+
+REDUCTIONS: Registry[Reduction] = Registry("reduction")
+REDUCTIONS.add("none", Reduction(lambda r: r, ("channel", "row", "column")))
+REDUCTIONS.add("channels", Reduction(lambda r: r.mean((2, 3)), ("channel",)))
+REDUCTIONS.add("map", Reduction(lambda r: r.mean(1), ("row", "column")))
+REDUCTIONS.add("mean", Reduction(lambda r: r.mean((1, 2, 3)), ()))
+REDUCTIONS.add("norm", Reduction(lambda r: r.flatten(1).norm(dim=1), ()))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What to keep: which areas, when, reduced how.
+
+    Attributes
+    ----------
+    areas : names of areas whose rates are kept, or "all".
+    times_ms : times to keep; None keeps every `every_ms` within `window_ms`.
+    every_ms : spacing of the kept times; None is every step.
+    window_ms : (start, stop]: keep times after start up to stop; None is the whole protocol.
+    reduce : "none" keeps [B, C, H, W]; "channels" [B, C]; "map" [B, H, W]; "mean" and "norm" [B];
+        or a function of rates [B, C, H, W] that returns a tensor [B, ...].
+    logits : whether class scores are kept at the same times.
+    """
+
+    areas: Sequence[str] | str = ()
+    times_ms: Sequence[float] | None = None
+    every_ms: float | None = None
+    window_ms: tuple[float, float] | None = None
+    reduce: str | Callable[[Tensor], Tensor] = "none"
+    logits: bool = True
+
+    def names(self, known: Sequence[str]) -> tuple[str, ...]:
+        """The areas asked for, checked against those that exist."""
+        if self.areas == "all":
+            return tuple(known)
+        if isinstance(self.areas, str):
+            return self._checked((self.areas,), known)
+        return self._checked(tuple(self.areas), known)
+
+    def _checked(self, areas: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
+        table: Registry[str] = Registry("area in record")
+        for name in known:
+            table.add(name, name)
+        return tuple(table[name] for name in areas)
+
+    def reduction(self) -> tuple[Callable[[Tensor], Tensor], tuple[str, ...] | None]:
+        """The reduction as a function, and its axes when they are known."""
+        if callable(self.reduce):
+            return self.reduce, None
+        row = REDUCTIONS[self.reduce]
+        return row.apply, row.axes
+
+    def steps(self, total: int, dt: float) -> list[int]:
+        """The steps (1-based: step k ends at k * dt) that are kept, in order."""
+        if self.times_ms is not None:
+            steps = sorted({whole_steps(ms, dt, "times_ms") for ms in self.times_ms})
+            outside = [step for step in steps if not 1 <= step <= total]
+            if outside:
+                raise ValueError(
+                    f"times_ms holds {outside[0] * dt:g} ms, outside the protocol; "
+                    f"use times from {dt:g} to {total * dt:g} ms"
+                )
+            return steps
+        stride = 1 if self.every_ms is None else whole_steps(self.every_ms, dt, "every_ms")
+        if stride == 0:
+            raise ValueError(f"every_ms must be at least one step of dt = {dt:g} ms, got {self.every_ms} ms")
+        start, stop = (0, total) if self.window_ms is None else self._window(total, dt)
+        return list(range(start + stride, stop + 1, stride))
+
+    def _window(self, total: int, dt: float) -> tuple[int, int]:
+        assert self.window_ms is not None
+        start, stop = (whole_steps(ms, dt, "window_ms") for ms in self.window_ms)
+        if not 0 <= start < stop <= total:
+            raise ValueError(
+                f"window_ms = {self.window_ms} does not lie within the protocol of {total * dt:g} ms; "
+                "give (start, stop) with start < stop"
+            )
+        return start, stop
+
+
+def as_record(record: "Record | Sequence[str] | str") -> Record:
+    """A `Record` from what users write: a Record, a list of areas, or "all"."""
+    return record if isinstance(record, Record) else Record(areas=record)
+
+
+class Recorder:
+    """Receives the state after every step, keeps what was asked, and watches that rates stay finite.
+
+    With `keep_graph` the kept tensors stay in the autograd graph; without it they are copied into
+    arrays allocated once.
+    """
+
+    check_every = 50
+
+    def __init__(
+        self,
+        record: Record,
+        areas: Sequence[str],
+        total_steps: int,
+        dt: float,
+        readout: Callable[[State], Tensor],
+        keep_graph: bool = False,
+    ) -> None:
+        self.areas, self.dt, self.total, self.keep_graph = record.names(areas), dt, total_steps, keep_graph
+        self.steps = record.steps(total_steps, dt)
+        self.logits, self.readout = record.logits, readout
+        self.reduce, self.axes = record.reduction()
+        self._slot = {step: k for k, step in enumerate(self.steps)}
+        self._kept: dict[str, list[Tensor] | Tensor] = {}
+        self._probes: list[Tensor] = []
+        self._probed: tuple[str, ...] = ()
+        self._checked = 0
+
+    def wants(self, step: int) -> bool:
+        """Whether the state after `step` is kept."""
+        return step in self._slot
+
+    def take(self, step: int, state: State) -> None:
+        """Receive the state after `step`."""
+        self._watch(step, state.rates)
+        if not self.wants(step):
+            return
+        for area in self.areas:
+            self._keep(area, step, self.reduce(state.rates[area]))
+        if self.logits:
+            self._keep("", step, self.readout(state))
+
+    def result(self, key: str) -> Tensor:
+        """What was kept for an area, or for the logits (key ""), time first."""
+        kept = self._kept[key]
+        return kept if isinstance(kept, Tensor) else torch.stack(kept)
+
+    def _keep(self, key: str, step: int, value: Tensor) -> None:
+        if self.keep_graph:
+            self._kept.setdefault(key, []).append(value)  # type: ignore[union-attr]
+            return
+        if key not in self._kept:
+            self._kept[key] = value.new_empty(len(self.steps), *value.shape)
+        self._kept[key][self._slot[step]] = value.detach()  # type: ignore[index]
+
+    def _watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
+        """Note one number per area, and look at the numbers now and then: looking each step would stall a GPU."""
+        self._probed = tuple(rates)
+        self._probes.append(torch.stack([value.detach().sum() for value in rates.values()]))
+        if step % self.check_every == 0 or step == self.total:
+            sums = torch.stack(self._probes)
+            bad = ~torch.isfinite(sums)
+            if bool(bad.any()):
+                row = int(bad.any(1).nonzero()[0])
+                area = self._probed[int(bad[row].nonzero()[0])]
+                first = self._checked + row + 1
+                raise DivergedError(area, first, first * self.dt)
+            self._probes, self._checked = [], step

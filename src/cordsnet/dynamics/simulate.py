@@ -1,0 +1,127 @@
+"""From a model and a protocol to a trajectory."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from cordsnet._checks import whole_steps
+from cordsnet.dynamics.engines import ENGINES
+from cordsnet.dynamics.recording import Record, Recorder, as_record
+from cordsnet.dynamics.schedule import Hold, Schedule
+from cordsnet.dynamics.state import State
+from cordsnet.dynamics.system import System
+from cordsnet.dynamics.trajectory import Trajectory
+
+SPONTANEOUS_MS = 200.0
+"""How long a network is left without input to reach spontaneous activity (Soo et al. 2024, section 3)."""
+
+
+@runtime_checkable
+class Simulable(Protocol):
+    """A model as `simulate` needs it."""
+
+    @property
+    def dt_ms(self) -> float:
+        """The step that the model was made with, ms."""
+
+    def system(self, dt: float | None = None, stepper: str = "euler") -> System[Any]:
+        """The model bound to a time step, weights materialised."""
+
+    def check_input(self, images: torch.Tensor) -> None:
+        """Refuse images that the model cannot read."""
+
+
+@runtime_checkable
+class Showable(Protocol):
+    """A protocol as `simulate` needs it."""
+
+    def check(self, model: Simulable) -> None:
+        """Refuse frames that the model cannot read."""
+
+    @property
+    def batch(self) -> int:
+        """Number of trials."""
+
+    def total_steps(self, dt: float) -> int:
+        """Number of steps; refuses durations that are not whole numbers of steps."""
+
+    def schedule(self, dt: float) -> Schedule:
+        """The frames in order, each with the steps for which it is held."""
+
+
+def simulate(
+    model: Simulable,
+    protocol: Showable,
+    *,
+    dt: float | None = None,
+    stepper: str = "euler",
+    engine: str = "time_major",
+    record: Record | Sequence[str] | str = (),
+    initial_state: State | str = "spontaneous",
+    grad: bool = False,
+) -> Trajectory:
+    """Show `protocol` to `model` and record what it does.
+
+    Parameters
+    ----------
+    model : any model of the zoo.
+    protocol : what is shown when, such as `blank(100) + show(images, 200)`.
+    dt : step in ms; None is the model's own. What it cannot represent is refused by name.
+    stepper, engine : names of rows of the stepper and engine tables; engines differ in cost alone.
+    record : areas whose rates are kept ("all" for all), or a `Record` for times and reductions.
+        Class scores are kept in any case unless a `Record` says otherwise.
+    initial_state : "spontaneous" (after 200 ms without input), "zero", or a `State`.
+    grad : keep the autograd graph, so that the result can be differentiated.
+
+    Returns
+    -------
+    Trajectory with `time_ms` [T], `logits` [T, B, K], `rates[area]` [T, B, C, H, W].
+
+    Raises
+    ------
+    ValueError, TypeError : images, durations, dt, names that do not fit, each by name.
+    DivergedError : rates stopped being finite; says where and when.
+    """
+    protocol.check(model)
+    run = ENGINES[engine]
+    with torch.set_grad_enabled(grad):
+        system = model.system(dt, stepper)
+        total = protocol.total_steps(system.dt)
+        if total == 0:
+            raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
+        recorder = Recorder(as_record(record), system.areas, total, system.dt, system.readout, keep_graph=grad)
+        state = _start(system, initial_state, protocol.batch)
+        state = run(system, protocol.schedule(system.dt), state, recorder)
+        return Trajectory.from_recorder(recorder, state)
+
+
+def spontaneous_state(
+    model: Simulable, *, ms: float = SPONTANEOUS_MS, dt: float | None = None, stepper: str = "euler"
+) -> State:
+    """The state after `ms` without input from zero rates; one trial, expanded where more are needed.
+
+    Spontaneous activity does not depend on the image, so it is computed once for a whole batch, and
+    without gradient, as in the paper's training.
+    """
+    with torch.no_grad():
+        return settle(model.system(dt, stepper), ms)
+
+
+@torch.no_grad()
+def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
+    """`spontaneous_state` of a system whose weights are materialised already."""
+    steps = whole_steps(ms, system.dt, "duration of spontaneous activity")
+    nothing = Record(areas=(), times_ms=(), logits=False)
+    recorder = Recorder(nothing, system.areas, steps, system.dt, system.readout)
+    return ENGINES["time_major"](system, [Hold(steps)], system.zero_state(1), recorder).detach()
+
+
+def _start(system: System[Any], initial_state: State | str, batch: int) -> State:
+    if isinstance(initial_state, State):
+        return initial_state.expand(batch)
+    if initial_state == "zero":
+        return system.zero_state(batch)
+    if initial_state == "spontaneous":
+        return settle(system).expand(batch)
+    raise ValueError(f"initial_state must be 'spontaneous', 'zero' or a State, got {initial_state!r}")

@@ -1,0 +1,48 @@
+"""What a dynamical model carries from one step to the next."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """Rates of every area, and what delayed connections still have to deliver.
+
+    Attributes
+    ----------
+    rates : area -> [B, C, H, W] (for a peer model, whatever it carries, batch first).
+    past : source -> what that source emitted 1, 2, ... steps ago, newest first; only sources
+        that some connection reads with a delay are kept.
+    """
+
+    rates: Mapping[str, Tensor]
+    past: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    @property
+    def batch(self) -> int:
+        """Number of trials."""
+        return next(iter(self.rates.values())).shape[0]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "State":
+        """The state with `change` applied to every tensor in it."""
+        rates = {name: change(value) for name, value in self.rates.items()}
+        past = {name: tuple(change(value) for value in values) for name, values in self.past.items()}
+        return replace(self, rates=rates, past=past)
+
+    def detach(self) -> "State":
+        """The state cut from the autograd graph."""
+        return self.map(Tensor.detach)
+
+    def expand(self, batch: int) -> "State":
+        """A one-trial state shown as `batch` equal trials, without copying.
+
+        Raises ValueError when the state holds another number of trials than 1 or `batch`.
+        """
+        if self.batch not in (1, batch):
+            raise ValueError(
+                f"initial_state holds {self.batch} trials but the protocol shows {batch}; "
+                "give a state of one trial or of as many trials as images"
+            )
+        return self.map(lambda value: value.expand(batch, *value.shape[1:]))

@@ -1,0 +1,72 @@
+"""What the engines run: a model bound to a time step. The narrow waist between models and time loops."""
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+from torch import Tensor
+
+from cordsnet._checks import check_positive, whole_steps
+from cordsnet.dynamics.equation import Held, RateEquation, zero_state
+from cordsnet.dynamics.state import State
+from cordsnet.dynamics.steppers import STEPPERS
+
+Context = TypeVar("Context")
+
+
+class System(ABC, Generic[Context]):
+    """A dynamical vision model with its weights materialised and its time step chosen.
+
+    `Context` is whatever the model derives from a held frame, once per frame.
+    """
+
+    dt: float
+    areas: tuple[str, ...]
+
+    @abstractmethod
+    def zero_state(self, batch: int) -> State:
+        """The state before anything has happened."""
+
+    @abstractmethod
+    def hold(self, frame: Tensor | None) -> Context:
+        """Everything that stays constant while `frame` [B, C, H, W] (or a blank field) is held."""
+
+    @abstractmethod
+    def advance(self, state: State, context: Context) -> State:
+        """The state one step later."""
+
+    @abstractmethod
+    def readout(self, state: State) -> Tensor:
+        """Class scores [B, K] at `state`."""
+
+
+class RateSystem(System[Held]):
+    """A rate equation with its stepper and its dt: the system behind CordsNet and its relatives.
+
+    Raises ValueError, naming the culprit, when `dt` cannot represent a delay or is too coarse.
+    """
+
+    def __init__(self, equation: RateEquation, dt: float, stepper: str, like: Tensor) -> None:
+        check_positive(dt, "dt")
+        self.equation, self.dt, self.like = equation, float(dt), like
+        self.stepper = STEPPERS[stepper]
+        self.areas = equation.circuit.areas
+        for source, delays in equation.circuit.delays_ms.items():
+            for delay in delays:
+                whole_steps(delay, dt, f"delay of the connection from {source!r}")
+        self.stepper.check(equation, dt)
+
+    def zero_state(self, batch: int) -> State:
+        """All rates zero."""
+        return zero_state(self.equation.circuit, batch, self.dt, self.like)
+
+    def hold(self, frame: Tensor | None) -> Held:
+        """Constant drive and encoded frame."""
+        return self.equation.circuit.hold(frame)
+
+    def advance(self, state: State, context: Held) -> State:
+        """One step of the chosen stepper."""
+        return self.stepper.step(self.equation, state, context, self.dt)
+
+    def readout(self, state: State) -> Tensor:
+        """Class scores from what the areas emit."""
+        return self.equation.circuit.readout(state.rates)

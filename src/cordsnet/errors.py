@@ -1,0 +1,20 @@
+"""Errors that a caller may want to catch by name; bad arguments are ValueError or TypeError."""
+
+
+class DivergedError(ArithmeticError):
+    """Rates stopped being finite. Carries the step, the time and the area that failed first."""
+
+    def __init__(self, area: str, step: int, time_ms: float) -> None:
+        self.area, self.step, self.time_ms = area, step, time_ms
+        super().__init__(
+            f"rates of {area!r} stopped being finite at step {step} ({time_ms:g} ms): the network is "
+            "unstable; lower the gain of that area's recurrent kernel, the learning rate or dt"
+        )
+
+
+class CheckpointError(ValueError):
+    """A file of weights is missing, damaged, or does not fit the model it was given to."""
+
+
+class RunError(ValueError):
+    """A run folder cannot be used as asked."""

@@ -1,0 +1,78 @@
+"""CordsNet: a convolutional recurrent network that is a continuous-time dynamical system."""
+
+import torch
+from torch import Tensor, nn
+
+from cordsnet.dynamics import Activation, RateEquation, RateSystem
+from cordsnet.models.circuit import ConvCircuit
+from cordsnet.models.interface import VisionModel
+from cordsnet.models.layout import layout
+from cordsnet.models.spec import STEM, NetworkSpec
+from cordsnet.models.wiring import Wiring
+
+
+class CordsNet(VisionModel):
+    """tau dr/dt = -r + phi(R * r + b + F * h), area by area (Soo et al. 2024, section 3).
+
+    Parameters
+    ----------
+    spec : the network as data.
+    activation : phi; ReLU in the final model, the identity and PReLU during training.
+
+    The bias b is one value per unit [C, H, W]. An area hands on, and the readout pools, ReLU(r).
+    """
+
+    def __init__(self, spec: NetworkSpec, activation: Activation | None = None) -> None:
+        super().__init__()
+        self.spec = spec
+        self.activation = activation or Activation("relu")
+        sizes = layout(spec)
+        self.wiring = Wiring(spec)
+        self.bias = nn.ParameterDict({a.name: nn.Parameter(torch.zeros(sizes.shapes[a.name])) for a in spec.areas})
+        for area in spec.areas:
+            if isinstance(area.tau_ms, tuple):
+                self.register_buffer(f"tau_{area.name}", _tau_per_unit(spec, area.name), persistent=False)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Area -> [C, H, W]."""
+        return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """[C, H, W] of the images."""
+        return self.spec.in_channels, *self.spec.image_size
+
+    @property
+    def num_classes(self) -> int:
+        """Number of class scores."""
+        return self.spec.num_classes
+
+    @property
+    def dt_ms(self) -> float:
+        """The spec's step, ms."""
+        return self.spec.dt_ms
+
+    def circuit(self) -> ConvCircuit:
+        """The network with its weights materialised, under the autograd graph when gradients are on."""
+        tau: dict[str, float | Tensor] = {}
+        for area in self.spec.areas:
+            own = self.spec.tau_ms if area.tau_ms is None else area.tau_ms
+            tau[area.name] = self.get_buffer(f"tau_{area.name}") if isinstance(own, tuple) else own
+        return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau)
+
+    def system(self, dt: float | None = None, stepper: str = "euler") -> RateSystem:
+        """The network bound to `dt` (ms) and a stepper."""
+        equation = RateEquation(self.circuit(), self.activation)
+        return RateSystem(equation, self.dt_ms if dt is None else dt, stepper, like=equation.circuit.readout_bias)
+
+
+def _tau_per_unit(spec: NetworkSpec, area: str) -> Tensor:
+    """tau of an area's units in ms, a map that broadcasts to [C, H, W]."""
+    tau = torch.tensor(spec.area(area).tau_ms, dtype=torch.get_default_dtype())
+    if not bool((torch.isfinite(tau) & (tau > 0)).all()):
+        raise ValueError(f"tau_ms of {area!r} must be finite and above 0 everywhere")
+    shape = layout(spec).shapes[area]
+    if tau.ndim != 3 or any(n not in (1, full) for n, full in zip(tau.shape, shape, strict=True)):
+        raise ValueError(f"tau_ms of {area!r} must broadcast to {list(shape)}, got shape {list(tau.shape)}")
+    return tau

@@ -1,0 +1,87 @@
+"""The one interface that every dynamical vision model answers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cordsnet._checks import check_images, whole_steps
+from cordsnet._typing import Images, Logits
+from cordsnet.dynamics import ENGINES, Hold, Record, Recorder, State, System, settle
+
+
+class VisionModel(nn.Module, ABC):
+    """A model that sees and evolves in time.
+
+    Subclasses say what their areas are and how they are bound to a time step (`system`);
+    everything else, from streaming to recording, follows from that.
+    """
+
+    @property
+    @abstractmethod
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Area -> shape of its rates without the batch axis, lowest area first."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, int, int]:
+        """[C, H, W] of the images it reads."""
+
+    @property
+    @abstractmethod
+    def num_classes(self) -> int:
+        """Number of class scores."""
+
+    @property
+    @abstractmethod
+    def dt_ms(self) -> float:
+        """Step used where none is given, ms."""
+
+    @abstractmethod
+    def system(self, dt: float | None = None, stepper: str = "euler") -> System[Any]:
+        """The model bound to a time step, with its weights materialised: what the engines run.
+
+        Raises ValueError, naming the culprit, when `dt` cannot represent the network.
+        """
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Names of the areas, lowest first."""
+        return tuple(self.shapes)
+
+    def check_input(self, images: Tensor) -> None:
+        """Raise TypeError or ValueError, naming what came and what would do, unless the model can read `images`."""
+        channels, *size = self.input_shape
+        check_images(images, channels=channels, size=size)
+
+    def initial_state(self, batch: int, dt: float | None = None) -> State:
+        """The state before anything has happened: all rates zero. For streaming with `step`."""
+        return self.system(dt).zero_state(batch)
+
+    def step(self, state: State, image: Images | None, dt: float | None = None) -> State:
+        """The state one step later, with `image` [B, C, H, W] (None: a blank field) shown meanwhile.
+
+        Materialises the weights at each call; a long stream is faster with `system = model.system()`,
+        then `system.hold(image)` per frame and `system.advance(state, held)` per step.
+        """
+        if image is not None:
+            self.check_input(image)
+        system = self.system(dt)
+        return system.advance(state, system.hold(image))
+
+    def readout(self, state: State) -> Logits:
+        """Class scores [B, K] at `state`."""
+        return self.system().readout(state)
+
+    def forward(self, images: Images, ms: float = 200.0) -> Logits:
+        """Class scores [B, K] after `ms` of a steady image, from spontaneous activity (without gradient there)."""
+        self.check_input(images)
+        system = self.system()
+        steps = whole_steps(ms, system.dt, "ms")
+        keep_graph = torch.is_grad_enabled()
+        recorder = Recorder(Record(times_ms=(ms,)), system.areas, steps, system.dt, system.readout, keep_graph)
+        start = settle(system).expand(images.shape[0])
+        ENGINES["time_major"](system, [Hold(steps, images)], start, recorder)
+        return recorder.result("")[-1]

@@ -1,0 +1,218 @@
+"""Networks as data: areas, connections, time constants. Every network of the library is a row made of these."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+from cordsnet._checks import check_positive
+
+STEM = "stem"
+"""Name of the encoded image, which areas read like an area."""
+
+Onto: TypeAlias = Literal["input", "drive"]
+TimeConstant: TypeAlias = float | tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class StemSpec:
+    """Image -> stem: a convolution without bias, then an average pool whose padding counts in the mean."""
+
+    channels: int
+    kernel: int = 7
+    stride: int = 2
+    pool_kernel: int = 3
+    pool_stride: int = 2
+
+
+@dataclass(frozen=True)
+class AreaSpec:
+    """One recurrent area: drive = R * r + b + F * (what it reads).
+
+    Attributes
+    ----------
+    name : how the area is called everywhere, for example in `record=["area1"]`.
+    channels : feature maps.
+    stride : stride of the feedforward kernel F; it sets the size of the maps.
+    kernel, recurrent_kernel : sizes of F and R (odd); `recurrent_kernel` None: an area without recurrence.
+    tau_ms : time constant, ms; one number, or nested sequences that broadcast to [C, H, W] for one
+        per unit; None takes the network's.
+    """
+
+    name: str
+    channels: int
+    stride: int = 1
+    kernel: int = 3
+    recurrent_kernel: int | None = 3
+    tau_ms: TimeConstant | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tau_ms, (int, float, type(None))):
+            object.__setattr__(self, "tau_ms", _as_tuples(self.tau_ms))
+
+
+@dataclass(frozen=True)
+class ConnectionSpec:
+    """One way from a source (an area, or the stem) to an area.
+
+    Attributes
+    ----------
+    source, target : names; a source at or above its target makes a feedback connection.
+    kernel : size of the kernel (odd), or None to pass the source on as it is.
+    stride : stride of that kernel. A source smaller than its target is enlarged (nearest neighbour)
+        after its kernel, as feedback needs.
+    delay_ms : delay beyond the one step that every synchronous update takes.
+    onto : "input": joins what the feedforward kernel F reads; "drive": joins the drive itself.
+    """
+
+    source: str
+    target: str
+    kernel: int | None = None
+    stride: int = 1
+    delay_ms: float = 0.0
+    onto: Onto = "input"
+
+    @property
+    def name(self) -> str:
+        """Key of the connection's weights, and its name in messages."""
+        suffix = "" if self.onto == "input" else "_drive"
+        return f"{self.source}_to_{self.target}{suffix}"
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A whole network.
+
+    Attributes
+    ----------
+    name : the network's name.
+    stem, areas, connections : its parts, areas lowest first.
+    readout : areas whose spatial means are summed and read out linearly (same number of channels).
+    in_channels, image_size, num_classes : of the images [in_channels, *image_size] and the scores.
+    tau_ms : time constant of areas that name none, ms.
+    dt_ms : step used where none is given, ms. Any dt that represents every delay simulates the same network.
+    """
+
+    name: str
+    stem: StemSpec
+    areas: tuple[AreaSpec, ...]
+    connections: tuple[ConnectionSpec, ...]
+    readout: tuple[str, ...]
+    in_channels: int = 3
+    image_size: tuple[int, int] = (224, 224)
+    num_classes: int = 1000
+    tau_ms: float = 10.0
+    dt_ms: float = 2.0
+    notes: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("areas", "connections", "readout"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "image_size", square(self.image_size))
+        _check_counts(self)
+        _check_names(self)
+        _check_times(self)
+
+    def area(self, name: str) -> AreaSpec:
+        """The area called `name`."""
+        return next(area for area in self.areas if area.name == name)
+
+    def into(self, area: str) -> tuple[ConnectionSpec, ...]:
+        """Connections that end in `area`."""
+        return tuple(connection for connection in self.connections if connection.target == area)
+
+    @property
+    def is_cascade(self) -> bool:
+        """Whether no connection leads back: the Jacobian is then block lower triangular."""
+        order = {STEM: -1} | {area.name: k for k, area in enumerate(self.areas)}
+        return all(order[c.source] < order[c.target] for c in self.connections)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "NetworkSpec":
+        """The inverse of `to_dict`. Raises ValueError, naming the field, on anything unknown or missing."""
+        fields = _known(cls, data)
+        fields["stem"] = StemSpec(**_known(StemSpec, fields["stem"]))
+        fields["areas"] = tuple(AreaSpec(**_known(AreaSpec, area)) for area in fields["areas"])
+        fields["connections"] = tuple(ConnectionSpec(**_known(ConnectionSpec, c)) for c in fields["connections"])
+        return cls(**fields)
+
+
+def square(size: int | Sequence[int]) -> tuple[int, int]:
+    """(height, width) from one number or two."""
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
+        raise ValueError(f"image_size must be a whole number of pixels or (height, width), got {size!r}")
+    return pair[0], pair[1]
+
+
+def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{kind.__name__} must be written as a table of its fields, got {type(data).__name__}")
+    names = {f.name for f in dataclasses.fields(kind)}
+    needed = {
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    if unknown := sorted(set(data) - names):
+        raise ValueError(f"{kind.__name__} has no field {unknown[0]!r}; known: {', '.join(sorted(names))}")
+    if missing := sorted(needed - set(data)):
+        raise ValueError(f"{kind.__name__} lacks the field {missing[0]!r}")
+    return dict(data)
+
+
+def _as_tuples(value: Any) -> Any:
+    """Nested sequences, arrays or tensors as nested tuples, so that a spec stays hashable plain data."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(_as_tuples(v) for v in value) if isinstance(value, (list, tuple)) else float(value)
+
+
+def _check_counts(spec: NetworkSpec) -> None:
+    counts = {"in_channels": spec.in_channels, "num_classes": spec.num_classes, "stem channels": spec.stem.channels}
+    counts |= {f"channels of {area.name!r}": area.channels for area in spec.areas}
+    counts |= {f"stride of {area.name!r}": area.stride for area in spec.areas}
+    counts |= {f"stride of {c.name!r}": c.stride for c in spec.connections}
+    for name, value in counts.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    kernels = {f"kernel of {area.name!r}": area.kernel for area in spec.areas}
+    kernels |= {f"recurrent_kernel of {a.name!r}": a.recurrent_kernel for a in spec.areas if a.recurrent_kernel}
+    kernels |= {f"kernel of {c.name!r}": c.kernel for c in spec.connections if c.kernel is not None}
+    for name, value in kernels.items():
+        if not isinstance(value, int) or value < 1 or value % 2 == 0:
+            raise ValueError(f"{name} must be an odd whole number, got {value!r}")
+
+
+def _check_names(spec: NetworkSpec) -> None:
+    names = [area.name for area in spec.areas]
+    if not names:
+        raise ValueError(f"areas of network {spec.name!r} is empty; give at least one AreaSpec")
+    if len(set(names)) < len(names) or STEM in names:
+        raise ValueError(f"areas must have different names, none of them {STEM!r}, got {names}")
+    if bad := [name for name in names if not name.isidentifier()]:
+        raise ValueError(f"area name {bad[0]!r} must be letters, digits and underscores")
+    for connection in spec.connections:
+        if connection.source not in [STEM, *names] or connection.target not in names:
+            raise ValueError(f"connection {connection.name!r} names an unknown area; known: {', '.join(names)}")
+        if connection.onto not in get_args(Onto):
+            raise ValueError(f"onto of {connection.name!r} must be 'input' or 'drive', got {connection.onto!r}")
+    keys = [(c.name, c.delay_ms) for c in spec.connections]
+    if twice := [name for name, delay in keys if keys.count((name, delay)) > 1]:
+        raise ValueError(f"connection {twice[0]!r} stands twice; merge the two")
+    if not spec.readout or (unknown := [name for name in spec.readout if name not in names]):
+        raise ValueError(f"readout must name at least one of the areas {names}, got {list(spec.readout)}")
+
+
+def _check_times(spec: NetworkSpec) -> None:
+    check_positive(spec.dt_ms, "dt_ms")
+    check_positive(spec.tau_ms, "tau_ms")
+    for area in spec.areas:
+        if isinstance(area.tau_ms, (int, float)):
+            check_positive(area.tau_ms, f"tau_ms of {area.name!r}")
+    for connection in spec.connections:
+        if not 0 <= connection.delay_ms < float("inf"):
+            raise ValueError(f"delay_ms of {connection.name!r} must be 0 or more, got {connection.delay_ms!r}")
