@@ -2,10 +2,10 @@
 
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.engines import ENGINES
-from cordsnet.dynamics.equation import Circuit, Held, RateEquation, emit
+from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, emit
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
-from cordsnet.dynamics.simulate import SPONTANEOUS_MS, settle, simulate, spontaneous_state
+from cordsnet.dynamics.simulate import SPONTANEOUS_MS, integrate, settle, simulate, spontaneous_state
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import STEPPERS
 from cordsnet.dynamics.system import RateSystem, System
@@ -20,6 +20,7 @@ __all__ = [
     "Circuit",
     "Held",
     "Hold",
+    "LinearMap",
     "RateEquation",
     "RateSystem",
     "Record",
@@ -29,6 +30,7 @@ __all__ = [
     "System",
     "Trajectory",
     "emit",
+    "integrate",
     "settle",
     "simulate",
     "spontaneous_state",

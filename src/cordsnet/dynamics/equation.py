@@ -34,6 +34,22 @@ class Held:
 
 
 @runtime_checkable
+class LinearMap(Protocol):
+    """A linear operator from an area's rates to its drive, with its adjoint and the gradient of its weight."""
+
+    weight: Tensor
+
+    def __call__(self, rates: Tensor) -> Tensor:
+        """The operator applied to rates [B, C, H, W]."""
+
+    def transpose(self, drive: Tensor) -> Tensor:
+        """The adjoint operator applied to a drive [B, C, H, W]."""
+
+    def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
+        """Gradient of <drive, operator(rates)> with respect to `weight`, summed over the batch."""
+
+
+@runtime_checkable
 class Circuit(Protocol):
     """A network with its weights materialised: pure functions of rates and frames."""
 
@@ -48,14 +64,14 @@ class Circuit(Protocol):
     delays_ms: Mapping[str, tuple[float, ...]]
     """Every delay above zero with which a source is read."""
 
+    recurrent: Mapping[str, LinearMap]
+    """Recurrent operator of every area that has one; it sees the rates themselves, which may be negative."""
+
     def hold(self, frame: Tensor | None) -> Held:
         """Everything that stays constant while `frame` is held."""
 
     def afferent(self, area: str, read: Reader) -> Tensor | None:
         """What `area` receives from other areas, or None when nothing reaches it from them."""
-
-    def recurrent(self, area: str, rates: Tensor) -> Tensor | None:
-        """What `area` receives from its own rates (which may be negative), or None."""
 
     def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Class scores [B, K] from what the areas emit at these rates."""
@@ -76,8 +92,10 @@ class RateEquation:
     def target(self, area: str, rates: Mapping[str, Tensor], held: Held, read: Reader) -> Tensor:
         """phi(drive) of one area: where its rates are heading, [B, C, H, W]."""
         drive = held.drive[area]
-        for part in (self.circuit.recurrent(area, rates[area]), self.circuit.afferent(area, read)):
-            drive = drive if part is None else drive + part
+        if (afferent := self.circuit.afferent(area, read)) is not None:
+            drive = drive + afferent
+        if area in self.circuit.recurrent:
+            drive = drive + self.circuit.recurrent[area](rates[area])
         return self.activation(drive)
 
     def targets(self, state: State, held: Held, dt: float) -> dict[str, Tensor]:

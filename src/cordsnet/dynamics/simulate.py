@@ -84,16 +84,22 @@ def simulate(
     DivergedError : rates stopped being finite; says where and when.
     """
     protocol.check(model)
-    run = ENGINES[engine]
     with torch.set_grad_enabled(grad):
         system = model.system(dt, stepper)
         total = protocol.total_steps(system.dt)
         if total == 0:
             raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
-        recorder = Recorder(as_record(record), system.areas, total, system.dt, system.readout, keep_graph=grad)
         state = _start(system, initial_state, protocol.batch)
-        state = run(system, protocol.schedule(system.dt), state, recorder)
-        return Trajectory.from_recorder(recorder, state)
+        return integrate(system, protocol.schedule(system.dt), state, as_record(record), total, engine)
+
+
+def integrate(
+    system: System[Any], schedule: Schedule, state: State, record: Record, steps: int, engine: str = "time_major"
+) -> Trajectory:
+    """Run a system through `steps` steps of a schedule; the graph is kept where gradients are on."""
+    run = ENGINES[engine]
+    recorder = Recorder(record, system.areas, steps, system.dt, system.readout, torch.is_grad_enabled())
+    return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder))
 
 
 def spontaneous_state(
@@ -112,9 +118,8 @@ def spontaneous_state(
 def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
     """`spontaneous_state` of a system whose weights are materialised already."""
     steps = whole_steps(ms, system.dt, "duration of spontaneous activity")
-    nothing = Record(areas=(), times_ms=(), logits=False)
-    recorder = Recorder(nothing, system.areas, steps, system.dt, system.readout)
-    return ENGINES["time_major"](system, [Hold(steps)], system.zero_state(1), recorder).detach()
+    nothing = Record(times_ms=(), logits=False)
+    return integrate(system, [Hold(steps)], system.zero_state(1), nothing, steps).final_state
 
 
 def _start(system: System[Any], initial_state: State | str, batch: int) -> State:

@@ -8,7 +8,7 @@ from torch.nn import functional
 from cordsnet.dynamics import Held, emit
 from cordsnet.models.layout import MapShape, layout
 from cordsnet.models.spec import STEM, ConnectionSpec, NetworkSpec
-from cordsnet.models.wiring import Wiring, convolve, encode, pool, transmit
+from cordsnet.models.wiring import ConvMap, Wiring, convolve, encode, pool, transmit
 
 
 class ConvCircuit:
@@ -29,7 +29,7 @@ class ConvCircuit:
         self.shapes: Mapping[str, MapShape] = self.layout.shapes
         self.stem_weight: Tensor = wiring.stem.weight
         self.feedforward_weight = {name: conv.weight for name, conv in wiring.feedforward.items()}
-        self.recurrent_weight = {name: conv.weight for name, conv in wiring.recurrent.items()}
+        self.recurrent = {name: ConvMap(conv.weight) for name, conv in wiring.recurrent.items()}
         self.link_weight = {name: conv.weight for name, conv in wiring.links.items()}
         self.readout_weight, self.readout_bias = wiring.readout.weight, wiring.readout.bias
         self.delays_ms = _delays(spec)
@@ -49,11 +49,6 @@ class ConvCircuit:
     def afferent(self, area: str, read: Callable[[str, float], Tensor]) -> Tensor | None:
         """Feedforward kernel over what the area reads from others, plus connections onto its drive."""
         return self._gather(area, _not_from_stem_at_once, read)
-
-    def recurrent(self, area: str, rates: Tensor) -> Tensor | None:
-        """Recurrent kernel over the area's own rates."""
-        weight = self.recurrent_weight.get(area)
-        return None if weight is None else convolve(rates, weight)
 
     def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Global average pool of what the readout areas emit, summed, then linear."""

@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from cordsnet._checks import check_images, whole_steps
 from cordsnet._typing import Images, Logits
-from cordsnet.dynamics import ENGINES, Hold, Record, Recorder, State, System, settle
+from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
 
 
 class VisionModel(nn.Module, ABC):
@@ -80,8 +79,7 @@ class VisionModel(nn.Module, ABC):
         self.check_input(images)
         system = self.system()
         steps = whole_steps(ms, system.dt, "ms")
-        keep_graph = torch.is_grad_enabled()
-        recorder = Recorder(Record(times_ms=(ms,)), system.areas, steps, system.dt, system.readout, keep_graph)
         start = settle(system).expand(images.shape[0])
-        ENGINES["time_major"](system, [Hold(steps, images)], start, recorder)
-        return recorder.result("")[-1]
+        traj = integrate(system, [Hold(steps, images)], start, Record(times_ms=(ms,)), steps)
+        assert traj.logits is not None
+        return traj.logits[-1]

@@ -54,6 +54,25 @@ def convolve(value: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
     return functional.conv2d(value, weight, stride=stride, padding=(weight.shape[-1] - 1) // 2)
 
 
+class ConvMap:
+    """A zero-padded convolution at stride 1 as a linear operator on maps [B, C, H, W]."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+
+    def __call__(self, rates: Tensor) -> Tensor:
+        """weight * rates."""
+        return convolve(rates, self.weight)
+
+    def transpose(self, drive: Tensor) -> Tensor:
+        """The adjoint: a convolution with the kernel turned round and its channels swapped."""
+        return functional.conv_transpose2d(drive, self.weight, padding=(self.weight.shape[-1] - 1) // 2)
+
+    def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
+        """Gradient of <drive, weight * rates> with respect to the kernel: one convolution over the batch."""
+        return nn.grad.conv2d_weight(rates, self.weight.shape, drive, padding=(self.weight.shape[-1] - 1) // 2)
+
+
 def encode(frame: Tensor, weight: Tensor, stem: StemSpec) -> Tensor:
     """The stem's convolution: image [B, C, H, W] -> feature maps before the pool."""
     return convolve(frame, weight, stem.stride)

@@ -1,0 +1,141 @@
+"""What training minimises: one objective for every stage that trains the dynamics.
+
+A trial is a blank (to reach spontaneous activity, without gradient), an image, and a blank
+(Soo et al. 2024, section 3 and appendix).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cordsnet._checks import whole_steps
+from cordsnet._typing import ClassLabels, Images, SoftLabels
+from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
+from cordsnet.models import VisionModel
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Times of a trial, ms.
+
+    Attributes
+    ----------
+    before : blank from zero rates to spontaneous activity; no gradient flows through it.
+    image : how long the image stays.
+    decision : the last part of the image in which class scores count; 60 ms of 200 is 140-200 ms after
+        onset, the window in which macaque IT answers.
+    after : blank once the image has gone.
+    baseline : the last part of that blank, in which rates should be back at spontaneous activity.
+    """
+
+    before: float = 200.0
+    image: float = 200.0
+    decision: float = 60.0
+    after: float = 200.0
+    baseline: float = 20.0
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the two terms.
+
+    Attributes
+    ----------
+    spontaneous_weight : coefficient of the mean squared difference between the rates in the baseline
+        window and spontaneous activity, averaged over steps and areas. It selects monostable networks.
+    first_weight, last_weight : ends of the log-spaced weights of the cross-entropy over the decision
+        window; they select networks that answer at a fixed point rather than in passing.
+    """
+
+    spontaneous_weight: float = 1e-3
+    first_weight: float = 1e-3
+    last_weight: float = 1.0
+    trial: Trial = Trial()
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Value of the objective and its parts.
+
+    Attributes
+    ----------
+    total : what is minimised.
+    classification : log-weighted cross-entropy, averaged over the decision window.
+    spontaneous : mean squared distance to spontaneous activity, before its coefficient.
+    cross_entropy : [T], at each step of the decision window.
+    accuracy : [T], share of trials read correctly at each of those steps.
+    """
+
+    total: Tensor
+    classification: Tensor
+    spontaneous: Tensor
+    cross_entropy: Tensor
+    accuracy: Tensor
+
+
+def objective(
+    model: VisionModel,
+    images: Images,
+    labels: ClassLabels | SoftLabels,
+    settings: Objective | None = None,
+    *,
+    engine: str = "time_major",
+) -> Losses:
+    """The training objective on one batch.
+
+    Parameters
+    ----------
+    model : any dynamical model.
+    images : [B, C, H, W].
+    labels : class indices [B], or soft labels [B, K].
+    settings : weights and times.
+    engine : how the time loop is run; it changes cost, not the result.
+    """
+    settings = settings or Objective()
+    trial, system = settings.trial, model.system()
+    steps = whole_steps(trial.image, system.dt, "trial.image")
+    baseline = settle(system, trial.before)
+    seen = integrate(
+        system,
+        [Hold(steps, images)],
+        baseline.expand(images.shape[0]),
+        Record(window_ms=(trial.image - trial.decision, trial.image)),
+        steps,
+        engine,
+    )
+    assert seen.logits is not None
+    cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
+    weights = _log_spaced(settings, cross_entropy)
+    classification = (weights * cross_entropy).mean()
+    spontaneous = classification.new_zeros(())
+    if settings.spontaneous_weight:
+        spontaneous = distance_to_baseline(system, seen.final_state, baseline, trial, engine)
+    return Losses(
+        total=classification + settings.spontaneous_weight * spontaneous,
+        classification=classification,
+        spontaneous=spontaneous,
+        cross_entropy=cross_entropy,
+        accuracy=_accuracy(seen.logits, labels),
+    )
+
+
+def distance_to_baseline(system: System, state: State, baseline: State, trial: Trial, engine: str) -> Tensor:
+    """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
+    steps = whole_steps(trial.after, system.dt, "trial.after")
+    record = Record("all", window_ms=(trial.after - trial.baseline, trial.after), logits=False)
+    back = integrate(system, [Hold(steps)], state, record, steps, engine)
+    per_area = [(back.rates[area] - baseline.rates[area]).square().mean() for area in system.areas]
+    return torch.stack(per_area).mean()
+
+
+def _log_spaced(settings: Objective, like: Tensor) -> Tensor:
+    first, last = settings.first_weight, settings.last_weight
+    ends = torch.log10(torch.tensor([first, last], dtype=torch.float64))
+    return torch.logspace(float(ends[0]), float(ends[1]), len(like), dtype=like.dtype, device=like.device)
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    classes = labels if labels.ndim == 1 else labels.argmax(1)
+    return (logits.detach().argmax(-1) == classes).float().mean(1)

@@ -1,0 +1,36 @@
+"""The objective and its gradients against the public code, in float64."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from golden_rules import fill_random, sample
+from numpy.testing import assert_allclose
+
+import cordsnet
+from cordsnet.dynamics import ENGINES
+from cordsnet.models import published_names
+from cordsnet.training.objective import objective
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "r2_training.npz")
+
+
+@pytest.mark.parametrize("engine", ENGINES.names())
+def test_loss_and_every_gradient_match_the_public_code(engine):
+    model = cordsnet.create_model("cordsnet_r2", num_classes=10, in_channels=1)
+    fill_random(model, GOLDEN["key_order"])
+    images = torch.from_numpy(np.random.RandomState(1).standard_normal((1, 1, 224, 224)))
+    label = torch.nn.functional.one_hot(torch.tensor([3]), 10).double()
+    losses = objective(model, images, label, engine=engine)
+    losses.total.backward()
+    assert_allclose(losses.cross_entropy.detach(), GOLDEN["loss"], rtol=1e-9)
+    assert_allclose(losses.accuracy, GOLDEN["accs"])
+    assert_allclose(losses.spontaneous.item(), GOLDEN["spontaneous"], rtol=1e-6)
+    assert_allclose(losses.total.item(), GOLDEN["total"], rtol=1e-9)
+    names = published_names(model.spec)
+    for name, parameter in model.named_parameters():
+        key = f"grad/{names[name]}"
+        assert_allclose(parameter.grad.norm(), GOLDEN[f"{key}/norm"], rtol=1e-9, err_msg=key)
+        wanted = GOLDEN[f"{key}/sample"]
+        assert_allclose(sample(parameter.grad, 11, 32), wanted, rtol=1e-8, atol=1e-9 * abs(wanted).max(), err_msg=key)
