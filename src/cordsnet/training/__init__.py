@@ -1,1 +1,33 @@
-"""Training."""
+"""Training: the objective, the stages, recipes, and the runs that they make."""
+
+from cordsnet.training import recipes as _recipes  # registers the recipes
+from cordsnet.training.evaluate import accuracy
+from cordsnet.training.fit import StageReport, fit
+from cordsnet.training.loop import Optimisation
+from cordsnet.training.objective import Losses, Objective, Trial, objective
+from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe
+from cordsnet.training.stage import Context, Stage, StageResult
+from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics
+
+__all__ = [
+    "RECIPES",
+    "Context",
+    "Fold",
+    "InverseInit",
+    "Losses",
+    "ModelChoice",
+    "Objective",
+    "Optimisation",
+    "Recipe",
+    "Stage",
+    "StageReport",
+    "StageResult",
+    "TrainCNN",
+    "TrainDynamics",
+    "Trial",
+    "accuracy",
+    "fit",
+    "objective",
+]
+
+del _recipes

@@ -1,0 +1,25 @@
+"""Augmentation of batches on the device, by kornia."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from cordsnet.registry import Registry
+
+AUGMENTATIONS: Registry[Callable[[], nn.Module]] = Registry("augmentation")
+
+
+@AUGMENTATIONS.register("none")
+def none() -> nn.Module:
+    """Images as they are."""
+    return nn.Identity()
+
+
+@AUGMENTATIONS.register("small_affine")
+def small_affine() -> nn.Module:
+    """Shifts up to a tenth of the image, rotations up to 10 degrees, scaling by up to a tenth."""
+    from kornia.augmentation import RandomAffine
+
+    return RandomAffine(
+        degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1), padding_mode="border", p=1.0, same_on_batch=False
+    )

@@ -1,0 +1,167 @@
+"""Running a recipe: stage after stage into one folder, a finished stage never twice."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cordsnet.data import load_data
+from cordsnet.errors import RunError
+from cordsnet.models import CNN, CordsNet, load_model, save_model, write_whole
+from cordsnet.training.recipe import Recipe
+from cordsnet.training.stage import Context, Stage
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What `result.json` of a finished stage says.
+
+    Attributes
+    ----------
+    stage : its name.
+    folder : where its model, logs and checkpoints are.
+    metrics : accuracy on the test images and whatever else the stage measures.
+    seconds : how long it took.
+    """
+
+    stage: str
+    folder: Path
+    metrics: dict[str, float]
+    seconds: float
+
+    def model(self) -> CordsNet | CNN:
+        """The model with which the stage ended."""
+        return load_model(self.folder)
+
+
+def fit(
+    recipe: Recipe,
+    output: str | Path,
+    *,
+    only: str | None = None,
+    restart: str | None = None,
+    progress: bool = True,
+) -> dict[str, StageReport]:
+    """Run a recipe's stages into `output / stage name`; stages that are finished are not repeated.
+
+    Parameters
+    ----------
+    recipe : what to run.
+    output : folder of the run; created when it is not there.
+    only : name of the one stage to run, from the results of those before it.
+    restart : name of a stage to discard and run again, with all that build on it.
+    progress : draw progress bars.
+
+    Returns
+    -------
+    Stage name -> report, for every stage that is finished now.
+
+    Raises
+    ------
+    RunError : the folder holds a stage finished with other settings, or a stage's start is missing.
+    DivergedError, ArithmeticError : rates or loss stopped being finite; finished stages are kept.
+    """
+    output = writable_folder(output)
+    if only is not None:
+        recipe.stage(only)
+    if restart is not None:
+        _discard(recipe, recipe.stage(restart), output)
+    spec = recipe.model.spec()
+    context = Context(spec, load_data(recipe.data, recipe.model.image_size), output, recipe.seed, progress)
+    write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
+    reports = {}
+    for stage in recipe.stages:
+        report = read_report(recipe, stage, output)
+        if report is None and only in (None, stage.name):
+            report = _run_stage(recipe, stage, context)
+        if report is not None:
+            reports[stage.name] = report
+    return reports
+
+
+def read_report(recipe: Recipe, stage: Stage, output: Path) -> StageReport | None:
+    """The report of a finished stage, or None when it is not finished. Raises RunError when its settings differ."""
+    path = output / stage.name / RESULT
+    if not path.is_file():
+        return None
+    written = json.loads(path.read_text())
+    if written["fingerprint"] != fingerprint(recipe, stage):
+        raise RunError(
+            f"stage {stage.name!r} in {output} was finished with other settings ({_difference(written, stage)}); "
+            f"restart from it (--restart {stage.name}) or choose another output folder"
+        )
+    return StageReport(stage.name, path.parent, written["metrics"], written["seconds"])
+
+
+def fingerprint(recipe: Recipe, stage: Stage) -> str:
+    """A digest of all that a stage's result depends on: its settings, its start's, the network, data and seed."""
+    below = fingerprint(recipe, recipe.stage(stage.start)) if stage.start else ""
+    depends = [stage.to_dict(), recipe.model.spec().to_dict(), recipe.data, recipe.seed, below]
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def writable_folder(path: str | Path) -> Path:
+    """`path` as an existing folder that can be written to. Raises RunError, saying why, when it cannot be."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(
+            f"output folder {folder} cannot be written to ({error.strerror or error}); choose another with --output"
+        ) from error
+    return folder
+
+
+def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
+    if stage.start and not (context.run / stage.start / RESULT).is_file():
+        raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
+    folder = context.run / stage.name
+    started = time.perf_counter()
+    result = stage.run(context)
+    seconds = time.perf_counter() - started
+    save_model(result.model, folder, {"recipe": recipe.name, "stage": stage.name, "metrics": result.metrics})
+    content: dict[str, Any] = {
+        "stage": stage.to_dict(),
+        "fingerprint": fingerprint(recipe, stage),
+        "metrics": result.metrics,
+        "seconds": seconds,
+    }
+    write_whole(folder / RESULT, json.dumps(content, indent=1).encode())
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # only needed to go on in the middle of a stage
+    return StageReport(stage.name, folder, result.metrics, seconds)
+
+
+def _discard(recipe: Recipe, stage: Stage, output: Path) -> None:
+    """Remove a stage and every stage that builds on it."""
+    gone = {stage.name}
+    for later in recipe.stages:
+        if later.start in gone:
+            gone.add(later.name)
+    for name in gone:
+        if (output / name).is_dir():
+            shutil.rmtree(output / name)
+
+
+def _difference(written: dict[str, Any], stage: Stage) -> str:
+    """The first setting in which a finished stage differs from what is asked now."""
+    then, now = _flat(written["stage"]), _flat(json.loads(json.dumps(stage.to_dict())))
+    for key in {**then, **now}:
+        if then.get(key) != now.get(key):
+            return f"{key} was {then.get(key)!r}, is {now.get(key)!r}"
+    return "network, data, seed or an earlier stage"
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        return {prefix.rstrip("."): tree}
+    return {k: v for name, part in tree.items() for k, v in _flat(part, f"{prefix}{name}.").items()}
+
+

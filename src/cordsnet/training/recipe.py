@@ -1,0 +1,79 @@
+"""A recipe: everything that a training run is, as one tree of plain data."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from cordsnet.models import SPECS, NetworkSpec
+from cordsnet.models.zoo import resized
+from cordsnet.registry import Registry
+from cordsnet.training.stage import Stage
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which network: a row of the table, and what to change in it."""
+
+    name: str = "cordsnet_r2_small"
+    image_size: int = 16
+    in_channels: int = 1
+    num_classes: int = 10
+    width: int | None = None
+
+    def spec(self) -> NetworkSpec:
+        """The network as data."""
+        sizes = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
+        return resized(SPECS[self.name], self.width, **sizes)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run.
+
+    Attributes
+    ----------
+    name : of the recipe.
+    model : the network.
+    data : name of the data set; its images are made as large as the network reads.
+    stages : in order; each starts from another's result or from random weights.
+    seed : of everything that is drawn.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    model: ModelChoice = field(default_factory=ModelChoice)
+    data: str = "digits"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        names = [stage.name for stage in self.stages]
+        for k, stage in enumerate(self.stages):
+            if names.count(stage.name) > 1:
+                raise ValueError(f"recipe {self.name!r} has two stages named {stage.name!r}; rename one")
+            if stage.start and stage.start not in names[:k]:
+                raise ValueError(
+                    f"stage {stage.name!r} starts from {stage.start!r}, which is not a stage before it; "
+                    f"stages before it: {', '.join(names[:k]) or 'none'}"
+                )
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name. Raises ValueError with the nearest names when there is none."""
+        table: Registry[Stage] = Registry(f"stage of recipe {self.name!r}")
+        for stage in self.stages:
+            table.add(stage.name, stage)
+        return table[name]
+
+    def replace(self, name: str, stage: Stage) -> "Recipe":
+        """The recipe with one stage replaced."""
+        old = self.stage(name)
+        return dataclasses.replace(self, stages=tuple(stage if s is old else s for s in self.stages))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        rest = {"name": self.name, "model": dataclasses.asdict(self.model), "data": self.data, "seed": self.seed}
+        return rest | {"stages": [stage.to_dict() for stage in self.stages]}
+
+
+RecipeFunction: TypeAlias = Callable[[], Recipe]
+RECIPES: Registry[RecipeFunction] = Registry("recipe")

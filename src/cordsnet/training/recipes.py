@@ -1,0 +1,63 @@
+"""The recipes that come with the package: functions that return a tree of settings.
+
+Write your own as a function of the same kind, or change single values on the command line.
+"""
+
+import dataclasses
+
+from cordsnet.training.loop import Optimisation
+from cordsnet.training.objective import Objective
+from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe
+from cordsnet.training.stage import Stage
+from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics
+
+AUGMENTATION = "small_affine"
+
+
+@RECIPES.register("digits")
+def digits() -> Recipe:
+    """Digits at 16 px on R2 with 16 channels, through all six stages; minutes on two cores."""
+    return Recipe("digits", stages=_desk_stages(), model=ModelChoice("cordsnet_r2_small"))
+
+
+@RECIPES.register("digits_direct")
+def digits_direct() -> Recipe:
+    """The same network trained from random weights, with as many updates of the dynamics as `digits` makes."""
+    staged = digits()
+    updates = sum(s.optimisation.updates for s in staged.stages if isinstance(s, TrainDynamics))
+    last = staged.stage("finetune")
+    assert isinstance(last, TrainDynamics)
+    optimisation = dataclasses.replace(last.optimisation, lr=3e-3, updates=updates)
+    direct = dataclasses.replace(last, name="direct", start="", slopes=(0.0,), optimisation=optimisation)
+    return dataclasses.replace(staged, name="digits_direct", stages=(direct,))
+
+
+def _desk_stages() -> tuple[Stage, ...]:
+    """Stages at the scale of a desk: hundreds of updates, learning rates to match."""
+    quiet = Objective(spontaneous_weight=0.0)
+    return (
+        TrainCNN(augmentation=AUGMENTATION, optimisation=Optimisation("sgd", 0.1, updates=600, weight_decay=1e-4)),
+        Fold(),
+        InverseInit(optimisation=Optimisation(lr=1e-2, updates=400)),
+        TrainDynamics(
+            name="linear",
+            start="inverse",
+            slopes=(1.0,),
+            objective=quiet,
+            augmentation=AUGMENTATION,
+            optimisation=Optimisation(lr=1e-3, updates=60, clip=1.0),
+        ),
+        TrainDynamics(
+            name="anneal",
+            start="linear",
+            slopes=tuple(round(0.95 - 0.05 * k, 2) for k in range(20)),
+            augmentation=AUGMENTATION,
+            optimisation=Optimisation(lr=1e-3, schedule="constant", updates=200, clip=1.0),
+        ),
+        TrainDynamics(
+            name="finetune",
+            start="anneal",
+            augmentation=AUGMENTATION,
+            optimisation=Optimisation(lr=1e-3, updates=140, clip=1.0),
+        ),
+    )

@@ -1,0 +1,8 @@
+"""The stages: one class per idea."""
+
+from cordsnet.training.stages.cnn import TrainCNN
+from cordsnet.training.stages.dynamics import TrainDynamics
+from cordsnet.training.stages.fold import Fold
+from cordsnet.training.stages.inverse import InverseInit
+
+__all__ = ["Fold", "InverseInit", "TrainCNN", "TrainDynamics"]

@@ -1,0 +1,83 @@
+"""Stages 4 to 6, and direct training: the dynamics themselves under the one objective.
+
+What differs between them is data: where they start, which activations they pass through, and the
+weights of the objective (Soo et al. 2024, training steps 4-6).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from cordsnet.dynamics import Activation
+from cordsnet.models import CordsNet, build
+from cordsnet.training.evaluate import accuracy
+from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.objective import Objective, objective
+from cordsnet.training.stage import Context, Stage, StageResult
+
+
+@dataclass(frozen=True)
+class TrainDynamics(Stage):
+    """Train the recurrent network through a sequence of activations, in equal shares of the updates.
+
+    Attributes
+    ----------
+    slopes : slope of phi for negative drive in each phase: (1,) is the linear stage, (0,) ReLU, and
+        (0.95, 0.9, ..., 0) anneals from one to the other. The optimiser's memory is cleared between phases.
+    objective : weights and times of the objective.
+    engine : how the time loop is run.
+    """
+
+    kind: ClassVar[str] = "train_dynamics"
+    slopes: tuple[float, ...] = (0.0,)
+    objective: Objective = Objective()
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    augmentation: str = "none"
+    engine: str = "time_major"
+
+    def run(self, context: Context) -> StageResult:
+        """Train from the stage named by `start`, or from random weights."""
+        if self.start:
+            model = context.cordsnet_of(self.start)
+        else:
+            fresh = build(context.spec, context.seed)
+            assert isinstance(fresh, CordsNet)
+            model = fresh
+        module = _Module(model, self)
+        train(module, context, self.name)
+        model.activation = activation(self.slopes[-1])
+        return StageResult(model.eval(), {"test_accuracy": accuracy(model, context.data.test)})
+
+
+def activation(slope: float) -> Activation:
+    """phi with the given slope for negative drive."""
+    if slope in (0.0, 1.0):
+        return Activation("identity" if slope else "relu")
+    return Activation("prelu", slope)
+
+
+class _Module(TrainingModule):
+    def __init__(self, model: CordsNet, stage: TrainDynamics) -> None:
+        super().__init__(model, stage.optimisation, stage.augmentation)
+        self.model, self.stage = model, stage
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Take the activation of this update's phase; a new phase starts with a fresh optimiser."""
+        phases = len(self.stage.slopes)
+        phase = min(self.global_step * phases // self.stage.optimisation.updates, phases - 1)
+        chosen = activation(self.stage.slopes[phase])
+        if chosen != self.model.activation:
+            self.model.activation = chosen
+            self.trainer.optimizers[0].state.clear()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        images, labels = batch
+        losses = objective(self.model, images, labels, self.stage.objective, engine=self.stage.engine)
+        self.keep(
+            loss=losses.total,
+            accuracy=losses.accuracy[-1],
+            classification=losses.classification,
+            spontaneous=losses.spontaneous,
+        )
+        return self.check_loss(losses.total)
