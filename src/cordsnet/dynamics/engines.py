@@ -9,12 +9,15 @@ from typing import Any, TypeAlias
 
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
-from cordsnet.dynamics.state import State
+from cordsnet.dynamics.state import State, flush
 from cordsnet.dynamics.system import System
 from cordsnet.registry import Registry
 
 Engine: TypeAlias = Callable[[System[Any], Schedule, State, Recorder], State]
 ENGINES: Registry[Engine] = Registry("engine")
+
+FLUSH_EVERY = 50
+"""Steps between removals of subnormal rates."""
 
 
 @ENGINES.register("time_major")
@@ -26,5 +29,7 @@ def time_major(system: System[Any], schedule: Schedule, state: State, recorder: 
         for _ in range(hold.steps):
             state = system.advance(state, context)
             step += 1
+            if step % FLUSH_EVERY == 0:
+                state = state.map(flush)
             recorder.take(step, state)
     return state

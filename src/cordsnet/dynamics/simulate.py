@@ -40,8 +40,8 @@ class Showable(Protocol):
         """Refuse frames that the model cannot read."""
 
     @property
-    def batch(self) -> int:
-        """Number of trials."""
+    def batch(self) -> int | None:
+        """Number of trials; None when nothing but blank fields is shown."""
 
     def total_steps(self, dt: float) -> int:
         """Number of steps; refuses durations that are not whole numbers of steps."""
@@ -122,11 +122,11 @@ def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
     return integrate(system, [Hold(steps)], system.zero_state(1), nothing, steps).final_state
 
 
-def _start(system: System[Any], initial_state: State | str, batch: int) -> State:
+def _start(system: System[Any], initial_state: State | str, batch: int | None) -> State:
     if isinstance(initial_state, State):
-        return initial_state.expand(batch)
+        return initial_state if batch is None else initial_state.expand(batch)
     if initial_state == "zero":
-        return system.zero_state(batch)
+        return system.zero_state(batch or 1)
     if initial_state == "spontaneous":
-        return settle(system).expand(batch)
+        return settle(system).expand(batch or 1)
     raise ValueError(f"initial_state must be 'spontaneous', 'zero' or a State, got {initial_state!r}")

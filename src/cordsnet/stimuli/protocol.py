@@ -155,9 +155,9 @@ class Protocol:
         return sum(segment.ms for segment in self.segments)
 
     @property
-    def batch(self) -> int:
-        """Number of trials; 1 when nothing but blank fields is shown."""
-        return next((segment.batch for segment in self.segments if segment.batch is not None), 1)
+    def batch(self) -> int | None:
+        """Number of trials; None when nothing but blank fields is shown."""
+        return next((segment.batch for segment in self.segments if segment.batch is not None), None)
 
     def check(self, model: Reader) -> None:
         """Refuse frames that `model` cannot read."""

@@ -1,0 +1,184 @@
+"""What a trained network does in time: the measurements behind Figure 3 and 4B of the paper.
+
+Every function takes a model and labelled images and returns numbers with their times in ms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from cordsnet.data import Split
+from cordsnet.dynamics import Record, State, simulate, spontaneous_state
+from cordsnet.models import CNN, VisionModel
+from cordsnet.stimuli import blank, show, with_noise
+
+EVERY_MS = 10.0
+
+
+@dataclass(frozen=True)
+class TimeCourse:
+    """A long image, a blank, and a second image, one after another.
+
+    Attributes
+    ----------
+    time_ms : [T] from the onset of the first image, every 10 ms.
+    first, second : [T], share of trials whose scores name the first and the second image.
+    mean_rate : area -> [T], mean rate over units and trials.
+    distance : [T], distance of all rates from spontaneous activity over the same at the offset of the first
+        image, per trial, then averaged; NaN while an image is shown.
+    offset_ms, second_onset_ms : when the first image goes and the second comes.
+    """
+
+    time_ms: Tensor
+    first: Tensor
+    second: Tensor
+    mean_rate: dict[str, Tensor]
+    distance: Tensor
+    offset_ms: float
+    second_onset_ms: float
+
+    def at(self, values: Tensor, ms: float) -> float:
+        """The value at a recorded time."""
+        return float(values[int((self.time_ms - ms).abs().argmin())])
+
+    def hold_drop(self, trained_ms: float) -> float:
+        """Accuracy at the end of the trained duration less the lowest from then to the offset."""
+        kept = (self.time_ms >= trained_ms) & (self.time_ms <= self.offset_ms)
+        return self.at(self.first, trained_ms) - float(self.first[kept].min())
+
+
+@torch.no_grad()
+def time_course(
+    model: VisionModel, split: Split, *, hold_ms: float = 2000.0, blank_ms: float = 500.0, second_ms: float = 500.0
+) -> TimeCourse:
+    """Show each image for `hold_ms`, nothing for `blank_ms`, then another class's image for `second_ms`."""
+    split = split.to(model)
+    second = other_class(split)
+    baseline = spontaneous_state(model)
+    logits, means, distances, times, state, now = [], [], [], [], baseline.expand(len(split)), 0.0
+    protocols = (show(split.images, hold_ms), blank(blank_ms), show(second.images, second_ms))
+    response: Tensor | None = None
+    for protocol in protocols:
+        full = Record("all", every_ms=EVERY_MS)
+        means_only = Record("all", every_ms=EVERY_MS, reduce="mean")
+        is_blank = protocol is protocols[1]
+        traj = simulate(model, protocol, record=full if is_blank else means_only, initial_state=state)
+        if response is None:
+            response = distance_from(baseline, dict(traj.final_state.rates))
+        distance = torch.full((len(traj.time_ms),), torch.nan)
+        if is_blank:
+            steps = [distance_from(baseline, {a: r[k] for a, r in traj.rates.items()}) for k in range(len(distance))]
+            distance = torch.stack([(step / response).mean() for step in steps]).cpu()
+        assert traj.logits is not None
+        logits.append(traj.logits.argmax(-1))
+        means.append({a: (r.flatten(2).mean(2) if is_blank else r).mean(1).cpu() for a, r in traj.rates.items()})
+        distances.append(distance)
+        times.append(traj.time_ms + now)
+        state, now = traj.final_state, now + protocol.ms
+    answers = torch.cat(logits)
+    return TimeCourse(
+        time_ms=torch.cat(times),
+        first=(answers == split.labels).float().mean(1).cpu(),
+        second=(answers == second.labels).float().mean(1).cpu(),
+        mean_rate={area: torch.cat([part[area] for part in means]) for area in model.areas},
+        distance=torch.cat(distances),
+        offset_ms=hold_ms,
+        second_onset_ms=hold_ms + blank_ms,
+    )
+
+
+def distance_from(baseline: State, rates: dict[str, Tensor]) -> Tensor:
+    """Euclidean distance [B] of all areas' rates from a one-trial state."""
+    squares = [(value - baseline.rates[area]).flatten(1).square().sum(1) for area, value in rates.items()]
+    return torch.stack(squares).sum(0).sqrt()
+
+
+def other_class(split: Split) -> Split:
+    """For every image one of another class, each image used once: the images sorted by class, then turned round.
+
+    Raises ValueError when one class holds more than half of the images, so that no such pairing exists.
+    """
+    counts = split.labels.bincount()
+    shift = int(counts.max())
+    if 2 * shift > len(split):
+        raise ValueError("images of one class are more than half of the set; give a more balanced one")
+    order = split.labels.argsort(stable=True)
+    partner = torch.empty_like(order)
+    partner[order] = order.roll(-shift)
+    return Split(split.images[partner], split.labels[partner])
+
+
+@torch.no_grad()
+def second_image_drop(model: VisionModel, split: Split, *, gap_ms: float = 200.0, image_ms: float = 200.0) -> float:
+    """Accuracy on a first image less that on a second, each read `image_ms` after its onset, `gap_ms` between them."""
+    split = split.to(model)
+    second = other_class(split)
+    protocol = show(split.images, image_ms) + blank(gap_ms) + show(second.images, image_ms)
+    record = Record(times_ms=(image_ms, image_ms + gap_ms + image_ms))
+    logits = simulate(model, protocol, record=record).logits
+    assert logits is not None
+    first_hits, second_hits = ((logits[k].argmax(1) == s.labels).float().mean() for k, s in enumerate((split, second)))
+    return float(first_hits - second_hits)
+
+
+@dataclass(frozen=True)
+class NoiseCurve:
+    """Accuracy against input noise redrawn at every step.
+
+    Attributes
+    ----------
+    sigma : standard deviation of the noise over that of the images.
+    cordsnet : accuracy of the dynamical network after `image_ms` of noisy frames.
+    cnn : accuracy of the feedforward network on one noisy frame.
+    cnn_averaged : the same network with its scores averaged over all the frames that the dynamical one saw.
+    """
+
+    sigma: list[float]
+    cordsnet: list[float]
+    cnn: list[float]
+    cnn_averaged: list[float]
+
+
+@torch.no_grad()
+def noise_curve(
+    model: VisionModel,
+    cnn: CNN,
+    split: Split,
+    sigmas: Sequence[float] = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
+    *,
+    image_ms: float = 200.0,
+    seed: int = 0,
+) -> NoiseCurve:
+    """Accuracy of both networks under the same noise, `sigmas` in units of the images' standard deviation."""
+    split = split.to(model)
+    unit = float(split.images.std())
+    rows: list[tuple[float, float, float]] = []
+    for sigma in sigmas:
+        noisy = with_noise(show(split.images, image_ms), sigma * unit, seed=seed)
+        logits = simulate(model, noisy, record=Record(times_ms=(image_ms,))).logits
+        assert logits is not None
+        scores = torch.stack([cnn(hold.frame) for hold in noisy.schedule(model.dt_ms) if hold.frame is not None])
+        answers = (logits[-1], scores[-1], scores.mean(0))
+        hits = [float((answer.argmax(1) == split.labels).float().mean()) for answer in answers]
+        rows.append((hits[0], hits[1], hits[2]))
+    ours, single, averaged = (list(column) for column in zip(*rows, strict=True))
+    return NoiseCurve(list(sigmas), ours, single, averaged)
+
+
+def half_rise_ms(course: TimeCourse, until_ms: float = 200.0) -> dict[str, float]:
+    """Per area: time at which the mean rate has first gone half the way to its value `until_ms` after onset."""
+    shown = course.time_ms <= until_ms
+    result = {}
+    for area, rate in course.mean_rate.items():
+        start, end = float(course.mean_rate[area][-0]), float(rate[shown][-1])
+        passed = ((rate[shown] - start) / (end - start) >= 0.5).nonzero()
+        result[area] = float(course.time_ms[int(passed[0])])
+    return result
+
+
+def is_increasing(values: Sequence[float]) -> bool:
+    """Whether each value is at least the one before it."""
+    return all(a <= b for a, b in pairwise(values))
