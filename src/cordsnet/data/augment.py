@@ -20,6 +20,5 @@ def small_affine() -> nn.Module:
     """Shifts up to a tenth of the image, rotations up to 10 degrees, scaling by up to a tenth."""
     from kornia.augmentation import RandomAffine
 
-    return RandomAffine(
-        degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1), padding_mode="border", p=1.0, same_on_batch=False
-    )
+    augmentation: nn.Module = RandomAffine(10, (0.1, 0.1), (0.9, 1.1), padding_mode="border", p=1.0)
+    return augmentation

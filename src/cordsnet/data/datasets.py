@@ -32,7 +32,7 @@ class Split:
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """In order, at most `size` at a time."""
-        yield from zip(self.images.split(size), self.labels.split(size), strict=True)
+        yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
     def take(self, count: int) -> "Split":
         """The first `count`."""

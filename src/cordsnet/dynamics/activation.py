@@ -49,6 +49,7 @@ class Activation:
             raise ValueError(f"slope = {self.slope:g} has no meaning for activation {self.name!r}; use 'prelu'")
 
     def __call__(self, drive: Tensor) -> Tensor:
+        """phi(drive), element by element."""
         return SHAPES[self.name].apply(drive, self.slope)
 
     def derivative_at_output(self, target: Tensor) -> Tensor:

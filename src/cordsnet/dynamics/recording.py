@@ -157,7 +157,7 @@ class Recorder:
             return
         if key not in self._kept:
             self._kept[key] = value.new_empty(len(self.steps), *value.shape)
-        self._kept[key][self._slot[step]] = value.detach()  # type: ignore[index]
+        self._kept[key][self._slot[step]] = value.detach()
 
     def _watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
         """Note one number per area, and look at the numbers now and then: looking each step would stall a GPU."""

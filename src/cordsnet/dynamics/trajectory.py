@@ -58,7 +58,10 @@ class Trajectory:
 
         def on_own_axes(area: str, value: Tensor) -> tuple[tuple[str, ...], object]:
             names = tuple(n if n in ("time", "trial") else f"{area}_{n}" for n in self.axes[area])
-            return names, value.detach().cpu().float().numpy() if value.dtype == torch.bfloat16 else value.detach().cpu().numpy()
+            return (
+                names,
+                value.detach().cpu().float().numpy() if value.dtype == torch.bfloat16 else value.detach().cpu().numpy(),
+            )
 
         variables = {area: on_own_axes(area, value) for area, value in self.rates.items()}
         if self.logits is not None:

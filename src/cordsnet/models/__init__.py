@@ -1,6 +1,6 @@
 """Networks that see and evolve: specs, CordsNet, its feedforward twin, storage, and public checkpoints."""
 
-from cordsnet.models.cnn import CNN, fold
+from cordsnet.models.cnn import CNN, fold, unit_bias
 from cordsnet.models.cordsnet import CordsNet
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.layout import layout
@@ -32,5 +32,6 @@ __all__ = [
     "published_state_dict",
     "read_metadata",
     "save_model",
+    "unit_bias",
     "write_whole",
 ]

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Held, emit
+from cordsnet.dynamics import Held, LinearMap, emit
 from cordsnet.models.layout import MapShape, layout
 from cordsnet.models.spec import STEM, ConnectionSpec, NetworkSpec
-from cordsnet.models.wiring import ConvMap, Wiring, convolve, encode, pool, transmit
+from cordsnet.models.wiring import ConvMap, Wiring, convolve, encode, pool, transmit, weight_of
 
 
 class ConvCircuit:
@@ -27,12 +28,14 @@ class ConvCircuit:
         self.layout = layout(spec)
         self.areas = tuple(area.name for area in spec.areas)
         self.shapes: Mapping[str, MapShape] = self.layout.shapes
-        self.stem_weight: Tensor = wiring.stem.weight
-        self.feedforward_weight = {name: conv.weight for name, conv in wiring.feedforward.items()}
-        self.recurrent = {name: ConvMap(conv.weight) for name, conv in wiring.recurrent.items()}
-        self.link_weight = {name: conv.weight for name, conv in wiring.links.items()}
-        self.readout_weight, self.readout_bias = wiring.readout.weight, wiring.readout.bias
-        self.delays_ms = _delays(spec)
+        self.stem_weight = weight_of(wiring.stem)
+        self.feedforward_weight = {name: weight_of(kernel) for name, kernel in wiring.feedforward.items()}
+        self.recurrent: Mapping[str, LinearMap] = {
+            name: ConvMap(weight_of(kernel)) for name, kernel in wiring.recurrent.items()
+        }
+        self.link_weight = {name: weight_of(kernel) for name, kernel in wiring.links.items()}
+        self.readout_weight, self.readout_bias = weight_of(wiring.readout), wiring.readout.get_parameter("bias")
+        self.delays_ms: Mapping[str, tuple[float, ...]] = _delays(spec)
 
     def hold(self, frame: Tensor | None) -> Held:
         """The stem, and all that depends on it without delay; a blank field costs nothing."""
@@ -52,7 +55,7 @@ class ConvCircuit:
 
     def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Global average pool of what the readout areas emit, summed, then linear."""
-        pooled = sum(emit(rates[area]).mean((2, 3)) for area in self.spec.readout)
+        pooled = torch.stack([emit(rates[area]).mean((2, 3)) for area in self.spec.readout]).sum(0)
         return functional.linear(pooled, self.readout_weight, self.readout_bias)
 
     def _gather(

@@ -6,6 +6,7 @@ kernel between areas.
 """
 
 import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,7 +15,7 @@ from cordsnet._checks import check_images
 from cordsnet._typing import Images, Logits
 from cordsnet.models.layout import layout
 from cordsnet.models.spec import STEM, NetworkSpec
-from cordsnet.models.wiring import Wiring, convolve, encode, pool, transmit
+from cordsnet.models.wiring import Wiring, convolve, encode, gain_of, pool, transmit, weight_of
 
 
 class UnitBias(nn.Module):
@@ -27,6 +28,13 @@ class UnitBias(nn.Module):
     def forward(self, drive: Tensor) -> Tensor:
         """drive [B, C, H, W] plus the bias [C, H, W]."""
         return drive + self.value
+
+
+def unit_bias(module: nn.Module) -> Tensor:
+    """The per-unit bias [C, H, W] of a folded network's module. Raises TypeError for batch norms."""
+    if not isinstance(module, UnitBias):
+        raise TypeError(f"module must be the UnitBias of a folded network, got {type(module).__name__}; fold it first")
+    return module.value
 
 
 class CNN(nn.Module):
@@ -63,7 +71,8 @@ class CNN(nn.Module):
         check_images(images, channels=self.spec.in_channels, size=self.spec.image_size)
         rates = self.rates(images)
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return self.wiring.readout(pooled)
+        scores: Tensor = self.wiring.readout(pooled)
+        return scores
 
     def rates(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity [B, C, H, W], the stem's included."""
@@ -72,7 +81,7 @@ class CNN(nn.Module):
     def drives(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity before the rectification, the target of the inverse initialisation; the stem as it is."""
         stem = self.spec.stem
-        encoded = pool(self.norm_stem(encode(images, self.wiring.stem.weight, stem)), stem)
+        encoded = pool(self.norm_stem(encode(images, weight_of(self.wiring.stem), stem)), stem)
         drives = {STEM: encoded}
         for area in self.spec.areas:
             feed = self.feed(area.name, drives)
@@ -84,17 +93,17 @@ class CNN(nn.Module):
         total: Tensor | None = None
         for link in self.spec.into(area):
             source = drives[link.source] if link.source == STEM else functional.relu(drives[link.source])
-            kernel = self.wiring.links[link.name].weight if link.name in self.wiring.links else None
+            kernel = weight_of(self.wiring.links[link.name]) if link.name in self.wiring.links else None
             value = transmit(source, link, kernel, layout(self.spec).landing[link.name])
             if link.name in self.norm_links:
                 value = self.norm_links[link.name](value)
             total = value if total is None else total + value
         assert total is not None
-        return convolve(total, self.wiring.feedforward[area].weight, self.spec.area(area).stride)
+        return convolve(total, weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride)
 
     def mix(self, area: str, value: Tensor) -> Tensor:
         """The kernel that is recurrent in the CordsNet, applied once."""
-        return convolve(value, self.wiring.recurrent[area].weight)
+        return convolve(value, weight_of(self.wiring.recurrent[area]))
 
 
 @torch.no_grad()
@@ -123,25 +132,29 @@ def fold(cnn: CNN) -> CNN:
 
 def _absorb(kernel: nn.Module, norm: nn.Module) -> Tensor:
     """Scale a weight-normalised kernel's gain by a batch norm's, and return the constant [C] that is left."""
-    assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    kernel.parametrizations.weight.original0.mul_(scale[:, None, None, None])
+    gain_of(kernel).mul_(scale[:, None, None, None])
     return norm.bias - norm.running_mean * scale
 
 
 def _constant_feed(cnn: CNN, area: str, stem_bias: Tensor, link_bias: dict[str, Tensor]) -> Tensor:
     """What the folded constants of the stem and the skips add to F * u, as a map [C, H, W]."""
     spec, sizes = cnn.spec, layout(cnn.spec)
-    before_pool = [(n + 2 * ((spec.stem.kernel - 1) // 2) - spec.stem.kernel) // spec.stem.stride + 1 for n in spec.image_size]
+    before_pool = [
+        (n + 2 * ((spec.stem.kernel - 1) // 2) - spec.stem.kernel) // spec.stem.stride + 1 for n in spec.image_size
+    ]
     constant = pool(stem_bias[None, :, None, None].expand(1, -1, *before_pool), spec.stem)
     total = stem_bias.new_zeros(1, *sizes.inputs[area])
     for link in spec.into(area):
         if link.source == STEM:
-            kernel = cnn.wiring.links[link.name].weight if link.name in cnn.wiring.links else None
+            kernel = weight_of(cnn.wiring.links[link.name]) if link.name in cnn.wiring.links else None
             total = total + transmit(constant, link, kernel, sizes.landing[link.name])
         if link.name in link_bias:
             total = total + link_bias[link.name][None, :, None, None]
-    return convolve(total, cnn.wiring.feedforward[area].weight, spec.area(area).stride)[0]
+    return convolve(total, weight_of(cnn.wiring.feedforward[area]), spec.area(area).stride)[0]
 
 
 def _check_feedforward(spec: NetworkSpec) -> None:

@@ -63,8 +63,9 @@ class CordsNet(VisionModel):
 
     def system(self, dt: float | None = None, stepper: str = "euler") -> RateSystem:
         """The network bound to `dt` (ms) and a stepper."""
-        equation = RateEquation(self.circuit(), self.activation)
-        return RateSystem(equation, self.dt_ms if dt is None else dt, stepper, like=equation.circuit.readout_bias)
+        circuit = self.circuit()
+        step = self.dt_ms if dt is None else dt
+        return RateSystem(RateEquation(circuit, self.activation), step, stepper, like=circuit.readout_bias)
 
 
 def _tau_per_unit(spec: NetworkSpec, area: str) -> Tensor:

@@ -203,7 +203,7 @@ def _check_names(spec: NetworkSpec) -> None:
     keys = [(c.name, c.delay_ms) for c in spec.connections]
     if twice := [name for name, delay in keys if keys.count((name, delay)) > 1]:
         raise ValueError(f"connection {twice[0]!r} stands twice; merge the two")
-    if not spec.readout or (unknown := [name for name in spec.readout if name not in names]):
+    if not spec.readout or any(name not in names for name in spec.readout):
         raise ValueError(f"readout must name at least one of the areas {names}, got {list(spec.readout)}")
 
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.grad import conv2d_weight
 from torch.nn.utils.parametrizations import weight_norm
 
 from cordsnet.models.layout import MapShape, layout
@@ -38,15 +39,36 @@ class Wiring(nn.Module):
             if link.kernel is not None:
                 out, source = sizes.landing[link.name][0], sizes.shapes[link.source][0]
                 self.links[link.name] = _conv(source, out, link.kernel, 1.0)
-        self.readout = weight_norm(nn.Linear(spec.area(spec.readout[0]).channels, spec.num_classes))
-        nn.init.zeros_(self.readout.bias)
+        readout = nn.Linear(spec.area(spec.readout[0]).channels, spec.num_classes)
+        nn.init.zeros_(readout.bias)
+        self.readout = normalised(readout)
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, gain: float) -> nn.Module:
     """A weight-normalised kernel, normal with standard deviation gain / sqrt(fan in)."""
     conv = nn.Conv2d(channels_in, channels_out, kernel, bias=False)
     nn.init.normal_(conv.weight, std=gain / math.sqrt(channels_in * kernel * kernel))
-    return weight_norm(conv)
+    return normalised(conv)
+
+
+def normalised(module: nn.Module) -> nn.Module:
+    """A module whose weight is gain times direction."""
+    weight_norm(module)
+    return module
+
+
+def weight_of(module: nn.Module) -> Tensor:
+    """The weight of a module, computed from gain and direction."""
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return weight
+
+
+def gain_of(module: nn.Module) -> Tensor:
+    """The gain of a weight-normalised module, one per output."""
+    gain = module.get_parameter("parametrizations.weight.original0")
+    assert isinstance(gain, Tensor)
+    return gain
 
 
 def convolve(value: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
@@ -70,7 +92,9 @@ class ConvMap:
 
     def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
         """Gradient of <drive, weight * rates> with respect to the kernel: one convolution over the batch."""
-        return nn.grad.conv2d_weight(rates, self.weight.shape, drive, padding=(self.weight.shape[-1] - 1) // 2)
+        padding = (self.weight.shape[-1] - 1) // 2
+        gradient: Tensor = conv2d_weight(rates, self.weight.shape, drive, padding=padding)  # type: ignore[no-untyped-call]
+        return gradient
 
 
 def encode(frame: Tensor, weight: Tensor, stem: StemSpec) -> Tensor:

@@ -114,24 +114,23 @@ class Noise(Segment):
         return self.segment.ms
 
     @property
-    def frames(self) -> Tensor | None:
+    def frames(self) -> Tensor:
         """Frames without their noise."""
-        return self.segment.frames
+        frames = self.segment.frames
+        assert frames is not None
+        return frames
 
     def holds(self, dt: float) -> Iterator[Hold]:
         """A new draw for every step, or for every `every_ms`; the same draws at each call."""
         span = 1 if self.every_ms is None else whole_steps(self.every_ms, dt, "every_ms")
         if span < 1:
             raise ValueError(f"every_ms must be at least one step of dt = {dt:g} ms, got {self.every_ms}")
-        generator: torch.Generator | None = None
+        generator = torch.Generator(self.frames.device).manual_seed(self.seed)
         for hold in self.segment.holds(dt):
-            if hold.frame is None:
-                raise ValueError("noise() needs a segment with images; show a grey image in place of blank()")
-            if generator is None:
-                generator = torch.Generator(hold.frame.device).manual_seed(self.seed)
+            assert hold.frame is not None
             for start in range(0, hold.steps, span):
-                draw = torch.randn(hold.frame.shape, generator=generator, dtype=hold.frame.dtype, device=hold.frame.device)
-                yield Hold(min(span, hold.steps - start), hold.frame + self.sigma * draw)
+                draw = torch.empty_like(hold.frame).normal_(0.0, self.sigma, generator=generator)
+                yield Hold(min(span, hold.steps - start), hold.frame + draw)
 
 
 @dataclass(frozen=True)

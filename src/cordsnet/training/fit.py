@@ -163,5 +163,3 @@ def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(tree, dict):
         return {prefix.rstrip("."): tree}
     return {k: v for name, part in tree.items() for k, v in _flat(part, f"{prefix}{name}.").items()}
-
-

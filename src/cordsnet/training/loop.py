@@ -126,6 +126,7 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool) -> lightn
         every_n_train_steps=max(1, math.ceil(optimisation.updates / 5)),
         enable_version_counter=False,
     )
+    attempt = len(list(folder.glob("logs_*"))) + 1
     callbacks: list[Callback] = [checkpoint, *([RichProgressBar(leave=True)] if progress else [])]
     return lightning.Trainer(
         max_steps=optimisation.updates,
@@ -133,8 +134,8 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool) -> lightn
         gradient_clip_val=optimisation.clip,
         callbacks=callbacks,
         logger=[
-            CSVLogger(folder, name="", version="logs", flush_logs_every_n_steps=20),
-            TensorBoardLogger(folder, name="", version="tensorboard"),
+            CSVLogger(folder, name="", version=f"logs_{attempt}", flush_logs_every_n_steps=20),
+            TensorBoardLogger(folder, name="", version=f"tensorboard_{attempt}"),
         ],
         log_every_n_steps=1,
         enable_progress_bar=progress,

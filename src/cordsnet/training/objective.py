@@ -4,7 +4,8 @@ A trial is a blank (to reach spontaneous activity, without gradient), an image, 
 (Soo et al. 2024, section 3 and appendix).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ class Objective:
     spontaneous_weight: float = 1e-3
     first_weight: float = 1e-3
     last_weight: float = 1.0
-    trial: Trial = Trial()
+    trial: Trial = field(default_factory=Trial)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def objective(
     )
 
 
-def distance_to_baseline(system: System, state: State, baseline: State, trial: Trial, engine: str) -> Tensor:
+def distance_to_baseline(system: System[Any], state: State, baseline: State, trial: Trial, engine: str) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
     steps = whole_steps(trial.after, system.dt, "trial.after")
     record = Record("all", window_ms=(trial.after - trial.baseline, trial.after), logits=False)

@@ -30,8 +30,9 @@ class TrainDynamics(Stage):
     """
 
     kind: ClassVar[str] = "train_dynamics"
+    name: str = "dynamics"
     slopes: tuple[float, ...] = (0.0,)
-    objective: Objective = Objective()
+    objective: Objective = field(default_factory=Objective)
     optimisation: Optimisation = field(default_factory=Optimisation)
     augmentation: str = "none"
     engine: str = "time_major"

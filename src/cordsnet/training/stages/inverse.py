@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cordsnet.data import Split
 from cordsnet.dynamics import Activation
-from cordsnet.models import CNN, STEM, CordsNet, build
+from cordsnet.models import CNN, STEM, CordsNet, build, unit_bias
 from cordsnet.training.evaluate import BATCH, accuracy
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
@@ -61,7 +61,7 @@ def recurrent_twin(cnn: CNN, seed: int) -> CordsNet:
     for part in ("stem", "feedforward", "links", "readout"):
         getattr(model.wiring, part).load_state_dict(getattr(cnn.wiring, part).state_dict(), strict=True)
     for name, bias in model.bias.items():
-        bias.copy_(cnn.mix(name, cnn.before[name].value[None])[0] + cnn.after[name].value)
+        bias.copy_(cnn.mix(name, unit_bias(cnn.before[name])[None])[0] + unit_bias(cnn.after[name]))
     return model.to(next(cnn.parameters()).dtype)
 
 

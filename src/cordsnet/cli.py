@@ -1,0 +1,146 @@
+"""The `cordsnet` command."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+import cordsnet
+from cordsnet.registry import Registry
+
+Command = Callable[[Sequence[str]], None]
+COMMANDS: Registry[Command] = Registry("command")
+
+DEBUG = "CORDSNET_DEBUG"
+"""Environment variable: when set, errors show where in the code they arose."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0; 2 when the request was at fault; 1 when training or simulation diverged."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(cordsnet.__version__)
+        return 0
+    try:
+        COMMANDS[words[0]](words[1:])
+    except KeyboardInterrupt:
+        print("cordsnet: stopped; finished stages are kept", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ArithmeticError) as error:
+        if os.environ.get(DEBUG):
+            raise
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"cordsnet: error: {error}{notes}", file=sys.stderr)
+        return 1 if isinstance(error, ArithmeticError) else 2
+    return 0
+
+
+def _usage() -> str:
+    rows = [f"  {name:<10}{(COMMANDS[name].__doc__ or '').splitlines()[0]}" for name in COMMANDS]
+    return "\n".join(
+        ["usage: cordsnet COMMAND [--help]", "", *rows, "", f"{DEBUG}=1 shows where in the code an error arose."]
+    )
+
+
+@COMMANDS.register("models")
+def models(words: Sequence[str]) -> None:
+    """List the models, with areas, units and parameters."""
+    from cordsnet.models import SPECS, build, layout
+
+    parser = _parser("models")
+    parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'cordsnet_*'")
+    options = _parse(parser, words)
+    print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  input")
+    for name in SPECS.names(options.pattern):
+        spec = SPECS[name]
+        count = sum(p.numel() for p in build(spec).parameters())
+        shape = " x ".join(map(str, (spec.in_channels, *spec.image_size)))
+        print(f"{name:<20}{len(spec.areas):>6}{layout(spec).units:>10,}{count:>12,}  {shape}")
+
+
+@COMMANDS.register("recipes")
+def recipes(words: Sequence[str]) -> None:
+    """List the training recipes, or show one in full."""
+    import json
+
+    from cordsnet.training import RECIPES
+
+    parser = _parser("recipes")
+    parser.add_argument("name", nargs="?", help="recipe to show in full")
+    options = _parse(parser, words)
+    if options.name:
+        print(json.dumps(RECIPES[options.name]().to_dict(), indent=1))
+        return
+    for name in RECIPES:
+        print(f"{name:<16}{(RECIPES[name].__doc__ or '').splitlines()[0]}")
+
+
+@COMMANDS.register("train")
+def train(words: Sequence[str]) -> None:
+    """Run a training recipe; finished stages are not repeated."""
+    from cordsnet.training import RECIPES, fit
+    from cordsnet.training.options import add_recipe_options, chosen_recipe
+
+    if not words or words[0].startswith("-"):
+        _parse(_parser("train RECIPE"), [word for word in words if word in ("-h", "--help")])
+        raise ValueError(f"train needs a recipe first; known: {', '.join(RECIPES)}")
+    recipe = RECIPES[words[0]]()
+    parser = _parser(f"train {words[0]}")
+    _add_run_options(parser, f"runs/{words[0]}")
+    parser.add_argument("--only", type=str, default=None, help="run this stage alone")
+    parser.add_argument("--restart", type=str, default=None, help="discard this stage and those built on it, run again")
+    add_recipe_options(parser, recipe)
+    options = _parse(parser, words[1:])
+    recipe = chosen_recipe(recipe, parser, options)
+    reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=_draws_progress(options))
+    for name, report in reports.items():
+        numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
+        print(f"{name:<10}{report.seconds:>7.1f} s  {numbers}")
+    print(f"models, logs and results: {options.output}")
+
+
+@COMMANDS.register("demo")
+def demo(words: Sequence[str]) -> None:
+    """Train on handwritten digits through every stage, measure, and write a report."""
+    from cordsnet.experiments import run_demo
+    from cordsnet.report import write_demo_report
+
+    parser = _parser("demo")
+    _add_run_options(parser, "runs/demo")
+    options = _parse(parser, words)
+    result = run_demo(options.output, progress=_draws_progress(options))
+    path = write_demo_report(result, options.output)
+    for key, value in result.summary["accuracy"].items():
+        print(f"{key:<10}{100 * value:6.1f} %")
+    print(f"report: {path}")
+
+
+def _parser(name: str) -> ArgumentParser:
+    doc = COMMANDS[name.split()[0]].__doc__
+    return ArgumentParser(prog=f"cordsnet {name}", description=doc, exit_on_error=False)
+
+
+def _parse(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
+    try:
+        return parser.parse_args(list(words))
+    except ArgumentError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{reason}; see '{parser.prog} --help' for the options") from error
+
+
+def _add_run_options(parser: ArgumentParser, output: str) -> None:
+    parser.add_argument("--output", type=str, default=output, help="folder of the run")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _draws_progress(options: Any) -> bool:
+    return not options.quiet and sys.stdout.isatty()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
