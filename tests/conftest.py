@@ -4,13 +4,15 @@ import jaxtyping
 import pytest
 import torch
 
+torch.set_num_threads(1)  # tests run one process per core; more threads than cores wait for one another
+
 
 @pytest.fixture(autouse=True)
 def _repeatable():
     torch.manual_seed(0)
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_users_run_it():
     """Shape annotations off, as outside the tests: the messages are then the library's own."""
     jaxtyping.config.update("jaxtyping_disable", True)

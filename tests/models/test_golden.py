@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden_rules import fill_random, fill_sines, sample
 from numpy.testing import assert_allclose
 
 import cordsnet
 from cordsnet.dynamics import ENGINES
+from golden_rules import fill_random, fill_sines, sample
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ENGINE_NAMES = ENGINES.names()

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden_rules import fill_random, sample
 from numpy.testing import assert_allclose
 
 import cordsnet
 from cordsnet.dynamics import ENGINES
 from cordsnet.models import published_names
 from cordsnet.training.objective import objective
+from golden_rules import fill_random, sample
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "r2_training.npz")
 

@@ -138,6 +138,7 @@ class NetworkSpec:
         fields["stem"] = StemSpec(**_known(StemSpec, fields["stem"]))
         fields["areas"] = tuple(AreaSpec(**_known(AreaSpec, area)) for area in fields["areas"])
         fields["connections"] = tuple(ConnectionSpec(**_known(ConnectionSpec, c)) for c in fields["connections"])
+        fields["readout"], fields["image_size"] = tuple(fields["readout"]), square(fields.get("image_size", 224))
         return cls(**fields)
 
 

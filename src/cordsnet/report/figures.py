@@ -38,13 +38,14 @@ def tidy(axes: Axes, x: str, y: str, title: str = "") -> Axes:
 
 def accuracy_over_time(course: TimeCourse, trained_ms: float, chance: float) -> Figure:
     """Accuracy on the first and the second image through onset, hold, blank and second onset."""
+    time, first, second = course.time_ms.numpy(), course.first.numpy(), course.second.numpy()
     figure = new_figure()
     early, whole = figure.subplots(1, 2, width_ratios=(1, 2), sharey=True)
     for axes in (early, whole):
         axes.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
-        axes.plot(course.time_ms, course.first, color=BLUE, label="first image")
+        axes.plot(time, first, color=BLUE, label="first image")
         axes.axvspan(trained_ms - 60, trained_ms, color=YELLOW, alpha=0.6, linewidth=0, label="window of the loss")
-    whole.plot(course.time_ms, course.second, color=VERMILION, linestyle="--", label="second image")
+    whole.plot(time, second, color=VERMILION, linestyle="--", label="second image")
     end = float(course.time_ms[-1])
     _mark_images(whole, [(0.0, course.offset_ms, "first image"), (course.second_onset_ms, end, "second")])
     early.set_xlim(0, 1.5 * trained_ms)
@@ -62,12 +63,14 @@ def mean_rates(course: TimeCourse, half_rise: Mapping[str, float], until_ms: flo
     """Mean rate of each area, raw over the whole protocol and as a share of its rise just after onset."""
     figure = new_figure()
     whole, rise = figure.subplots(1, 2)
-    early = course.time_ms <= until_ms
-    for colour, (area, rate) in zip(AREA_COLOURS, course.mean_rate.items(), strict=False):
-        whole.plot(course.time_ms, rate, color=colour, label=area)
+    time = course.time_ms.numpy()
+    early = time <= until_ms
+    for colour, area in zip(AREA_COLOURS, course.mean_rate, strict=False):
+        rate = course.mean_rate[area].numpy()
+        whole.plot(time, rate, color=colour, label=area)
         part = rate[early]
         share = (part - part[0]) / (part[-1] - part[0])
-        rise.plot(course.time_ms[early], share, color=colour, label=f"{area}: half way at {half_rise[area]:.0f} ms")
+        rise.plot(time[early], share, color=colour, label=f"{area}: half way at {half_rise[area]:.0f} ms")
     rise.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
     top = max(float(rate.max()) for rate in course.mean_rate.values())
     whole.set_ylim(0, 1.25 * top)
@@ -84,8 +87,9 @@ def baseline_distance(course: TimeCourse) -> Figure:
     """How the rates return to spontaneous activity once the image has gone."""
     figure = new_figure(WIDTH * 0.62)
     axes = figure.subplots()
-    blank = (course.time_ms > course.offset_ms) & (course.time_ms <= course.second_onset_ms)
-    axes.semilogy(course.time_ms[blank] - course.offset_ms, course.distance[blank], color=BLUE)
+    time = course.time_ms.numpy()
+    blank = (time > course.offset_ms) & (time <= course.second_onset_ms)
+    axes.semilogy(time[blank] - course.offset_ms, course.distance.numpy()[blank], color=BLUE)
     axes.axhline(1e-2, color="0.6", linewidth=0.8, linestyle=":")
     axes.text(5, 1.15e-2, "1 % of the response", color="0.4", fontsize=8, va="bottom")
     tidy(axes, "time from offset (ms)", "distance to spontaneous activity\n(share of the response)")
@@ -130,9 +134,9 @@ def feature_maps(examples: Examples) -> Figure:
             row = grid[example * len(areas) + k]
             maps = examples.maps[area]
             for axes, rates in zip(row[1:], maps[:, example], strict=True):
-                axes.imshow(rates, cmap="viridis", vmin=0, vmax=float(maps.max()))
+                axes.imshow(rates.numpy(), cmap="viridis", vmin=0, vmax=float(maps.max()))
             if k == 0:
-                row[0].imshow(examples.images[example].mean(0), cmap="gray")
+                row[0].imshow(examples.images[example].mean(0).numpy(), cmap="gray")
             for axes in row:
                 axes.set_xticks([])
                 axes.set_yticks([])

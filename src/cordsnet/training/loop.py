@@ -100,8 +100,8 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
     folder = context.run / stage
     checkpoints = folder / "checkpoints"
     last = checkpoints / "last.ckpt"
-    trainer = _trainer(folder, module.optimisation, context.progress)
     with _quiet():
+        trainer = _trainer(folder, module.optimisation, context.progress)
         lightning.seed_everything(context.seed, workers=True, verbose=False)
         try:
             loader = _loader(context.data, module.optimisation.batch, context.seed)
