@@ -5,26 +5,25 @@ Every function takes a model and labelled images and returns numbers with their 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from cordsnet.data import Split
-from cordsnet.dynamics import Record, State, simulate, spontaneous_state
+from cordsnet.dynamics import Record, State, Trajectory, simulate, spontaneous_state
 from cordsnet.models import CNN, VisionModel
-from cordsnet.stimuli import blank, show, with_noise
+from cordsnet.stimuli import Protocol, blank, show, with_noise
 
 EVERY_MS = 10.0
 
 
 @dataclass(frozen=True)
 class TimeCourse:
-    """A long image, a blank, and a second image, one after another.
+    """A blank, a long image, a blank, and a second image, one after another.
 
     Attributes
     ----------
-    time_ms : [T] from the onset of the first image, every 10 ms.
+    time_ms : [T] from the onset of the first image, every 10 ms; negative before it.
     first, second : [T], share of trials whose scores name the first and the second image.
     mean_rate : area -> [T], mean rate over units and trials.
     distance : [T], distance of all rates from spontaneous activity over the same at the offset of the first
@@ -52,42 +51,49 @@ class TimeCourse:
 
 @torch.no_grad()
 def time_course(
-    model: VisionModel, split: Split, *, hold_ms: float = 2000.0, blank_ms: float = 500.0, second_ms: float = 500.0
+    model: VisionModel,
+    split: Split,
+    *,
+    before_ms: float = 100.0,
+    hold_ms: float = 2000.0,
+    blank_ms: float = 500.0,
+    second_ms: float = 500.0,
 ) -> TimeCourse:
-    """Show each image for `hold_ms`, nothing for `blank_ms`, then another class's image for `second_ms`."""
+    """From spontaneous activity: nothing, each image, nothing, then an image of another class, for the times given."""
     split = split.to(model)
     second = other_class(split)
     baseline = spontaneous_state(model)
-    logits, means, distances, times, state, now = [], [], [], [], baseline.expand(len(split)), 0.0
-    protocols = (show(split.images, hold_ms), blank(blank_ms), show(second.images, second_ms))
-    response: Tensor | None = None
-    for protocol in protocols:
-        full = Record("all", every_ms=EVERY_MS)
-        means_only = Record("all", every_ms=EVERY_MS, reduce="mean")
-        is_blank = protocol is protocols[1]
-        traj = simulate(model, protocol, record=full if is_blank else means_only, initial_state=state)
-        if response is None:
-            response = distance_from(baseline, dict(traj.final_state.rates))
-        distance = torch.full((len(traj.time_ms),), torch.nan)
-        if is_blank:
-            steps = [distance_from(baseline, {a: r[k] for a, r in traj.rates.items()}) for k in range(len(distance))]
-            distance = torch.stack([(step / response).mean() for step in steps]).cpu()
-        assert traj.logits is not None
-        logits.append(traj.logits.argmax(-1))
-        means.append({a: (r.flatten(2).mean(2) if is_blank else r).mean(1).cpu() for a, r in traj.rates.items()})
-        distances.append(distance)
-        times.append(traj.time_ms + now)
-        state, now = traj.final_state, now + protocol.ms
-    answers = torch.cat(logits)
+    waiting = _stretch(model, blank(before_ms), baseline.expand(len(split)), "mean")
+    held = _stretch(model, show(split.images, hold_ms), waiting.final_state, "mean")
+    gone = _stretch(model, blank(blank_ms), held.final_state, "none")
+    again = _stretch(model, show(second.images, second_ms), gone.final_state, "mean")
+    stretches = (waiting, held, gone, again)
+    starts = (-before_ms, 0.0, hold_ms, hold_ms + blank_ms)
+    answers = torch.cat([traj.logits.argmax(-1) for traj in stretches if traj.logits is not None])
+    distances = [torch.full((len(traj.time_ms),), torch.nan) for traj in stretches]
+    distances[2] = _return_to(baseline, gone, dict(held.final_state.rates)).cpu()
     return TimeCourse(
-        time_ms=torch.cat(times),
+        time_ms=torch.cat([traj.time_ms + start for traj, start in zip(stretches, starts, strict=True)]),
         first=(answers == split.labels).float().mean(1).cpu(),
         second=(answers == second.labels).float().mean(1).cpu(),
-        mean_rate={area: torch.cat([part[area] for part in means]) for area in model.areas},
+        mean_rate={
+            area: torch.cat([traj.rates[area].flatten(1).mean(1) for traj in stretches]).cpu() for area in model.areas
+        },
         distance=torch.cat(distances),
         offset_ms=hold_ms,
         second_onset_ms=hold_ms + blank_ms,
     )
+
+
+def _stretch(model: VisionModel, protocol: Protocol, state: State, reduce: str) -> Trajectory:
+    return simulate(model, protocol, record=Record("all", every_ms=EVERY_MS, reduce=reduce), initial_state=state)
+
+
+def _return_to(baseline: State, gone: Trajectory, at_offset: dict[str, Tensor]) -> Tensor:
+    """Distance to spontaneous activity at each recorded time, over that at offset, averaged over trials [T]."""
+    response = distance_from(baseline, at_offset)
+    now = [distance_from(baseline, {a: rates[k] for a, rates in gone.rates.items()}) for k in range(len(gone.time_ms))]
+    return torch.stack([(distance / response).mean() for distance in now])
 
 
 def distance_from(baseline: State, rates: dict[str, Tensor]) -> Tensor:
@@ -169,16 +175,15 @@ def noise_curve(
 
 
 def half_rise_ms(course: TimeCourse, until_ms: float = 200.0) -> dict[str, float]:
-    """Per area: time at which the mean rate has first gone half the way to its value `until_ms` after onset."""
-    shown = course.time_ms <= until_ms
-    result = {}
+    """Per area: time at which the mean rate is half the way from its value at onset to that `until_ms` later.
+
+    Interpolated linearly between the recorded times.
+    """
+    shown = (course.time_ms >= 0) & (course.time_ms <= until_ms)
+    time, result = course.time_ms[shown], {}
     for area, rate in course.mean_rate.items():
-        start, end = float(course.mean_rate[area][-0]), float(rate[shown][-1])
-        passed = ((rate[shown] - start) / (end - start) >= 0.5).nonzero()
-        result[area] = float(course.time_ms[int(passed[0])])
+        share = (rate[shown] - rate[shown][0]) / (rate[shown][-1] - rate[shown][0])
+        after = int((share >= 0.5).nonzero()[0])
+        part = (0.5 - share[after - 1]) / (share[after] - share[after - 1])
+        result[area] = float(time[after - 1] + part * (time[after] - time[after - 1]))
     return result
-
-
-def is_increasing(values: Sequence[float]) -> bool:
-    """Whether each value is at least the one before it."""
-    return all(a <= b for a, b in pairwise(values))

@@ -52,13 +52,15 @@ class Examples:
     images : [N, C, H, W].
     maps : area -> [T, N, H, W], rates of the channel that varies most over these images.
     channel : area -> which channel that is.
-    time_ms : [T]; the image is shown from 0 to 200 ms.
+    time_ms : [T] from onset.
+    offset_ms : when the image goes.
     """
 
     images: Tensor
     maps: dict[str, Tensor]
     channel: dict[str, int]
     time_ms: Tensor
+    offset_ms: float
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def examples(model: CordsNet, split: Split, count: int = 3) -> Examples:
     at_end = int((traj.time_ms == TRAINED_MS).nonzero()[0])
     channel = {area: int(rates[at_end].flatten(2).var(2).mean(0).argmax()) for area, rates in traj.rates.items()}
     maps = {area: rates[:, :, channel[area]].cpu() for area, rates in traj.rates.items()}
-    return Examples(images.cpu(), maps, channel, traj.time_ms)
+    return Examples(images.cpu(), maps, channel, traj.time_ms, TRAINED_MS)
 
 
 def _seconds(stages: dict[str, StageReport], measuring: float) -> dict[str, Any]:

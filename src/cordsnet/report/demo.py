@@ -74,7 +74,9 @@ def _behaviour(result: DemoResult) -> list[Section]:
         Section(
             "Return to baseline",
             "Distance of all rates from spontaneous activity after the image has gone, over that at offset: "
-            f"{summary['baseline_distance']:.1e} after {course.second_onset_ms - course.offset_ms:g} ms.",
+            f"{summary['baseline_distance']:.1e} after {course.second_onset_ms - course.offset_ms:g} ms. Spontaneous "
+            f"activity is what the network reaches in {SPONTANEOUS_MS:g} ms from zero rates, where it has not quite "
+            "settled itself; that sets the floor.",
             figures.baseline_distance(course),
             name="baseline_distance",
         ),

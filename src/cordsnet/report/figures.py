@@ -1,9 +1,11 @@
 """Figures for talks and reports: labelled axes with units, colours that colour-blind readers can tell apart."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from cordsnet.experiments.behaviour import NoiseCurve, TimeCourse
 from cordsnet.experiments.demo import Examples
@@ -48,10 +50,10 @@ def accuracy_over_time(course: TimeCourse, trained_ms: float, chance: float) -> 
     whole.plot(time, second, color=VERMILION, linestyle="--", label="second image")
     end = float(course.time_ms[-1])
     _mark_images(whole, [(0.0, course.offset_ms, "first image"), (course.second_onset_ms, end, "second")])
-    early.set_xlim(0, 1.5 * trained_ms)
+    early.set_xlim(-0.25 * trained_ms, 1.5 * trained_ms)
     early.text(1.5 * trained_ms, chance + 0.015, "chance", ha="right", va="bottom", color="0.4", fontsize=8)
     early.set_ylim(-0.02, 1.12)
-    whole.set_xlim(0, end)
+    whole.set_xlim(float(time[0]), end)
     tidy(early, "time from onset (ms)", "accuracy (share of test images)", "onset")
     tidy(whole, "time from onset (ms)", "", f"held {course.offset_ms / trained_ms:g} x the trained duration")
     handles, labels = whole.get_legend_handles_labels()
@@ -64,10 +66,10 @@ def mean_rates(course: TimeCourse, half_rise: Mapping[str, float], until_ms: flo
     figure = new_figure()
     whole, rise = figure.subplots(1, 2)
     time = course.time_ms.numpy()
-    early = time <= until_ms
+    early = (time >= 0) & (time <= until_ms)
     for colour, area in zip(AREA_COLOURS, course.mean_rate, strict=False):
         rate = course.mean_rate[area].numpy()
-        whole.plot(time, rate, color=colour, label=area)
+        whole.plot(time, rate, color=colour)
         part = rate[early]
         share = (part - part[0]) / (part[-1] - part[0])
         rise.plot(time[early], share, color=colour, label=f"{area}: half way at {half_rise[area]:.0f} ms")
@@ -76,7 +78,6 @@ def mean_rates(course: TimeCourse, half_rise: Mapping[str, float], until_ms: flo
     whole.set_ylim(0, 1.25 * top)
     end = float(course.time_ms[-1])
     _mark_images(whole, [(0.0, course.offset_ms, "first image"), (course.second_onset_ms, end, "second")])
-    whole.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(0.02, 0.7))
     rise.legend(frameon=False, fontsize=8, loc="lower right")
     tidy(whole, "time from onset (ms)", "mean rate (arbitrary units)", "whole protocol")
     tidy(rise, "time from onset (ms)", "share of the response", "onset, by area")
@@ -116,11 +117,21 @@ def loss_curves(losses: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> 
     figure = new_figure(WIDTH, 1.9 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, (stage, (steps, values)) in zip(grid.flat, losses.items(), strict=False):
-        axes.semilogy(steps, values, color=BLUE, linewidth=0.9)
+        axes.semilogy(steps, values, color=SKY, linewidth=0.7)
+        axes.semilogy(steps, smoothed(values), color=BLUE, linewidth=1.5)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         tidy(axes, "update", "loss", stage)
     for axes in list(grid.flat)[len(losses) :]:
         axes.set_axis_off()
     return figure
+
+
+def smoothed(values: Sequence[float], share: float = 0.05) -> list[float]:
+    """Mean over a centred window of the given share of the curve."""
+    half = max(1, round(share * len(values) / 2))
+    return [fmean(values[max(0, k - half) : k + half + 1]) for k in range(len(values))]
 
 
 def feature_maps(examples: Examples) -> Figure:
@@ -143,7 +154,8 @@ def feature_maps(examples: Examples) -> Figure:
                 axes.spines[:].set_visible(False)
             row[1].set_ylabel(area, rotation=0, ha="right", va="center", fontsize=9)
     for axes, time in zip(grid[0][1:], examples.time_ms, strict=True):
-        axes.set_title(f"{float(time):.0f} ms", fontsize=9)
+        off = "\n(image gone)" if float(time) > examples.offset_ms else ""
+        axes.set_title(f"{float(time):.0f} ms{off}", fontsize=9)
     grid[0][0].set_title("image", fontsize=9)
     return figure
 
