@@ -85,11 +85,11 @@ PER_UNIT_TAU = dataclasses.replace(
 NETWORKS = {spec.name: spec for spec in (CASCADE, FEEDBACK, DELAYS, PER_AREA_TAU, PER_UNIT_TAU)}
 
 
-def tiny_r(depth: int, image_size: int = 16, **changes) -> NetworkSpec:
+def tiny_r(depth: int, image_size: int | tuple[int, int] = 16, **changes) -> NetworkSpec:
     """The CordsNet scheme of any depth with two channels in the first areas."""
-    stem = StemSpec(channels=2, kernel=3, stride=1)
-    spec = cordsnet_spec(f"tiny_r{depth}", depth, stem, image_size)
-    return dataclasses.replace(spec, in_channels=1, num_classes=3, **changes)
+    spec = cordsnet_spec(f"tiny_r{depth}", depth, StemSpec(channels=2, kernel=3, stride=1), 16)
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    return dataclasses.replace(spec, in_channels=1, num_classes=3, image_size=size, **changes)
 
 
 def one_area(**changes) -> NetworkSpec:

@@ -100,7 +100,7 @@ WRONG_FIELDS = {
     "unknown target": ({"link": {"target": "areaX"}}, "stem_to_areaX", "known"),
     "even link": ({"link": {"kernel": 2}}, "kernel of 'stem_to_area2'", "2"),
     "link stride": ({"link": {"stride": 0}}, "stride of 'stem_to_area2'", "0"),
-    "onto": ({"link": {"onto": "output"}}, "onto of 'stem_to_area2'", "output"),
+    "onto": ({"link": {"onto": "output"}}, "onto of 'stem_to_area2", "output"),
     "delay negative": ({"link": {"delay_ms": -1.0}}, "delay_ms of 'stem_to_area2'", "-1"),
     "delay not a number": ({"link": {"delay_ms": float("nan")}}, "delay_ms of 'stem_to_area2'", "nan"),
     "twice the same": ({"connections": CASCADE.connections * 2}, "stands twice", "stem_to_area1"),
@@ -151,13 +151,21 @@ def test_parts_that_do_not_fit_are_refused_by_name(case):
         build(changed(**change))
 
 
-@pytest.mark.parametrize("name", ["values", "items", "pop", "type", "training", "weight"])
+@pytest.mark.parametrize("name", ["values", "items", "pop", "type", "training", "logits", "time", "trial"])
 @pytest.mark.usefixtures("as_users_run_it")
-def test_any_identifier_will_do_as_the_name_of_an_area(name):
-    spec = one_area(areas=(AreaSpec(name, 2),), connections=(ConnectionSpec("stem", name),), readout=(name,))
-    model = randomised(spec)
-    traj = simulate(model, show(random_images(spec), 10), record="all")
+def test_an_area_name_that_torch_or_xarray_would_clash_with_is_refused_by_name(name):
+    links = (ConnectionSpec("stem", name),)
+    with pytest.raises(ValueError, match=f"area name '{name}'"):
+        build(one_area(areas=(AreaSpec(name, 2),), connections=links, readout=(name,)))
+
+
+@pytest.mark.parametrize("name", ["V1", "area_17", "weight", "bias", "x"])
+def test_other_identifiers_name_areas_everywhere(name):
+    links = (ConnectionSpec("stem", name),)
+    model = randomised(one_area(areas=(AreaSpec(name, 2),), connections=links, readout=(name,)))
+    traj = simulate(model, show(random_images(model.spec), 10), record="all")
     assert traj.rates[name].shape == (5, 2, 2, 4, 4)
+    assert traj.to_xarray()[name].shape == (5, 2, 2, 4, 4)
 
 
 def test_feedback_alone_ends_a_cascade():

@@ -2,7 +2,7 @@
 
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.engines import ENGINES
-from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, emit
+from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import SPONTANEOUS_MS, integrate, settle, simulate, spontaneous_state
@@ -23,6 +23,7 @@ __all__ = [
     "LinearMap",
     "RateEquation",
     "RateSystem",
+    "Reader",
     "Record",
     "Recorder",
     "Schedule",

@@ -32,4 +32,4 @@ def time_major(system: System[Any], schedule: Schedule, state: State, recorder: 
             if step % FLUSH_EVERY == 0:
                 state = state.map(flush)
             recorder.take(step, state)
-    return state
+    return state.map(flush)

@@ -5,7 +5,7 @@ frame contributes, what an area receives from the others, what it receives from 
 how fast it is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -42,8 +42,8 @@ class LinearMap(Protocol):
     def __call__(self, rates: Tensor) -> Tensor:
         """The operator applied to rates [B, C, H, W]."""
 
-    def transpose(self, drive: Tensor) -> Tensor:
-        """The adjoint operator applied to a drive [B, C, H, W]."""
+    def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """The adjoint operator applied to a drive [B, C, H, W]; `size` is (H, W) of what it returns."""
 
     def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
         """Gradient of <drive, operator(rates)> with respect to `weight`, summed over the batch."""
@@ -70,8 +70,14 @@ class Circuit(Protocol):
     def hold(self, frame: Tensor | None) -> Held:
         """Everything that stays constant while `frame` is held."""
 
-    def afferent(self, area: str, read: Reader) -> Tensor | None:
-        """What `area` receives from other areas, or None when nothing reaches it from them."""
+    feedforward: Mapping[str, LinearMap]
+    """Operator of every area from what it reads of the others to its drive."""
+
+    def gather(self, area: str, read: Reader) -> Tensor | None:
+        """What the feedforward operator of `area` reads from other areas, or None when it reads none."""
+
+    def onto_drive(self, area: str, read: Reader) -> Tensor | None:
+        """What reaches the drive of `area` from other areas past its feedforward operator, or None."""
 
     def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Class scores [B, K] from what the areas emit at these rates."""
@@ -92,8 +98,10 @@ class RateEquation:
     def target(self, area: str, rates: Mapping[str, Tensor], held: Held, read: Reader) -> Tensor:
         """phi(drive) of one area: where its rates are heading, [B, C, H, W]."""
         drive = held.drive[area]
-        if (afferent := self.circuit.afferent(area, read)) is not None:
-            drive = drive + afferent
+        if (gathered := self.circuit.gather(area, read)) is not None:
+            drive = drive + self.circuit.feedforward[area](gathered)
+        if (direct := self.circuit.onto_drive(area, read)) is not None:
+            drive = drive + direct
         if area in self.circuit.recurrent:
             drive = drive + self.circuit.recurrent[area](rates[area])
         return self.activation(drive)

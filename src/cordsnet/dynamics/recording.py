@@ -160,15 +160,15 @@ class Recorder:
         self._kept[key][self._slot[step]] = value.detach()
 
     def _watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
-        """Note one number per area, and look at the numbers now and then: looking each step would stall a GPU."""
+        """Note two numbers per area, and look at them now and then: looking each step would stall a GPU."""
         self._probed = tuple(rates)
-        self._probes.append(torch.stack([value.detach().sum() for value in rates.values()]))
+        extremes = [end for value in rates.values() for end in value.detach().aminmax()]
+        self._probes.append(torch.stack(extremes))
         if step % self.check_every == 0 or step == self.total:
-            sums = torch.stack(self._probes)
-            bad = ~torch.isfinite(sums)
+            bad = ~torch.isfinite(torch.stack(self._probes))
             if bool(bad.any()):
                 row = int(bad.any(1).nonzero()[0])
-                area = self._probed[int(bad[row].nonzero()[0])]
+                area = self._probed[int(bad[row].nonzero()[0]) // 2]
                 first = self._checked + row + 1
                 raise DivergedError(area, first, first * self.dt)
             self._probes, self._checked = [], step

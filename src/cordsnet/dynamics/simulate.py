@@ -89,8 +89,12 @@ def simulate(
         total = protocol.total_steps(system.dt)
         if total == 0:
             raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
+        kept = as_record(record)
+        if not kept.steps(total, system.dt):
+            given = "times_ms is empty" if kept.every_ms is None else f"every_ms = {kept.every_ms:g} ms is too long"
+            raise ValueError(f"{given} for a protocol of {total * system.dt:g} ms, so nothing would be recorded")
         state = _start(system, initial_state, protocol.batch)
-        return integrate(system, protocol.schedule(system.dt), state, as_record(record), total, engine)
+        return integrate(system, protocol.schedule(system.dt), state, kept, total, engine)
 
 
 def integrate(
@@ -124,6 +128,7 @@ def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
 
 def _start(system: System[Any], initial_state: State | str, batch: int | None) -> State:
     if isinstance(initial_state, State):
+        system.check_state(initial_state)
         return initial_state if batch is None else initial_state.expand(batch)
     if initial_state == "zero":
         return system.zero_state(batch or 1)

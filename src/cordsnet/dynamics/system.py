@@ -34,6 +34,14 @@ class System(ABC, Generic[Context]):
     def advance(self, state: State, context: Context) -> State:
         """The state one step later."""
 
+    def check_state(self, state: State) -> None:
+        """Raise ValueError, saying why, when `state` is not one of this system's."""
+        if set(state.rates) != set(self.areas):
+            raise ValueError(
+                f"initial_state has the areas {sorted(state.rates)}, the model has {sorted(self.areas)}; "
+                "give a state of the same model"
+            )
+
     @abstractmethod
     def readout(self, state: State) -> Tensor:
         """Class scores [B, K] at `state`."""
@@ -66,6 +74,23 @@ class RateSystem(System[Held]):
     def advance(self, state: State, context: Held) -> State:
         """One step of the chosen stepper."""
         return self.stepper.step(self.equation, state, context, self.dt)
+
+    def check_state(self, state: State) -> None:
+        """As for every system; shapes and what is under way in delayed connections must fit too."""
+        super().check_state(state)
+        wanted = self.zero_state(1)
+        for area, rates in state.rates.items():
+            if rates.shape[1:] != wanted.rates[area].shape[1:]:
+                raise ValueError(
+                    f"initial_state has rates of shape {list(rates.shape[1:])} in {area!r}, "
+                    f"the model {list(wanted.rates[area].shape[1:])}; give a state of the same model"
+                )
+        under_way = {source: len(queue) for source, queue in state.past.items()}
+        if under_way != {source: len(queue) for source, queue in wanted.past.items()}:
+            raise ValueError(
+                f"initial_state has delayed signals under way in steps of another dt than {self.dt:g} ms; "
+                "simulate at the dt it was made with"
+            )
 
     def readout(self, state: State) -> Tensor:
         """Class scores from what the areas emit."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,19 +57,21 @@ class Trajectory:
         """Rates and logits as an `xarray.Dataset` on the CPU, with time in ms as a coordinate."""
         import xarray
 
-        def on_own_axes(area: str, value: Tensor) -> tuple[tuple[str, ...], object]:
-            names = tuple(n if n in ("time", "trial") else f"{area}_{n}" for n in self.axes[area])
-            return (
-                names,
-                value.detach().cpu().float().numpy() if value.dtype == torch.bfloat16 else value.detach().cpu().numpy(),
-            )
+        def names(area: str) -> tuple[str, ...]:
+            return tuple(n if n in ("time", "trial") else f"{area}_{n}" for n in self.axes[area])
 
-        variables = {area: on_own_axes(area, value) for area, value in self.rates.items()}
+        variables = {area: (names(area), _to_numpy(value)) for area, value in self.rates.items()}
         if self.logits is not None:
-            variables["logits"] = (("time", "trial", "class"), self.logits.detach().cpu().numpy())
+            variables["logits"] = (("time", "trial", "class"), _to_numpy(self.logits))
         time = ("time", self.time_ms.numpy(), {"units": "ms", "long_name": "time from the start of the protocol"})
         return xarray.Dataset(variables, coords={"time": time}, attrs={"dt_ms": self.dt, "rate_units": "arbitrary"})
 
 
 def _names(value: Tensor, axes: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(axes) if axes is not None else tuple(f"axis{k}" for k in range(value.ndim - 2))
+
+
+def _to_numpy(value: Tensor) -> np.ndarray:
+    """On the CPU; bfloat16, which numpy lacks, as float32."""
+    value = value.detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

@@ -1,15 +1,15 @@
 """A network with its weights materialised: what the rate equation asks of a convolutional network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Held, LinearMap, emit
+from cordsnet.dynamics import Held, LinearMap, Reader, emit
 from cordsnet.models.layout import MapShape, layout
-from cordsnet.models.spec import STEM, ConnectionSpec, NetworkSpec
-from cordsnet.models.wiring import ConvMap, Wiring, convolve, encode, pool, transmit, weight_of
+from cordsnet.models.spec import STEM, NetworkSpec, Onto
+from cordsnet.models.wiring import ConvMap, Wiring, encode, pool, transmit, weight_of
 
 
 class ConvCircuit:
@@ -29,7 +29,9 @@ class ConvCircuit:
         self.areas = tuple(area.name for area in spec.areas)
         self.shapes: Mapping[str, MapShape] = self.layout.shapes
         self.stem_weight = weight_of(wiring.stem)
-        self.feedforward_weight = {name: weight_of(kernel) for name, kernel in wiring.feedforward.items()}
+        self.feedforward: Mapping[str, LinearMap] = {
+            area.name: ConvMap(weight_of(wiring.feedforward[area.name]), area.stride) for area in spec.areas
+        }
         self.recurrent: Mapping[str, LinearMap] = {
             name: ConvMap(weight_of(kernel)) for name, kernel in wiring.recurrent.items()
         }
@@ -45,42 +47,38 @@ class ConvCircuit:
         encoded = pool(encode(frame, self.stem_weight, self.spec.stem), self.spec.stem)
         drive = {}
         for area in self.areas:
-            direct = self._gather(area, _from_stem_at_once, lambda source, delay: encoded)
-            drive[area] = self.bias[area] if direct is None else self.bias[area] + direct
-        return Held({area: d if d.ndim == 4 else d[None] for area, d in drive.items()}, encoded)
+            total = self.bias[area][None]
+            if (gathered := self._sum(area, "input", True, lambda source, delay: encoded)) is not None:
+                total = total + self.feedforward[area](gathered)
+            if (direct := self._sum(area, "drive", True, lambda source, delay: encoded)) is not None:
+                total = total + direct
+            drive[area] = total
+        return Held(drive, encoded)
 
-    def afferent(self, area: str, read: Callable[[str, float], Tensor]) -> Tensor | None:
-        """Feedforward kernel over what the area reads from others, plus connections onto its drive."""
-        return self._gather(area, _not_from_stem_at_once, read)
+    def gather(self, area: str, read: Reader) -> Tensor | None:
+        """What the feedforward kernel reads from other areas, and from the stem with a delay."""
+        return self._sum(area, "input", False, read)
+
+    def onto_drive(self, area: str, read: Reader) -> Tensor | None:
+        """What arrives on the drive itself from other areas, and from the stem with a delay."""
+        return self._sum(area, "drive", False, read)
 
     def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Global average pool of what the readout areas emit, summed, then linear."""
         pooled = torch.stack([emit(rates[area]).mean((2, 3)) for area in self.spec.readout]).sum(0)
         return functional.linear(pooled, self.readout_weight, self.readout_bias)
 
-    def _gather(
-        self,
-        area: str,
-        keep: Callable[[ConnectionSpec], bool],
-        read: Callable[[str, float], Tensor],
-    ) -> Tensor | None:
-        joined: dict[str, Tensor] = {}
-        for link in filter(keep, self.spec.into(area)):
-            value = read(link.source, link.delay_ms)
-            value = transmit(value, link, self.link_weight.get(link.name), self.layout.landing[link.name])
-            joined[link.onto] = joined[link.onto] + value if link.onto in joined else value
-        if "input" in joined:
-            through = convolve(joined["input"], self.feedforward_weight[area], self.spec.area(area).stride)
-            joined["drive"] = joined["drive"] + through if "drive" in joined else through
-        return joined.get("drive")
-
-
-def _from_stem_at_once(link: ConnectionSpec) -> bool:
-    return link.source == STEM and link.delay_ms == 0
-
-
-def _not_from_stem_at_once(link: ConnectionSpec) -> bool:
-    return not _from_stem_at_once(link)
+    def _sum(self, area: str, onto: Onto, from_stem_at_once: bool, read: Reader) -> Tensor | None:
+        """Sum of what arrives through the connections of one kind; None when there are none."""
+        total: Tensor | None = None
+        for link in self.spec.into(area):
+            at_once = link.source == STEM and link.delay_ms == 0
+            if link.onto != onto or at_once != from_stem_at_once:
+                continue
+            weight, landing = self.link_weight.get(link.name), self.layout.landing[link.name]
+            value = transmit(read(link.source, link.delay_ms), link, weight, landing)
+            total = value if total is None else total + value
+        return total
 
 
 def _delays(spec: NetworkSpec) -> dict[str, tuple[float, ...]]:

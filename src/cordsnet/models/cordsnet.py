@@ -7,7 +7,7 @@ from cordsnet.dynamics import Activation, RateEquation, RateSystem
 from cordsnet.models.circuit import ConvCircuit
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.layout import layout
-from cordsnet.models.spec import STEM, NetworkSpec
+from cordsnet.models.spec import STEM, AreaSpec, NetworkSpec
 from cordsnet.models.wiring import Wiring
 
 
@@ -29,9 +29,7 @@ class CordsNet(VisionModel):
         sizes = layout(spec)
         self.wiring = Wiring(spec)
         self.bias = nn.ParameterDict({a.name: nn.Parameter(torch.zeros(sizes.shapes[a.name])) for a in spec.areas})
-        for area in spec.areas:
-            if isinstance(area.tau_ms, tuple):
-                self.register_buffer(f"tau_{area.name}", _tau_per_unit(spec, area.name), persistent=False)
+        self._tau = {area.name: _tau_per_unit(spec, area) for area in spec.areas if isinstance(area.tau_ms, tuple)}
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -55,10 +53,11 @@ class CordsNet(VisionModel):
 
     def circuit(self) -> ConvCircuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
+        like = self.wiring.readout.get_parameter("bias")
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             own = self.spec.tau_ms if area.tau_ms is None else area.tau_ms
-            tau[area.name] = self.get_buffer(f"tau_{area.name}") if isinstance(own, tuple) else own
+            tau[area.name] = self._tau[area.name].to(like) if isinstance(own, tuple) else own
         return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau)
 
     def system(self, dt: float | None = None, stepper: str = "euler") -> RateSystem:
@@ -68,12 +67,12 @@ class CordsNet(VisionModel):
         return RateSystem(RateEquation(circuit, self.activation), step, stepper, like=circuit.readout_bias)
 
 
-def _tau_per_unit(spec: NetworkSpec, area: str) -> Tensor:
-    """tau of an area's units in ms, a map that broadcasts to [C, H, W]."""
-    tau = torch.tensor(spec.area(area).tau_ms, dtype=torch.get_default_dtype())
+def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:
+    """tau of an area's units in ms, a map in double precision that broadcasts to [C, H, W]."""
+    tau = torch.tensor(area.tau_ms, dtype=torch.float64)
     if not bool((torch.isfinite(tau) & (tau > 0)).all()):
-        raise ValueError(f"tau_ms of {area!r} must be finite and above 0 everywhere")
-    shape = layout(spec).shapes[area]
+        raise ValueError(f"tau_ms of {area.name!r} must be finite and above 0 everywhere")
+    shape = layout(spec).shapes[area.name]
     if tau.ndim != 3 or any(n not in (1, full) for n, full in zip(tau.shape, shape, strict=True)):
-        raise ValueError(f"tau_ms of {area!r} must broadcast to {list(shape)}, got shape {list(tau.shape)}")
+        raise ValueError(f"tau_ms of {area.name!r} must broadcast to {list(shape)}, got shape {list(tau.shape)}")
     return tau

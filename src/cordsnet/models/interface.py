@@ -68,6 +68,7 @@ class VisionModel(nn.Module, ABC):
         if image is not None:
             self.check_input(image)
         system = self.system(dt)
+        system.check_state(state)
         return system.advance(state, system.hold(image))
 
     def readout(self, state: State) -> Logits:

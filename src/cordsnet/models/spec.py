@@ -76,7 +76,8 @@ class ConnectionSpec:
     def name(self) -> str:
         """Key of the connection's weights, and its name in messages."""
         suffix = "" if self.onto == "input" else "_drive"
-        return f"{self.source}_to_{self.target}{suffix}"
+        delay = f"_after_{self.delay_ms:g}ms".replace(".", "p") if self.delay_ms else ""
+        return f"{self.source}_to_{self.target}{suffix}{delay}"
 
 
 @dataclass(frozen=True)
@@ -201,8 +202,8 @@ def _check_names(spec: NetworkSpec) -> None:
             raise ValueError(f"connection {connection.name!r} names an unknown area; known: {', '.join(names)}")
         if connection.onto not in get_args(Onto):
             raise ValueError(f"onto of {connection.name!r} must be 'input' or 'drive', got {connection.onto!r}")
-    keys = [(c.name, c.delay_ms) for c in spec.connections]
-    if twice := [name for name, delay in keys if keys.count((name, delay)) > 1]:
+    keys = [connection.name for connection in spec.connections]
+    if twice := [name for name in keys if keys.count(name) > 1]:
         raise ValueError(f"connection {twice[0]!r} stands twice; merge the two")
     if not spec.readout or any(name not in names for name in spec.readout):
         raise ValueError(f"readout must name at least one of the areas {names}, got {list(spec.readout)}")

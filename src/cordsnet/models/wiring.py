@@ -1,11 +1,12 @@
 """The kernels that a spec asks for, each with weight normalisation. CordsNet and its CNN twin share this."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.grad import conv2d_weight
+from torch.nn.grad import conv2d_input, conv2d_weight
 from torch.nn.utils.parametrizations import weight_norm
 
 from cordsnet.models.layout import MapShape, layout
@@ -77,23 +78,29 @@ def convolve(value: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 
 
 class ConvMap:
-    """A zero-padded convolution at stride 1 as a linear operator on maps [B, C, H, W]."""
+    """A zero-padded convolution as a linear operator on maps [B, C, H, W]."""
 
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight
+    def __init__(self, weight: Tensor, stride: int = 1) -> None:
+        self.weight, self.stride = weight, stride
+        self.padding = (weight.shape[-1] - 1) // 2
 
     def __call__(self, rates: Tensor) -> Tensor:
         """weight * rates."""
-        return convolve(rates, self.weight)
+        return convolve(rates, self.weight, self.stride)
 
-    def transpose(self, drive: Tensor) -> Tensor:
-        """The adjoint: a convolution with the kernel turned round and its channels swapped."""
-        return functional.conv_transpose2d(drive, self.weight, padding=(self.weight.shape[-1] - 1) // 2)
+    def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """The adjoint operator; `size` (H, W) of the maps it returns, needed only where the stride is not 1."""
+        if self.stride == 1:
+            return functional.conv_transpose2d(drive, self.weight, padding=self.padding)
+        if size is None:
+            raise ValueError(f"size must be given for a convolution of stride {self.stride}; pass (H, W) of its input")
+        shape = (len(drive), self.weight.shape[1], *size)
+        gradient: Tensor = conv2d_input(shape, self.weight, drive, self.stride, self.padding)  # type: ignore[no-untyped-call]
+        return gradient
 
     def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
         """Gradient of <drive, weight * rates> with respect to the kernel: one convolution over the batch."""
-        padding = (self.weight.shape[-1] - 1) // 2
-        gradient: Tensor = conv2d_weight(rates, self.weight.shape, drive, padding=padding)  # type: ignore[no-untyped-call]
+        gradient: Tensor = conv2d_weight(rates, self.weight.shape, drive, self.stride, self.padding)  # type: ignore[no-untyped-call]
         return gradient
 
 
