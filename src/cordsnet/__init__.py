@@ -7,6 +7,7 @@
 import importlib
 from types import ModuleType
 
+from cordsnet._version import __version__
 from cordsnet.dynamics import Activation, Record, State, Trajectory, simulate, spontaneous_state
 from cordsnet.errors import CheckpointError, DivergedError, RunError
 from cordsnet.models import (
@@ -25,8 +26,6 @@ from cordsnet.models import (
 )
 from cordsnet.stimuli import Protocol, blank, movie, show, with_noise
 
-__version__ = "0.1.0"
-
 __all__ = [
     "CNN",
     "Activation",
@@ -42,6 +41,7 @@ __all__ = [
     "State",
     "StemSpec",
     "Trajectory",
+    "__version__",
     "blank",
     "create_model",
     "fold",

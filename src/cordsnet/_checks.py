@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -21,21 +22,35 @@ def whole_steps(ms: float, dt: float, name: str) -> int:
     return steps
 
 
+def is_number(value: object) -> bool:
+    """Whether `value` is a real number of any kind, numpy's included."""
+    return isinstance(value, Real)
+
+
 def check_positive(value: float, name: str) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+    if not (is_number(value) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
 
 
 def check_images(
-    images: Tensor, name: str = "images", *, channels: int | None = None, size: Sequence[int] | None = None
+    images: Tensor,
+    name: str = "images",
+    *,
+    channels: int | None = None,
+    size: Sequence[int] | None = None,
+    dtype: torch.dtype | None = None,
 ) -> None:
-    """Raise TypeError or ValueError unless `images` is a finite float tensor [B, C, H, W] of the size asked for."""
+    """Raise TypeError or ValueError unless `images` is a finite float tensor [B, C, H, W] of this size and dtype."""
     if not isinstance(images, Tensor):
         raise TypeError(f"{name} must be a torch tensor [B, C, H, W], got {type(images).__name__}")
     if not images.is_floating_point():
         raise TypeError(
             f"{name} must be floating point, got {images.dtype}; scale to 0-1, normalise and call .float() first"
+        )
+    if dtype is not None and images.dtype != dtype:
+        raise TypeError(
+            f"{name} must be {dtype} like the model's weights, got {images.dtype}; convert with .to({dtype})"
         )
     if images.ndim != 4:
         raise ValueError(f"{name} must have the four axes [B, C, H, W], got shape {list(images.shape)}")

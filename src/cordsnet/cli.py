@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-import cordsnet
+from cordsnet._version import __version__
 from cordsnet.registry import Registry
 
 Command = Callable[[Sequence[str]], None]
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_usage())
         return 0 if words else 2
     if words[0] == "--version":
-        print(cordsnet.__version__)
+        print(__version__)
         return 0
     try:
         COMMANDS[words[0]](words[1:])

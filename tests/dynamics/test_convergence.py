@@ -45,18 +45,18 @@ def test_steppers_converge_at_the_order_they_declare(stepper):
 
 
 @pytest.mark.parametrize("stepper", STEPPERS.names())
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["cascade", "feedback", "delays", "per_unit_tau"])
 def test_a_stable_fixed_point_does_not_depend_on_dt(name, stepper):
     model = randomised(NETWORKS[name])
     with torch.no_grad():
         for name_of, parameter in model.wiring.named_parameters():
             if name_of.endswith("original0") and not name_of.startswith("stem"):
-                parameter.mul_(0.5)  # weak loops, so that there is one stable fixed point
+                parameter.mul_(0.4)  # weak loops, so that there is one stable fixed point
     images = random_images(model.spec)
     ends = []
     for dt in (1.0, 2.0):
         options = {"dt": dt, "stepper": stepper, "record": "all"}
-        traj = simulate(model, show(images, 800), initial_state="zero", **options)
+        traj = simulate(model, show(images, 600), initial_state="zero", **options)
         later = simulate(model, show(images, 2), initial_state=traj.final_state, **options)
         for area in model.areas:
             assert_allclose(later.rates[area][-1], traj.rates[area][-1], rtol=1e-8, atol=1e-8, err_msg=area)

@@ -127,7 +127,7 @@ def test_a_network_with_feedback_has_no_twin():
 
 def test_a_network_with_delays_has_no_twin():
     late = dataclasses.replace(CASCADE.connections[1], delay_ms=4.0)
-    with pytest.raises(ValueError, match="'area1_to_area2'"):
+    with pytest.raises(ValueError, match="connection 'area1_to_area2"):
         CNN(dataclasses.replace(CASCADE, connections=(CASCADE.connections[0], late, CASCADE.connections[2])))
 
 

@@ -252,7 +252,7 @@ class Trap:
 
 
 def trapped_pickle(path, model, mark):
-    path.write_bytes(pickle.dumps({**published(model), "trap": Trap(mark)}))
+    path.write_bytes(pickle.dumps({**published(model), "trap": Trap(mark)}, protocol=2))
 
 
 def trapped_archive(path, model, mark):
@@ -344,6 +344,7 @@ def damaged(content, seed):
     return bytes(noisy)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_damaged_files_raise_checkpoint_errors_or_load_whole(legacy, tmp_path):
     spec = tiny_r(2, image_size=4)

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
-from cordsnet.models import VisionModel
 from cordsnet.registry import Registry
 
 
@@ -38,7 +37,7 @@ class Split:
         """The first `count`."""
         return Split(self.images[:count], self.labels[:count])
 
-    def to(self, model: VisionModel | torch.nn.Module) -> "Split":
+    def to(self, model: torch.nn.Module) -> "Split":
         """On the device and in the precision of a model."""
         like = next(model.parameters())
         return Split(self.images.to(like), self.labels.to(like.device))

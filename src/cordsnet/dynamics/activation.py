@@ -19,7 +19,7 @@ class Shape:
 
 
 def _leaky(y: Tensor, slope: float) -> Tensor:
-    return torch.where(y > 0, 1.0, slope).to(y.dtype)
+    return torch.where(y > 0, y.new_tensor(1.0), y.new_tensor(slope))
 
 
 SHAPES: Registry[Shape] = Registry("activation")

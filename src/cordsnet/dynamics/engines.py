@@ -1,16 +1,22 @@
-"""How a time loop is run and differentiated. Every engine gives the same rates.
+"""How a time loop is run and differentiated. Every engine gives the same rates and gradients.
 
-An engine takes a system, a schedule of held frames, a state and a recorder, hands the recorder
-the state after every step, and returns the last state.
+An engine takes a system, a schedule of held frames, a state and a recorder, hands the recorder what it
+asked for, and returns the last state.
 """
 
 from collections.abc import Callable
+from math import isqrt
 from typing import Any, TypeAlias
 
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from cordsnet.dynamics.blocks import Block, cut, run_block, supports_blocks
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
 from cordsnet.dynamics.state import State, flush
-from cordsnet.dynamics.system import System
+from cordsnet.dynamics.system import RateSystem, System
 from cordsnet.registry import Registry
 
 Engine: TypeAlias = Callable[[System[Any], Schedule, State, Recorder], State]
@@ -19,10 +25,20 @@ ENGINES: Registry[Engine] = Registry("engine")
 FLUSH_EVERY = 50
 """Steps between removals of subnormal rates."""
 
+BLOCK_BYTES = 64 * 2**20
+"""Size of the rates of all areas in one block where no gradient is kept."""
+
+
+@ENGINES.register("auto")
+def auto(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
+    """`area_major` where the network and the stepper allow it, otherwise `time_major`."""
+    chosen = area_major if supports_blocks(system) else time_major
+    return chosen(system, schedule, state, recorder)
+
 
 @ENGINES.register("time_major")
 def time_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
-    """Step by step, all areas together: any model, feedback, streaming; gradients by plain autograd."""
+    """Step by step, all areas together: any model, feedback, delays; gradients by plain autograd."""
     step = 0
     for hold in schedule:
         context = system.hold(hold.frame)
@@ -33,3 +49,63 @@ def time_major(system: System[Any], schedule: Schedule, state: State, recorder: 
                 state = state.map(flush)
             recorder.take(step, state)
     return state.map(flush)
+
+
+@ENGINES.register("area_major")
+def area_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
+    """Area by area through blocks of time, with the compact adjoint: cascades under Euler steppers."""
+    cascade = _as_cascade(system, "area_major")
+    longest = FLUSH_EVERY
+    if not torch.is_grad_enabled():
+        longest = min(longest, max(1, BLOCK_BYTES // _bytes(state)))
+    step = 0
+    for block in cut(schedule, longest):
+        courses = run_block(cascade, block, state.rates)
+        recorder.watch_block(step, courses.last, courses.rates_after)
+        recorder.keep(recorder.select(step, courses.after))
+        state = State({area: flush(rates) for area, rates in courses.last.items()})
+        step += len(block)
+    return state
+
+
+@ENGINES.register("checkpointed")
+def checkpointed(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
+    """As `area_major`, but keeping the state at block boundaries alone and running each block again for its gradient.
+
+    Blocks are about as long as the square root of the number of steps, which balances what is kept between
+    blocks against what is kept within one.
+    """
+    cascade = _as_cascade(system, "checkpointed")
+    longest = min(FLUSH_EVERY, max(1, isqrt(recorder.total)))
+    step, areas = 0, cascade.areas
+    for block in cut(schedule, longest):
+        start = state
+
+        def run(frames: Tensor | None, *rates: Tensor, block: Block = block, before: int = step) -> tuple[Any, ...]:
+            courses = run_block(cascade, Block(frames, block.row), dict(zip(areas, rates, strict=True)))
+            return tuple(flush(courses.last[area]) for area in areas), recorder.select(before, courses.after)
+
+        def again(block: Block = block, start: State = start) -> dict[str, Tensor]:
+            with torch.no_grad():
+                return run_block(cascade, block, start.rates).after
+
+        rates, kept = checkpoint(run, block.frames, *(start.rates[area] for area in areas), use_reentrant=False)
+        state = State(dict(zip(areas, rates, strict=True)))
+        recorder.watch_block(step, state.rates, again)
+        recorder.keep(kept)
+        step += len(block)
+    return state
+
+
+def _as_cascade(system: System[Any], engine: str) -> RateSystem:
+    if not supports_blocks(system):
+        raise ValueError(
+            f"engine {engine!r} needs a cascade without feedback or delays under an Euler stepper; "
+            "use engine='auto' or 'time_major'"
+        )
+    assert isinstance(system, RateSystem)
+    return system
+
+
+def _bytes(state: State) -> int:
+    return sum(rates.numel() * rates.element_size() for rates in state.rates.values())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -61,6 +62,8 @@ class Circuit(Protocol):
     """[C, H, W] of every area and of the source."""
     tau_ms: Mapping[str, float | Tensor]
     """Time constant of every area, one number or [C, H, W] (broadcast)."""
+    is_cascade: bool
+    """Whether no connection leads back to the same or a lower area."""
     delays_ms: Mapping[str, tuple[float, ...]]
     """Every delay above zero with which a source is read."""
 
@@ -72,6 +75,12 @@ class Circuit(Protocol):
 
     feedforward: Mapping[str, LinearMap]
     """Operator of every area from what it reads of the others to its drive."""
+
+    def reads(self, area: str) -> Sequence[tuple[str, str]]:
+        """(source, "input" or "drive") of every connection from other areas into `area`."""
+
+    def link_kernels(self, area: str) -> Sequence[Tensor]:
+        """Kernels of those connections, for the connections that have one."""
 
     def gather(self, area: str, read: Reader) -> Tensor | None:
         """What the feedforward operator of `area` reads from other areas, or None when it reads none."""
@@ -134,6 +143,9 @@ class RateEquation:
 
 def zero_state(circuit: Circuit, batch: int, dt: float, like: Tensor) -> State:
     """All rates zero, and nothing under way in delayed connections, with `like`'s device and dtype."""
-    zeros = {name: like.new_zeros(batch, *shape) for name, shape in circuit.shapes.items()}
+    zeros = {
+        name: like.new_zeros(batch, *shape).contiguous(memory_format=torch.channels_last)
+        for name, shape in circuit.shapes.items()
+    }
     past = {source: (zeros[source],) * round(max(delays) / dt) for source, delays in circuit.delays_ms.items()}
     return State({area: zeros[area] for area in circuit.areas}, past)

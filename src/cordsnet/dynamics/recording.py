@@ -105,13 +105,13 @@ def as_record(record: "Record | Sequence[str] | str") -> Record:
 
 
 class Recorder:
-    """Receives the state after every step, keeps what was asked, and watches that rates stay finite.
+    """Receives states or courses, keeps what was asked, and watches that rates stay finite.
 
     With `keep_graph` the kept tensors stay in the autograd graph; without it they are copied into
     arrays allocated once.
     """
 
-    check_every = 50
+    look_every = 50
 
     def __init__(
         self,
@@ -127,48 +127,86 @@ class Recorder:
         self.logits, self.readout = record.logits, readout
         self.reduce, self.axes = record.reduction()
         self._slot = {step: k for k, step in enumerate(self.steps)}
-        self._kept: dict[str, list[Tensor] | Tensor] = {}
-        self._probes: list[Tensor] = []
-        self._probed: tuple[str, ...] = ()
-        self._checked = 0
-
-    def wants(self, step: int) -> bool:
-        """Whether the state after `step` is kept."""
-        return step in self._slot
+        self._listed: dict[str, list[Tensor]] = {}
+        self._filled: dict[str, Tensor] = {}
+        self._next = 0
+        self._probes: list[dict[str, Tensor]] = []
 
     def take(self, step: int, state: State) -> None:
-        """Receive the state after `step`."""
-        self._watch(step, state.rates)
-        if not self.wants(step):
-            return
-        for area in self.areas:
-            self._keep(area, step, self.reduce(state.rates[area]))
-        if self.logits:
-            self._keep("", step, self.readout(state))
+        """Receive the state after one step."""
+        self.watch(step, state.rates)
+        if step in self._slot:
+            self._store(self._slot[step], self._reduced(state))
+
+    def select(self, before: int, courses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is to be kept of the T steps after step `before`, from courses [T, B, ...]: key -> [n, B, ...].
+
+        A pure function of the courses, so that it can be run again.
+        """
+        steps = len(next(iter(courses.values())))
+        rows = [k for k in range(steps) if before + 1 + k in self._slot]
+        if not rows:
+            return {}
+        chosen = {area: _rows(course, rows) for area, course in courses.items()}
+        trials = next(iter(chosen.values())).shape[:2]
+        flat = self._reduced(State({area: course.flatten(0, 1) for area, course in chosen.items()}))
+        return {key: value.view(*trials, *value.shape[1:]) for key, value in flat.items()}
+
+    def watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
+        """Note the extreme rates after `step`, and look at them now and then: looking each step would stall a GPU.
+
+        Raises DivergedError, naming the first step and area, when they are not finite.
+        """
+        self._probes.append({area: torch.stack(value.detach().aminmax()) for area, value in rates.items()})
+        if step == self.total or step % self.look_every == 0:
+            found = {area: torch.stack([probe[area] for probe in self._probes]) for area in rates}
+            self._raise_if_diverged(step - len(self._probes), found)
+            self._probes = []
+
+    def watch_block(self, before: int, last: Mapping[str, Tensor], courses: Callable[[], Mapping[str, Tensor]]) -> None:
+        """As `watch`, for the steps of a block: a rate that is not finite stays so, so its last state tells.
+
+        `courses` gives the rates after each step [T, B, ...] and is called only when something is wrong.
+        """
+        if not all(bool(torch.isfinite(torch.stack(rates.detach().aminmax())).all()) for rates in last.values()):
+            self._raise_if_diverged(before, {area: course.detach().flatten(1) for area, course in courses().items()})
+
+    def _raise_if_diverged(self, before: int, rates: Mapping[str, Tensor]) -> None:
+        """rates : area -> [T, ...], of the steps after step `before`."""
+        bad = torch.stack([~torch.isfinite(value).all(1) for value in rates.values()])
+        if bool(bad.any()):
+            row = int(bad.any(0).nonzero()[0])
+            area = list(rates)[int(bad[:, row].nonzero()[0])]
+            raise DivergedError(area, before + row + 1, (before + row + 1) * self.dt)
+
+    def keep(self, selected: Mapping[str, Tensor]) -> None:
+        """Keep what `select` returned, in the order of time."""
+        if selected:
+            count = len(next(iter(selected.values())))
+            for k in range(count):
+                self._store(self._next + k, {key: value[k] for key, value in selected.items()})
+            self._next += count
 
     def result(self, key: str) -> Tensor:
         """What was kept for an area, or for the logits (key ""), time first."""
-        kept = self._kept[key]
-        return kept if isinstance(kept, Tensor) else torch.stack(kept)
+        return torch.stack(self._listed[key]) if self.keep_graph else self._filled[key]
 
-    def _keep(self, key: str, step: int, value: Tensor) -> None:
-        if self.keep_graph:
-            self._kept.setdefault(key, []).append(value)  # type: ignore[union-attr]
-            return
-        if key not in self._kept:
-            self._kept[key] = value.new_empty(len(self.steps), *value.shape)
-        self._kept[key][self._slot[step]] = value.detach()
+    def _reduced(self, state: State) -> dict[str, Tensor]:
+        kept = {area: self.reduce(state.rates[area]) for area in self.areas}
+        return kept | ({"": self.readout(state)} if self.logits else {})
 
-    def _watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
-        """Note two numbers per area, and look at them now and then: looking each step would stall a GPU."""
-        self._probed = tuple(rates)
-        extremes = [end for value in rates.values() for end in value.detach().aminmax()]
-        self._probes.append(torch.stack(extremes))
-        if step % self.check_every == 0 or step == self.total:
-            bad = ~torch.isfinite(torch.stack(self._probes))
-            if bool(bad.any()):
-                row = int(bad.any(1).nonzero()[0])
-                area = self._probed[int(bad[row].nonzero()[0]) // 2]
-                first = self._checked + row + 1
-                raise DivergedError(area, first, first * self.dt)
-            self._probes, self._checked = [], step
+    def _store(self, slot: int, values: Mapping[str, Tensor]) -> None:
+        for key, value in values.items():
+            if self.keep_graph:
+                self._listed.setdefault(key, []).append(value)
+                continue
+            if key not in self._filled:
+                self._filled[key] = value.new_empty(len(self.steps), *value.shape)
+            self._filled[key][slot] = value.detach()
+
+
+def _rows(course: Tensor, rows: list[int]) -> Tensor:
+    """Rows of a course; a view where they follow one another."""
+    if rows == list(range(rows[0], rows[-1] + 1)):
+        return course[rows[0] : rows[-1] + 1]
+    return course[rows]

@@ -56,7 +56,7 @@ def simulate(
     *,
     dt: float | None = None,
     stepper: str = "euler",
-    engine: str = "time_major",
+    engine: str = "auto",
     record: Record | Sequence[str] | str = (),
     initial_state: State | str = "spontaneous",
     grad: bool = False,
@@ -83,6 +83,11 @@ def simulate(
     ValueError, TypeError : images, durations, dt, names that do not fit, each by name.
     DivergedError : rates stopped being finite; says where and when.
     """
+    if not isinstance(protocol, Showable):
+        raise TypeError(
+            f"protocol must be a sum of blank(), show() and movie(), got {type(protocol).__name__}; "
+            "wrap images in show(images, ms)"
+        )
     protocol.check(model)
     with torch.set_grad_enabled(grad):
         system = model.system(dt, stepper)
@@ -98,7 +103,7 @@ def simulate(
 
 
 def integrate(
-    system: System[Any], schedule: Schedule, state: State, record: Record, steps: int, engine: str = "time_major"
+    system: System[Any], schedule: Schedule, state: State, record: Record, steps: int, engine: str = "auto"
 ) -> Trajectory:
     """Run a system through `steps` steps of a schedule; the graph is kept where gradients are on."""
     run = ENGINES[engine]

@@ -37,31 +37,64 @@ class Stepper(ABC):
                 )
 
 
-class Euler(Stepper):
-    """Explicit Euler: r + dt / tau (target - r). The stepper of the paper."""
+class Relaxation(Stepper):
+    """Steppers that evaluate the target once and move every unit a fixed share of the way to it."""
 
-    order = 1
-    limit = 2.0
+    @abstractmethod
+    def share(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """The share of the way covered in one step."""
 
     def step(self, equation: RateEquation, state: State, held: Held, dt: float) -> State:
-        """One explicit Euler step."""
-        targets = equation.targets(state, held, dt)
+        """r + share (target - r) in every area."""
+        tau = equation.circuit.tau_ms
         rates = {
-            area: relax(state.rates[area], target, fraction(dt, equation.circuit.tau_ms[area]))
-            for area, target in targets.items()
+            area: torch.lerp(state.rates[area], target, self.share(dt, tau[area]))
+            for area, target in equation.targets(state, held, dt).items()
         }
         return equation.carry(state, rates, held)
 
 
-def fraction(dt: float, tau: float | Tensor) -> float | Tensor:
-    """dt / tau: the share of the way to its target that a unit covers in one Euler step."""
-    return dt / tau
+class Euler(Relaxation):
+    """Explicit Euler, the stepper of the paper: share = dt / tau."""
+
+    order = 1
+    limit = 2.0
+
+    def share(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """dt / tau."""
+        return dt / tau
 
 
-def relax(rates: Tensor, target: Tensor, share: float | Tensor) -> Tensor:
-    """Move `rates` the given share of the way to `target`."""
-    return torch.lerp(rates, target, share)
+class ExponentialEuler(Relaxation):
+    """Exact for a constant target, so stable at any dt for an area without recurrence: share = 1 - exp(-dt / tau)."""
+
+    order = 1
+
+    def share(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """1 - exp(-dt / tau)."""
+        return -torch.expm1(-dt / tau) if isinstance(tau, Tensor) else -math.expm1(-dt / tau)
+
+
+class Heun(Stepper):
+    """Heun's method: the mean of the slopes at both ends of the step."""
+
+    order = 2
+    limit = 2.0
+
+    def step(self, equation: RateEquation, state: State, held: Held, dt: float) -> State:
+        """Predict with Euler, then correct with the slope at the predicted end."""
+        tau = equation.circuit.tau_ms
+        first = equation.targets(state, held, dt)
+        ahead = {area: torch.lerp(rates, first[area], dt / tau[area]) for area, rates in state.rates.items()}
+        second = equation.targets(equation.carry(state, ahead, held), held, dt)
+        rates = {
+            area: rates + (dt / tau[area]) * ((first[area] - rates) + (second[area] - ahead[area])) / 2
+            for area, rates in state.rates.items()
+        }
+        return equation.carry(state, rates, held)
 
 
 STEPPERS: Registry[Stepper] = Registry("stepper")
 STEPPERS.add("euler", Euler())
+STEPPERS.add("exponential_euler", ExponentialEuler())
+STEPPERS.add("heun", Heun())

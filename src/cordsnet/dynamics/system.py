@@ -80,6 +80,11 @@ class RateSystem(System[Held]):
         super().check_state(state)
         wanted = self.zero_state(1)
         for area, rates in state.rates.items():
+            if rates.dtype != self.like.dtype:
+                raise TypeError(
+                    f"initial_state has rates of {rates.dtype} in {area!r}, the model computes in {self.like.dtype}; "
+                    f"convert it with state.map(lambda rates: rates.to({self.like.dtype}))"
+                )
             if rates.shape[1:] != wanted.rates[area].shape[1:]:
                 raise ValueError(
                     f"initial_state has rates of shape {list(rates.shape[1:])} in {area!r}, "

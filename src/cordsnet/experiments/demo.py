@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._version import __version__
 from cordsnet.data import Split, load_data
 from cordsnet.dynamics import Record, simulate
 from cordsnet.errors import RunError
@@ -141,15 +142,13 @@ def _seconds(stages: dict[str, StageReport], measuring: float) -> dict[str, Any]
 
 
 def _provenance(recipe: Recipe, test: Split) -> dict[str, Any]:
-    import cordsnet
-
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()}
     return {
         "recipe": recipe.name,
         "seed": recipe.seed,
         "test_images": len(test),
         "versions": {
-            "cordsnet": cordsnet.__version__,
+            "cordsnet": __version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
         },

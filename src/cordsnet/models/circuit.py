@@ -27,15 +27,17 @@ class ConvCircuit:
         self.spec, self.bias, self.tau_ms = spec, bias, tau_ms
         self.layout = layout(spec)
         self.areas = tuple(area.name for area in spec.areas)
+        self.is_cascade = spec.is_cascade
         self.shapes: Mapping[str, MapShape] = self.layout.shapes
-        self.stem_weight = weight_of(wiring.stem)
+        self.stem_weight = channels_last(weight_of(wiring.stem))
         self.feedforward: Mapping[str, LinearMap] = {
-            area.name: ConvMap(weight_of(wiring.feedforward[area.name]), area.stride) for area in spec.areas
+            area.name: ConvMap(channels_last(weight_of(wiring.feedforward[area.name])), area.stride)
+            for area in spec.areas
         }
         self.recurrent: Mapping[str, LinearMap] = {
-            name: ConvMap(weight_of(kernel)) for name, kernel in wiring.recurrent.items()
+            name: ConvMap(channels_last(weight_of(kernel))) for name, kernel in wiring.recurrent.items()
         }
-        self.link_weight = {name: weight_of(kernel) for name, kernel in wiring.links.items()}
+        self.link_weight = {name: channels_last(weight_of(kernel)) for name, kernel in wiring.links.items()}
         self.readout_weight, self.readout_bias = weight_of(wiring.readout), wiring.readout.get_parameter("bias")
         self.delays_ms: Mapping[str, tuple[float, ...]] = _delays(spec)
 
@@ -43,7 +45,7 @@ class ConvCircuit:
         """The stem, and all that depends on it without delay; a blank field costs nothing."""
         if frame is None:
             blank = self.stem_weight.new_zeros(1, *self.shapes[STEM])
-            return Held({area: self.bias[area][None] for area in self.areas}, blank)
+            return Held({area: channels_last(self.bias[area][None]) for area in self.areas}, blank)
         encoded = pool(encode(frame, self.stem_weight, self.spec.stem), self.spec.stem)
         drive = {}
         for area in self.areas:
@@ -52,8 +54,17 @@ class ConvCircuit:
                 total = total + self.feedforward[area](gathered)
             if (direct := self._sum(area, "drive", True, lambda source, delay: encoded)) is not None:
                 total = total + direct
-            drive[area] = total
+            drive[area] = channels_last(total)
         return Held(drive, encoded)
+
+    def reads(self, area: str) -> list[tuple[str, str]]:
+        """(source, onto) of every connection from other areas into `area`."""
+        return [(link.source, link.onto) for link in self.spec.into(area) if link.source != STEM]
+
+    def link_kernels(self, area: str) -> list[Tensor]:
+        """Kernels of the connections from other areas into `area`."""
+        links = [link.name for link in self.spec.into(area) if link.source != STEM]
+        return [self.link_weight[name] for name in links if name in self.link_weight]
 
     def gather(self, area: str, read: Reader) -> Tensor | None:
         """What the feedforward kernel reads from other areas, and from the stem with a delay."""
@@ -79,6 +90,11 @@ class ConvCircuit:
             value = transmit(read(link.source, link.delay_ms), link, weight, landing)
             total = value if total is None else total + value
         return total
+
+
+def channels_last(value: Tensor) -> Tensor:
+    """The same numbers with the channels last in memory, where convolutions are fastest."""
+    return value.contiguous(memory_format=torch.channels_last)
 
 
 def _delays(spec: NetworkSpec) -> dict[str, tuple[float, ...]]:

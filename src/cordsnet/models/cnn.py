@@ -68,7 +68,8 @@ class CNN(nn.Module):
 
     def forward(self, images: Images) -> Logits:
         """Class scores [B, K]."""
-        check_images(images, channels=self.spec.in_channels, size=self.spec.image_size)
+        dtype = next(self.parameters()).dtype
+        check_images(images, channels=self.spec.in_channels, size=self.spec.image_size, dtype=dtype)
         rates = self.rates(images)
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
         scores: Tensor = self.wiring.readout(pooled)
@@ -161,6 +162,8 @@ def _check_feedforward(spec: NetworkSpec) -> None:
     if not spec.is_cascade:
         raise ValueError(f"network {spec.name!r} has feedback connections, so it has no feedforward twin")
     for link in spec.connections:
+        if link.delay_ms:
+            raise ValueError(f"connection {link.name!r} has a delay, which a feedforward twin has no place for")
         if link.onto != "input":
             raise ValueError(f"connection {link.name!r} ends on the drive, which a feedforward twin has no place for")
     if lacking := [area.name for area in spec.areas if not area.recurrent_kernel]:

@@ -56,8 +56,10 @@ class CordsNet(VisionModel):
         like = self.wiring.readout.get_parameter("bias")
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
-            own = self.spec.tau_ms if area.tau_ms is None else area.tau_ms
-            tau[area.name] = self._tau[area.name].to(like) if isinstance(own, tuple) else own
+            if isinstance(area.tau_ms, (int, float)):
+                tau[area.name] = area.tau_ms
+            else:
+                tau[area.name] = self._tau[area.name].to(like) if area.name in self._tau else self.spec.tau_ms
         return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau)
 
     def system(self, dt: float | None = None, stepper: str = "euler") -> RateSystem:
@@ -69,7 +71,10 @@ class CordsNet(VisionModel):
 
 def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:
     """tau of an area's units in ms, a map in double precision that broadcasts to [C, H, W]."""
-    tau = torch.tensor(area.tau_ms, dtype=torch.float64)
+    try:
+        tau = torch.tensor(area.tau_ms, dtype=torch.float64, device="cpu")
+    except ValueError as error:
+        raise ValueError(f"tau_ms of {area.name!r} must be a regular array of numbers ({error})") from error
     if not bool((torch.isfinite(tau) & (tau > 0)).all()):
         raise ValueError(f"tau_ms of {area.name!r} must be finite and above 0 everywhere")
     shape = layout(spec).shapes[area.name]

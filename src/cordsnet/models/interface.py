@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cordsnet._checks import check_images, whole_steps
+from cordsnet._checks import check_images, check_positive, whole_steps
 from cordsnet._typing import Images, Logits
 from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
 
@@ -53,10 +53,12 @@ class VisionModel(nn.Module, ABC):
     def check_input(self, images: Tensor) -> None:
         """Raise TypeError or ValueError, naming what came and what would do, unless the model can read `images`."""
         channels, *size = self.input_shape
-        check_images(images, channels=channels, size=size)
+        check_images(images, channels=channels, size=size, dtype=next(self.parameters()).dtype)
 
     def initial_state(self, batch: int, dt: float | None = None) -> State:
         """The state before anything has happened: all rates zero. For streaming with `step`."""
+        if batch < 1:
+            raise ValueError(f"batch must be at least 1 trial, got {batch}")
         return self.system(dt).zero_state(batch)
 
     def step(self, state: State, image: Images | None, dt: float | None = None) -> State:
@@ -69,6 +71,10 @@ class VisionModel(nn.Module, ABC):
             self.check_input(image)
         system = self.system(dt)
         system.check_state(state)
+        if image is not None and len(image) != state.batch:
+            raise ValueError(
+                f"state holds {state.batch} trials but image shows {len(image)}; give as many images as trials"
+            )
         return system.advance(state, system.hold(image))
 
     def readout(self, state: State) -> Logits:
@@ -79,6 +85,7 @@ class VisionModel(nn.Module, ABC):
         """Class scores [B, K] after `ms` of a steady image, from spontaneous activity (without gradient there)."""
         self.check_input(images)
         system = self.system()
+        check_positive(ms, "ms")
         steps = whole_steps(ms, system.dt, "ms")
         start = settle(system).expand(images.shape[0])
         traj = integrate(system, [Hold(steps, images)], start, Record(times_ms=(ms,)), steps)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from cordsnet.errors import CheckpointError
 from cordsnet.models.cordsnet import CordsNet
 from cordsnet.models.spec import STEM, NetworkSpec
 from cordsnet.models.storage import check_match, read_tensors
@@ -22,7 +23,10 @@ def load_published(model: CordsNet, path: str | Path) -> CordsNet:
     ------
     CheckpointError : missing, damaged or foreign file, a name or shape that does not fit; the model is then unchanged.
     """
-    found = {name.removeprefix("module."): value for name, value in read_tensors(path).items()}
+    content = read_tensors(path)
+    found = {name.removeprefix("module."): value for name, value in content.items()}
+    if twice := [name for name in found if name in content and f"module.{name}" in content]:
+        raise CheckpointError(f"{path} holds {twice[0]!r} twice, with and without 'module.'; keep one of the two")
     names = published_names(model.spec)
     own = model.state_dict()
     check_match(found, {names[name]: value for name, value in own.items()}, path)

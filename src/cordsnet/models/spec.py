@@ -5,13 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-from cordsnet._checks import check_positive
+from torch import nn
+
+from cordsnet._checks import check_positive, is_number
 
 STEM = "stem"
 """Name of the encoded image, which areas read like an area."""
 
+RESERVED = frozenset({"time", "trial", "class", "logits"} | set(dir(nn.ModuleDict())) | set(dir(nn.ParameterDict())))
+"""Names that areas cannot have: axes of recordings, and attributes of the containers that hold weights."""
+
 Onto: TypeAlias = Literal["input", "drive"]
-TimeConstant: TypeAlias = float | tuple[Any, ...]
+TimeConstant: TypeAlias = float | Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class AreaSpec:
     tau_ms: TimeConstant | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tau_ms, (int, float, type(None))):
-            object.__setattr__(self, "tau_ms", _as_tuples(self.tau_ms))
+        if self.tau_ms is not None and not is_number(self.tau_ms):
+            object.__setattr__(self, "tau_ms", _as_tuples(self.tau_ms, self.name))
 
 
 @dataclass(frozen=True)
@@ -167,10 +172,14 @@ def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     return dict(data)
 
 
-def _as_tuples(value: Any) -> Any:
+def _as_tuples(value: Any, area: str) -> Any:
     """Nested sequences, arrays or tensors as nested tuples, so that a spec stays hashable plain data."""
     value = value.tolist() if hasattr(value, "tolist") else value
-    return tuple(_as_tuples(v) for v in value) if isinstance(value, (list, tuple)) else float(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_as_tuples(part, area) for part in value)
+    if not is_number(value):
+        raise ValueError(f"tau_ms of {area!r} must be a number, or nested sequences of numbers, got {value!r}")
+    return float(value)
 
 
 def _check_counts(spec: NetworkSpec) -> None:
@@ -178,12 +187,16 @@ def _check_counts(spec: NetworkSpec) -> None:
     counts |= {f"channels of {area.name!r}": area.channels for area in spec.areas}
     counts |= {f"stride of {area.name!r}": area.stride for area in spec.areas}
     counts |= {f"stride of {c.name!r}": c.stride for c in spec.connections}
+    counts |= {f"stem {part}": getattr(spec.stem, part) for part in ("stride", "pool_stride")}
     for name, value in counts.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     kernels = {f"kernel of {area.name!r}": area.kernel for area in spec.areas}
-    kernels |= {f"recurrent_kernel of {a.name!r}": a.recurrent_kernel for a in spec.areas if a.recurrent_kernel}
+    kernels |= {
+        f"recurrent_kernel of {a.name!r}": a.recurrent_kernel for a in spec.areas if a.recurrent_kernel is not None
+    }
     kernels |= {f"kernel of {c.name!r}": c.kernel for c in spec.connections if c.kernel is not None}
+    kernels |= {f"stem {part}": getattr(spec.stem, part) for part in ("kernel", "pool_kernel")}
     for name, value in kernels.items():
         if not isinstance(value, int) or value < 1 or value % 2 == 0:
             raise ValueError(f"{name} must be an odd whole number, got {value!r}")
@@ -195,8 +208,8 @@ def _check_names(spec: NetworkSpec) -> None:
         raise ValueError(f"areas of network {spec.name!r} is empty; give at least one AreaSpec")
     if len(set(names)) < len(names) or STEM in names:
         raise ValueError(f"areas must have different names, none of them {STEM!r}, got {names}")
-    if bad := [name for name in names if not name.isidentifier()]:
-        raise ValueError(f"area name {bad[0]!r} must be letters, digits and underscores")
+    for name in names:
+        _check_area_name(name)
     for connection in spec.connections:
         if connection.source not in [STEM, *names] or connection.target not in names:
             raise ValueError(f"connection {connection.name!r} names an unknown area; known: {', '.join(names)}")
@@ -207,6 +220,13 @@ def _check_names(spec: NetworkSpec) -> None:
         raise ValueError(f"connection {twice[0]!r} stands twice; merge the two")
     if not spec.readout or any(name not in names for name in spec.readout):
         raise ValueError(f"readout must name at least one of the areas {names}, got {list(spec.readout)}")
+
+
+def _check_area_name(name: object) -> None:
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise ValueError(f"area name {name!r} must be letters, digits and underscores")
+    if name in RESERVED:
+        raise ValueError(f"area name {name!r} has another meaning in recordings or in torch; choose another")
 
 
 def _check_times(spec: NetworkSpec) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,23 @@ from cordsnet.models.spec import NetworkSpec
 
 FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+DAMAGED = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
+"""What reading a damaged file of weights may raise."""
+
 LARGEST_DESCRIPTION = 64 * 2**20
 """Bytes; a description is a few kB, more only where time constants are given per unit."""
 
@@ -37,8 +55,9 @@ def save_model(model: CordsNet | CNN, folder: str | Path, metadata: Mapping[str,
         description["activation"] = {"name": model.activation.name, "slope": model.activation.slope}
     description["metadata"] = dict(metadata or {})
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    described = json.dumps(description, indent=1).encode()  # before anything is written, since metadata may not fit
     write_whole(folder / WEIGHTS, save(tensors))
-    write_whole(folder / DESCRIPTION, json.dumps(description, indent=1).encode())
+    write_whole(folder / DESCRIPTION, described)
     return folder
 
 
@@ -51,9 +70,11 @@ def load_model(folder: str | Path) -> CordsNet | CNN:
     """
     folder = Path(folder)
     description = _read_description(folder / DESCRIPTION)
-    model = _empty_model(description, folder / DESCRIPTION)
     found = read_tensors(folder / WEIGHTS)
-    check_match(found, model.state_dict(), folder / WEIGHTS)
+    with torch.device("meta"):  # shapes alone, so that a wrong description cannot ask for more memory than the file
+        shapes = _empty_model(description, folder / DESCRIPTION).state_dict()
+    check_match(found, shapes, folder / WEIGHTS)
+    model = _empty_model(description, folder / DESCRIPTION)
     floats = {value.dtype for value in found.values() if value.is_floating_point()}
     if len(floats) == 1:
         model = model.to(floats.pop())
@@ -78,15 +99,17 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+    except DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path} is damaged or is not a file of weights alone ({reason[:120]}); fetch or save it again"
         ) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(f"{path} must hold a state dict of tensors, got {type(content).__name__}")
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise CheckpointError(f"{path} must hold a state dict of named tensors, got {type(content).__name__}")
     return dict(content)
 
 
@@ -135,26 +158,28 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is larger than {LARGEST_DESCRIPTION} bytes, so it is no model description")
     try:
         description = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); save the model again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a model description of format {FORMAT}")
     if absent := {"kind", "spec", "metadata"} - set(description):
         raise CheckpointError(f"{path} lacks the entry {min(absent)!r}; save the model again")
+    if not isinstance(description["metadata"], dict):
+        raise CheckpointError(f"{path}: metadata must be a table, got {type(description['metadata']).__name__}")
     return description
 
 
 def _empty_model(description: Mapping[str, Any], path: Path) -> CordsNet | CNN:
     kind = description["kind"]
+    if kind not in ("cordsnet", "cnn", "cnn_folded"):
+        raise CheckpointError(f"{path}: kind must be 'cordsnet', 'cnn' or 'cnn_folded', got {kind!r}")
     try:
         spec = NetworkSpec.from_dict(description["spec"])
         if kind == "cordsnet":
             return CordsNet(spec, Activation(**description["activation"]))
-    except (TypeError, KeyError, ValueError) as error:
+        cnn = CNN(spec)
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not describe a network: {error}") from error
-    if kind not in ("cnn", "cnn_folded"):
-        raise CheckpointError(f"{path}: kind must be 'cordsnet', 'cnn' or 'cnn_folded', got {kind!r}")
-    cnn = CNN(spec)
     if kind == "cnn_folded":
         strip_norms(cnn)
     return cnn

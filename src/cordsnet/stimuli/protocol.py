@@ -8,10 +8,11 @@ from math import floor
 from typing import Protocol as TypingProtocol
 from typing import runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive, whole_steps
+from cordsnet._checks import check_positive, is_number, whole_steps
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Hold
 
@@ -126,11 +127,16 @@ class Noise(Segment):
         if span < 1:
             raise ValueError(f"every_ms must be at least one step of dt = {dt:g} ms, got {self.every_ms}")
         generator = torch.Generator(self.frames.device).manual_seed(self.seed)
+        draw, left = self.frames.new_zeros(()), 0
         for hold in self.segment.holds(dt):
             assert hold.frame is not None
-            for start in range(0, hold.steps, span):
-                draw = torch.empty_like(hold.frame).normal_(0.0, self.sigma, generator=generator)
-                yield Hold(min(span, hold.steps - start), hold.frame + draw)
+            steps = hold.steps
+            while steps:
+                if left == 0:
+                    draw, left = torch.empty_like(hold.frame).normal_(0.0, self.sigma, generator=generator), span
+                held = min(steps, left)
+                yield Hold(held, hold.frame + draw)
+                steps, left = steps - held, left - held
 
 
 @dataclass(frozen=True)
@@ -203,17 +209,22 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
 
     Blank segments stay blank. Noise of standard deviation `sigma` is in units of the images as given.
     """
-    if not (isinstance(sigma, (int, float)) and 0 <= sigma < float("inf")):
+    if not (is_number(sigma) and 0 <= sigma < float("inf")):
         raise ValueError(f"sigma must be a finite number of at least 0, got {sigma!r}")
     segments = tuple(
-        segment if segment.frames is None else Noise(segment, float(sigma), seed + k, every_ms)
+        segment if segment.frames is None else Noise(segment, float(sigma), _seed_of(seed, k), every_ms)
         for k, segment in enumerate(protocol.segments)
     )
     return dataclasses.replace(protocol, segments=segments)
 
 
+def _seed_of(seed: int, segment: int) -> int:
+    """A seed of its own for each segment, such that no two pairs share one."""
+    return int(np.random.SeedSequence([seed, segment]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 def _duration(ms: float, call: str) -> float:
-    if not isinstance(ms, (int, float)) or not 0 <= ms < float("inf"):
+    if not is_number(ms) or not 0 <= ms < float("inf"):
         raise ValueError(f"duration of {call}() must be a finite number of ms, 0 or more, got {ms!r}")
     return float(ms)
 

@@ -82,7 +82,7 @@ def objective(
     labels: ClassLabels | SoftLabels,
     settings: Objective | None = None,
     *,
-    engine: str = "time_major",
+    engine: str = "auto",
 ) -> Losses:
     """The training objective on one batch.
 

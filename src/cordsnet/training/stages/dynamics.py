@@ -35,7 +35,7 @@ class TrainDynamics(Stage):
     objective: Objective = field(default_factory=Objective)
     optimisation: Optimisation = field(default_factory=Optimisation)
     augmentation: str = "none"
-    engine: str = "time_major"
+    engine: str = "auto"
 
     def run(self, context: Context) -> StageResult:
         """Train from the stage named by `start`, or from random weights."""
