@@ -12,7 +12,7 @@ ROOT = Path(cordsnet.__file__).parent
 # highest first; names in one row do not import one another
 LAYERS = (
     {"cli"},
-    {"report"},
+    {"report", "benchmarks"},
     {"experiments"},
     {"tasks", "neural", "training"},
     {"models", "analysis", "stimuli", "data"},

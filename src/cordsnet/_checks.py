@@ -14,7 +14,7 @@ def whole_steps(ms: float, dt: float, name: str) -> int:
     if not math.isfinite(ms) or ms < 0:
         raise ValueError(f"{name} must be a duration of 0 ms or more, got {ms:g} ms")
     steps = round(ms / dt)
-    if abs(steps * dt - ms) > 1e-6 * max(1.0, abs(ms)):
+    if abs(steps * dt - ms) > 1e-6 * dt + 1e-12 * ms:
         raise ValueError(
             f"{name} = {ms:g} ms is not a whole number of steps of dt = {dt:g} ms; "
             f"use {steps * dt:g} ms or a dt that divides it"

@@ -120,6 +120,23 @@ def demo(words: Sequence[str]) -> None:
     print(f"report: {path}")
 
 
+@COMMANDS.register("bench")
+def bench(words: Sequence[str]) -> None:
+    """Measure speed and memory beside a plain implementation of the reference algorithm."""
+    from cordsnet.benchmarks.run import bench as run_bench
+    from cordsnet.benchmarks.run import write_json
+    from cordsnet.benchmarks.works import WORKS
+
+    parser = _parser("bench")
+    parser.add_argument("works", nargs="*", help=f"works to measure; none: all of {', '.join(WORKS)}")
+    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, after a first one")
+    parser.add_argument("--json", type=str, default=None, help="file to write the rows to")
+    options = _parse(parser, words)
+    result = run_bench(options.works or WORKS.names(), options.repeats)
+    if options.json:
+        write_json(result, options.json)
+
+
 def _parser(name: str) -> ArgumentParser:
     doc = COMMANDS[name.split()[0]].__doc__
     return ArgumentParser(prog=f"cordsnet {name}", description=doc, exit_on_error=False)

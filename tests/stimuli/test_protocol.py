@@ -237,3 +237,15 @@ def test_what_cannot_be_shown_is_refused_by_name_with_what_came(case):
         call()
     assert came in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_a_negative_seed_is_refused_by_name():
+    with pytest.raises(ValueError, match="seed must be 0 or more, got -1"):
+        with_noise(show(torch.zeros(1, 1, 2, 2), 4), 1.0, seed=-1)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_a_long_duration_off_by_half_a_step_is_refused():
+    with pytest.raises(ValueError, match="1e\\+06 ms is not a whole number of steps"):
+        blank(1_000_001).total_steps(2.0)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.equation import Circuit, emit
@@ -115,6 +116,7 @@ class AreaCourse(torch.autograd.Function):
         return course, course[-1].clone()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor | None) -> Any:
         """The adjoint recursion backwards in time, then the kernels' gradients over time x batch."""
         plan: Plan = ctx.plan

@@ -13,13 +13,14 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from cordsnet.dynamics.blocks import Block, cut, run_block, supports_blocks
+from cordsnet.dynamics.memory import block_length
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
 from cordsnet.dynamics.state import State, flush
 from cordsnet.dynamics.system import RateSystem, System
 from cordsnet.registry import Registry
 
-Engine: TypeAlias = Callable[[System[Any], Schedule, State, Recorder], State]
+Engine: TypeAlias = Callable[[System[Any], Schedule, State, Recorder, int | None], State]
 ENGINES: Registry[Engine] = Registry("engine")
 
 FLUSH_EVERY = 50
@@ -30,15 +31,18 @@ BLOCK_BYTES = 64 * 2**20
 
 
 @ENGINES.register("auto")
-def auto(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
-    """`area_major` where the network and the stepper allow it, otherwise `time_major`."""
+def auto(system: System[Any], schedule: Schedule, state: State, recorder: Recorder, memory: int | None) -> State:
+    """`area_major` where network and stepper allow it, `checkpointed` within a budget, otherwise `time_major`."""
+    if memory is not None and torch.is_grad_enabled():
+        return checkpointed(system, schedule, state, recorder, memory)
     chosen = area_major if supports_blocks(system) else time_major
-    return chosen(system, schedule, state, recorder)
+    return chosen(system, schedule, state, recorder, None)
 
 
 @ENGINES.register("time_major")
-def time_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
+def time_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder, memory: int | None) -> State:
     """Step by step, all areas together: any model, feedback, delays; gradients by plain autograd."""
+    _refuse_budget("time_major", memory)
     step = 0
     for hold in schedule:
         context = system.hold(hold.frame)
@@ -52,8 +56,9 @@ def time_major(system: System[Any], schedule: Schedule, state: State, recorder: 
 
 
 @ENGINES.register("area_major")
-def area_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
+def area_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder, memory: int | None) -> State:
     """Area by area through blocks of time, with the compact adjoint: cascades under Euler steppers."""
+    _refuse_budget("area_major", memory)
     cascade = _as_cascade(system, "area_major")
     longest = FLUSH_EVERY
     if not torch.is_grad_enabled():
@@ -69,14 +74,20 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
 
 
 @ENGINES.register("checkpointed")
-def checkpointed(system: System[Any], schedule: Schedule, state: State, recorder: Recorder) -> State:
+def checkpointed(
+    system: System[Any], schedule: Schedule, state: State, recorder: Recorder, memory: int | None
+) -> State:
     """As `area_major`, but keeping the state at block boundaries alone and running each block again for its gradient.
 
-    Blocks are about as long as the square root of the number of steps, which balances what is kept between
-    blocks against what is kept within one.
+    Without a budget, blocks are about as long as the square root of the number of steps, which balances what is
+    kept between blocks against what is kept within one; with a budget in bytes, as long as it allows.
     """
     cascade = _as_cascade(system, "checkpointed")
-    longest = min(FLUSH_EVERY, max(1, isqrt(recorder.total)))
+    longest = max(1, isqrt(recorder.total))
+    if memory is not None:
+        sizes = [rates.numel() * rates.element_size() for rates in state.rates.values()]
+        longest = block_length(recorder.total, sum(sizes), max(sizes), memory)
+    longest = min(longest, FLUSH_EVERY)
     step, areas = 0, cascade.areas
     for block in cut(schedule, longest):
         start = state
@@ -95,6 +106,11 @@ def checkpointed(system: System[Any], schedule: Schedule, state: State, recorder
         recorder.keep(kept)
         step += len(block)
     return state
+
+
+def _refuse_budget(engine: str, memory: int | None) -> None:
+    if memory is not None:
+        raise ValueError(f"engine {engine!r} keeps to no budget, got memory = {memory}; use 'checkpointed' or 'auto'")
 
 
 def _as_cascade(system: System[Any], engine: str) -> RateSystem:

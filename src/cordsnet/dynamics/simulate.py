@@ -7,6 +7,7 @@ import torch
 
 from cordsnet._checks import whole_steps
 from cordsnet.dynamics.engines import ENGINES
+from cordsnet.dynamics.memory import parse_bytes
 from cordsnet.dynamics.recording import Record, Recorder, as_record
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.state import State
@@ -30,6 +31,9 @@ class Simulable(Protocol):
 
     def check_input(self, images: torch.Tensor) -> None:
         """Refuse images that the model cannot read."""
+
+    def spontaneous(self, system: System[Any], stepper: str) -> State:
+        """Spontaneous activity of the model under `system`, one trial; remembered while the weights stay."""
 
 
 @runtime_checkable
@@ -60,6 +64,7 @@ def simulate(
     record: Record | Sequence[str] | str = (),
     initial_state: State | str = "spontaneous",
     grad: bool = False,
+    memory: int | str | None = None,
 ) -> Trajectory:
     """Show `protocol` to `model` and record what it does.
 
@@ -73,6 +78,7 @@ def simulate(
         Class scores are kept in any case unless a `Record` says otherwise.
     initial_state : "spontaneous" (after 200 ms without input), "zero", or a `State`.
     grad : keep the autograd graph, so that the result can be differentiated.
+    memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
 
     Returns
     -------
@@ -98,17 +104,24 @@ def simulate(
         if not kept.steps(total, system.dt):
             given = "times_ms is empty" if kept.every_ms is None else f"every_ms = {kept.every_ms:g} ms is too long"
             raise ValueError(f"{given} for a protocol of {total * system.dt:g} ms, so nothing would be recorded")
-        state = _start(system, initial_state, protocol.batch)
-        return integrate(system, protocol.schedule(system.dt), state, kept, total, engine)
+        state = _start(model, system, stepper, initial_state, protocol.batch)
+        return integrate(system, protocol.schedule(system.dt), state, kept, total, engine, memory)
 
 
 def integrate(
-    system: System[Any], schedule: Schedule, state: State, record: Record, steps: int, engine: str = "auto"
+    system: System[Any],
+    schedule: Schedule,
+    state: State,
+    record: Record,
+    steps: int,
+    engine: str = "auto",
+    memory: int | str | None = None,
 ) -> Trajectory:
     """Run a system through `steps` steps of a schedule; the graph is kept where gradients are on."""
     run = ENGINES[engine]
     recorder = Recorder(record, system.areas, steps, system.dt, system.readout, torch.is_grad_enabled())
-    return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder))
+    budget = None if memory is None else parse_bytes(memory)
+    return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder, budget))
 
 
 def spontaneous_state(
@@ -131,12 +144,12 @@ def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
     return integrate(system, [Hold(steps)], system.zero_state(1), nothing, steps).final_state
 
 
-def _start(system: System[Any], initial_state: State | str, batch: int | None) -> State:
+def _start(model: Simulable, system: System[Any], stepper: str, initial_state: State | str, batch: int | None) -> State:
     if isinstance(initial_state, State):
         system.check_state(initial_state)
         return initial_state if batch is None else initial_state.expand(batch)
     if initial_state == "zero":
         return system.zero_state(batch or 1)
     if initial_state == "spontaneous":
-        return settle(system).expand(batch or 1)
+        return model.spontaneous(system, stepper).expand(batch or 1)
     raise ValueError(f"initial_state must be 'spontaneous', 'zero' or a State, got {initial_state!r}")

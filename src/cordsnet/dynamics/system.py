@@ -21,6 +21,8 @@ class System(ABC, Generic[Context]):
 
     dt: float
     areas: tuple[str, ...]
+    identity: object = None
+    """What the dynamics depend on beside weights, dt and stepper, such as phi; equal for equal dynamics."""
 
     @abstractmethod
     def zero_state(self, batch: int) -> State:
@@ -58,6 +60,7 @@ class RateSystem(System[Held]):
         self.equation, self.dt, self.like = equation, float(dt), like
         self.stepper = STEPPERS[stepper]
         self.areas = equation.circuit.areas
+        self.identity = equation.activation
         for source, delays in equation.circuit.delays_ms.items():
             for delay in delays:
                 whole_steps(delay, dt, f"delay of the connection from {source!r}")

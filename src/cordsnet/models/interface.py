@@ -18,6 +18,8 @@ class VisionModel(nn.Module, ABC):
     everything else, from streaming to recording, follows from that.
     """
 
+    _spontaneous: tuple[tuple[Any, ...], State] | None = None
+
     @property
     @abstractmethod
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -55,6 +57,17 @@ class VisionModel(nn.Module, ABC):
         channels, *size = self.input_shape
         check_images(images, channels=channels, size=size, dtype=next(self.parameters()).dtype)
 
+    def spontaneous(self, system: System[Any], stepper: str) -> State:
+        """Spontaneous activity of the model under `system`, one trial; computed once and kept while the weights stay.
+
+        A change of a parameter in place, as optimisers and `load_state_dict` make, is noticed.
+        """
+        weights = tuple((p.data_ptr(), p._version) for p in self.parameters())
+        key = (system.dt, stepper, system.identity, weights)
+        if self._spontaneous is None or self._spontaneous[0] != key:
+            self._spontaneous = (key, settle(system))
+        return self._spontaneous[1]
+
     def initial_state(self, batch: int, dt: float | None = None) -> State:
         """The state before anything has happened: all rates zero. For streaming with `step`."""
         if batch < 1:
@@ -87,7 +100,7 @@ class VisionModel(nn.Module, ABC):
         system = self.system()
         check_positive(ms, "ms")
         steps = whole_steps(ms, system.dt, "ms")
-        start = settle(system).expand(images.shape[0])
+        start = self.spontaneous(system, "euler").expand(images.shape[0])
         traj = integrate(system, [Hold(steps, images)], start, Record(times_ms=(ms,)), steps)
         assert traj.logits is not None
         return traj.logits[-1]

@@ -211,6 +211,8 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
     """
     if not (is_number(sigma) and 0 <= sigma < float("inf")):
         raise ValueError(f"sigma must be a finite number of at least 0, got {sigma!r}")
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, got {seed}")
     segments = tuple(
         segment if segment.frames is None else Noise(segment, float(sigma), _seed_of(seed, k), every_ms)
         for k, segment in enumerate(protocol.segments)

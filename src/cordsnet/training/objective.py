@@ -83,6 +83,7 @@ def objective(
     settings: Objective | None = None,
     *,
     engine: str = "auto",
+    memory: int | str | None = None,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -93,6 +94,7 @@ def objective(
     labels : class indices [B], or soft labels [B, K].
     settings : weights and times.
     engine : how the time loop is run; it changes cost, not the result.
+    memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
     """
     settings = settings or Objective()
     trial, system = settings.trial, model.system()
@@ -105,6 +107,7 @@ def objective(
         Record(window_ms=(trial.image - trial.decision, trial.image)),
         steps,
         engine,
+        memory,
     )
     assert seen.logits is not None
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
@@ -112,7 +115,7 @@ def objective(
     classification = (weights * cross_entropy).mean()
     spontaneous = classification.new_zeros(())
     if settings.spontaneous_weight:
-        spontaneous = distance_to_baseline(system, seen.final_state, baseline, trial, engine)
+        spontaneous = distance_to_baseline(system, seen.final_state, baseline, trial, engine, memory)
     return Losses(
         total=classification + settings.spontaneous_weight * spontaneous,
         classification=classification,
@@ -122,11 +125,18 @@ def objective(
     )
 
 
-def distance_to_baseline(system: System[Any], state: State, baseline: State, trial: Trial, engine: str) -> Tensor:
+def distance_to_baseline(
+    system: System[Any],
+    state: State,
+    baseline: State,
+    trial: Trial,
+    engine: str = "auto",
+    memory: int | str | None = None,
+) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
     steps = whole_steps(trial.after, system.dt, "trial.after")
     record = Record("all", window_ms=(trial.after - trial.baseline, trial.after), logits=False)
-    back = integrate(system, [Hold(steps)], state, record, steps, engine)
+    back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
     per_area = [(back.rates[area] - baseline.rates[area]).square().mean() for area in system.areas]
     return torch.stack(per_area).mean()
 

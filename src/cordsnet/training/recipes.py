@@ -12,8 +12,8 @@ from cordsnet.training.stage import Stage
 from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics
 
 AUGMENTATION = "small_affine"
-DIRECT_LR = 2e-2
-"""Best of 0.003, 0.01, 0.02, 0.03 and 0.05 for training `demo`'s network from random weights (docs/results/demo.md)."""
+DIRECT_LR = 5e-2
+"""Best of six for training the network of `demo` from random weights (docs/results/demo.md)."""
 
 
 @RECIPES.register("digits")

@@ -27,6 +27,7 @@ class TrainDynamics(Stage):
         (0.95, 0.9, ..., 0) anneals from one to the other. The optimiser's memory is cleared between phases.
     objective : weights and times of the objective.
     engine : how the time loop is run.
+    memory : budget for what each part of a trial keeps for its gradient, such as "2GB"; None keeps all.
     """
 
     kind: ClassVar[str] = "train_dynamics"
@@ -36,6 +37,7 @@ class TrainDynamics(Stage):
     optimisation: Optimisation = field(default_factory=Optimisation)
     augmentation: str = "none"
     engine: str = "auto"
+    memory: str | None = None
 
     def run(self, context: Context) -> StageResult:
         """Train from the stage named by `start`, or from random weights."""
@@ -74,7 +76,9 @@ class _Module(TrainingModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         images, labels = batch
-        losses = objective(self.model, images, labels, self.stage.objective, engine=self.stage.engine)
+        losses = objective(
+            self.model, images, labels, self.stage.objective, engine=self.stage.engine, memory=self.stage.memory
+        )
         self.keep(
             loss=losses.total,
             accuracy=losses.accuracy[-1],

@@ -1,0 +1,107 @@
+"""The reference algorithm, written plainly: what the engines are measured against.
+
+Like the public CordsNet code, and unlike the package: every area encodes the image anew at every step, every
+use of a kernel recomputes its weight normalisation, spontaneous activity is computed for the whole batch, and
+autograd keeps whatever it needs. It gives the same numbers (`tests/benchmarks/test_naive.py`).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from cordsnet.models import CordsNet
+
+Rates = list[Tensor]
+
+
+class NaiveLoop(nn.Module):
+    """A CordsNet of the paper's scheme, run step by step in the order of the public code."""
+
+    def __init__(self, model: CordsNet) -> None:
+        super().__init__()
+        self.model, self.depth = model, len(model.areas)
+        wiring = model.wiring
+        self.kernels = {
+            "feedforward": list(wiring.feedforward.values()),
+            "recurrent": list(wiring.recurrent.values()),
+            "skip": [wiring.links[f"area{k - 2}_to_area{k}"] for k in range(4, self.depth + 1, 2)],
+        }
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Stem: convolution, then average pool."""
+        stem = self.model.spec.stem
+        maps = self._convolve(self.model.wiring.stem, image, stem.stride)
+        return functional.avg_pool2d(maps, stem.pool_kernel, stem.pool_stride, (stem.pool_kernel - 1) // 2)
+
+    def source(self, area: int, rates: Rates, image: Tensor) -> Tensor:
+        """What area number `area` (from 0) reads; the image is encoded anew."""
+        encoded = self.encode(image)
+        if area == 0:
+            return encoded
+        if area == 1:
+            return torch.relu(rates[0]) + self._convolve(self.model.wiring.links["stem_to_area2"], encoded)
+        below = torch.relu(rates[area - 1])
+        if area % 2 == 0:
+            return below + torch.relu(rates[area - 2])
+        return below + self._convolve(self.kernels["skip"][area // 2 - 1], torch.relu(rates[area - 2]), 2)
+
+    def step(self, rates: Rates, image: Tensor, share: float = 0.2) -> Rates:
+        """One synchronous Euler step."""
+        after = []
+        for area, spec in enumerate(self.model.spec.areas):
+            drive = self._convolve(self.kernels["recurrent"][area], rates[area]) + self.model.bias[spec.name]
+            read = self.source(area, rates, image)
+            drive = drive + self._convolve(self.kernels["feedforward"][area], read, spec.stride)
+            after.append((1 - share) * rates[area] + share * self.model.activation(drive))
+        return after
+
+    def readout(self, rates: Rates) -> Tensor:
+        """Class scores [B, K]."""
+        pooled = (torch.relu(rates[-1]) + torch.relu(rates[-2])).mean((2, 3))
+        scores: Tensor = self.model.wiring.readout(pooled)
+        return scores
+
+    def zero(self, batch: int, like: Tensor) -> Rates:
+        """All rates zero."""
+        return [like.new_zeros(batch, *shape) for shape in self.model.shapes.values()]
+
+    def infer(self, images: Tensor, steps: int = 100) -> Tensor:
+        """Scores after `steps` steps without and `steps` with the images."""
+        rates, blank = self.zero(len(images), images), torch.zeros_like(images)
+        for _ in range(steps):
+            rates = self.step(rates, blank)
+        for _ in range(steps):
+            rates = self.step(rates, images)
+        return self.readout(rates)
+
+    def loss(self, images: Tensor, labels: Tensor, steps: int = 100, recompute: bool = False) -> Tensor:
+        """The objective of training; `recompute` checkpoints every step, keeping only its rates."""
+        rates, blank = self.zero(len(images), images), torch.zeros_like(images)
+        with torch.no_grad():
+            for _ in range(steps):
+                rates = self.step(rates, blank)
+        baseline = [value.detach() for value in rates]
+        losses, back = [], []
+        for step in range(steps):
+            rates = self._advance(rates, images, recompute)
+            if step >= steps - 30:
+                losses.append(functional.cross_entropy(self.readout(rates), labels))
+        for step in range(steps):
+            rates = self._advance(rates, blank, recompute)
+            if step >= steps - 10:
+                apart = [(now - then).square().mean() for now, then in zip(rates, baseline, strict=True)]
+                back.append(torch.stack(apart).mean())
+        weights = torch.logspace(-3, 0, 30, dtype=images.dtype)
+        return (weights * torch.stack(losses)).mean() + 1e-3 * torch.stack(back).mean()
+
+    def _advance(self, rates: Rates, image: Tensor, recompute: bool) -> Rates:
+        if not recompute:
+            return self.step(rates, image)
+        after: Rates = checkpoint(self.step, rates, image, use_reentrant=False)
+        return after
+
+    def _convolve(self, kernel: nn.Module, value: Tensor, stride: int = 1) -> Tensor:
+        weight = kernel.weight  # weight normalisation, computed at every use
+        assert isinstance(weight, Tensor)
+        return functional.conv2d(value, weight, stride=stride, padding=(weight.shape[-1] - 1) // 2)

@@ -1,0 +1,59 @@
+"""Spontaneous activity is computed once, and again when the dynamics change."""
+
+import pytest
+import torch
+
+from cordsnet import show, simulate, spontaneous_state
+from cordsnet.dynamics import Activation
+from oracles import CASCADE, random_images, randomised
+
+
+def halve_a_gain(model):
+    with torch.no_grad():
+        model.wiring.recurrent["area1"].parametrizations.weight.original0.mul_(0.5)
+
+
+def take_an_optimiser_step(model):
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    sum(parameter.sum() for parameter in model.parameters()).backward()
+    optimiser.step()
+
+
+def load_others(model):
+    model.load_state_dict(randomised(CASCADE, seed=8).state_dict())
+
+
+def change_phi(model):
+    model.activation = Activation("prelu", 0.5)
+
+
+CHANGES = (halve_a_gain, take_an_optimiser_step, load_others, change_phi)
+
+
+def same(a, b):
+    return all(torch.equal(a.rates[area], b.rates[area]) for area in a.rates)
+
+
+def test_it_is_kept_while_nothing_changes():
+    model = randomised(CASCADE)
+    first = model.spontaneous(model.system(), "euler")
+    simulate(model, show(random_images(CASCADE), 20))
+    assert model.spontaneous(model.system(), "euler") is first
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_follows_every_change_of_the_dynamics(change):
+    model = randomised(CASCADE)
+    before = model.spontaneous(model.system(), "euler")
+    change(model)
+    after = model.spontaneous(model.system(), "euler")
+    assert not same(before, after)
+    assert same(after, spontaneous_state(model))
+
+
+def test_it_follows_dt_and_stepper():
+    model = randomised(CASCADE)
+    first = model.spontaneous(model.system(), "euler")
+    assert not same(first, model.spontaneous(model.system(1.0), "euler"))
+    heun = model.spontaneous(model.system(stepper="heun"), "heun")
+    assert same(heun, spontaneous_state(model, stepper="heun"))
