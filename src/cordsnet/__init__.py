@@ -8,7 +8,7 @@ import importlib
 from types import ModuleType
 
 from cordsnet._version import __version__
-from cordsnet.dynamics import Activation, Record, State, Trajectory, simulate, spontaneous_state
+from cordsnet.dynamics import Activation, Record, State, Trajectory, simulate, spontaneous_state, steady_state
 from cordsnet.errors import CheckpointError, DivergedError, RunError
 from cordsnet.models import (
     CNN,
@@ -53,6 +53,7 @@ __all__ = [
     "show",
     "simulate",
     "spontaneous_state",
+    "steady_state",
     "with_noise",
 ]
 

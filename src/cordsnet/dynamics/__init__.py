@@ -1,8 +1,10 @@
 """Time and tensors: the rate equation, steppers, engines, recording. No images, no networks."""
 
 from cordsnet.dynamics.activation import Activation
+from cordsnet.dynamics.anderson import Status, anderson
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
+from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import SPONTANEOUS_MS, integrate, settle, simulate, spontaneous_state
@@ -18,6 +20,7 @@ __all__ = [
     "STEPPERS",
     "Activation",
     "Circuit",
+    "Equilibrium",
     "Held",
     "Hold",
     "LinearMap",
@@ -27,12 +30,17 @@ __all__ = [
     "Record",
     "Recorder",
     "Schedule",
+    "Solver",
     "State",
+    "Status",
     "System",
     "Trajectory",
+    "anderson",
     "emit",
+    "expansion_penalty",
     "integrate",
     "settle",
     "simulate",
     "spontaneous_state",
+    "steady_state",
 ]

@@ -1,0 +1,212 @@
+"""Where a network settles, without simulating how it gets there, and gradients at that point.
+
+At a fixed point r = phi(drive(r)), whatever tau, delays and dt are. A cascade is solved area by area, each area's
+input being the settled rates of those below: only the recurrent operator is iterated. Networks with feedback are
+solved as one vector. Memory does not grow with time.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import check_positive
+from cordsnet.dynamics.anderson import Solution, Status, anderson
+from cordsnet.dynamics.equation import Held, LinearMap, emit
+from cordsnet.dynamics.simulate import Simulable
+from cordsnet.dynamics.system import RateSystem
+
+GradientRule: TypeAlias = Literal["implicit", "neumann"]
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """Settled activity.
+
+    Attributes
+    ----------
+    rates : area -> [B, C, H, W].
+    logits : [B, K].
+    residual : area -> [B], |phi(drive(r)) - r| / |phi(drive(r))|.
+    status : area -> one `Status` per trial.
+    evaluations : area -> how often its recurrent operator was applied.
+    """
+
+    rates: Mapping[str, Tensor]
+    logits: Tensor
+    residual: Mapping[str, Tensor]
+    status: Mapping[str, tuple[Status, ...]]
+    evaluations: Mapping[str, int]
+
+    @property
+    def converged(self) -> bool:
+        """Whether every area of every trial converged."""
+        return all(one is Status.CONVERGED for statuses in self.status.values() for one in statuses)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How an area's fixed point, and the adjoint problem of its gradient, are solved.
+
+    Attributes
+    ----------
+    tol : relative residual at which a trial counts as converged.
+    max_iterations : evaluations of the map, per area.
+    memory : iterates that Anderson acceleration combines.
+    gradient : "implicit": the adjoint equation solved to `tol` (implicit function theorem);
+        "neumann": its series cut after `terms` terms, which is recurrent back-propagation
+        (Almeida 1987; Pineda 1987; Liao et al. 2018).
+    """
+
+    tol: float = 1e-5
+    max_iterations: int = 100
+    memory: int = 6
+    gradient: GradientRule = "implicit"
+    terms: int = 15
+
+    def __post_init__(self) -> None:
+        check_positive(self.tol, "tol")
+        if self.max_iterations < 1 or self.memory < 1 or self.terms < 0:
+            raise ValueError("max_iterations and memory must be at least 1, and terms at least 0")
+        if self.gradient not in ("implicit", "neumann"):
+            raise ValueError(f"gradient must be 'implicit' or 'neumann', got {self.gradient!r}")
+
+
+def steady_state(
+    model: Simulable,
+    images: Tensor | None = None,
+    *,
+    tol: float = 1e-5,
+    solver: Solver | None = None,
+    grad: bool = False,
+) -> Equilibrium:
+    """Where `model` settles under steady `images` [B, C, H, W] (None: no input), by Anderson acceleration.
+
+    Parameters
+    ----------
+    model : a network with a rate equation.
+    images : as for `simulate`.
+    tol : relative residual at which a trial counts as converged; used when `solver` is None.
+    solver : all settings, including how gradients are computed.
+    grad : keep the graph, so that the result can be differentiated; its memory does not grow with time.
+
+    Returns
+    -------
+    Equilibrium, with a residual and a status for every area and trial. A network may have other fixed points,
+    and the one found may be unstable: simulate from it to see.
+    """
+    if images is not None:
+        model.check_input(images)
+    solver = solver or Solver(tol=tol)
+    with torch.set_grad_enabled(grad):
+        system = model.system()
+        if not isinstance(system, RateSystem):
+            raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it in time instead")
+        held, batch = system.hold(images), 1 if images is None else len(images)
+        solve = _by_area if system.equation.circuit.is_cascade else _jointly
+        rates, found = solve(system, held, batch, solver)
+        return Equilibrium(
+            rates=rates,
+            logits=system.equation.circuit.readout(rates),
+            residual={area: one.residual for area, one in found.items()},
+            status={area: one.status for area, one in found.items()},
+            evaluations={area: one.evaluations for area, one in found.items()},
+        )
+
+
+def _by_area(
+    system: RateSystem, held: Held, batch: int, solver: Solver
+) -> tuple[dict[str, Tensor], dict[str, Solution]]:
+    """A cascade, lowest area first."""
+    start = system.zero_state(batch).rates
+    rates: dict[str, Tensor] = {}
+    found: dict[str, Solution] = {}
+    for area in system.areas:
+        drive = _constant_drive(system, area, held, rates, batch)
+        recurrent = system.equation.circuit.recurrent.get(area)
+
+        def f(x: Tensor, drive: Tensor = drive, recurrent: LinearMap | None = recurrent) -> Tensor:
+            return system.equation.activation(drive if recurrent is None else drive + recurrent(x))
+
+        rates[area], found[area] = _solve(f, start[area], solver)
+    return rates, found
+
+
+def _jointly(
+    system: RateSystem, held: Held, batch: int, solver: Solver
+) -> tuple[dict[str, Tensor], dict[str, Solution]]:
+    """A network with feedback: the rates of all areas as one vector. At a fixed point delays play no part."""
+    start = system.zero_state(batch).rates
+    sizes = [rates[0].numel() for rates in start.values()]
+
+    def parts(x: Tensor) -> dict[str, Tensor]:
+        flat = torch.split(x, sizes, dim=1)
+        return {area: part.reshape(start[area].shape) for area, part in zip(start, flat, strict=True)}
+
+    def f(x: Tensor) -> Tensor:
+        rates = parts(x)
+
+        def read(source: str, delay_ms: float) -> Tensor:
+            return held.emitted if source == system.equation.circuit.source else emit(rates[source])
+
+        targets = [system.equation.target(area, rates, held, read).expand_as(start[area]) for area in start]
+        return torch.cat([target.flatten(1) for target in targets], 1)
+
+    value, found = _solve(f, torch.cat([rates.flatten(1) for rates in start.values()], 1), solver)
+    return parts(value), dict.fromkeys(start, found)
+
+
+def _solve(f: Callable[[Tensor], Tensor], start: Tensor, solver: Solver) -> tuple[Tensor, Solution]:
+    """Solved without a graph, then tied to it by one evaluation."""
+    found = anderson(f, start, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
+    return (tie_to_graph(f, found.value, solver) if torch.is_grad_enabled() else found.value), found
+
+
+def _constant_drive(system: RateSystem, area: str, held: Held, rates: Mapping[str, Tensor], batch: int) -> Tensor:
+    """What reaches an area besides its own rates, once the areas below have settled."""
+    circuit = system.equation.circuit
+
+    def read(source: str, delay_ms: float) -> Tensor:
+        return held.emitted if source == circuit.source else emit(rates[source])
+
+    drive = held.drive[area].expand(batch, -1, -1, -1)
+    if (gathered := circuit.gather(area, read)) is not None:
+        drive = drive + circuit.feedforward[area](gathered)
+    if (direct := circuit.onto_drive(area, read)) is not None:
+        drive = drive + direct
+    return drive
+
+
+def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -> Tensor:
+    """f(value) at a fixed point, with the gradient of the fixed point: v = J' v + upstream, then one adjoint of f."""
+    point = value.detach().requires_grad_()
+    after = f(point)
+    once = f(value.detach())
+
+    def adjoint(upstream: Tensor) -> Tensor:
+        def back(v: Tensor) -> Tensor:
+            (through,) = torch.autograd.grad(after, point, v, retain_graph=True)
+            return through + upstream
+
+        if solver.gradient == "neumann":
+            total = upstream
+            for _ in range(solver.terms):
+                total = back(total)
+            return total
+        return anderson(
+            back, upstream, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory
+        ).value
+
+    if once.requires_grad:
+        once.register_hook(adjoint)  # type: ignore[no-untyped-call]
+    return once
+
+
+def expansion_penalty(f: Callable[[Tensor], Tensor], value: Tensor, bound: float = 0.9) -> Tensor:
+    """Mean of ((J' 1 - bound)+)^2 at a fixed point: the Lipschitz-coefficient penalty (Linsley et al. 2020)."""
+    point = value.detach().requires_grad_()
+    after = f(point)
+    (sums,) = torch.autograd.grad(after, point, torch.ones_like(after), create_graph=True)
+    return torch.relu(sums - bound).square().mean()
