@@ -15,7 +15,7 @@ def calm(spec):
     model = randomised(spec)
     with torch.no_grad():
         for kernel in (*model.wiring.recurrent.values(), *model.wiring.links.values()):
-            kernel.parametrizations.weight.original0.mul_(0.4)
+            kernel.parametrizations.weight.original0.mul_(0.15)
     return model
 
 
