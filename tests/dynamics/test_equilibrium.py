@@ -1,13 +1,18 @@
 """Settled activity: against long simulations, dense solves, and the gradients of unrolled time."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from cordsnet import show, simulate, steady_state
+from cordsnet import ConnectionSpec, show, simulate, steady_state
 from cordsnet.dynamics import Activation, Solver, Status, anderson, expansion_penalty
-from oracles import CASCADE, FEEDBACK, random_images, randomised
+from oracles import CASCADE, random_images, randomised
+
+BACK = ConnectionSpec("area2", "area1", kernel=3, delay_ms=4.0, onto="drive")
+FEEDBACK = dataclasses.replace(CASCADE, connections=(*CASCADE.connections, BACK))
 
 
 def calm(spec):
@@ -15,7 +20,7 @@ def calm(spec):
     model = randomised(spec)
     with torch.no_grad():
         for kernel in (*model.wiring.recurrent.values(), *model.wiring.links.values()):
-            kernel.parametrizations.weight.original0.mul_(0.15)
+            kernel.parametrizations.weight.original0.mul_(0.4)
     return model
 
 

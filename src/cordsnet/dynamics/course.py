@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.equation import Circuit, emit
@@ -116,9 +115,10 @@ class AreaCourse(torch.autograd.Function):
         return course, course[-1].clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor | None) -> Any:
         """The adjoint recursion backwards in time, then the kernels' gradients over time x batch."""
+        if torch.is_grad_enabled():
+            raise RuntimeError("this engine gives first derivatives only; use engine='time_major' for second ones")
         plan: Plan = ctx.plan
         course, *courses = ctx.saved_tensors
         back = _Adjoint(plan, course, courses)
