@@ -12,9 +12,10 @@ from cordsnet.registry import Registry
 
 @dataclass(frozen=True)
 class Shape:
-    """One family of phi: y = apply(x, slope) and dy/dx = derivative(y, slope)."""
+    """One family of phi: y = apply(x, slope), the same in place of x, and dy/dx = derivative(y, slope)."""
 
     apply: Callable[[Tensor, float], Tensor]
+    overwrite: Callable[[Tensor, float], Tensor]
     derivative: Callable[[Tensor, float], Tensor]
 
 
@@ -23,11 +24,14 @@ def _leaky(y: Tensor, slope: float) -> Tensor:
 
 
 SHAPES: Registry[Shape] = Registry("activation")
-SHAPES.add("relu", Shape(lambda x, _: functional.relu(x), lambda y, _: _leaky(y, 0.0)))
-SHAPES.add("identity", Shape(lambda x, _: x, lambda y, _: torch.ones_like(y)))
-SHAPES.add("prelu", Shape(functional.leaky_relu, _leaky))
-SHAPES.add("tanh", Shape(lambda x, _: torch.tanh(x), lambda y, _: 1 - y * y))
-SHAPES.add("softplus", Shape(lambda x, _: functional.softplus(x), lambda y, _: -torch.expm1(-y)))
+SHAPES.add("relu", Shape(lambda x, _: functional.relu(x), lambda x, _: x.relu_(), lambda y, _: _leaky(y, 0.0)))
+SHAPES.add("identity", Shape(lambda x, _: x, lambda x, _: x, lambda y, _: torch.ones_like(y)))
+SHAPES.add("prelu", Shape(functional.leaky_relu, functional.leaky_relu_, _leaky))
+SHAPES.add("tanh", Shape(lambda x, _: torch.tanh(x), lambda x, _: x.tanh_(), lambda y, _: 1 - y * y))
+SHAPES.add(
+    "softplus",
+    Shape(lambda x, _: functional.softplus(x), lambda x, _: functional.softplus(x), lambda y, _: -torch.expm1(-y)),
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ class Activation:
     def __call__(self, drive: Tensor) -> Tensor:
         """phi(drive), element by element."""
         return SHAPES[self.name].apply(drive, self.slope)
+
+    def overwrite(self, drive: Tensor) -> Tensor:
+        """phi(drive), in the memory of `drive` where that saves a pass; for drives that nobody else needs."""
+        return SHAPES[self.name].overwrite(drive, self.slope)
 
     def derivative_at_output(self, target: Tensor) -> Tensor:
         """dphi/ddrive where phi(drive) = target. For the rectifiers the derivative at zero drive is the lower one."""

@@ -67,8 +67,14 @@ class Courses:
         return self.after
 
 
-def run_block(system: RateSystem, block: Block, rates: Mapping[str, Tensor]) -> Courses:
-    """Run all areas through a block from `rates`, lowest area first."""
+def run_block(
+    system: RateSystem, block: Block, rates: Mapping[str, Tensor], space: Mapping[str, Tensor] | None = None
+) -> Courses:
+    """Run all areas through a block from `rates`, lowest area first.
+
+    `space` holds courses [T + 1 or more, B, C, H, W] to write into where no gradient is kept: fresh memory costs more
+    than the arithmetic that fills it.
+    """
     circuit, stepper = system.equation.circuit, system.stepper
     assert isinstance(stepper, Relaxation)
     constant = _constant_drive(system, block)
@@ -83,7 +89,9 @@ def run_block(system: RateSystem, block: Block, rates: Mapping[str, Tensor]) -> 
             kernels = kernels_of(circuit, area)
             courses[area], last[area] = AreaCourse.apply(plan, rates[area], constant[area], *kernels, *read)  # type: ignore[no-untyped-call]
         else:
-            courses[area] = plan.run(rates[area], constant[area], [course[:-1] for course in read])
+            courses[area] = plan.run(
+                rates[area], constant[area], [course[:-1] for course in read], (space or {}).get(area)
+            )
             last[area] = courses[area][-1]
     return Courses({area: course[1:] for area, course in courses.items()}, last)
 

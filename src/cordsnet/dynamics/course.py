@@ -19,6 +19,9 @@ from cordsnet.dynamics.equation import Circuit, emit
 CHUNK_BYTES = 8 * 2**20
 """Size of the pieces in which time x batch is convolved, so that temporaries stay small and near the cache."""
 
+CACHE_BYTES = 2**20
+"""Rates of the trials that are run through time together on a processor: a step touches them some five times."""
+
 MARGIN = 8.0
 """A target this many rounding errors of the rate above zero counts as zero when phi' is recovered."""
 
@@ -41,22 +44,28 @@ class Plan:
     row: tuple[int, ...]
     sources: tuple[str, ...]
 
-    def run(self, start: Tensor, constant: Tensor, courses: Sequence[Tensor]) -> Tensor:
-        """The course [T + 1, B, C, H, W] whose row 0 is `start`; sources are read one step back."""
+    def run(self, start: Tensor, constant: Tensor, courses: Sequence[Tensor], space: Tensor | None = None) -> Tensor:
+        """The course [T + 1, B, C, H, W] whose row 0 is `start`, written into `space` where that is given.
+
+        Sources are read one step back.
+        """
         steps = len(self.row)
-        course = like_maps(start, steps + 1)
+        course = like_maps(start, steps + 1) if space is None else space[: steps + 1]
         course[0] = start
         recurrent = self.circuit.recurrent.get(self.area)
         for piece in pieces(steps, start):
             afferent = self._afferent([source[piece] for source in courses])
-            for k, step in enumerate(range(piece.start, piece.stop)):
-                rates = course[step]
-                drive = constant[self.row[step]]
-                if afferent is not None:
-                    drive = afferent[k].add_(drive)
-                if recurrent is not None:
-                    drive = recurrent(rates).add_(drive)
-                torch.lerp(rates, self.activation(drive), self.share, out=course[step + 1])
+            for some in trials(start):
+                for k, step in enumerate(range(piece.start, piece.stop)):
+                    rates = course[step, some]
+                    drive = constant[self.row[step]]
+                    drive = drive if len(drive) == 1 else drive[some]
+                    if afferent is not None:
+                        drive = afferent[k, some].add_(drive)
+                    if recurrent is not None:
+                        drive = recurrent(rates).add_(drive)
+                    target = self.activation(drive) if recurrent is None else self.activation.overwrite(drive)
+                    torch.lerp(rates, target, self.share, out=course[step + 1, some])
         return course
 
     def _afferent(self, courses: Sequence[Tensor]) -> Tensor | None:
@@ -142,16 +151,22 @@ class _Adjoint:
 
         upstream : gradient with respect to the course, or None; last : with respect to its last row, apart.
         """
-        plan, course = self.plan, self.course
-        keep, share = 1 - plan.share, plan.share
-        adjoint = torch.zeros_like(course[-1]) if last is None else last
+        course = self.course
+        start = torch.zeros_like(course[-1]) if last is None else last.clone(memory_format=torch.preserve_format)
         if upstream is not None:
-            adjoint = adjoint + upstream[-1]
+            start += upstream[-1]
+        for some in trials(start):
+            start[some] = self._recur(start[some], None if upstream is None else upstream[:, some], some)
+        return start
+
+    def _recur(self, adjoint: Tensor, upstream: Tensor | None, some: slice) -> Tensor:
+        """The recursion for some of the trials, whose rates then stay in the cache."""
+        plan, course = self.plan, self.course
         for step in reversed(range(len(plan.row))):
-            delta = torch.mul(adjoint, share, out=self.drive[step])
-            if (slope := plan.sensitivity(course[step], course[step + 1])) is not None:
+            delta = torch.mul(adjoint, plan.share, out=self.drive[step, some])
+            if (slope := plan.sensitivity(course[step, some], course[step + 1, some])) is not None:
                 delta.mul_(slope)
-            adjoint = adjoint * keep
+            adjoint = adjoint * (1 - plan.share)
             if upstream is not None:
                 adjoint += upstream[step]
             if self.recurrent is not None:
@@ -221,6 +236,14 @@ def like_maps(rates: Tensor, steps: int) -> Tensor:
     """An empty course [steps, B, C, H, W] with the channels last in memory."""
     batch, channels, height, width = rates.shape
     return rates.new_empty(steps, batch, height, width, channels).permute(0, 1, 4, 2, 3)
+
+
+def trials(rates: Tensor) -> Iterator[slice]:
+    """Cut a batch [B, C, H, W] into groups whose rates take at most `CACHE_BYTES`, so that they stay in the cache."""
+    one = max(1, rates[0].numel() * rates.element_size()) if len(rates) else 1
+    length = max(1, CACHE_BYTES // one) if rates.device.type == "cpu" else len(rates)
+    for start in range(0, len(rates), length):
+        yield slice(start, min(start + length, len(rates)))
 
 
 def pieces(steps: int, rates: Tensor) -> Iterator[slice]:

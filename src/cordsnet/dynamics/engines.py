@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from cordsnet.dynamics.blocks import Block, cut, run_block, supports_blocks
+from cordsnet.dynamics.course import like_maps
 from cordsnet.dynamics.memory import block_length
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
@@ -60,12 +61,13 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
     """Area by area through blocks of time, with the compact adjoint: cascades under Euler steppers."""
     _refuse_budget("area_major", memory)
     cascade = _as_cascade(system, "area_major")
-    longest = FLUSH_EVERY
+    longest, space = FLUSH_EVERY, None
     if not torch.is_grad_enabled():
         longest = min(longest, max(1, BLOCK_BYTES // _bytes(state)))
+        space = {area: like_maps(rates, longest + 1) for area, rates in state.rates.items()}
     step = 0
     for block in cut(schedule, longest):
-        courses = run_block(cascade, block, state.rates)
+        courses = run_block(cascade, block, state.rates, space)
         recorder.watch_block(step, courses.last, courses.rates_after)
         recorder.keep(recorder.select(step, courses.after))
         state = State({area: flush(rates) for area, rates in courses.last.items()})
