@@ -113,3 +113,13 @@ def test_the_installed_command_runs():
         [sys.executable, "-m", "cordsnet.cli", "--version"], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "0.1.0"
+
+
+def test_a_recipe_of_ones_own_is_found_in_a_file(capsys, tmp_path):
+    (tmp_path / "mine.py").write_text("from tiny import tiny_recipe\nnot_one = dict\n")
+    words = ["train", f"{tmp_path}/mine.py:tiny_recipe", "--quiet", "--output", str(tmp_path / "run"), "--only", "cnn"]
+    assert main(words) == 0
+    assert (tmp_path / "run" / "cnn" / "result.json").is_file()
+    assert "must return a Recipe" in (capsys.readouterr(), fails(capsys, "train", f"{tmp_path}/mine.py:not_one"))[1]
+    assert "cannot be loaded" in fails(capsys, "train", f"{tmp_path}/mine.py:absent")
+    assert "cannot be loaded" in fails(capsys, "train", f"{tmp_path}/none.py:recipe")

@@ -11,6 +11,8 @@ from torch import Tensor
 def whole_steps(ms: float, dt: float, name: str) -> int:
     """Number of steps of `dt` ms in `ms`. Raises ValueError when it is not a whole number."""
     check_positive(dt, "dt")
+    if not is_number(ms):
+        raise TypeError(f"{name} must be a number of ms, got {ms!r}")
     if not math.isfinite(ms) or ms < 0:
         raise ValueError(f"{name} must be a duration of 0 ms or more, got {ms:g} ms")
     steps = round(ms / dt)

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cordsnet: stopped; finished stages are kept", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        print(f"cordsnet: error: {error}; install what is optional: pip install 'cordsnet[all]'", file=sys.stderr)
+        return 2
     except (ValueError, TypeError, OSError, ArithmeticError) as error:
         if os.environ.get(DEBUG):
             raise
@@ -82,16 +85,16 @@ def recipes(words: Sequence[str]) -> None:
 
 @COMMANDS.register("train")
 def train(words: Sequence[str]) -> None:
-    """Run a training recipe; finished stages are not repeated."""
-    from cordsnet.training import RECIPES, fit
+    """Run a recipe of the package, or your own as file.py:function; finished stages are not repeated."""
+    from cordsnet.training import RECIPES, find_recipe, fit
     from cordsnet.training.options import add_recipe_options, chosen_recipe
 
     if not words or words[0].startswith("-"):
         _parse(_parser("train RECIPE"), [word for word in words if word in ("-h", "--help")])
         raise ValueError(f"train needs a recipe first; known: {', '.join(RECIPES)}")
-    recipe = RECIPES[words[0]]()
+    recipe = find_recipe(words[0])
     parser = _parser(f"train {words[0]}")
-    _add_run_options(parser, f"runs/{words[0]}")
+    _add_run_options(parser, f"runs/{recipe.name}")
     parser.add_argument("--only", type=str, default=None, help="run this stage alone")
     parser.add_argument("--restart", type=str, default=None, help="discard this stage and those built on it, run again")
     add_recipe_options(parser, recipe)

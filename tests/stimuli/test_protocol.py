@@ -102,8 +102,8 @@ def test_a_frame_clock_of_whole_steps_is_not_upset_by_rounding(dt, steps):
     assert shown == [frame for frame in range(10) for _ in range(steps)]
 
 
-def test_frames_shorter_than_a_step_are_skipped_and_the_last_one_stays():
-    assert levels(movie(coloured(), 1.0, ms=24)) == [0, 2, 4, 6, 8, 9, 9, 9, 9, 9, 9, 9]
+def test_the_last_frame_stays_until_the_movie_ends():
+    assert levels(movie(coloured(), 2.0, ms=28)) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9, 9]
 
 
 def test_a_movie_lasts_as_long_as_its_frames():
@@ -249,3 +249,11 @@ def test_a_negative_seed_is_refused_by_name():
 def test_a_long_duration_off_by_half_a_step_is_refused():
     with pytest.raises(ValueError, match="1e\\+06 ms is not a whole number of steps"):
         blank(1_000_001).total_steps(2.0)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_a_movie_whose_frames_would_be_skipped_is_refused_by_name():
+    fast = movie(torch.zeros(10, 1, 1, 2, 2), 1.0)
+    with pytest.raises(ValueError, match="frame_ms = 1 ms is too short for dt = 2 ms: 5 of 10 frames"):
+        list(fast.schedule(2.0))
+    assert len(list(fast.schedule(1.0))) == 10

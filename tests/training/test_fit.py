@@ -102,7 +102,7 @@ def test_an_interrupted_stage_goes_on_and_ends_with_the_same_number_of_updates(s
         return real(module, loss)
 
     monkeypatch.setattr(TrainingModule, "check_loss", stop)
-    with pytest.raises((KeyboardInterrupt, SystemExit)):
+    with pytest.raises(KeyboardInterrupt):
         fit(recipe, tmp_path, only=stage, progress=False)
     assert not (tmp_path / stage / "result.json").exists()
     monkeypatch.setattr(TrainingModule, "check_loss", real)
@@ -138,3 +138,53 @@ def test_a_recipe_with_a_stage_before_its_start_is_refused():
     recipe = tiny_recipe()
     with pytest.raises(ValueError, match="'fold' starts from 'cnn', which is not a stage before it"):
         dataclasses.replace(recipe, stages=recipe.stages[1:])
+
+
+def test_a_diverged_stage_trains_anew_with_a_lower_learning_rate(finished, tmp_path):
+    recipe, folder, _ = finished
+    with pytest.raises(ArithmeticError):
+        fit(with_lr(recipe, "direct", 1e6), tmp_path, only="direct", progress=False)
+    fit(recipe, tmp_path, only="direct", progress=False)
+    assert same(weights(folder / "direct"), weights(tmp_path / "direct"))
+
+
+def test_an_unfinished_stage_of_other_settings_does_not_leak_into_the_next(finished, tmp_path, monkeypatch):
+    recipe, folder, _ = finished
+    real = TrainingModule.check_loss
+
+    def stop(module, loss):
+        if module.global_step == 2:
+            raise KeyboardInterrupt
+        return real(module, loss)
+
+    monkeypatch.setattr(TrainingModule, "check_loss", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(with_lr(recipe, "cnn", 0.5), tmp_path, only="cnn", progress=False)
+    monkeypatch.setattr(TrainingModule, "check_loss", real)
+    fit(recipe, tmp_path, only="cnn", progress=False)
+    assert same(weights(folder / "cnn"), weights(tmp_path / "cnn"))
+
+
+def test_a_refused_restart_discards_nothing(finished, tmp_path):
+    recipe, _, _ = finished
+    fit(recipe, tmp_path, only="cnn", progress=False)
+    with pytest.raises(ValueError, match="unknown data set 'digit'"):
+        fit(dataclasses.replace(recipe, data="digit"), tmp_path, restart="cnn", progress=False)
+    assert (tmp_path / "cnn" / "result.json").is_file()
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"metrics": {}, "seconds": 1}'])
+def test_a_damaged_result_is_refused_by_name(content, finished, tmp_path):
+    recipe, _, _ = finished
+    fit(recipe, tmp_path, only="cnn", progress=False)
+    (tmp_path / "cnn" / "result.json").write_text(content)
+    with pytest.raises(cordsnet.RunError, match="--restart cnn"):
+        fit(recipe, tmp_path, only="cnn", progress=False)
+
+
+@pytest.mark.parametrize(("field", "value"), [("num_classes", 5), ("in_channels", 3)])
+def test_a_network_that_does_not_fit_the_data_is_refused_by_name(field, value, finished, tmp_path):
+    recipe, _, _ = finished
+    model = dataclasses.replace(recipe.model, **{field: value})
+    with pytest.raises(cordsnet.RunError, match=f"{field} = {value} but"):
+        fit(dataclasses.replace(recipe, model=model), tmp_path, progress=False)

@@ -89,6 +89,8 @@ def simulate(
     ValueError, TypeError : images, durations, dt, names that do not fit, each by name.
     DivergedError : rates stopped being finite; says where and when.
     """
+    if not isinstance(model, Simulable):
+        raise TypeError(f"model must be a dynamical model, got {type(model).__name__}; see cordsnet.list_models()")
     if not isinstance(protocol, Showable):
         raise TypeError(
             f"protocol must be a sum of blank(), show() and movie(), got {type(protocol).__name__}; "

@@ -37,7 +37,9 @@ class System(ABC, Generic[Context]):
         """The state one step later."""
 
     def check_state(self, state: State) -> None:
-        """Raise ValueError, saying why, when `state` is not one of this system's."""
+        """Raise TypeError or ValueError, saying why, when `state` is not one of this system's."""
+        if not isinstance(state, State):
+            raise TypeError(f"state must be a State, got {type(state).__name__}; start from model.initial_state(batch)")
         if set(state.rates) != set(self.areas):
             raise ValueError(
                 f"initial_state has the areas {sorted(state.rates)}, the model has {sorted(self.areas)}; "

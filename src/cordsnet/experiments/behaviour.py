@@ -183,7 +183,11 @@ def half_rise_ms(course: TimeCourse, until_ms: float = 200.0) -> dict[str, float
     time, result = course.time_ms[shown], {}
     for area, rate in course.mean_rate.items():
         share = (rate[shown] - rate[shown][0]) / (rate[shown][-1] - rate[shown][0])
-        after = int((share >= 0.5).nonzero()[0])
+        passed = (share >= 0.5).nonzero()
+        if len(passed) == 0:  # a rate that does not change has no half-way time
+            result[area] = float("nan")
+            continue
+        after = int(passed[0])
         part = (0.5 - share[after - 1]) / (share[after] - share[after - 1])
         result[area] = float(time[after - 1] + part * (time[after] - time[after - 1]))
     return result

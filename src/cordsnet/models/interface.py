@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cordsnet._checks import check_images, check_positive, whole_steps
@@ -60,10 +61,11 @@ class VisionModel(nn.Module, ABC):
     def spontaneous(self, system: System[Any], stepper: str) -> State:
         """Spontaneous activity of the model under `system`, one trial; computed once and kept while the weights stay.
 
-        A change of a parameter in place, as optimisers and `load_state_dict` make, is noticed.
+        A change of weights is noticed by their sums and norms, however it was made.
         """
-        weights = tuple((p.data_ptr(), p._version) for p in self.parameters())
-        key = (system.dt, stepper, system.identity, weights)
+        with torch.no_grad():
+            sums = [value for p in self.parameters() for value in (p.double().sum(), p.double().square().sum())]
+        key = (system.dt, stepper, system.identity, tuple(torch.stack(sums).tolist()))
         if self._spontaneous is None or self._spontaneous[0] != key:
             self._spontaneous = (key, settle(system))
         return self._spontaneous[1]
@@ -92,7 +94,9 @@ class VisionModel(nn.Module, ABC):
 
     def readout(self, state: State) -> Logits:
         """Class scores [B, K] at `state`."""
-        return self.system().readout(state)
+        system = self.system()
+        system.check_state(state)
+        return system.readout(state)
 
     def forward(self, images: Images, ms: float = 200.0) -> Logits:
         """Class scores [B, K] after `ms` of a steady image, from spontaneous activity (without gradient there)."""

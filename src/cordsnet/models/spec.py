@@ -80,6 +80,10 @@ class ConnectionSpec:
     @property
     def name(self) -> str:
         """Key of the connection's weights, and its name in messages."""
+        if not is_number(self.delay_ms):
+            raise ValueError(
+                f"delay_ms from {self.source!r} to {self.target!r} must be a number, got {self.delay_ms!r}"
+            )
         suffix = "" if self.onto == "input" else "_drive"
         delay = f"_after_{self.delay_ms:g}ms".replace(".", "p") if self.delay_ms else ""
         return f"{self.source}_to_{self.target}{suffix}{delay}"

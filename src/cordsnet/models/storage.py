@@ -1,4 +1,4 @@
-"""Saving and loading: safetensors for the numbers, JSON for what they mean. Nothing is ever unpickled."""
+"""Saving and loading: safetensors for the numbers, JSON for what they mean. No code that a file brings is ever run."""
 
 import json
 import os

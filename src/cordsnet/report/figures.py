@@ -33,7 +33,7 @@ def tidy(axes: Axes, x: str, y: str, title: str = "") -> Axes:
     """Labels, and no more lines than needed."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(title, loc="left", fontsize=10, pad=10)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from typing import Protocol as TypingProtocol
 from typing import runtime_checkable
 
@@ -95,9 +96,15 @@ class Movie(Segment):
         """Each frame for the steps that start while it is on screen: the frame clock and dt are separate."""
         steps = whole_steps(self.ms, dt, "duration of movie()")
         last = len(self.movie_frames) - 1
-        shown = [min(floor(step * dt / self.frame_ms + 1e-9), last) for step in range(steps)]
-        for frame in dict.fromkeys(shown):
-            yield Hold(shown.count(frame), self.movie_frames[frame])
+        shown = Counter(min(floor(step * dt / self.frame_ms + 1e-9), last) for step in range(steps))
+        due = min(last + 1, ceil(self.ms / self.frame_ms - 1e-9))
+        if len(shown) < due:
+            raise ValueError(
+                f"frame_ms = {self.frame_ms:g} ms is too short for dt = {dt:g} ms: "
+                f"{due - len(shown)} of {due} frames would never be seen; use a dt of at most {self.frame_ms:g} ms"
+            )
+        for frame, held in shown.items():
+            yield Hold(held, self.movie_frames[frame])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from cordsnet.training.evaluate import accuracy
 from cordsnet.training.fit import StageReport, fit
 from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Losses, Objective, Trial, objective
-from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe
+from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics
 
@@ -26,6 +26,7 @@ __all__ = [
     "TrainDynamics",
     "Trial",
     "accuracy",
+    "find_recipe",
     "fit",
     "objective",
 ]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cordsnet.data import load_data
+from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
-from cordsnet.models import CNN, CordsNet, load_model, save_model, write_whole
+from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model, write_whole
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.stage import Context, Stage
 
-RESULT = "result.json"
+RESULT, STARTED = "result.json", "started.txt"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class StageReport:
 
 def fit(
     recipe: Recipe,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     only: str | None = None,
     restart: str | None = None,
@@ -52,7 +52,7 @@ def fit(
     Parameters
     ----------
     recipe : what to run.
-    output : folder of the run; created when it is not there.
+    output : folder of the run; created when it is not there. None is `runs/` and the recipe's name.
     only : name of the one stage to run, from the results of those before it.
     restart : name of a stage to discard and run again, with all that build on it.
     progress : draw progress bars.
@@ -66,13 +66,14 @@ def fit(
     RunError : the folder holds a stage finished with other settings, or a stage's start is missing.
     DivergedError, ArithmeticError : rates or loss stopped being finite; finished stages are kept.
     """
-    output = writable_folder(output)
+    output = writable_folder(Path("runs") / recipe.name if output is None else output)
     if only is not None:
         recipe.stage(only)
-    if restart is not None:
+    spec, data = recipe.model.spec(), load_data(recipe.data, recipe.model.image_size)
+    _check_fit(spec, data)
+    context = Context(spec, data, output, recipe.seed, progress)
+    if restart is not None:  # last, so that a request that is refused discards nothing
         _discard(recipe, recipe.stage(restart), output)
-    spec = recipe.model.spec()
-    context = Context(spec, load_data(recipe.data, recipe.model.image_size), output, recipe.seed, progress)
     write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
     reports = {}
     for stage in recipe.stages:
@@ -89,13 +90,19 @@ def read_report(recipe: Recipe, stage: Stage, output: Path) -> StageReport | Non
     path = output / stage.name / RESULT
     if not path.is_file():
         return None
-    written = json.loads(path.read_text())
-    if written["fingerprint"] != fingerprint(recipe, stage):
+    try:
+        written = json.loads(path.read_text())
+        report = StageReport(stage.name, path.parent, written["metrics"], written["seconds"])
+        mark, _ = written["fingerprint"], written["stage"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error!r}); restart the stage (--restart {stage.name})") from error
+    if mark != fingerprint(recipe, stage):
         raise RunError(
             f"stage {stage.name!r} in {output} was finished with other settings ({_difference(written, stage)}); "
-            f"restart from it (--restart {stage.name}) or choose another output folder"
+            f"restart from it (cordsnet train {recipe.name} --restart {stage.name} --output {output}) "
+            "or choose another output folder"
         )
-    return StageReport(stage.name, path.parent, written["metrics"], written["seconds"])
+    return report
 
 
 def fingerprint(recipe: Recipe, stage: Stage) -> str:
@@ -124,6 +131,7 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
     if stage.start and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
     folder = context.run / stage.name
+    _claim(folder, fingerprint(recipe, stage))
     started = time.perf_counter()
     result = stage.run(context)
     seconds = time.perf_counter() - started
@@ -137,6 +145,29 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
     write_whole(folder / RESULT, json.dumps(content, indent=1).encode())
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # only needed to go on in the middle of a stage
     return StageReport(stage.name, folder, result.metrics, seconds)
+
+
+def _claim(folder: Path, mark: str) -> None:
+    """Note what is being trained in `folder`; checkpoints and logs of an unfinished stage of other settings go."""
+    note = folder / STARTED
+    if not (note.is_file() and note.read_text() == mark):
+        for left in (folder / "checkpoints", *folder.glob("logs_*"), *folder.glob("tensorboard_*")):
+            shutil.rmtree(left, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(note, mark.encode())
+
+
+def _check_fit(spec: NetworkSpec, data: VisionData) -> None:
+    """Raise RunError unless the network can read the images and name the classes."""
+    if spec.num_classes != len(data.classes):
+        raise RunError(
+            f"num_classes = {spec.num_classes} but {data.name!r} has {len(data.classes)} classes; set it to that"
+        )
+    if spec.in_channels != data.train.images.shape[1]:
+        raise RunError(
+            f"in_channels = {spec.in_channels} but images of {data.name!r} have "
+            f"{data.train.images.shape[1]}; set it to that"
+        )
 
 
 def _discard(recipe: Recipe, stage: Stage, output: Path) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from cordsnet._checks import check_positive
 from cordsnet.data import AUGMENTATIONS, VisionData
-from cordsnet.errors import DivergedError
+from cordsnet.errors import CheckpointError
 from cordsnet.training.stage import Context
 
 
@@ -44,6 +46,13 @@ class Optimisation:
     batch: int = 64
     clip: float | None = None
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_positive(self.lr, "lr")
+        if self.updates < 1 or self.batch < 1:
+            raise ValueError(f"updates and batch must be at least 1, got {self.updates} and {self.batch}")
+        if self.clip is not None:
+            check_positive(self.clip, "clip")
 
     def build(self, parameters: list[nn.Parameter]) -> dict[str, Any]:
         """Optimiser and schedule in the form that Lightning takes."""
@@ -103,13 +112,19 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
     with _quiet():
         trainer = _trainer(folder, module.optimisation, context.progress)
         lightning.seed_everything(context.seed, workers=True, verbose=False)
+        loader = _loader(context.data, module.optimisation.batch, context.seed)
+        resume = str(last) if last.is_file() else None
         try:
-            loader = _loader(context.data, module.optimisation.batch, context.seed)
-            resume = str(last) if last.is_file() else None
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
-        except DivergedError as error:
-            error.add_note(f"stage {stage!r}, update {module.global_step}; weights before it are in {checkpoints}")
+        except ArithmeticError as error:
+            error.add_note(f"stage {stage!r}, update {module.global_step}; finished stages are kept")
             raise
+        except SystemExit as error:  # how Lightning passes on Ctrl-C
+            raise KeyboardInterrupt from error
+        except (KeyError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
+            if resume is None or module.global_step > 0:
+                raise
+            raise CheckpointError(f"{last} is damaged ({error!r}); restart the stage (--restart {stage})") from error
 
 
 def _loader(data: VisionData, batch: int, seed: int) -> DataLoader[Any]:

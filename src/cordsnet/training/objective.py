@@ -97,6 +97,8 @@ def objective(
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
     """
     settings = settings or Objective()
+    model.check_input(images)
+    _check_labels(labels, len(images), model.num_classes)
     trial, system = settings.trial, model.system()
     steps = whole_steps(trial.image, system.dt, "trial.image")
     baseline = settle(system, trial.before)
@@ -139,6 +141,15 @@ def distance_to_baseline(
     back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
     per_area = [(back.rates[area] - baseline.rates[area]).square().mean() for area in system.areas]
     return torch.stack(per_area).mean()
+
+
+def _check_labels(labels: Tensor, batch: int, classes: int) -> None:
+    if len(labels) != batch:
+        raise ValueError(f"labels must be as many as images, got {len(labels)} for {batch}")
+    if labels.ndim == 2 and labels.shape[1] != classes:
+        raise ValueError(f"labels must have {classes} columns, one per class, got {labels.shape[1]}")
+    if labels.ndim == 1 and not bool(((labels >= 0) & (labels < classes)).all()):
+        raise ValueError(f"labels must be from 0 to {classes - 1}, got {int(labels.min())} to {int(labels.max())}")
 
 
 def _log_spaced(settings: Objective, like: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """A recipe: everything that a training run is, as one tree of plain data."""
 
 import dataclasses
+import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -77,3 +79,31 @@ class Recipe:
 
 RecipeFunction: TypeAlias = Callable[[], Recipe]
 RECIPES: Registry[RecipeFunction] = Registry("recipe")
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe of the package by name, or one's own as `file.py:function` or `package.module:function`.
+
+    Raises ValueError, saying what is wrong, when there is no such recipe.
+    """
+    if ":" not in name:
+        return RECIPES[name]()
+    place, _, function = name.rpartition(":")
+    try:
+        made = getattr(_module(place), function)()
+    except (ImportError, OSError, AttributeError) as error:
+        raise ValueError(f"recipe {name!r} cannot be loaded ({error}); write file.py:function") from error
+    if not isinstance(made, Recipe):
+        raise ValueError(f"recipe {name!r} must return a Recipe, got {type(made).__name__}")
+    return made
+
+
+def _module(place: str) -> Any:
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    found = importlib.util.spec_from_file_location("own_recipe", place)
+    if found is None or found.loader is None:
+        raise ImportError(f"{place} is no Python file")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module

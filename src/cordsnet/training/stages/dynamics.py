@@ -39,6 +39,10 @@ class TrainDynamics(Stage):
     engine: str = "auto"
     memory: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.slopes:
+            raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
+
     def run(self, context: Context) -> StageResult:
         """Train from the stage named by `start`, or from random weights."""
         if self.start:
@@ -65,14 +69,21 @@ class _Module(TrainingModule):
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage = model, stage
 
+    def on_fit_start(self) -> None:
+        """Take the activation of the update at which training starts, or goes on."""
+        self.model.activation = self.phase()
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Take the activation of this update's phase; a new phase starts with a fresh optimiser."""
-        phases = len(self.stage.slopes)
-        phase = min(self.global_step * phases // self.stage.optimisation.updates, phases - 1)
-        chosen = activation(self.stage.slopes[phase])
-        if chosen != self.model.activation:
-            self.model.activation = chosen
+        """Take the activation of this update; a new phase starts with a fresh optimiser."""
+        if self.phase() != self.model.activation:
+            self.model.activation = self.phase()
             self.trainer.optimizers[0].state.clear()
+
+    def phase(self) -> Activation:
+        """The activation that belongs to the present update."""
+        phases = len(self.stage.slopes)
+        phase = min(self.trainer.global_step * phases // self.stage.optimisation.updates, phases - 1)
+        return activation(self.stage.slopes[phase])
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         images, labels = batch

@@ -45,6 +45,7 @@ class InverseInit(Stage):
         cnn = context.cnn_of(self.start)
         model = recurrent_twin(cnn, context.seed)
         train(_Module(model, cnn, self), context, self.name)
+        cnn.to(next(model.parameters()).device)  # training took it along to the accelerator
         for parameter in model.parameters():
             parameter.requires_grad_(True)
         unexplained = unexplained_variance(model, cnn, context.data.test)
