@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
 from cordsnet.benchmarks.works import WORKS
-from cordsnet.models import write_whole
 
 AGREEMENT = 1e-3
 """Largest relative difference of the two sides' results, in float32; a faster wrong answer is not measured."""

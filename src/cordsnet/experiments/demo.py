@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.data import Split, load_data
 from cordsnet.dynamics import Record, simulate
@@ -23,7 +24,7 @@ from cordsnet.experiments.behaviour import (
     second_image_drop,
     time_course,
 )
-from cordsnet.models import CNN, CordsNet, write_whole
+from cordsnet.models import CNN, CordsNet
 from cordsnet.stimuli import blank, show
 from cordsnet.training import RECIPES, Recipe, StageReport, fit
 from cordsnet.training.logs import read_curve
@@ -120,6 +121,9 @@ def summarise(stages: dict[str, StageReport], course: TimeCourse, noise: NoiseCu
             "cnn_averaged": noise.cnn_averaged,
         },
         "parameters": sum(p.numel() for p in model.parameters()),
+        "classes": model.num_classes,
+        "tau_ms": model.spec.tau_ms,
+        "dt_ms": model.dt_ms,
     }
 
 

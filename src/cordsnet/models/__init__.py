@@ -6,7 +6,7 @@ from cordsnet.models.interface import VisionModel
 from cordsnet.models.layout import layout
 from cordsnet.models.published import load_published, published_names, published_state_dict
 from cordsnet.models.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
-from cordsnet.models.storage import load_model, read_metadata, save_model, write_whole
+from cordsnet.models.storage import load_model, read_metadata, save_model
 from cordsnet.models.zoo import MODELS, SPECS, build, cordsnet_spec, create_model, list_models
 
 __all__ = [
@@ -33,5 +33,4 @@ __all__ = [
     "read_metadata",
     "save_model",
     "unit_bias",
-    "write_whole",
 ]

@@ -1,7 +1,6 @@
 """Saving and loading: safetensors for the numbers, JSON for what they mean. No code that a file brings is ever run."""
 
 import json
-import os
 import pickle
 import struct
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from cordsnet._files import write_whole
 from cordsnet.dynamics import Activation
 from cordsnet.errors import CheckpointError
 from cordsnet.models.cnn import CNN, UnitBias
@@ -129,16 +129,6 @@ def check_match(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path:
             )
         if not bool(torch.isfinite(found[name]).all()):
             raise CheckpointError(f"{path}: {name!r} holds NaN or infinite values; the file comes from a diverged run")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the machine stops meanwhile."""
-    part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(part, path)
 
 
 def _count(names: list[str]) -> str:

@@ -31,7 +31,8 @@ def write_demo_report(result: DemoResult, output: str | Path) -> Path:
     introduction = (
         "A convolutional recurrent network that is a continuous-time dynamical system, trained on scans of handwritten "
         f"digits through the stages of Soo et al. (NeurIPS 2024), and what it does in time. {summary['test_images']} "
-        f"test images, none used in training; time constant 10 ms, step 2 ms; {summary['parameters']:,} parameters."
+        f"test images, none used in training; time constant {summary['tau_ms']:g} ms, step {summary['dt_ms']:g} ms; "
+        f"{summary['parameters']:,} parameters."
     )
     sections = [_accuracy(result), *_behaviour(result), *_training(result)]
     title = "CordsNet on handwritten digits"
@@ -61,7 +62,7 @@ def _behaviour(result: DemoResult) -> list[Section]:
             f"From {TRAINED_MS:g} ms to {course.offset_ms:g} ms of the image accuracy falls by at most "
             f"{100 * summary['hold_drop']:.1f} points. A second image after {TRAINED_MS:g} ms of blank is read "
             f"{_points(summary['second_image_drop'])} the first. Dotted: chance.",
-            figures.accuracy_over_time(course, TRAINED_MS, chance=0.1),
+            figures.accuracy_over_time(course, TRAINED_MS, chance=1 / summary["classes"]),
             name="accuracy_over_time",
         ),
         Section(
@@ -91,7 +92,7 @@ def _behaviour(result: DemoResult) -> list[Section]:
             "Noise redrawn at every step",
             "Leaky integration averages noise that changes from step to step. A fairer rival than the CNN on one "
             "frame is the CNN with its scores averaged over all the frames that CordsNet saw.",
-            figures.noise_robustness(result.noise, frames=round(TRAINED_MS / 2)),
+            figures.noise_robustness(result.noise, frames=round(TRAINED_MS / summary["dt_ms"])),
             name="noise",
         ),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
-from cordsnet.models import write_whole
+from cordsnet._files import write_whole
 
 DPI = 160
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cordsnet._files import writable_folder, write_whole
 from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
-from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model, write_whole
+from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.stage import Context, Stage
 
@@ -110,21 +111,6 @@ def fingerprint(recipe: Recipe, stage: Stage) -> str:
     below = fingerprint(recipe, recipe.stage(stage.start)) if stage.start else ""
     depends = [stage.to_dict(), recipe.model.spec().to_dict(), recipe.data, recipe.seed, below]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-
-
-def writable_folder(path: str | Path) -> Path:
-    """`path` as an existing folder that can be written to. Raises RunError, saying why, when it cannot be."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise RunError(
-            f"output folder {folder} cannot be written to ({error.strerror or error}); choose another with --output"
-        ) from error
-    return folder
 
 
 def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
