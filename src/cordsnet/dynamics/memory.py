@@ -5,8 +5,8 @@ import re
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 WORKSPACE = 5.0
-"""Courses that the adjoint of one area holds beside those of all areas: gradients of the course, of its drive and of
-the courses that it reads, and the autograd engine's sums of them. Measured; see `cordsnet bench`."""
+"""Courses that the adjoint of one area is allowed beside those of all areas: gradients of the course, of its drive and
+of the courses that it reads, and the autograd engine's sums of them. A count, not a measurement."""
 
 
 def parse_bytes(memory: int | str) -> int:
