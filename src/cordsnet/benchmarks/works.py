@@ -38,7 +38,7 @@ class Work:
     recompute: bool = False
 
     def network(self) -> CordsNet:
-        """The network, its recurrent gains lowered so that random weights are stable."""
+        """The network with its random initial weights, which are stable."""
         model = create_model(self.model, num_classes=1000 if "small" not in self.model else 10)
         assert isinstance(model, CordsNet)
         return model

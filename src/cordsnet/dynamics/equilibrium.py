@@ -186,6 +186,8 @@ def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -
     once = f(value.detach())
 
     def adjoint(upstream: Tensor) -> Tensor:
+        """The upstream gradient carried through the fixed point."""
+
         def back(v: Tensor) -> Tensor:
             (through,) = torch.autograd.grad(after, point, v, retain_graph=True)
             return through + upstream

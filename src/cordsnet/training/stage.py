@@ -20,7 +20,7 @@ class Context:
     spec : the network that is being trained.
     data : images and labels.
     run : folder of the run; each stage has the folder `run / stage.name`.
-    seed : of this stage.
+    seed : of everything that is drawn; every stage of a run has the same.
     progress : whether to draw progress bars.
     """
 

@@ -86,6 +86,7 @@ class _Module(TrainingModule):
         return activation(self.stage.slopes[phase])
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """The objective on one batch."""
         images, labels = batch
         losses = objective(
             self.model, images, labels, self.stage.objective, engine=self.stage.engine, memory=self.stage.memory

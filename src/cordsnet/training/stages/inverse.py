@@ -103,6 +103,7 @@ class _Module(TrainingModule):
             model.bias[area].requires_grad_(True)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Fitting error and penalty on one batch, summed over areas."""
         cnn = self.reference[0].to(self.device)
         recurrent = self.model.circuit().recurrent
         losses = {}
