@@ -60,6 +60,21 @@ class Activation:
         """phi(drive), in the memory of `drive` where that saves a pass; for drives that nobody else needs."""
         return SHAPES[self.name].overwrite(drive, self.slope)
 
+    @property
+    def is_rectifier(self) -> bool:
+        """Whether phi is exactly zero for every negative drive."""
+        return self.name == "relu" or (self.name == "prelu" and self.slope == 0)
+
+    def backward(self, gradient: Tensor, target: Tensor, share: float | Tensor, out: Tensor) -> Tensor:
+        """dphi/ddrive x gradient, written into `out`, where share x phi(drive) = target; rectifiers in one pass."""
+        if self.is_rectifier:
+            torch.ops.aten.threshold_backward.grad_input(gradient, target, 0.0, grad_input=out)
+            return out
+        if self.name == "prelu":
+            torch.ops.aten.leaky_relu_backward.grad_input(gradient, target, self.slope, False, grad_input=out)
+            return out
+        return torch.mul(gradient, self.derivative_at_output(target / share), out=out)
+
     def derivative_at_output(self, target: Tensor) -> Tensor:
         """dphi/ddrive where phi(drive) = target. For the rectifiers the derivative at zero drive is the lower one."""
         return SHAPES[self.name].derivative(target, self.slope)

@@ -1,12 +1,14 @@
 """Blocks: stretches of time in which a cascade is run area by area."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.course import AreaCourse, Plan, kernels_of
+from cordsnet.dynamics.adjoint import Adjoint, Upstream
+from cordsnet.dynamics.course import Plan, like_maps
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.steppers import Relaxation
 from cordsnet.dynamics.system import RateSystem
@@ -56,44 +58,127 @@ def supports_blocks(system: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Courses:
-    """What a block leaves: area -> rates after each step [T, B, C, H, W], and after the last one [B, C, H, W]."""
+class Left:
+    """What a block leaves: area -> rates after its last step [B, C, H, W], and after wanted steps [n, B, C, H, W]."""
 
-    after: dict[str, Tensor]
     last: dict[str, Tensor]
-
-    def rates_after(self) -> dict[str, Tensor]:
-        """Rates after each step, for whoever takes them on demand."""
-        return self.after
+    kept: dict[str, Tensor]
 
 
 def run_block(
-    system: RateSystem, block: Block, rates: Mapping[str, Tensor], space: Mapping[str, Tensor] | None = None
-) -> Courses:
+    system: RateSystem,
+    block: Block,
+    rates: Mapping[str, Tensor],
+    wanted: Sequence[int] = (),
+    space: Mapping[str, Tensor] | None = None,
+) -> Left:
     """Run all areas through a block from `rates`, lowest area first.
 
-    `space` holds courses [T + 1 or more, B, C, H, W] to write into where no gradient is kept: fresh memory costs more
-    than the arithmetic that fills it.
+    Parameters
+    ----------
+    wanted : steps of the block, from 1, after which rates are kept.
+    space : courses [T + 1 or more, B, C, H, W] to write into where no gradient is kept: fresh memory costs more
+        than the arithmetic that fills it.
     """
+    constant = _constant_drive(system, block)
+    plans = tuple(_plan(system, area, block.row) for area in system.areas)
+    rows = tuple(wanted)
+    if not torch.is_grad_enabled():
+        courses = run_plans(plans, rates, constant, space or {})
+        return Left(
+            {area: course[-1] for area, course in courses.items()},
+            {area: _rows(course, rows) for area, course in courses.items()} if rows else {},
+        )
+    starts = [rates[area] for area in system.areas]
+    kernels = [kernel for plan in plans for kernel in plan.kernels()]
+    found = BlockCourse.apply(plans, rows, *starts, *(constant[area] for area in system.areas), *kernels)  # type: ignore[no-untyped-call]
+    number = len(plans)
+    return Left(
+        dict(zip(system.areas, found[:number], strict=True)),
+        dict(zip(system.areas, found[number:], strict=True)) if rows else {},
+    )
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    rates: Mapping[str, Tensor],
+    constant: Mapping[str, Tensor],
+    space: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Area -> course [T + 1, B, C, H, W]."""
+    courses: dict[str, Tensor] = {}
+    for plan in plans:
+        read = [courses[source][:-1] for source in plan.sources]
+        courses[plan.area] = plan.run(rates[plan.area], constant[plan.area], read, space.get(plan.area))
+    return courses
+
+
+class BlockCourse(torch.autograd.Function):
+    """(start and constant drive of every area, kernels) -> last rates and wanted rates of every area.
+
+    The kernels are arguments so that their gradients have somewhere to go; the plans' circuit holds the same
+    tensors. Only courses are kept for the backward pass: what an area read is computed again from them, and
+    phi' is recovered from r(t + 1) against what is left of r(t).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], *tensors: Tensor) -> tuple[Tensor, ...]:
+        """`tensors`: start of every area, constant drive of every area, kernels plan by plan."""
+        areas = [plan.area for plan in plans]
+        starts = dict(zip(areas, tensors, strict=False))
+        constant = dict(zip(areas, tensors[len(areas) :], strict=False))
+        courses = run_plans(plans, starts, constant, {}).values()
+        ctx.plans, ctx.rows = plans, rows
+        ctx.constant_shapes = [part.shape for part in constant.values()]
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*courses)
+        last = tuple(course[-1].clone(memory_format=torch.preserve_format) for course in courses)
+        return last + tuple(_rows(course, rows) for course in courses) if rows else last
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> Any:
+        """Highest area first: each gives the courses that it read their gradients."""
+        if torch.is_grad_enabled():
+            raise RuntimeError("this engine gives first derivatives only; use engine='time_major' for second ones")
+        plans, number = ctx.plans, len(ctx.plans)
+        courses = dict(zip((plan.area for plan in plans), ctx.saved_tensors, strict=True))
+        above: dict[str, Tensor] = {}
+        starts: list[Tensor | None] = [None] * number
+        constants: list[Tensor | None] = [None] * number
+        kernels: list[list[Tensor | None]] = [[None] * len(plan.kernels()) for plan in plans]
+        for k in reversed(range(number)):
+            plan, last = plans[k], upstream[k]
+            kept = upstream[number + k] if ctx.rows else None
+            arriving = {} if kept is None else dict(zip(ctx.rows, kept, strict=True))
+            if last is None and not arriving and plan.area not in above:
+                continue
+            back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources])
+            starts[k] = back.recur(Upstream(above.pop(plan.area, None), arriving, last))
+            if ctx.needs_input_grad[2 + number + k]:
+                constants[k] = back.to_constant(ctx.constant_shapes[k])
+            totals = [torch.zeros_like(kernel) for kernel in plan.kernels()]
+            fresh = [source not in above for source in plan.sources]
+            for source in plan.sources:
+                if source not in above:
+                    above[source] = like_maps(courses[source][0], len(plan.row))
+            back.to_kernels(totals, [above[source] for source in plan.sources], fresh)
+            kernels[k] = list(totals)
+        return None, None, *starts, *constants, *(kernel for some in kernels for kernel in some)
+
+
+def _plan(system: RateSystem, area: str, row: tuple[int, ...]) -> Plan:
     circuit, stepper = system.equation.circuit, system.stepper
     assert isinstance(stepper, Relaxation)
-    constant = _constant_drive(system, block)
-    courses: dict[str, Tensor] = {}
-    last: dict[str, Tensor] = {}
-    for area in circuit.areas:
-        sources = tuple(dict.fromkeys(source for source, _ in circuit.reads(area)))
-        share = stepper.share(system.dt, circuit.tau_ms[area])
-        plan = Plan(circuit, area, system.equation.activation, share, block.row, sources)
-        read = [courses[source] for source in sources]
-        if torch.is_grad_enabled():
-            kernels = kernels_of(circuit, area)
-            courses[area], last[area] = AreaCourse.apply(plan, rates[area], constant[area], *kernels, *read)  # type: ignore[no-untyped-call]
-        else:
-            courses[area] = plan.run(
-                rates[area], constant[area], [course[:-1] for course in read], (space or {}).get(area)
-            )
-            last[area] = courses[area][-1]
-    return Courses({area: course[1:] for area, course in courses.items()}, last)
+    sources = tuple(dict.fromkeys(source for source, _ in circuit.reads(area)))
+    share = stepper.share(system.dt, circuit.tau_ms[area])
+    return Plan(circuit, area, system.equation.activation, share, row, sources)
+
+
+def _rows(course: Tensor, rows: Sequence[int]) -> Tensor:
+    """Rows of a course; a view where they follow one another."""
+    if list(rows) == list(range(rows[0], rows[-1] + 1)):
+        return course[rows[0] : rows[-1] + 1]
+    return course[list(rows)]
 
 
 def _constant_drive(system: RateSystem, block: Block) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ asked for, and returns the last state.
 """
 
 from collections.abc import Callable
+from functools import partial
 from math import isqrt
 from typing import Any, TypeAlias
 
@@ -67,10 +68,10 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
         space = {area: like_maps(rates, longest + 1) for area, rates in state.rates.items()}
     step = 0
     for block in cut(schedule, longest):
-        courses = run_block(cascade, block, state.rates, space)
-        recorder.watch_block(step, courses.last, courses.rates_after)
-        recorder.keep(recorder.select(step, courses.after))
-        state = State({area: flush(rates) for area, rates in courses.last.items()})
+        left = run_block(cascade, block, state.rates, recorder.wanted(step, len(block)), space)
+        recorder.watch_block(step, left.last, partial(_run_again, cascade, block, state))
+        recorder.keep(recorder.reduce_rows(left.kept))
+        state = State({area: flush(rates) for area, rates in left.last.items()})
         step += len(block)
     return state
 
@@ -92,22 +93,25 @@ def checkpointed(
     longest = min(longest, FLUSH_EVERY)
     step, areas = 0, cascade.areas
     for block in cut(schedule, longest):
-        start = state
+        before = state
 
-        def run(frames: Tensor | None, *rates: Tensor, block: Block = block, before: int = step) -> tuple[Any, ...]:
-            courses = run_block(cascade, Block(frames, block.row), dict(zip(areas, rates, strict=True)))
-            return tuple(flush(courses.last[area]) for area in areas), recorder.select(before, courses.after)
+        def run(frames: Tensor | None, *rates: Tensor, block: Block = block, step: int = step) -> tuple[Any, ...]:
+            start, wanted = dict(zip(areas, rates, strict=True)), recorder.wanted(step, len(block))
+            left = run_block(cascade, Block(frames, block.row), start, wanted)
+            return tuple(flush(left.last[area]) for area in areas), recorder.reduce_rows(left.kept)
 
-        def again(block: Block = block, start: State = start) -> dict[str, Tensor]:
-            with torch.no_grad():
-                return run_block(cascade, block, start.rates).after
-
-        rates, kept = checkpoint(run, block.frames, *(start.rates[area] for area in areas), use_reentrant=False)
+        rates, kept = checkpoint(run, block.frames, *(state.rates[area] for area in areas), use_reentrant=False)
         state = State(dict(zip(areas, rates, strict=True)))
-        recorder.watch_block(step, state.rates, again)
+        recorder.watch_block(step, state.rates, partial(_run_again, cascade, block, before))
         recorder.keep(kept)
         step += len(block)
     return state
+
+
+@torch.no_grad()
+def _run_again(system: RateSystem, block: Block, start: State) -> dict[str, Tensor]:
+    """Rates after each step of a block, area -> [T, B, C, H, W]; to find where they diverged."""
+    return run_block(system, block, start.rates, range(1, len(block) + 1)).kept
 
 
 def _refuse_budget(engine: str, memory: int | None) -> None:

@@ -136,20 +136,19 @@ class Recorder:
         """Receive the state after one step."""
         self.watch(step, state.rates)
         if step in self._slot:
-            self._store(self._slot[step], self._reduced(state))
+            slot = self._slot[step]
+            self._store(slice(slot, slot + 1), {key: value[None] for key, value in self._reduced(state).items()})
 
-    def select(self, before: int, courses: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is to be kept of the T steps after step `before`, from courses [T, B, ...]: key -> [n, B, ...].
+    def wanted(self, before: int, steps: int) -> tuple[int, ...]:
+        """Which of the `steps` steps after step `before` are to be kept, counted from 1."""
+        return tuple(k for k in range(1, steps + 1) if before + k in self._slot)
 
-        A pure function of the courses, so that it can be run again.
-        """
-        steps = len(next(iter(courses.values())))
-        rows = [k for k in range(steps) if before + 1 + k in self._slot]
-        if not rows:
+    def reduce_rows(self, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is to be kept of rates [n, B, ...] after wanted steps: key -> [n, B, ...]. A pure function."""
+        if not rates:
             return {}
-        chosen = {area: _rows(course, rows) for area, course in courses.items()}
-        trials = next(iter(chosen.values())).shape[:2]
-        flat = self._reduced(State({area: course.flatten(0, 1) for area, course in chosen.items()}))
+        trials = next(iter(rates.values())).shape[:2]
+        flat = self._reduced(State({area: rows.flatten(0, 1) for area, rows in rates.items()}))
         return {key: value.view(*trials, *value.shape[1:]) for key, value in flat.items()}
 
     def watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
@@ -180,33 +179,26 @@ class Recorder:
             raise DivergedError(area, before + row + 1, (before + row + 1) * self.dt)
 
     def keep(self, selected: Mapping[str, Tensor]) -> None:
-        """Keep what `select` returned, in the order of time."""
+        """Keep what `reduce_rows` returned, in the order of time."""
         if selected:
             count = len(next(iter(selected.values())))
-            for k in range(count):
-                self._store(self._next + k, {key: value[k] for key, value in selected.items()})
+            self._store(slice(self._next, self._next + count), selected)
             self._next += count
 
     def result(self, key: str) -> Tensor:
         """What was kept for an area, or for the logits (key ""), time first."""
-        return torch.stack(self._listed[key]) if self.keep_graph else self._filled[key]
+        return torch.cat(self._listed[key]) if self.keep_graph else self._filled[key]
 
     def _reduced(self, state: State) -> dict[str, Tensor]:
         kept = {area: self.reduce(state.rates[area]) for area in self.areas}
         return kept | ({"": self.readout(state)} if self.logits else {})
 
-    def _store(self, slot: int, values: Mapping[str, Tensor]) -> None:
+    def _store(self, slots: slice, values: Mapping[str, Tensor]) -> None:
+        """Keep rows [n, B, ...] that belong into `slots`."""
         for key, value in values.items():
             if self.keep_graph:
                 self._listed.setdefault(key, []).append(value)
                 continue
             if key not in self._filled:
-                self._filled[key] = value.new_empty(len(self.steps), *value.shape)
-            self._filled[key][slot] = value.detach()
-
-
-def _rows(course: Tensor, rows: list[int]) -> Tensor:
-    """Rows of a course; a view where they follow one another."""
-    if rows == list(range(rows[0], rows[-1] + 1)):
-        return course[rows[0] : rows[-1] + 1]
-    return course[rows]
+                self._filled[key] = value.new_empty(len(self.steps), *value.shape[1:])
+            self._filled[key][slots] = value.detach()
