@@ -10,6 +10,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 from torch.nn.utils.parametrizations import weight_norm
 
 from cordsnet.models.layout import MapShape, layout
+from cordsnet.models.packing import convolve_packed, pack, packs
 from cordsnet.models.spec import ConnectionSpec, NetworkSpec, StemSpec
 
 RECURRENT_GAIN = 0.5
@@ -78,25 +79,43 @@ def convolve(value: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 
 
 class ConvMap:
-    """A zero-padded convolution as a linear operator on maps [B, C, H, W]."""
+    """A zero-padded convolution as a linear operator on maps [B, C, H, W].
+
+    Where no graph is kept, kernels are packed once into the layout that the processor's convolutions want: in deep
+    areas, whose kernels are larger than their maps, packing them anew at every step took half the time.
+    """
 
     def __init__(self, weight: Tensor, stride: int = 1) -> None:
         self.weight, self.stride = weight, stride
         self.padding = (weight.shape[-1] - 1) // 2
+        self._forward: Tensor | None = None
+        self._adjoint: Tensor | None = None
 
     def __call__(self, rates: Tensor) -> Tensor:
         """weight * rates."""
-        return convolve(rates, self.weight, self.stride)
+        if not packs(rates, self.weight):
+            return convolve(rates, self.weight, self.stride)
+        if self._forward is None:
+            self._forward = pack(self.weight, self.stride, self.padding)
+        return convolve_packed(rates, self._forward, self.stride, self.padding)
 
     def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """The adjoint operator; `size` (H, W) of the maps it returns, needed only where the stride is not 1."""
         if self.stride == 1:
-            return functional.conv_transpose2d(drive, self.weight, padding=self.padding)
+            return self._transpose(drive)
         if size is None:
             raise ValueError(f"size must be given for a convolution of stride {self.stride}; pass (H, W) of its input")
         shape = (len(drive), self.weight.shape[1], *size)
         gradient: Tensor = conv2d_input(shape, self.weight, drive, self.stride, self.padding)  # type: ignore[no-untyped-call]
         return gradient
+
+    def _transpose(self, drive: Tensor) -> Tensor:
+        """At stride 1 the adjoint is the convolution with the kernel turned by 180 degrees, channels exchanged."""
+        if not packs(drive, self.weight):
+            return functional.conv_transpose2d(drive, self.weight, padding=self.padding)
+        if self._adjoint is None:
+            self._adjoint = pack(self.weight.flip(2, 3).transpose(0, 1), 1, self.padding)
+        return convolve_packed(drive, self._adjoint, 1, self.padding)
 
     def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
         """Gradient of <drive, weight * rates> with respect to the kernel: one convolution over the batch."""
