@@ -309,6 +309,7 @@ def numbers_alive():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tensors = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
+    tensors = [tensor for tensor in tensors if tensor.layout == torch.strided]  # packed kernels have no storage
     return sum(
         {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() // t.element_size() for t in tensors}.values()
     )

@@ -7,7 +7,8 @@ from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, R
 from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
-from cordsnet.dynamics.simulate import SPONTANEOUS_MS, integrate, settle, simulate, spontaneous_state
+from cordsnet.dynamics.simulate import integrate, simulate
+from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, settle, spontaneous_state
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import STEPPERS
 from cordsnet.dynamics.system import RateSystem, System
@@ -35,6 +36,7 @@ __all__ = [
     "Status",
     "System",
     "Trajectory",
+    "WarmStart",
     "anderson",
     "emit",
     "expansion_penalty",

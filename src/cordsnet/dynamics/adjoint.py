@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.course import Plan, like_maps, pieces, trials
+from cordsnet.dynamics.course import Plan, pieces, trials
 
 MARGIN = 8.0
 """A target this many rounding errors of the rate above zero counts as zero when phi' is recovered."""
@@ -32,39 +32,78 @@ class Upstream:
     last: Tensor | None
 
 
+class Scratch:
+    """Memory that backward passes use again from block to block: fresh memory costs more than filling it."""
+
+    def __init__(self) -> None:
+        self._flat: dict[str, Tensor] = {}
+
+    def maps(self, name: str, like: Tensor, steps: int) -> Tensor:
+        """Memory of that name as a course [steps, B, C, H, W], channels last; what it holds is left over."""
+        batch, channels, height, width = like.shape
+        flat, size = self._flat.get(name), steps * like.numel()
+        if flat is None or flat.numel() < size or (flat.dtype, flat.device) != (like.dtype, like.device):
+            self._flat.pop(name, None)
+            flat = self._flat[name] = like.new_empty(size)
+        return flat[:size].view(steps, batch, height, width, channels).permute(0, 1, 4, 2, 3)
+
+
+@dataclass(frozen=True)
+class Downstream:
+    """Where the gradients of one area go.
+
+    Attributes
+    ----------
+    constant : of its constant drive [S, B, C, H, W], added to; None where nobody asks.
+    kernels : of its kernels, in the order of `Plan.kernels`, added to.
+    courses : of the courses of its sources, rows 0 ... T - 1.
+    fresh : for each source, whether its gradient is to be written rather than added to.
+    """
+
+    constant: Tensor | None
+    kernels: Sequence[Tensor]
+    courses: Sequence[Tensor]
+    fresh: Sequence[bool]
+
+
 class Adjoint:
-    """Backward pass of one area: `drive` [T, B, ...] is the gradient with respect to the drive."""
+    """Backward pass of one area, in pieces of time: the recursion through a piece, then all that follows from it."""
 
-    def __init__(self, plan: Plan, course: Tensor, courses: Sequence[Tensor], space: Tensor | None = None) -> None:
-        """`courses`: of the sources, rows 0 ... T; `space`: memory for `drive`."""
-        self.plan, self.course, self.courses = plan, course, courses
+    def __init__(self, plan: Plan, course: Tensor, courses: Sequence[Tensor], scratch: Scratch) -> None:
+        """`courses`: of the sources, rows 0 ... T."""
+        self.plan, self.course, self.courses, self.scratch = plan, course, courses, scratch
         self.recurrent = plan.circuit.recurrent.get(plan.area)
-        self.drive = like_maps(course[0], len(plan.row)) if space is None else space
-        keep = torch.as_tensor(1 - plan.share)
-        self.rectified = plan.activation.is_rectifier and bool((keep >= 0).all() and (course[0] >= 0).all())
 
-    def recur(self, upstream: Upstream) -> Tensor:
-        """Fill `drive`, last step first; returns the gradient with respect to the start."""
-        start = torch.empty_like(self.course[0])
-        for some in trials(start):
-            start[some] = self._recur(upstream, some)
-        return start
+    def run(self, upstream: Upstream, downstream: Downstream) -> Tensor:
+        """Pass everything on, last piece first; returns the gradient with respect to the start.
 
-    def _recur(self, upstream: Upstream, some: slice) -> Tensor:
-        """The recursion for some of the trials, whose rates then stay in the cache; the adjoint is kept times share."""
-        plan, share, rows = self.plan, self.plan.share, self.course[:, some]
-        adjoint, scratch = torch.zeros_like(rows[0]), torch.empty_like(rows[0])
+        The adjoint is kept times share, so that one fused step takes it back through leak and recurrence.
+        """
+        adjoint = torch.zeros_like(self.course[0])
         if upstream.last is not None:
-            adjoint += upstream.last[some] * share
-        for step in reversed(range(len(plan.row))):
+            adjoint += upstream.last * self.plan.share
+        for piece in reversed(list(pieces(len(self.plan.row), adjoint))):
+            drive = self.scratch.maps("drive", adjoint, piece.stop - piece.start)
+            for some in trials(adjoint):
+                self._recur(adjoint[some], upstream, piece, some, drive[:, some])
+            self._pass_on(drive, piece, downstream)
+        self._receive(adjoint, upstream, 0, slice(None))
+        return adjoint.div_(self.plan.share)
+
+    def _recur(self, adjoint: Tensor, upstream: Upstream, piece: slice, some: slice, drives: Tensor) -> None:
+        """Take `adjoint` back through a piece for some of the trials, whose rates then stay in the cache.
+
+        `drives` [T, ...] receives the gradient with respect to the drive.
+        """
+        share, rows, scratch = self.plan.share, self.course[:, some], torch.empty_like(adjoint)
+        for step in reversed(range(piece.start, piece.stop)):
             self._receive(adjoint, upstream, step + 1, some)
-            drive = self._through_phi(adjoint, rows[step], rows[step + 1], scratch, self.drive[step, some])
+            drive = drives[step - piece.start]
+            self._through_phi(adjoint, rows[step], rows[step + 1], scratch, drive)
             if self.recurrent is None:
                 adjoint *= 1 - share
             else:
                 torch.lerp(adjoint, self.recurrent.transpose(drive), share, out=adjoint)
-        self._receive(adjoint, upstream, 0, some)
-        return adjoint / share
 
     def _receive(self, adjoint: Tensor, upstream: Upstream, row: int, some: slice) -> None:
         """Add, times share, what reaches a row from outside."""
@@ -77,16 +116,17 @@ class Adjoint:
             else:
                 adjoint.add_(gradient[some], alpha=self.plan.share)
 
-    def _through_phi(self, adjoint: Tensor, before: Tensor, after: Tensor, scratch: Tensor, out: Tensor) -> Tensor:
+    def _through_phi(self, adjoint: Tensor, before: Tensor, after: Tensor, scratch: Tensor, out: Tensor) -> None:
         """phi'(drive) x adjoint of one step, into `out`.
 
         A rectified unit was driven when its rate fell by less than the leak alone would make it fall.
         """
         phi, keep = self.plan.activation, 1 - self.plan.share
         if phi.name == "identity":
-            return out.copy_(adjoint)
+            out.copy_(adjoint)
+            return
         slack = MARGIN * torch.finfo(before.dtype).eps if phi.is_rectifier else 0.0
-        if self.rectified:  # rates that start at zero or above stay there, so the slack fits into the leak
+        if self.plan.area in self.plan.positive:  # the slack fits into the leak
             keep, slack = keep * (1 + slack), 0.0
         if isinstance(keep, Tensor):
             target = torch.sub(after, torch.mul(before, keep, out=scratch), out=scratch)
@@ -94,41 +134,36 @@ class Adjoint:
             target = torch.sub(after, before, alpha=keep, out=scratch)
         if slack:
             target -= before.abs() * slack
-        return phi.backward(adjoint, target, self.plan.share, out)
+        phi.backward(adjoint, target, self.plan.share, out)
 
-    def to_constant(self, shape: torch.Size) -> Tensor:
-        """Gradient with respect to the constant drive [S, 1 or B, C, H, W]: one matrix product over time."""
-        held = torch.zeros(shape[0], len(self.drive), dtype=self.drive.dtype, device=self.drive.device)
-        held[self.plan.row, range(len(self.plan.row))] = 1
-        last = self.drive.permute(0, 1, 3, 4, 2)
-        summed = torch.unflatten(held @ last.flatten(1), 1, last.shape[1:]).permute(0, 1, 4, 2, 3)
-        return summed if shape[1] == summed.shape[1] else summed.sum(1, keepdim=True)
+    def _pass_on(self, drive: Tensor, piece: slice, downstream: Downstream) -> None:
+        """What follows from the gradient with respect to the drive [T, B, ...] of a piece."""
+        if downstream.constant is not None:
+            held = drive.new_zeros(len(downstream.constant), len(drive))
+            held[self.plan.row[piece], range(len(drive))] = 1
+            downstream.constant.add_(_over_time(held, drive))
+        kernels, emitted = self._through_kernels(drive.flatten(0, 1), piece)
+        for total, part in zip(downstream.kernels, kernels, strict=True):
+            total += part
+        for course, part, source, first in zip(
+            downstream.courses, emitted, self.courses, downstream.fresh, strict=True
+        ):
+            rows, rates = course[piece].flatten(0, 1), source[piece].flatten(0, 1)
+            if first:
+                torch.ops.aten.threshold_backward.grad_input(part, rates, 0.0, grad_input=rows)
+            else:
+                rows += torch.ops.aten.threshold_backward(part, rates, 0.0)
 
-    def to_kernels(self, totals: Sequence[Tensor], gradients: Sequence[Tensor], fresh: Sequence[bool]) -> None:
-        """Add the gradients of the plan's kernels to `totals`, and those of its sources to `gradients` [T, B, ...].
-
-        `fresh`: for each source, whether its gradient is to be written rather than added to.
-        """
-        for piece in pieces(len(self.plan.row), self.course[0]):
-            kernels, sources = self._piece(piece)
-            for total, part in zip(totals, kernels, strict=True):
-                total += part
-            for gradient, part, first in zip(gradients, sources, fresh, strict=True):
-                rows = gradient[piece]
-                part = torch.unflatten(part, 0, rows.shape[:2])
-                rows.copy_(part) if first else rows.add_(part)
-
-    def _piece(self, piece: slice) -> tuple[list[Tensor], Sequence[Tensor]]:
-        """Gradients of kernels and of sources [T x B, ...] over some of the steps."""
-        plan, drive = self.plan, self.drive[piece].flatten(0, 1)
-        kernels = []
+    def _through_kernels(self, drive: Tensor, piece: slice) -> tuple[list[Tensor], Sequence[Tensor]]:
+        """Gradients of kernels and of what the sources emitted [T x B, ...], over the steps of a piece."""
+        plan, kernels = self.plan, []
         if self.recurrent is not None:
             kernels.append(self.recurrent.weight_gradient(self.course[piece].flatten(0, 1), drive))
         if not self.courses:
             return kernels, ()
+        emitted = [r.detach().requires_grad_() for r in plan.emitted([course[piece] for course in self.courses])]
         with torch.enable_grad():
-            read = [course[piece].flatten(0, 1).detach().requires_grad_() for course in self.courses]
-            gathered, direct = plan.gather(read)
+            gathered, direct = plan.gather(emitted)
         outputs, gradients = [], []
         if gathered is not None:
             feedforward = plan.circuit.feedforward[plan.area]
@@ -139,5 +174,11 @@ class Adjoint:
             outputs.append(direct)
             gradients.append(drive)
         links = list(plan.circuit.link_kernels(plan.area))
-        found = torch.autograd.grad(outputs, [*read, *links], gradients)
-        return kernels + list(found[len(read) :]), found[: len(read)]
+        found = torch.autograd.grad(outputs, [*emitted, *links], gradients)
+        return kernels + list(found[len(emitted) :]), found[: len(emitted)]
+
+
+def _over_time(weights: Tensor, drive: Tensor) -> Tensor:
+    """Sums over time [S, B, C, H, W] of drive [T, B, C, H, W] with weights [S, T]: one matrix product."""
+    last = drive.permute(0, 1, 3, 4, 2)
+    return torch.unflatten(weights @ last.flatten(1), 1, last.shape[1:]).permute(0, 1, 4, 2, 3)

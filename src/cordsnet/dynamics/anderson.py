@@ -50,42 +50,77 @@ def anderson(
     x, best = start, start
     least = start.new_full((len(start),), torch.inf)
     finite = torch.ones(len(start), dtype=torch.bool, device=start.device)
-    values: list[Tensor] = []
-    residuals: list[Tensor] = []
+    history = _History(start, memory, ridge)
     evaluations = 0
     while evaluations < max_iterations:
         fx = f(x)
         evaluations += 1
-        residual = relative_residual(fx, x)
+        apart = fx - x
+        residual = relative_size(apart, fx)
         finite &= torch.isfinite(residual)
         better = residual < least
-        best, least = _where(better, x, best), torch.where(better, residual, least)
+        best = x if bool(better.all()) else _where(better, x, best)
+        least = torch.where(better, residual, least)
         if bool(((least <= tol) | ~finite).all()):
             break
-        values, residuals = [*values, fx][-memory:], [*residuals, fx - x][-memory:]
-        x = _where(finite, _mix(values, residuals, ridge), best)
+        history.add(fx, apart)
+        x = history.mix()
+        if not bool(finite.all()):
+            x = _where(finite, x, best)
     return Solution(best, least, _judge(least, finite, tol), evaluations)
 
 
-def relative_residual(fx: Tensor, x: Tensor) -> Tensor:
-    """|f(x) - x| / |f(x)| per sample [B]; |f(x) - x| where f(x) is zero."""
-    size = torch.linalg.vector_norm(fx.flatten(1), dim=1)
-    apart = torch.linalg.vector_norm((fx - x).flatten(1), dim=1)
+def relative_size(part: Tensor, whole: Tensor) -> Tensor:
+    """|part| / |whole| per sample [B]; |part| where the whole is zero."""
+    size = torch.linalg.vector_norm(_flat(whole), dim=1)
+    apart = torch.linalg.vector_norm(_flat(part), dim=1)
     return torch.where(size > 0, apart / size, apart)
 
 
-def _mix(values: list[Tensor], residuals: list[Tensor], ridge: float) -> Tensor:
-    """The combination of `values` with the smallest combined residual, weights summing to one, per sample."""
-    stacked = torch.stack([residual.flatten(1) for residual in residuals], 1).double()
-    gram = stacked @ stacked.transpose(1, 2)
-    scale = gram.diagonal(dim1=1, dim2=2).amax(1).clamp_min(torch.finfo(gram.dtype).tiny)
-    eye = torch.eye(len(values), dtype=gram.dtype, device=gram.device)
-    gram = torch.nan_to_num(gram / scale[:, None, None]) + ridge * eye
-    ones = torch.ones(len(gram), len(values), 1, dtype=gram.dtype, device=gram.device)
-    weights = torch.linalg.solve(gram, ones)
-    weights = (weights / weights.sum(1, keepdim=True)).to(values[0].dtype)
-    terms = [_per_sample(weights[:, k], value) * value for k, value in enumerate(values)]
-    return torch.stack(terms).sum(0)
+class _History:
+    """The last values and residuals [B, memory, N] in arrays written in turn, and the residuals' Gram matrix."""
+
+    def __init__(self, like: Tensor, memory: int, ridge: float) -> None:
+        self.like, self.memory, self.ridge, self.count = like, memory, ridge, 0
+        self.values, self.residuals = (like.new_zeros(len(like), memory, like[0].numel()) for _ in range(2))
+        self.gram = torch.zeros(len(like), memory, memory, dtype=torch.float64, device=like.device)
+
+    def add(self, value: Tensor, residual: Tensor) -> None:
+        """Take the place of the oldest; only the new inner products are computed."""
+        slot = self.count % self.memory
+        self.values[:, slot], self.residuals[:, slot] = _flat(value), _flat(residual)
+        products = torch.bmm(self.residuals, self.residuals[:, slot, :, None])[..., 0].double()
+        self.gram[:, slot], self.gram[:, :, slot] = products, products
+        self.count += 1
+
+    def mix(self) -> Tensor:
+        """The combination of values with the smallest combined residual, weights summing to one, per sample."""
+        used = min(self.count, self.memory)
+        gram = self.gram[:, :used, :used]
+        scale = gram.diagonal(dim1=1, dim2=2).amax(1).clamp_min(torch.finfo(gram.dtype).tiny)
+        eye = torch.eye(used, dtype=gram.dtype, device=gram.device)
+        gram = torch.nan_to_num(gram / scale[:, None, None]) + self.ridge * eye
+        ones = torch.ones(len(gram), used, 1, dtype=gram.dtype, device=gram.device)
+        weights = torch.linalg.solve(gram, ones)
+        weights = (weights / weights.sum(1, keepdim=True)).to(self.values.dtype)
+        return _unflat(torch.bmm(weights.transpose(1, 2), self.values[:, :used])[:, 0], self.like)
+
+
+def _flat(value: Tensor) -> Tensor:
+    """[B, ...] as [B, N] in the order in which maps lie in memory, so that nothing is copied."""
+    return value.permute(0, 2, 3, 1).flatten(1) if _channels_last(value) else value.flatten(1)
+
+
+def _unflat(flat: Tensor, like: Tensor) -> Tensor:
+    """What `_flat` made of a tensor shaped like `like`."""
+    if not _channels_last(like):
+        return flat.view(like.shape)
+    batch, channels, height, width = like.shape
+    return flat.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _channels_last(value: Tensor) -> bool:
+    return value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
 
 
 def _per_sample(values: Tensor, like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.adjoint import Adjoint, Upstream
+from cordsnet.dynamics.adjoint import Adjoint, Downstream, Scratch, Upstream
 from cordsnet.dynamics.course import Plan, like_maps
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.steppers import Relaxation
@@ -81,7 +81,7 @@ def run_block(
         than the arithmetic that fills it.
     """
     constant = _constant_drive(system, block)
-    plans = tuple(_plan(system, area, block.row) for area in system.areas)
+    plans = _plans(system, block.row, rates)
     rows = tuple(wanted)
     if not torch.is_grad_enabled():
         courses = run_plans(plans, rates, constant, space or {})
@@ -91,7 +91,9 @@ def run_block(
         )
     starts = [rates[area] for area in system.areas]
     kernels = [kernel for plan in plans for kernel in plan.kernels()]
-    found = BlockCourse.apply(plans, rows, *starts, *(constant[area] for area in system.areas), *kernels)  # type: ignore[no-untyped-call]
+    found = BlockCourse.apply(
+        plans, rows, system.scratch, *starts, *(constant[area] for area in system.areas), *kernels
+    )  # type: ignore[no-untyped-call]
     number = len(plans)
     return Left(
         dict(zip(system.areas, found[:number], strict=True)),
@@ -122,13 +124,15 @@ class BlockCourse(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], scratch: Scratch, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
         """`tensors`: start of every area, constant drive of every area, kernels plan by plan."""
         areas = [plan.area for plan in plans]
         starts = dict(zip(areas, tensors, strict=False))
         constant = dict(zip(areas, tensors[len(areas) :], strict=False))
         courses = run_plans(plans, starts, constant, {}).values()
-        ctx.plans, ctx.rows = plans, rows
+        ctx.plans, ctx.rows, ctx.scratch = plans, rows, scratch
         ctx.constant_shapes = [part.shape for part in constant.values()]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*courses)
@@ -144,34 +148,41 @@ class BlockCourse(torch.autograd.Function):
         courses = dict(zip((plan.area for plan in plans), ctx.saved_tensors, strict=True))
         above: dict[str, Tensor] = {}
         starts: list[Tensor | None] = [None] * number
-        constants: list[Tensor | None] = [None] * number
-        kernels: list[list[Tensor | None]] = [[None] * len(plan.kernels()) for plan in plans]
+        constants: list[Any] = [None] * number
+        kernels: list[list[Any]] = [[None] * len(plan.kernels()) for plan in plans]
         for k in reversed(range(number)):
             plan, last = plans[k], upstream[k]
             kept = upstream[number + k] if ctx.rows else None
             arriving = {} if kept is None else dict(zip(ctx.rows, kept, strict=True))
             if last is None and not arriving and plan.area not in above:
                 continue
-            back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources])
-            starts[k] = back.recur(Upstream(above.pop(plan.area, None), arriving, last))
-            if ctx.needs_input_grad[2 + number + k]:
-                constants[k] = back.to_constant(ctx.constant_shapes[k])
-            totals = [torch.zeros_like(kernel) for kernel in plan.kernels()]
             fresh = [source not in above for source in plan.sources]
-            for source in plan.sources:
-                if source not in above:
-                    above[source] = like_maps(courses[source][0], len(plan.row))
-            back.to_kernels(totals, [above[source] for source in plan.sources], fresh)
-            kernels[k] = list(totals)
-        return None, None, *starts, *constants, *(kernel for some in kernels for kernel in some)
+            for source, first in zip(plan.sources, fresh, strict=True):
+                if first:
+                    above[source] = ctx.scratch.maps(source, courses[source][0], len(plan.row))
+            shape, wanted = ctx.constant_shapes[k], ctx.needs_input_grad[3 + number + k]
+            constants[k] = like_maps(courses[plan.area][0], shape[0]).zero_() if wanted else None
+            kernels[k] = [torch.zeros_like(kernel) for kernel in plan.kernels()]
+            downstream = Downstream(constants[k], kernels[k], [above[source] for source in plan.sources], fresh)
+            back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources], ctx.scratch)
+            starts[k] = back.run(Upstream(above.pop(plan.area, None), arriving, last), downstream)
+            if wanted and shape[1] == 1:
+                constants[k] = constants[k].sum(1, keepdim=True)
+        return None, None, None, *starts, *constants, *(kernel for some in kernels for kernel in some)
 
 
-def _plan(system: RateSystem, area: str, row: tuple[int, ...]) -> Plan:
-    circuit, stepper = system.equation.circuit, system.stepper
+def _plans(system: RateSystem, row: tuple[int, ...], rates: Mapping[str, Tensor]) -> tuple[Plan, ...]:
+    circuit, stepper, phi = system.equation.circuit, system.stepper, system.equation.activation
     assert isinstance(stepper, Relaxation)
-    sources = tuple(dict.fromkeys(source for source, _ in circuit.reads(area)))
-    share = stepper.share(system.dt, circuit.tau_ms[area])
-    return Plan(circuit, area, system.equation.activation, share, row, sources)
+    share = {area: stepper.share(system.dt, circuit.tau_ms[area]) for area in system.areas}
+    positive = frozenset(a for a in system.areas if phi.is_rectifier and _stays_positive(rates[a], share[a]))
+    sources = {a: tuple(dict.fromkeys(source for source, _ in circuit.reads(a))) for a in system.areas}
+    return tuple(Plan(circuit, area, phi, share[area], row, sources[area], positive) for area in system.areas)
+
+
+def _stays_positive(rates: Tensor, share: float | Tensor) -> bool:
+    """Whether rates under a rectifying phi cannot become negative: they are not now, and no step overshoots."""
+    return bool((torch.as_tensor(share) <= 1).all()) and bool((rates >= 0).all())
 
 
 def _rows(course: Tensor, rows: Sequence[int]) -> Tensor:

@@ -30,6 +30,7 @@ class Plan:
     share : how far a unit moves towards its target in one step (dt / tau for Euler).
     row : for each step, the row of the constant drive that holds then.
     sources : areas that the area reads, in the order in which their courses are given.
+    positive : areas whose rates cannot be negative, so that they emit their rates as they are.
     """
 
     circuit: Circuit
@@ -38,6 +39,7 @@ class Plan:
     share: float | Tensor
     row: tuple[int, ...]
     sources: tuple[str, ...]
+    positive: frozenset[str] = frozenset()
 
     def run(self, start: Tensor, constant: Tensor, courses: Sequence[Tensor], space: Tensor | None = None) -> Tensor:
         """The course [T + 1, B, C, H, W] whose row 0 is `start`, written into `space` where that is given.
@@ -67,19 +69,24 @@ class Plan:
         """Drive from the courses of lower areas, [T, B, C, H, W]."""
         if not courses:
             return None
-        gathered, direct = self.gather([course.flatten(0, 1) for course in courses])
+        gathered, direct = self.gather(self.emitted(courses))
         if gathered is not None:
             through = self.circuit.feedforward[self.area](gathered)
             direct = through if direct is None else through.add_(direct)
         assert direct is not None
         return torch.unflatten(direct, 0, courses[0].shape[:2])
 
-    def gather(self, courses: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
-        """What the feedforward operator reads, and what reaches the drive past it, from rates [T x B, C, H, W]."""
-        emitted = {source: emit(rates) for source, rates in zip(self.sources, courses, strict=True)}
+    def emitted(self, courses: Sequence[Tensor]) -> list[Tensor]:
+        """What the sources emit [T x B, C, H, W] when their courses are [T, B, C, H, W]."""
+        flat = [course.flatten(0, 1) for course in courses]
+        return [r if source in self.positive else emit(r) for source, r in zip(self.sources, flat, strict=True)]
+
+    def gather(self, emitted: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
+        """What the feedforward operator reads, and what reaches the drive past it, when sources emit [T x B, ...]."""
+        signals = dict(zip(self.sources, emitted, strict=True))
 
         def read(source: str, delay_ms: float) -> Tensor:
-            return emitted[source]
+            return signals[source]
 
         return self.circuit.gather(self.area, read), self.circuit.onto_drive(self.area, read)
 

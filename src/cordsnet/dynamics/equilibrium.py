@@ -16,6 +16,7 @@ from cordsnet._checks import check_positive
 from cordsnet.dynamics.anderson import Solution, Status, anderson
 from cordsnet.dynamics.equation import Held, LinearMap, emit
 from cordsnet.dynamics.simulate import Simulable
+from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import RateSystem
 
 GradientRule: TypeAlias = Literal["implicit", "neumann"]
@@ -80,6 +81,7 @@ def steady_state(
     *,
     tol: float = 1e-5,
     solver: Solver | None = None,
+    start: State | None = None,
     grad: bool = False,
 ) -> Equilibrium:
     """Where `model` settles under steady `images` [B, C, H, W] (None: no input), by Anderson acceleration.
@@ -90,6 +92,7 @@ def steady_state(
     images : as for `simulate`.
     tol : relative residual at which a trial counts as converged; used when `solver` is None.
     solver : all settings, including how gradients are computed.
+    start : where to start from, such as a state nearby; None is zero rates.
     grad : keep the graph, so that the result can be differentiated; its memory does not grow with time.
 
     Returns
@@ -104,27 +107,32 @@ def steady_state(
         system = model.system()
         if not isinstance(system, RateSystem):
             raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it in time instead")
-        held, batch = system.hold(images), 1 if images is None else len(images)
-        solve = _by_area if system.equation.circuit.is_cascade else _jointly
-        rates, found = solve(system, held, batch, solver)
-        return Equilibrium(
-            rates=rates,
-            logits=system.equation.circuit.readout(rates),
-            residual={area: one.residual for area, one in found.items()},
-            status={area: one.status for area, one in found.items()},
-            evaluations={area: one.evaluations for area, one in found.items()},
-        )
+        if start is not None:
+            system.check_state(start)
+        return equilibrium(system, system.hold(images), 1 if images is None else len(images), solver, start)
+
+
+def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:
+    """`steady_state` of a system whose weights are materialised already, while a frame is held."""
+    solve = _by_area if system.equation.circuit.is_cascade else _jointly
+    rates, found = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
+    return Equilibrium(
+        rates=rates,
+        logits=system.equation.circuit.readout(rates),
+        residual={area: one.residual for area, one in found.items()},
+        status={area: one.status for area, one in found.items()},
+        evaluations={area: one.evaluations for area, one in found.items()},
+    )
 
 
 def _by_area(
-    system: RateSystem, held: Held, batch: int, solver: Solver
+    system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver
 ) -> tuple[dict[str, Tensor], dict[str, Solution]]:
     """A cascade, lowest area first."""
-    start = system.zero_state(batch).rates
     rates: dict[str, Tensor] = {}
     found: dict[str, Solution] = {}
     for area in system.areas:
-        drive = _constant_drive(system, area, held, rates, batch)
+        drive = _constant_drive(system, area, held, rates, len(start[area]))
         recurrent = system.equation.circuit.recurrent.get(area)
 
         def f(x: Tensor, drive: Tensor = drive, recurrent: LinearMap | None = recurrent) -> Tensor:
@@ -135,10 +143,9 @@ def _by_area(
 
 
 def _jointly(
-    system: RateSystem, held: Held, batch: int, solver: Solver
+    system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver
 ) -> tuple[dict[str, Tensor], dict[str, Solution]]:
     """A network with feedback: the rates of all areas as one vector. At a fixed point delays play no part."""
-    start = system.zero_state(batch).rates
     sizes = [rates[0].numel() for rates in start.values()]
 
     def parts(x: Tensor) -> dict[str, Tensor]:

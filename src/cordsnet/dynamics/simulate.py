@@ -5,17 +5,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from cordsnet._checks import whole_steps
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.memory import parse_bytes
 from cordsnet.dynamics.recording import Record, Recorder, as_record
-from cordsnet.dynamics.schedule import Hold, Schedule
+from cordsnet.dynamics.schedule import Schedule
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import System
 from cordsnet.dynamics.trajectory import Trajectory
-
-SPONTANEOUS_MS = 200.0
-"""How long a network is left without input to reach spontaneous activity (Soo et al. 2024, section 3)."""
 
 
 @runtime_checkable
@@ -124,26 +120,6 @@ def integrate(
     recorder = Recorder(record, system.areas, steps, system.dt, system.readout, torch.is_grad_enabled())
     budget = None if memory is None else parse_bytes(memory)
     return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder, budget))
-
-
-def spontaneous_state(
-    model: Simulable, *, ms: float = SPONTANEOUS_MS, dt: float | None = None, stepper: str = "euler"
-) -> State:
-    """The state after `ms` without input from zero rates; one trial, expanded where more are needed.
-
-    Spontaneous activity does not depend on the image, so it is computed once for a whole batch, and
-    without gradient, as in the paper's training.
-    """
-    with torch.no_grad():
-        return settle(model.system(dt, stepper), ms)
-
-
-@torch.no_grad()
-def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
-    """`spontaneous_state` of a system whose weights are materialised already."""
-    steps = whole_steps(ms, system.dt, "duration of spontaneous activity")
-    nothing = Record(times_ms=(), logits=False)
-    return integrate(system, [Hold(steps)], system.zero_state(1), nothing, steps).final_state
 
 
 def _start(model: Simulable, system: System[Any], stepper: str, initial_state: State | str, batch: int | None) -> State:

@@ -1,11 +1,13 @@
 """What the engines run: a model bound to a time step. The narrow waist between models and time loops."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from torch import Tensor
 
 from cordsnet._checks import check_positive, whole_steps
+from cordsnet.dynamics.adjoint import Scratch
 from cordsnet.dynamics.equation import Held, RateEquation, zero_state
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import STEPPERS
@@ -63,6 +65,7 @@ class RateSystem(System[Held]):
         self.stepper = STEPPERS[stepper]
         self.areas = equation.circuit.areas
         self.identity = equation.activation
+        self.scratch = Scratch()
         for source, delays in equation.circuit.delays_ms.items():
             for delay in delays:
                 whole_steps(delay, dt, f"delay of the connection from {source!r}")
@@ -75,6 +78,13 @@ class RateSystem(System[Held]):
     def hold(self, frame: Tensor | None) -> Held:
         """Constant drive and encoded frame."""
         return self.equation.circuit.hold(frame)
+
+    def at_rest(self, rates: Mapping[str, Tensor], held: Held) -> State:
+        """The state in which `rates` have long been what they are, delayed signals included."""
+        state = State(rates, self.zero_state(1).past)
+        for _ in range(max((len(queue) for queue in state.past.values()), default=0)):
+            state = self.equation.carry(state, rates, held)
+        return state
 
     def advance(self, state: State, context: Held) -> State:
         """One step of the chosen stepper."""

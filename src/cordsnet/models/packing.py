@@ -1,11 +1,10 @@
 """Kernels packed for the processor's convolutions (oneDNN), which otherwise reorder them at every call."""
 
 import torch
-from torch import Tensor, nn
-from torch.utils.mkldnn import to_mkldnn
+from torch import Tensor
 
 CAN_PACK = bool(torch.backends.mkldnn.is_available()) and hasattr(torch.ops.mkldnn, "_convolution_pointwise")  # type: ignore[no-untyped-call]
-"""Whether this build of torch has oneDNN; the operator is the one that torch.compile emits for frozen kernels."""
+"""Whether this build of torch has oneDNN; these operators are the ones that torch.compile emits for frozen kernels."""
 
 
 def packs(value: Tensor, weight: Tensor) -> bool:
@@ -21,11 +20,10 @@ def packs(value: Tensor, weight: Tensor) -> bool:
 
 
 def pack(weight: Tensor, stride: int, padding: int) -> Tensor:
-    """A kernel [out, in, k, k] in the layout of its choice, for `convolve_packed` alone."""
-    channels_out, channels_in, *size = weight.shape
-    conv = nn.Conv2d(channels_in, channels_out, (size[0], size[1]), stride, padding, bias=False, device="meta")
-    conv.weight = nn.Parameter(weight.detach().contiguous(), requires_grad=False)
-    packed: Tensor = to_mkldnn(conv).weight  # type: ignore[no-untyped-call]
+    """A kernel [out, in, k, k] in the layout of oneDNN's choice, for `convolve_packed` alone."""
+    plain = weight.detach()
+    around = (padding, padding), (stride, stride), (1, 1), 1
+    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(plain, *around, None)
     return packed
 
 

@@ -4,6 +4,7 @@ A trial is a blank (to reach spontaneous activity, without gradient), an image, 
 (Soo et al. 2024, section 3 and appendix).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +85,7 @@ def objective(
     *,
     engine: str = "auto",
     memory: int | str | None = None,
+    spontaneous: Callable[[System[Any], float], State] = settle,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -95,13 +97,14 @@ def objective(
     settings : weights and times.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
+    spontaneous : (system, ms) -> spontaneous activity; `settle` starts from zero rates, a `WarmStart` from its last.
     """
     settings = settings or Objective()
     model.check_input(images)
     _check_labels(labels, len(images), model.num_classes)
     trial, system = settings.trial, model.system()
     steps = whole_steps(trial.image, system.dt, "trial.image")
-    baseline = settle(system, trial.before)
+    baseline = spontaneous(system, trial.before)
     seen = integrate(
         system,
         [Hold(steps, images)],
@@ -115,13 +118,13 @@ def objective(
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
     weights = _log_spaced(settings, cross_entropy)
     classification = (weights * cross_entropy).mean()
-    spontaneous = classification.new_zeros(())
+    distance = classification.new_zeros(())
     if settings.spontaneous_weight:
-        spontaneous = distance_to_baseline(system, seen.final_state, baseline, trial, engine, memory)
+        distance = distance_to_baseline(system, seen.final_state, baseline, trial, engine, memory)
     return Losses(
-        total=classification + settings.spontaneous_weight * spontaneous,
+        total=classification + settings.spontaneous_weight * distance,
         classification=classification,
-        spontaneous=spontaneous,
+        spontaneous=distance,
         cross_entropy=cross_entropy,
         accuracy=_accuracy(seen.logits, labels),
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from cordsnet.dynamics import Activation
+from cordsnet.dynamics import Activation, State, WarmStart, settle
 from cordsnet.models import CordsNet, build
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.loop import Optimisation, TrainingModule, train
@@ -28,6 +28,8 @@ class TrainDynamics(Stage):
     objective : weights and times of the objective.
     engine : how the time loop is run.
     memory : budget for what each part of a trial keeps for its gradient, such as "2GB"; None keeps all.
+    spontaneous_residual : None computes spontaneous activity from zero rates for every batch; a number solves for
+        it to this relative residual, starting from that of the batch before (see `WarmStart`).
     """
 
     kind: ClassVar[str] = "train_dynamics"
@@ -38,6 +40,7 @@ class TrainDynamics(Stage):
     augmentation: str = "none"
     engine: str = "auto"
     memory: str | None = None
+    spontaneous_residual: float | None = 1e-5
 
     def __post_init__(self) -> None:
         if not self.slopes:
@@ -68,6 +71,7 @@ class _Module(TrainingModule):
     def __init__(self, model: CordsNet, stage: TrainDynamics) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage = model, stage
+        self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
 
     def on_fit_start(self) -> None:
         """Take the activation of the update at which training starts, or goes on."""
@@ -79,6 +83,16 @@ class _Module(TrainingModule):
             self.model.activation = self.phase()
             self.trainer.optimizers[0].state.clear()
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Spontaneous activity goes along, so that a resumed run takes the same steps."""
+        if self.warm is not None and self.warm.state is not None:
+            checkpoint["spontaneous"] = dict(self.warm.state.rates)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from the spontaneous activity that was saved."""
+        if self.warm is not None and "spontaneous" in checkpoint:
+            self.warm.state = State(checkpoint["spontaneous"])
+
     def phase(self) -> Activation:
         """The activation that belongs to the present update."""
         phases = len(self.stage.slopes)
@@ -89,7 +103,13 @@ class _Module(TrainingModule):
         """The objective on one batch."""
         images, labels = batch
         losses = objective(
-            self.model, images, labels, self.stage.objective, engine=self.stage.engine, memory=self.stage.memory
+            self.model,
+            images,
+            labels,
+            self.stage.objective,
+            engine=self.stage.engine,
+            memory=self.stage.memory,
+            spontaneous=self.warm or settle,
         )
         self.keep(
             loss=losses.total,
