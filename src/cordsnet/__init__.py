@@ -8,7 +8,16 @@ import importlib
 from types import ModuleType
 
 from cordsnet._version import __version__
-from cordsnet.dynamics import Activation, Record, State, Trajectory, simulate, spontaneous_state, steady_state
+from cordsnet.dynamics import (
+    Activation,
+    Precision,
+    Record,
+    State,
+    Trajectory,
+    simulate,
+    spontaneous_state,
+    steady_state,
+)
 from cordsnet.errors import CheckpointError, DivergedError, RunError
 from cordsnet.models import (
     CNN,
@@ -35,6 +44,7 @@ __all__ = [
     "CordsNet",
     "DivergedError",
     "NetworkSpec",
+    "Precision",
     "Protocol",
     "Record",
     "RunError",

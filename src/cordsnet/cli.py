@@ -131,11 +131,12 @@ def bench(words: Sequence[str]) -> None:
     from cordsnet.benchmarks.works import WORKS
 
     parser = _parser("bench")
-    parser.add_argument("works", nargs="*", help=f"works to measure; none: all of {', '.join(WORKS)}")
+    parser.add_argument("works", nargs="*", help=f"works to measure; none: those for the device of {', '.join(WORKS)}")
+    parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, after a first one")
     parser.add_argument("--json", type=str, default=None, help="file to write the rows to")
     options = _parse(parser, words)
-    result = run_bench(options.works or WORKS.names(), options.repeats)
+    result = run_bench(options.works, options.repeats, options.device)
     if options.json:
         write_json(result, options.json)
 

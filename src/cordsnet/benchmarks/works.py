@@ -1,21 +1,14 @@
-"""The works that are measured: a row each, and what it is to do one of them."""
+"""The works that are measured: a row each, and the operations that each cannot avoid."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch import Tensor
-
-from cordsnet.benchmarks.naive import NaiveLoop
-from cordsnet.dynamics import Record, simulate
 from cordsnet.models import CordsNet, create_model, layout
 from cordsnet.registry import Registry
-from cordsnet.stimuli import show
-from cordsnet.training.objective import objective
 
-Side = Literal["ours", "reference"]
 IMAGE_STEPS, TRAINED_STEPS = 100, 200
+
+Kind = Literal["inference", "training", "steady_state"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +18,22 @@ class Work:
     Attributes
     ----------
     model, batch : the network, and trials at once.
-    kind : "inference" (100 + 100 steps) or "training" (100 + 100 + 100 steps and the gradient).
+    kind : "inference" (100 + 100 steps), "training" (100 + 100 + 100 steps, the gradient and an update), or
+        "steady_state" (to a relative residual of 1e-5; the reference takes Euler steps).
     memory : budget given to our side.
     recompute : whether the reference checkpoints every step.
+    precision : of the convolutions on both sides; the reference runs under autocast.
+    device : the only kind of device on which it is measured unless it is named; None is any.
     """
 
     name: str
     model: str
     batch: int
-    kind: Literal["inference", "training"]
+    kind: Kind
     memory: str | None = None
     recompute: bool = False
+    precision: str = "float32"
+    device: str | None = None
 
     def network(self) -> CordsNet:
         """The network with its random initial weights, which are stable."""
@@ -43,52 +41,18 @@ class Work:
         assert isinstance(model, CordsNet)
         return model
 
-    def prepare(self, side: Side, device: str = "cpu") -> Callable[[], Tensor]:
-        """What is timed on one side."""
-        model = self.network().to(device)
-        generator = torch.Generator().manual_seed(1)
-        images = torch.randn(self.batch, *model.input_shape, generator=generator).to(device)
-        labels = torch.randint(model.num_classes, (self.batch,), generator=generator).to(device)
-        if self.kind == "inference":
-            return _inference(model, images, side)
-        return self._training(model, images, labels, side)
-
-    def _training(self, model: CordsNet, images: Tensor, labels: Tensor, side: Side) -> Callable[[], Tensor]:
-        naive = NaiveLoop(model)
-
-        def run() -> Tensor:
-            model.zero_grad()
-            if side == "ours":
-                loss = objective(model, images, labels, memory=self.memory).total
-            else:
-                loss = naive.loss(images, labels, recompute=self.recompute)
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss.detach()
-
-        return run
-
-    def flops(self) -> float:
-        """Floating-point operations of the convolutions that cannot be avoided.
+    def flops(self) -> float | None:
+        """Floating-point operations of the convolutions that cannot be avoided; None where that is unknown.
 
         Inference: 100 steps of all areas' kernels; the first area's drive from a steady image is constant.
         Training: 200 steps forward, and twice as much backward.
         """
         step = step_flops(self.network()) * self.batch
-        return IMAGE_STEPS * step if self.kind == "inference" else 3 * TRAINED_STEPS * step
+        return {"inference": IMAGE_STEPS * step, "training": 3 * TRAINED_STEPS * step}.get(self.kind)
 
-
-def _inference(model: CordsNet, images: Tensor, side: Side) -> Callable[[], Tensor]:
-    naive = NaiveLoop(model)
-
-    @torch.no_grad()
-    def run() -> Tensor:
-        if side == "reference":
-            return naive.infer(images)
-        logits = simulate(model, show(images, 200), record=Record(times_ms=(200,))).logits
-        assert logits is not None
-        return logits[-1]
-
-    return run
+    def asks_of_reference(self) -> tuple[object, ...]:
+        """What the reference side depends on; works with the same share one measurement."""
+        return self.model, self.batch, self.kind, self.recompute, self.precision
 
 
 def step_flops(model: CordsNet) -> float:
@@ -113,10 +77,14 @@ WORKS: Registry[Work] = Registry("work")
 for _work in (
     Work("r2_b4_inference", "cordsnet_r2", 4, "inference"),
     Work("r8_b4_inference", "cordsnet_r8", 4, "inference"),
+    Work("steady_state", "cordsnet_r2", 2, "steady_state"),
     Work("small_training", "cordsnet_r2_small", 64, "training"),
     Work("r2_b2_training", "cordsnet_r2", 2, "training"),
+    Work("r2_b2_training_bf16", "cordsnet_r2", 2, "training", precision="bfloat16"),
     Work("r8_b1_training", "cordsnet_r8", 1, "training"),
+    Work("r8_b1_memory", "cordsnet_r8", 1, "training"),
     Work("r8_b1_memory_256mb", "cordsnet_r8", 1, "training", memory="256MB"),
     Work("r8_b1_recomputed", "cordsnet_r8", 1, "training", memory="256MB", recompute=True),
+    Work("r8_b64_training_bf16", "cordsnet_r8", 64, "training", precision="bfloat16", device="cuda"),
 ):
     WORKS.add(_work.name, _work)

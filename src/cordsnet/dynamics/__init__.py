@@ -5,6 +5,7 @@ from cordsnet.dynamics.anderson import Status, anderson
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
 from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
+from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import integrate, simulate
@@ -25,6 +26,7 @@ __all__ = [
     "Held",
     "Hold",
     "LinearMap",
+    "Precision",
     "RateEquation",
     "RateSystem",
     "Reader",
@@ -38,6 +40,7 @@ __all__ = [
     "Trajectory",
     "WarmStart",
     "anderson",
+    "as_precision",
     "emit",
     "expansion_penalty",
     "integrate",

@@ -72,8 +72,8 @@ def anderson(
 
 def relative_size(part: Tensor, whole: Tensor) -> Tensor:
     """|part| / |whole| per sample [B]; |part| where the whole is zero."""
-    size = torch.linalg.vector_norm(_flat(whole), dim=1)
-    apart = torch.linalg.vector_norm(_flat(part), dim=1)
+    size = torch.linalg.vector_norm(_flat(whole, _channels_last(whole)), dim=1)
+    apart = torch.linalg.vector_norm(_flat(part, _channels_last(part)), dim=1)
     return torch.where(size > 0, apart / size, apart)
 
 
@@ -82,13 +82,14 @@ class _History:
 
     def __init__(self, like: Tensor, memory: int, ridge: float) -> None:
         self.like, self.memory, self.ridge, self.count = like, memory, ridge, 0
+        self.last = _channels_last(like)
         self.values, self.residuals = (like.new_zeros(len(like), memory, like[0].numel()) for _ in range(2))
         self.gram = torch.zeros(len(like), memory, memory, dtype=torch.float64, device=like.device)
 
     def add(self, value: Tensor, residual: Tensor) -> None:
         """Take the place of the oldest; only the new inner products are computed."""
         slot = self.count % self.memory
-        self.values[:, slot], self.residuals[:, slot] = _flat(value), _flat(residual)
+        self.values[:, slot], self.residuals[:, slot] = _flat(value, self.last), _flat(residual, self.last)
         products = torch.bmm(self.residuals, self.residuals[:, slot, :, None])[..., 0].double()
         self.gram[:, slot], self.gram[:, :, slot] = products, products
         self.count += 1
@@ -103,17 +104,17 @@ class _History:
         ones = torch.ones(len(gram), used, 1, dtype=gram.dtype, device=gram.device)
         weights = torch.linalg.solve(gram, ones)
         weights = (weights / weights.sum(1, keepdim=True)).to(self.values.dtype)
-        return _unflat(torch.bmm(weights.transpose(1, 2), self.values[:, :used])[:, 0], self.like)
+        return _unflat(torch.bmm(weights.transpose(1, 2), self.values[:, :used])[:, 0], self.like, self.last)
 
 
-def _flat(value: Tensor) -> Tensor:
-    """[B, ...] as [B, N] in the order in which maps lie in memory, so that nothing is copied."""
-    return value.permute(0, 2, 3, 1).flatten(1) if _channels_last(value) else value.flatten(1)
+def _flat(value: Tensor, last: bool) -> Tensor:
+    """[B, ...] as [B, N], channels last where maps lie in memory like that, so that nothing is copied."""
+    return value.permute(0, 2, 3, 1).flatten(1) if last else value.flatten(1)
 
 
-def _unflat(flat: Tensor, like: Tensor) -> Tensor:
+def _unflat(flat: Tensor, like: Tensor, last: bool) -> Tensor:
     """What `_flat` made of a tensor shaped like `like`."""
-    if not _channels_last(like):
+    if not last:
         return flat.view(like.shape)
     batch, channels, height, width = like.shape
     return flat.view(batch, height, width, channels).permute(0, 3, 1, 2)

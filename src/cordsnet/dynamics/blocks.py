@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cordsnet.dynamics.adjoint import Adjoint, Downstream, Scratch, Upstream
 from cordsnet.dynamics.course import Plan, like_maps
+from cordsnet.dynamics.precision import recoverable
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.steppers import Relaxation
 from cordsnet.dynamics.system import RateSystem
@@ -50,10 +51,15 @@ def _block(holds: list[Hold]) -> Block:
 
 
 def supports_blocks(system: object) -> bool:
-    """Whether a system can be run area by area: a cascade without delays, under a stepper with one evaluation."""
+    """Whether a system can be run area by area: a cascade without delays, under a stepper with one evaluation.
+
+    For gradients, its rates must be precise enough to recover phi' from them.
+    """
     if not isinstance(system, RateSystem):
         return False
     circuit = system.equation.circuit
+    if torch.is_grad_enabled() and not recoverable(system.like.dtype):
+        return False
     return circuit.is_cascade and not circuit.delays_ms and isinstance(system.stepper, Relaxation)
 
 

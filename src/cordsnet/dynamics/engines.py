@@ -122,8 +122,8 @@ def _refuse_budget(engine: str, memory: int | None) -> None:
 def _as_cascade(system: System[Any], engine: str) -> RateSystem:
     if not supports_blocks(system):
         raise ValueError(
-            f"engine {engine!r} needs a cascade without feedback or delays under an Euler stepper; "
-            "use engine='auto' or 'time_major'"
+            f"engine {engine!r} needs a cascade without feedback or delays under an Euler stepper, and for gradients "
+            "rates in single or double precision; use engine='auto' or 'time_major'"
         )
     assert isinstance(system, RateSystem)
     return system

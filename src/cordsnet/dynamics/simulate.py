@@ -7,6 +7,7 @@ import torch
 
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.memory import parse_bytes
+from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import Record, Recorder, as_record
 from cordsnet.dynamics.schedule import Schedule
 from cordsnet.dynamics.state import State
@@ -22,8 +23,10 @@ class Simulable(Protocol):
     def dt_ms(self) -> float:
         """The step that the model was made with, ms."""
 
-    def system(self, dt: float | None = None, stepper: str = "euler") -> System[Any]:
-        """The model bound to a time step, weights materialised."""
+    def system(
+        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
+    ) -> System[Any]:
+        """The model bound to a time step and a precision, weights materialised."""
 
     def check_input(self, images: torch.Tensor) -> None:
         """Refuse images that the model cannot read."""
@@ -61,6 +64,7 @@ def simulate(
     initial_state: State | str = "spontaneous",
     grad: bool = False,
     memory: int | str | None = None,
+    precision: Precision | str | None = None,
 ) -> Trajectory:
     """Show `protocol` to `model` and record what it does.
 
@@ -75,6 +79,9 @@ def simulate(
     initial_state : "spontaneous" (after 200 ms without input), "zero", or a `State`.
     grad : keep the autograd graph, so that the result can be differentiated.
     memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
+
+    precision : of the convolutions, such as "bfloat16", or a `Precision` that names that of the rates too; None is
+        what `torch.autocast` asks for, or else the model's own.
 
     Returns
     -------
@@ -94,7 +101,7 @@ def simulate(
         )
     protocol.check(model)
     with torch.set_grad_enabled(grad):
-        system = model.system(dt, stepper)
+        system = model.system(dt, stepper, as_precision(precision))
         total = protocol.total_steps(system.dt)
         if total == 0:
             raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
@@ -119,7 +126,9 @@ def integrate(
     run = ENGINES[engine]
     recorder = Recorder(record, system.areas, steps, system.dt, system.readout, torch.is_grad_enabled())
     budget = None if memory is None else parse_bytes(memory)
-    return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder, budget))
+    device = next(iter(state.rates.values())).device.type
+    with torch.autocast(device, enabled=False):  # the system converts by itself, once where autocast would each time
+        return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder, budget))
 
 
 def _start(model: Simulable, system: System[Any], stepper: str, initial_state: State | str, batch: int | None) -> State:

@@ -24,7 +24,7 @@ class System(ABC, Generic[Context]):
     dt: float
     areas: tuple[str, ...]
     identity: object = None
-    """What the dynamics depend on beside weights, dt and stepper, such as phi; equal for equal dynamics."""
+    """What the dynamics depend on beside weights, dt and stepper, such as phi and precision; equal for equal ones."""
 
     @abstractmethod
     def zero_state(self, batch: int) -> State:
@@ -59,12 +59,12 @@ class RateSystem(System[Held]):
     Raises ValueError, naming the culprit, when `dt` cannot represent a delay or is too coarse.
     """
 
-    def __init__(self, equation: RateEquation, dt: float, stepper: str, like: Tensor) -> None:
+    def __init__(self, equation: RateEquation, dt: float, stepper: str, like: Tensor, identity: object = None) -> None:
         check_positive(dt, "dt")
         self.equation, self.dt, self.like = equation, float(dt), like
         self.stepper = STEPPERS[stepper]
         self.areas = equation.circuit.areas
-        self.identity = equation.activation
+        self.identity = identity
         self.scratch = Scratch()
         for source, delays in equation.circuit.delays_ms.items():
             for delay in delays:
@@ -97,7 +97,7 @@ class RateSystem(System[Held]):
         for area, rates in state.rates.items():
             if rates.dtype != self.like.dtype:
                 raise TypeError(
-                    f"initial_state has rates of {rates.dtype} in {area!r}, the model computes in {self.like.dtype}; "
+                    f"initial_state has rates of {rates.dtype} in {area!r}, they are to be kept in {self.like.dtype}; "
                     f"convert it with state.map(lambda rates: rates.to({self.like.dtype}))"
                 )
             if rates.shape[1:] != wanted.rates[area].shape[1:]:

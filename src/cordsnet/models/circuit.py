@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Held, LinearMap, Reader, emit
+from cordsnet.dynamics import Held, LinearMap, Precision, Reader, emit
 from cordsnet.models.layout import MapShape, layout
 from cordsnet.models.spec import STEM, NetworkSpec, Onto
 from cordsnet.models.wiring import ConvMap, Wiring, encode, pool, transmit, weight_of
@@ -22,7 +22,12 @@ class ConvCircuit:
     source = STEM
 
     def __init__(
-        self, spec: NetworkSpec, wiring: Wiring, bias: Mapping[str, Tensor], tau_ms: Mapping[str, float | Tensor]
+        self,
+        spec: NetworkSpec,
+        wiring: Wiring,
+        bias: Mapping[str, Tensor],
+        tau_ms: Mapping[str, float | Tensor],
+        precision: Precision,
     ) -> None:
         self.spec, self.bias, self.tau_ms = spec, bias, tau_ms
         self.layout = layout(spec)
@@ -30,12 +35,14 @@ class ConvCircuit:
         self.is_cascade = spec.is_cascade
         self.shapes: Mapping[str, MapShape] = self.layout.shapes
         self.stem_weight = channels_last(weight_of(wiring.stem))
+        self.compute, self.dtype = precision.of_convolutions(self.stem_weight), precision.of_rates(self.stem_weight)
         self.feedforward: Mapping[str, LinearMap] = {
-            area.name: ConvMap(channels_last(weight_of(wiring.feedforward[area.name])), area.stride)
+            area.name: ConvMap(channels_last(weight_of(wiring.feedforward[area.name])), area.stride, self.compute)
             for area in spec.areas
         }
         self.recurrent: Mapping[str, LinearMap] = {
-            name: ConvMap(channels_last(weight_of(kernel))) for name, kernel in wiring.recurrent.items()
+            name: ConvMap(channels_last(weight_of(kernel)), 1, self.compute)
+            for name, kernel in wiring.recurrent.items()
         }
         self.link_weight = {name: channels_last(weight_of(kernel)) for name, kernel in wiring.links.items()}
         self.readout_weight, self.readout_bias = weight_of(wiring.readout), wiring.readout.get_parameter("bias")
@@ -44,8 +51,8 @@ class ConvCircuit:
     def hold(self, frame: Tensor | None) -> Held:
         """The stem, and all that depends on it without delay; a blank field costs nothing."""
         if frame is None:
-            blank = self.stem_weight.new_zeros(1, *self.shapes[STEM])
-            return Held({area: channels_last(self.bias[area][None]) for area in self.areas}, blank)
+            blank = self.stem_weight.new_zeros(1, *self.shapes[STEM], dtype=self.dtype)
+            return Held({area: channels_last(self.bias[area][None].to(self.dtype)) for area in self.areas}, blank)
         encoded = pool(encode(frame, self.stem_weight, self.spec.stem), self.spec.stem)
         drive = {}
         for area in self.areas:
@@ -54,8 +61,8 @@ class ConvCircuit:
                 total = total + self.feedforward[area](gathered)
             if (direct := self._sum(area, "drive", True, lambda source, delay: encoded)) is not None:
                 total = total + direct
-            drive[area] = channels_last(total)
-        return Held(drive, encoded)
+            drive[area] = channels_last(total.to(self.dtype))
+        return Held(drive, encoded.to(self.dtype))
 
     def reads(self, area: str) -> list[tuple[str, str]]:
         """(source, onto) of every connection from other areas into `area`."""
@@ -77,7 +84,7 @@ class ConvCircuit:
     def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Global average pool of what the readout areas emit, summed, then linear."""
         pooled = torch.stack([emit(rates[area]).mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return functional.linear(pooled, self.readout_weight, self.readout_bias)
+        return functional.linear(pooled.to(self.readout_weight.dtype), self.readout_weight, self.readout_bias)
 
     def _sum(self, area: str, onto: Onto, from_stem_at_once: bool, read: Reader) -> Tensor | None:
         """Sum of what arrives through the connections of one kind; None when there are none."""
@@ -87,7 +94,7 @@ class ConvCircuit:
             if link.onto != onto or at_once != from_stem_at_once:
                 continue
             weight, landing = self.link_weight.get(link.name), self.layout.landing[link.name]
-            value = transmit(read(link.source, link.delay_ms), link, weight, landing)
+            value = transmit(read(link.source, link.delay_ms), link, weight, landing, self.compute)
             total = value if total is None else total + value
         return total
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Activation, RateEquation, RateSystem
+from cordsnet.dynamics import Activation, Precision, RateEquation, RateSystem
 from cordsnet.models.circuit import ConvCircuit
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.layout import layout
@@ -51,22 +51,24 @@ class CordsNet(VisionModel):
         """The spec's step, ms."""
         return self.spec.dt_ms
 
-    def circuit(self) -> ConvCircuit:
+    def circuit(self, precision: Precision | None = None) -> ConvCircuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
-        like = self.wiring.readout.get_parameter("bias")
+        precision, like = precision or Precision(), self.wiring.readout.get_parameter("bias")
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             if isinstance(area.tau_ms, (int, float)):
                 tau[area.name] = area.tau_ms
             else:
-                tau[area.name] = self._tau[area.name].to(like) if area.name in self._tau else self.spec.tau_ms
-        return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau)
+                per_unit, dtype = self._tau.get(area.name), precision.of_rates(like)
+                tau[area.name] = self.spec.tau_ms if per_unit is None else per_unit.to(like.device, dtype)
+        return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
 
-    def system(self, dt: float | None = None, stepper: str = "euler") -> RateSystem:
-        """The network bound to `dt` (ms) and a stepper."""
-        circuit = self.circuit()
+    def system(self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None) -> RateSystem:
+        """The network bound to `dt` (ms), a stepper and a precision."""
+        circuit = self.circuit(precision)
         step = self.dt_ms if dt is None else dt
-        return RateSystem(RateEquation(circuit, self.activation), step, stepper, like=circuit.readout_bias)
+        equation, like = RateEquation(circuit, self.activation), circuit.readout_bias.to(circuit.dtype)
+        return RateSystem(equation, step, stepper, like, identity=(self.activation, circuit.compute, circuit.dtype))
 
 
 def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:

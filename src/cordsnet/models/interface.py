@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cordsnet._checks import check_images, check_positive, whole_steps
 from cordsnet._typing import Images, Logits
-from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
+from cordsnet.dynamics import Hold, Precision, Record, State, System, integrate, settle
 
 
 class VisionModel(nn.Module, ABC):
@@ -42,8 +42,10 @@ class VisionModel(nn.Module, ABC):
         """Step used where none is given, ms."""
 
     @abstractmethod
-    def system(self, dt: float | None = None, stepper: str = "euler") -> System[Any]:
-        """The model bound to a time step, with its weights materialised: what the engines run.
+    def system(
+        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
+    ) -> System[Any]:
+        """The model bound to a time step and a precision, with its weights materialised: what the engines run.
 
         Raises ValueError, naming the culprit, when `dt` cannot represent the network.
         """

@@ -1,0 +1,53 @@
+"""In which precision convolutions are computed, and in which rates are kept."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cordsnet.registry import Registry
+
+DTYPES: Registry[torch.dtype] = Registry("precision")
+for _dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+    DTYPES.add(str(_dtype).removeprefix("torch."), _dtype)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Names of precisions: "float64", "float32", "bfloat16" or "float16".
+
+    Attributes
+    ----------
+    compute : of the convolutions; None is what `torch.autocast` asks for, or else the model's own.
+    rates : of the rates, of their sums and of their gradients; None is the model's own. Rates move by a small share
+        of their size in a step, which half precision rounds away near the fixed point.
+    """
+
+    compute: str | None = None
+    rates: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in (self.compute, self.rates):
+            if name is not None:
+                DTYPES[name]
+
+    def of_convolutions(self, like: Tensor) -> torch.dtype:
+        """Precision of the convolutions of a model whose parameters are as `like`."""
+        if self.compute is not None:
+            return DTYPES[self.compute]
+        kind = like.device.type
+        return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
+
+    def of_rates(self, like: Tensor) -> torch.dtype:
+        """Precision of the rates of a model whose parameters are as `like`."""
+        return like.dtype if self.rates is None else DTYPES[self.rates]
+
+
+def as_precision(precision: "Precision | str | None") -> Precision:
+    """A `Precision` from what users write: a Precision, the name of that of the convolutions, or None."""
+    return precision if isinstance(precision, Precision) else Precision(compute=precision)
+
+
+def recoverable(dtype: torch.dtype) -> bool:
+    """Whether phi' can be recovered from rates of this precision, as the compact adjoint does."""
+    return torch.finfo(dtype).eps < 1e-4

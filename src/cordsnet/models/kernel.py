@@ -1,0 +1,43 @@
+"""A convolution applied again and again without a graph: its kernel converted and laid out once."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ONEDNN = torch.ops.mkldnn
+HAS_ONEDNN = bool(torch.backends.mkldnn.is_available()) and hasattr(ONEDNN, "_convolution_pointwise")  # type: ignore[no-untyped-call]
+"""Whether this build of torch has oneDNN; its operators are those that torch.compile emits for frozen kernels."""
+
+
+def packs(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether oneDNN can pack kernels of this precision on this machine."""
+    if not HAS_ONEDNN or device.type != "cpu":
+        return False
+    if dtype == torch.bfloat16:
+        return bool(ONEDNN._is_mkldnn_bf16_supported())
+    if dtype == torch.float16:
+        return bool(ONEDNN._is_mkldnn_fp16_supported())
+    return dtype == torch.float32
+
+
+class Kernel:
+    """A zero-padded convolution with a fixed kernel [out, in, k, k], computed in the precision `compute`."""
+
+    def __init__(self, weight: Tensor, stride: int, compute: torch.dtype) -> None:
+        weight = weight.detach().to(compute)
+        padding = (weight.shape[-1] - 1) // 2
+        self.compute, self.stride, self.padding = compute, (stride, stride), (padding, padding)
+        self.is_packed = packs(weight.device, compute)
+        if self.is_packed:
+            weight = ONEDNN._reorder_convolution_weight(weight, self.padding, self.stride, (1, 1), 1, None)
+        self.weight = weight
+
+    def __call__(self, value: Tensor) -> Tensor:
+        """Of maps [B, C, H, W], given back in the precision in which they came."""
+        converted = value.to(self.compute)
+        if not self.is_packed:
+            return functional.conv2d(converted, self.weight, stride=self.stride, padding=self.padding).to(value.dtype)
+        maps: Tensor = ONEDNN._convolution_pointwise(
+            converted, self.weight, None, self.padding, self.stride, (1, 1), 1, "none", (), ""
+        )
+        return maps.to(value.dtype)
