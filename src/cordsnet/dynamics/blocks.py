@@ -150,31 +150,55 @@ class BlockCourse(torch.autograd.Function):
         """Highest area first: each gives the courses that it read their gradients."""
         if torch.is_grad_enabled():
             raise RuntimeError("this engine gives first derivatives only; use engine='time_major' for second ones")
-        plans, number = ctx.plans, len(ctx.plans)
-        courses = dict(zip((plan.area for plan in plans), ctx.saved_tensors, strict=True))
-        above: dict[str, Tensor] = {}
-        starts: list[Tensor | None] = [None] * number
-        constants: list[Any] = [None] * number
-        kernels: list[list[Any]] = [[None] * len(plan.kernels()) for plan in plans]
-        for k in reversed(range(number)):
-            plan, last = plans[k], upstream[k]
-            kept = upstream[number + k] if ctx.rows else None
-            arriving = {} if kept is None else dict(zip(ctx.rows, kept, strict=True))
-            if last is None and not arriving and plan.area not in above:
-                continue
-            fresh = [source not in above for source in plan.sources]
-            for source, first in zip(plan.sources, fresh, strict=True):
-                if first:
-                    above[source] = ctx.scratch.maps(source, courses[source][0], len(plan.row))
-            shape, wanted = ctx.constant_shapes[k], ctx.needs_input_grad[3 + number + k]
-            constants[k] = like_maps(courses[plan.area][0], shape[0]).zero_() if wanted else None
-            kernels[k] = [torch.zeros_like(kernel) for kernel in plan.kernels()]
-            downstream = Downstream(constants[k], kernels[k], [above[source] for source in plan.sources], fresh)
-            back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources], ctx.scratch)
-            starts[k] = back.run(Upstream(above.pop(plan.area, None), arriving, last), downstream)
-            if wanted and shape[1] == 1:
-                constants[k] = constants[k].sum(1, keepdim=True)
-        return None, None, None, *starts, *constants, *(kernel for some in kernels for kernel in some)
+        given = [gradient for gradient in upstream if gradient is not None]
+        if not given:
+            return (None,) * len(ctx.needs_input_grad)
+        scale = _towards_one(given)
+        found = _back(ctx, [None if gradient is None else gradient * scale for gradient in upstream])
+        for gradient in found:
+            if gradient is not None:
+                gradient.div_(scale)
+        return None, None, None, *found
+
+
+def _towards_one(gradients: Sequence[Tensor]) -> Tensor:
+    """A power of two that brings the largest of the gradients to about 1, for as long as a block lasts.
+
+    Gradients fade through a trial. Their products with rates that fade as well would be subnormal numbers, with
+    which processors compute ten times slower; a power of two costs no digit.
+    """
+    largest = torch.stack([gradient.abs().max() for gradient in gradients]).max()
+    exponent = torch.where(largest > 0, torch.log2(largest), torch.zeros_like(largest))
+    return torch.exp2(-exponent.nan_to_num(0.0).clamp(-100, 100).floor())
+
+
+def _back(ctx: Any, upstream: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Gradients of starts, constant drives and kernels, in the order of the arguments of `BlockCourse`."""
+    plans, number = ctx.plans, len(ctx.plans)
+    courses = dict(zip((plan.area for plan in plans), ctx.saved_tensors, strict=True))
+    above: dict[str, Tensor] = {}
+    starts: list[Tensor | None] = [None] * number
+    constants: list[Any] = [None] * number
+    kernels: list[list[Any]] = [[None] * len(plan.kernels()) for plan in plans]
+    for k in reversed(range(number)):
+        plan, last = plans[k], upstream[k]
+        kept = upstream[number + k] if ctx.rows else None
+        arriving = {} if kept is None else dict(zip(ctx.rows, kept, strict=True))
+        if last is None and not arriving and plan.area not in above:
+            continue
+        fresh = [source not in above for source in plan.sources]
+        for source, first in zip(plan.sources, fresh, strict=True):
+            if first:
+                above[source] = ctx.scratch.maps(source, courses[source][0], len(plan.row))
+        shape, wanted = ctx.constant_shapes[k], ctx.needs_input_grad[3 + number + k]
+        constants[k] = like_maps(courses[plan.area][0], shape[0]).zero_() if wanted else None
+        kernels[k] = [torch.zeros_like(kernel) for kernel in plan.kernels()]
+        downstream = Downstream(constants[k], kernels[k], [above[source] for source in plan.sources], fresh)
+        back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources], ctx.scratch)
+        starts[k] = back.run(Upstream(above.pop(plan.area, None), arriving, last), downstream)
+        if wanted and shape[1] == 1:
+            constants[k] = constants[k].sum(1, keepdim=True)
+    return [*starts, *constants, *(kernel for some in kernels for kernel in some)]
 
 
 def _plans(system: RateSystem, row: tuple[int, ...], rates: Mapping[str, Tensor]) -> tuple[Plan, ...]:
