@@ -123,11 +123,34 @@ def demo(words: Sequence[str]) -> None:
     print(f"report: {path}")
 
 
+@COMMANDS.register("steppers")
+def steppers(words: Sequence[str]) -> None:
+    """Measure the error of each stepper on a trained network against its true trajectory."""
+    from cordsnet.data import load_data
+    from cordsnet.experiments.steppers import stepper_errors
+    from cordsnet.models import CordsNet, load_model
+    from cordsnet.report.steppers import write_stepper_report
+
+    parser = _parser("steppers")
+    parser.add_argument("checkpoint", type=str, help="folder of a trained network, such as runs/demo/finetune")
+    parser.add_argument("--data", type=str, default="digits", help="name of the data set whose test images are shown")
+    parser.add_argument("--trials", type=int, default=16, help="number of test images")
+    parser.add_argument("--output", type=str, default="runs/steppers", help="folder for figure and table")
+    options = _parse(parser, words)
+    model = load_model(options.checkpoint)
+    if not isinstance(model, CordsNet):
+        raise ValueError(f"checkpoint {options.checkpoint} holds a {type(model).__name__}; give a dynamical network")
+    images = load_data(options.data, model.input_shape[-1]).test.images[: options.trials]
+    rows = stepper_errors(model.double(), images.double(), dts=(8.0, 4.0, 2.0, 1.0, 0.5))
+    print(write_stepper_report(rows, options.output).read_text(), end="")
+
+
 @COMMANDS.register("bench")
 def bench(words: Sequence[str]) -> None:
     """Measure speed and memory beside a plain implementation of the reference algorithm."""
     from cordsnet.benchmarks.run import bench as run_bench
     from cordsnet.benchmarks.run import write_json
+    from cordsnet.benchmarks.scaling import measure_scaling, plot_scaling
     from cordsnet.benchmarks.works import WORKS
 
     parser = _parser("bench")
@@ -135,8 +158,12 @@ def bench(words: Sequence[str]) -> None:
     parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, after a first one")
     parser.add_argument("--json", type=str, default=None, help="file to write the rows to")
+    parser.add_argument("--plot", type=str, default=None, help="PNG file: cost against steps, batch and flops")
     options = _parse(parser, words)
     result = run_bench(options.works, options.repeats, options.device)
+    if options.plot:
+        result["scaling"] = measure_scaling(options.device, options.repeats)
+        plot_scaling(result["scaling"], options.plot)
     if options.json:
         write_json(result, options.json)
 

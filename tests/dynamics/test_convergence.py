@@ -48,6 +48,10 @@ def test_steppers_converge_at_the_order_they_declare(stepper):
 @pytest.mark.parametrize("name", ["cascade", "feedback", "delays", "per_unit_tau"])
 def test_a_stable_fixed_point_does_not_depend_on_dt(name, stepper):
     model = randomised(NETWORKS[name])
+    if stepper == "rk4" and name == "delays":
+        with pytest.raises(ValueError, match=r"'rk4' reads between steps, but .* is read with a delay; use 'heun'"):
+            model.system(2.0, stepper)
+        return
     with torch.no_grad():
         for name_of, parameter in model.wiring.named_parameters():
             if name_of.endswith("original0") and not name_of.startswith("stem"):

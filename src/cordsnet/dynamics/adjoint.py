@@ -36,16 +36,26 @@ class Scratch:
     """Memory that backward passes use again from block to block: fresh memory costs more than filling it."""
 
     def __init__(self) -> None:
-        self._flat: dict[str, Tensor] = {}
+        self._free: list[Tensor] = []
 
-    def maps(self, name: str, like: Tensor, steps: int) -> Tensor:
-        """Memory of that name as a course [steps, B, C, H, W], channels last; what it holds is left over."""
+    def take(self, like: Tensor, steps: int) -> Tensor:
+        """Memory for a course [steps, B, C, H, W], channels last; what it holds is left over."""
         batch, channels, height, width = like.shape
-        flat, size = self._flat.get(name), steps * like.numel()
-        if flat is None or flat.numel() < size or (flat.dtype, flat.device) != (like.dtype, like.device):
-            self._flat.pop(name, None)
-            flat = self._flat[name] = like.new_empty(size)
+        size = steps * like.numel()
+        fitting = [flat for flat in self._free if flat.numel() >= size and flat.dtype == like.dtype]
+        if fitting:
+            flat = min(fitting, key=Tensor.numel)
+            self._free = [other for other in self._free if other is not flat]
+        else:
+            self._free = self._free[1:]  # the longest unused makes room
+            flat = like.new_empty(size)
         return flat[:size].view(steps, batch, height, width, channels).permute(0, 1, 4, 2, 3)
+
+    def give(self, course: Tensor) -> None:
+        """Hand back what `take` gave."""
+        base = course._base
+        assert base is not None
+        self._free.append(base)
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,11 @@ class Adjoint:
         if upstream.last is not None:
             adjoint += upstream.last * self.plan.share
         for piece in reversed(list(pieces(len(self.plan.row), adjoint))):
-            drive = self.scratch.maps("drive", adjoint, piece.stop - piece.start)
+            drive = self.scratch.take(adjoint, piece.stop - piece.start)
             for some in trials(adjoint):
                 self._recur(adjoint[some], upstream, piece, some, drive[:, some])
             self._pass_on(drive, piece, downstream)
+            self.scratch.give(drive)
         self._receive(adjoint, upstream, 0, slice(None))
         return adjoint.div_(self.plan.share)
 

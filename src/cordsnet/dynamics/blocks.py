@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cordsnet.dynamics.adjoint import Adjoint, Downstream, Scratch, Upstream
 from cordsnet.dynamics.course import Plan, like_maps
+from cordsnet.dynamics.memory import release
 from cordsnet.dynamics.precision import recoverable
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.steppers import Relaxation
@@ -17,9 +18,9 @@ from cordsnet.dynamics.system import RateSystem
 
 @dataclass(frozen=True)
 class Block:
-    """Frames [S, B, C, H, W] (None: a blank field), and for each step the frame that is held."""
+    """Frames [B, C, H, W] (none: a blank field), and for each step the frame that is held."""
 
-    frames: Tensor | None
+    frames: tuple[Tensor, ...]
     row: tuple[int, ...]
 
     def __len__(self) -> int:
@@ -46,8 +47,8 @@ def cut(schedule: Schedule, longest: int) -> Iterator[Block]:
 
 def _block(holds: list[Hold]) -> Block:
     row = tuple(k for k, hold in enumerate(holds) for _ in range(hold.steps))
-    frames = [hold.frame for hold in holds if hold.frame is not None]
-    return Block(torch.stack(frames) if frames else None, row if frames else (0,) * len(row))
+    frames = tuple(hold.frame for hold in holds if hold.frame is not None)
+    return Block(frames, row if frames else (0,) * len(row))
 
 
 def supports_blocks(system: object) -> bool:
@@ -76,17 +77,21 @@ def run_block(
     block: Block,
     rates: Mapping[str, Tensor],
     wanted: Sequence[int] = (),
+    constant: Mapping[str, Tensor] | None = None,
     space: Mapping[str, Tensor] | None = None,
+    sparing: bool = False,
 ) -> Left:
     """Run all areas through a block from `rates`, lowest area first.
 
     Parameters
     ----------
     wanted : steps of the block, from 1, after which rates are kept.
+    constant : `constant_drive` of the block, where it is known.
     space : courses [T + 1 or more, B, C, H, W] to write into where no gradient is kept: fresh memory costs more
         than the arithmetic that fills it.
+    sparing : give freed memory back to the system before and after the block's backward pass.
     """
-    constant = _constant_drive(system, block)
+    constant = constant_drive(system, block.frames) if constant is None else constant
     plans = _plans(system, block.row, rates)
     rows = tuple(wanted)
     if not torch.is_grad_enabled():
@@ -97,9 +102,8 @@ def run_block(
         )
     starts = [rates[area] for area in system.areas]
     kernels = [kernel for plan in plans for kernel in plan.kernels()]
-    found = BlockCourse.apply(
-        plans, rows, system.scratch, *starts, *(constant[area] for area in system.areas), *kernels
-    )  # type: ignore[no-untyped-call]
+    options, drives = (plans, rows, system.scratch, sparing), [constant[area] for area in system.areas]
+    found = BlockCourse.apply(*options, *starts, *drives, *kernels)  # type: ignore[no-untyped-call]
     number = len(plans)
     return Left(
         dict(zip(system.areas, found[:number], strict=True)),
@@ -121,6 +125,10 @@ def run_plans(
     return courses
 
 
+OPTIONS = 4  # plans, rows, scratch, sparing
+"""Arguments of `BlockCourse` before its tensors."""
+
+
 class BlockCourse(torch.autograd.Function):
     """(start and constant drive of every area, kernels) -> last rates and wanted rates of every area.
 
@@ -131,14 +139,16 @@ class BlockCourse(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], scratch: Scratch, *tensors: Tensor
+        ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], scratch: Scratch, sparing: bool, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         """`tensors`: start of every area, constant drive of every area, kernels plan by plan."""
         areas = [plan.area for plan in plans]
         starts = dict(zip(areas, tensors, strict=False))
         constant = dict(zip(areas, tensors[len(areas) :], strict=False))
         courses = run_plans(plans, starts, constant, {}).values()
-        ctx.plans, ctx.rows, ctx.scratch = plans, rows, scratch
+        ctx.plans, ctx.rows, ctx.scratch, ctx.sparing = plans, rows, scratch, sparing
+        if sparing:
+            release()
         ctx.constant_shapes = [part.shape for part in constant.values()]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*courses)
@@ -158,7 +168,9 @@ class BlockCourse(torch.autograd.Function):
         for gradient in found:
             if gradient is not None:
                 gradient.div_(scale)
-        return None, None, None, *found
+        if ctx.sparing:
+            release()
+        return (*(None,) * OPTIONS, *found)
 
 
 def _towards_one(gradients: Sequence[Tensor]) -> Tensor:
@@ -189,13 +201,16 @@ def _back(ctx: Any, upstream: Sequence[Tensor | None]) -> list[Tensor | None]:
         fresh = [source not in above for source in plan.sources]
         for source, first in zip(plan.sources, fresh, strict=True):
             if first:
-                above[source] = ctx.scratch.maps(source, courses[source][0], len(plan.row))
-        shape, wanted = ctx.constant_shapes[k], ctx.needs_input_grad[3 + number + k]
+                above[source] = ctx.scratch.take(courses[source][0], len(plan.row))
+        shape, wanted = ctx.constant_shapes[k], ctx.needs_input_grad[OPTIONS + number + k]
         constants[k] = like_maps(courses[plan.area][0], shape[0]).zero_() if wanted else None
         kernels[k] = [torch.zeros_like(kernel) for kernel in plan.kernels()]
         downstream = Downstream(constants[k], kernels[k], [above[source] for source in plan.sources], fresh)
         back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources], ctx.scratch)
-        starts[k] = back.run(Upstream(above.pop(plan.area, None), arriving, last), downstream)
+        from_above = above.pop(plan.area, None)
+        starts[k] = back.run(Upstream(from_above, arriving, last), downstream)
+        if from_above is not None:
+            ctx.scratch.give(from_above)
         if wanted and shape[1] == 1:
             constants[k] = constants[k].sum(1, keepdim=True)
     return [*starts, *constants, *(kernel for some in kernels for kernel in some)]
@@ -222,13 +237,13 @@ def _rows(course: Tensor, rows: Sequence[int]) -> Tensor:
     return course[list(rows)]
 
 
-def _constant_drive(system: RateSystem, block: Block) -> dict[str, Tensor]:
-    """Area -> [S, 1 or B, C, H, W]: one convolution over all frames of the block."""
+def constant_drive(system: RateSystem, held: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Area -> [S, 1 or B, C, H, W]: one convolution over all frames that are held."""
     circuit = system.equation.circuit
-    if block.frames is None:
+    if not held:
         return {area: drive[None] for area, drive in circuit.hold(None).drive.items()}
-    frames, batch = block.frames.shape[:2]
-    drive = circuit.hold(block.frames.flatten(0, 1)).drive
+    frames, batch = len(held), len(held[0])
+    drive = circuit.hold(held[0] if frames == 1 else torch.cat(tuple(held))).drive
     shown = {}
     for area, part in drive.items():
         per_frame = len(part) == frames * batch

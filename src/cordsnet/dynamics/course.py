@@ -14,7 +14,7 @@ from torch import Tensor
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.equation import Circuit, emit
 
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 4 * 2**20
 """Size of the pieces in which time x batch is convolved, so that temporaries stay small and near the cache."""
 
 CACHE_BYTES = 2**20
@@ -91,12 +91,17 @@ class Plan:
         return self.circuit.gather(self.area, read), self.circuit.onto_drive(self.area, read)
 
     def kernels(self) -> list[Tensor]:
-        """Recurrent kernel, feedforward kernel where other areas are read, and kernels of the connections from them."""
-        recurrent = self.circuit.recurrent.get(self.area)
-        kernels = [] if recurrent is None else [recurrent.weight]
-        if any(onto == "input" for _, onto in self.circuit.reads(self.area)):
-            kernels.append(self.circuit.feedforward[self.area].weight)
-        return kernels + list(self.circuit.link_kernels(self.area))
+        """Kernels of the area, in the order of `kernels_of`."""
+        return kernels_of(self.circuit, self.area)
+
+
+def kernels_of(circuit: Circuit, area: str) -> list[Tensor]:
+    """Recurrent kernel, feedforward kernel where other areas are read, and kernels of the connections from them."""
+    recurrent = circuit.recurrent.get(area)
+    kernels = [] if recurrent is None else [recurrent.weight]
+    if any(onto == "input" for _, onto in circuit.reads(area)):
+        kernels.append(circuit.feedforward[area].weight)
+    return kernels + list(circuit.link_kernels(area))
 
 
 def like_maps(rates: Tensor, steps: int) -> Tensor:

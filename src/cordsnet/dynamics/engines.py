@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from cordsnet.dynamics.blocks import Block, cut, run_block, supports_blocks
-from cordsnet.dynamics.course import like_maps
+from cordsnet.dynamics.blocks import Block, constant_drive, cut, run_block, supports_blocks
+from cordsnet.dynamics.course import kernels_of, like_maps
 from cordsnet.dynamics.memory import block_length
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
@@ -66,9 +66,11 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
     if not torch.is_grad_enabled():
         longest = min(longest, max(1, BLOCK_BYTES // _bytes(state)))
         space = {area: like_maps(rates, longest + 1) for area, rates in state.rates.items()}
-    step = 0
+    step, held, constant = 0, None, None
     for block in cut(schedule, longest):
-        left = run_block(cascade, block, state.rates, recorder.wanted(step, len(block)), space)
+        if held is None or not _same(held, block.frames):
+            held, constant = block.frames, constant_drive(cascade, block.frames)
+        left = run_block(cascade, block, state.rates, recorder.wanted(step, len(block)), constant, space)
         recorder.watch_block(step, left.last, partial(_run_again, cascade, block, state))
         recorder.keep(recorder.reduce_rows(left.kept))
         state = State({area: flush(rates) for area, rates in left.last.items()})
@@ -89,23 +91,30 @@ def checkpointed(
     longest = max(1, isqrt(recorder.total))
     if memory is not None:
         sizes = [rates.numel() * rates.element_size() for rates in state.rates.values()]
-        longest = block_length(recorder.total, sum(sizes), max(sizes), memory)
+        kernels = sum(
+            k.numel() * k.element_size() for a in cascade.areas for k in kernels_of(cascade.equation.circuit, a)
+        )
+        longest = block_length(recorder.total, sum(sizes), max(sizes), kernels, memory)
     longest = min(longest, FLUSH_EVERY)
     step, areas = 0, cascade.areas
     for block in cut(schedule, longest):
         before = state
 
-        def run(frames: Tensor | None, *rates: Tensor, block: Block = block, step: int = step) -> tuple[Any, ...]:
+        def run(*rates: Tensor, block: Block = block, step: int = step) -> tuple[Any, ...]:
             start, wanted = dict(zip(areas, rates, strict=True)), recorder.wanted(step, len(block))
-            left = run_block(cascade, Block(frames, block.row), start, wanted)
+            left = run_block(cascade, block, start, wanted, sparing=memory is not None)
             return tuple(flush(left.last[area]) for area in areas), recorder.reduce_rows(left.kept)
 
-        rates, kept = checkpoint(run, block.frames, *(state.rates[area] for area in areas), use_reentrant=False)
+        rates, kept = checkpoint(run, *(state.rates[area] for area in areas), use_reentrant=False)
         state = State(dict(zip(areas, rates, strict=True)))
         recorder.watch_block(step, state.rates, partial(_run_again, cascade, block, before))
         recorder.keep(kept)
         step += len(block)
     return state
+
+
+def _same(held: tuple[Tensor, ...], frames: tuple[Tensor, ...]) -> bool:
+    return len(held) == len(frames) and all(one is other for one, other in zip(held, frames, strict=True))
 
 
 @torch.no_grad()

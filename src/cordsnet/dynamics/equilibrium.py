@@ -20,6 +20,8 @@ from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import RateSystem
 
 GradientRule: TypeAlias = Literal["implicit", "neumann"]
+Settled: TypeAlias = tuple[dict[str, Tensor], dict[str, Solution], list[Tensor]]
+"""Area -> rates, area -> how they were found, penalties."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Equilibrium:
     residual : area -> [B], |phi(drive(r)) - r| / |phi(drive(r))|.
     status : area -> one `Status` per trial.
     evaluations : area -> how often its recurrent operator was applied.
+    expansion : mean over areas of the Lipschitz-coefficient penalty; zero unless `Solver.expansion_bound` is given.
     """
 
     rates: Mapping[str, Tensor]
@@ -40,6 +43,7 @@ class Equilibrium:
     residual: Mapping[str, Tensor]
     status: Mapping[str, tuple[Status, ...]]
     evaluations: Mapping[str, int]
+    expansion: Tensor
 
     @property
     def converged(self) -> bool:
@@ -59,6 +63,8 @@ class Solver:
     gradient : "implicit": the adjoint equation solved to `tol` (implicit function theorem);
         "neumann": its series cut after `terms` terms, which is recurrent back-propagation
         (Almeida 1987; Pineda 1987; Liao et al. 2018).
+    expansion_bound : column sums of the Jacobian above this are penalised (`Equilibrium.expansion`), so that
+        training keeps the network settling (Linsley et al. 2020); None computes no penalty.
     """
 
     tol: float = 1e-5
@@ -66,6 +72,7 @@ class Solver:
     memory: int = 6
     gradient: GradientRule = "implicit"
     terms: int = 15
+    expansion_bound: float | None = None
 
     def __post_init__(self) -> None:
         check_positive(self.tol, "tol")
@@ -115,22 +122,22 @@ def steady_state(
 def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:
     """`steady_state` of a system whose weights are materialised already, while a frame is held."""
     solve = _by_area if system.equation.circuit.is_cascade else _jointly
-    rates, found = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
+    rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
     return Equilibrium(
         rates=rates,
         logits=system.equation.circuit.readout(rates),
         residual={area: one.residual for area, one in found.items()},
         status={area: one.status for area, one in found.items()},
         evaluations={area: one.evaluations for area, one in found.items()},
+        expansion=torch.stack(penalties).mean() if penalties else system.like.new_zeros(()),
     )
 
 
-def _by_area(
-    system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver
-) -> tuple[dict[str, Tensor], dict[str, Solution]]:
+def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver) -> Settled:
     """A cascade, lowest area first."""
     rates: dict[str, Tensor] = {}
     found: dict[str, Solution] = {}
+    penalties: list[Tensor] = []
     for area in system.areas:
         drive = _constant_drive(system, area, held, rates, len(start[area]))
         recurrent = system.equation.circuit.recurrent.get(area)
@@ -139,12 +146,11 @@ def _by_area(
             return system.equation.activation(drive if recurrent is None else drive + recurrent(x))
 
         rates[area], found[area] = _solve(f, start[area], solver)
-    return rates, found
+        penalties += _penalty(f, rates[area], solver)
+    return rates, found, penalties
 
 
-def _jointly(
-    system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver
-) -> tuple[dict[str, Tensor], dict[str, Solution]]:
+def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver) -> Settled:
     """A network with feedback: the rates of all areas as one vector. At a fixed point delays play no part."""
     sizes = [rates[0].numel() for rates in start.values()]
 
@@ -162,7 +168,14 @@ def _jointly(
         return torch.cat([target.flatten(1) for target in targets], 1)
 
     value, found = _solve(f, torch.cat([rates.flatten(1) for rates in start.values()], 1), solver)
-    return parts(value), dict.fromkeys(start, found)
+    return parts(value), dict.fromkeys(start, found), _penalty(f, value, solver)
+
+
+def _penalty(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -> list[Tensor]:
+    if solver.expansion_bound is None:
+        return []
+    with torch.enable_grad():
+        return [expansion_penalty(f, value, solver.expansion_bound)]
 
 
 def _solve(f: Callable[[Tensor], Tensor], start: Tensor, solver: Solver) -> tuple[Tensor, Solution]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,12 +12,14 @@ from cordsnet.dynamics.state import State
 from cordsnet.errors import DivergedError
 from cordsnet.registry import Registry
 
+Reducer: TypeAlias = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Reduction:
     """A reduction of rates [B, C, H, W] to what is kept, and the names of the axes that remain."""
 
-    apply: Callable[[Tensor], Tensor]
+    apply: Reducer
     axes: tuple[str, ...]
 
 
@@ -39,7 +42,7 @@ class Record:
     every_ms : spacing of the kept times; None is every step.
     window_ms : (start, stop]: keep times after start up to stop; None is the whole protocol.
     reduce : "none" keeps [B, C, H, W]; "channels" [B, C]; "map" [B, H, W]; "mean" and "norm" [B];
-        or a function of rates [B, C, H, W] that returns a tensor [B, ...].
+        or a function of rates [B, C, H, W] that returns a tensor [B, ...], or one such function for each area.
     logits : whether class scores are kept at the same times.
     """
 
@@ -47,7 +50,7 @@ class Record:
     times_ms: Sequence[float] | None = None
     every_ms: float | None = None
     window_ms: tuple[float, float] | None = None
-    reduce: str | Callable[[Tensor], Tensor] = "none"
+    reduce: str | Reducer | Mapping[str, Reducer] = "none"
     logits: bool = True
 
     def names(self, known: Sequence[str]) -> tuple[str, ...]:
@@ -64,12 +67,17 @@ class Record:
             table.add(name, name)
         return tuple(table[name] for name in areas)
 
-    def reduction(self) -> tuple[Callable[[Tensor], Tensor], tuple[str, ...] | None]:
-        """The reduction as a function, and its axes when they are known."""
-        if callable(self.reduce):
-            return self.reduce, None
-        row = REDUCTIONS[self.reduce]
-        return row.apply, row.axes
+    def reductions(self, areas: Sequence[str]) -> tuple[dict[str, Reducer], tuple[str, ...] | None]:
+        """The reduction of each area, and its axes when they are known."""
+        if isinstance(self.reduce, str):
+            row = REDUCTIONS[self.reduce]
+            return dict.fromkeys(areas, row.apply), row.axes
+        if not isinstance(self.reduce, Mapping):
+            return dict.fromkeys(areas, self.reduce), None
+        missing = [area for area in areas if area not in self.reduce]
+        if missing:
+            raise ValueError(f"reduce has no function for {missing[0]!r}; give one for each of {', '.join(areas)}")
+        return {area: self.reduce[area] for area in areas}, None
 
     def steps(self, total: int, dt: float) -> list[int]:
         """The steps (1-based: step k ends at k * dt) that are kept, in order."""
@@ -125,7 +133,7 @@ class Recorder:
         self.areas, self.dt, self.total, self.keep_graph = record.names(areas), dt, total_steps, keep_graph
         self.steps = record.steps(total_steps, dt)
         self.logits, self.readout = record.logits, readout
-        self.reduce, self.axes = record.reduction()
+        self.reduce, self.axes = record.reductions(self.areas)
         self._slot = {step: k for k, step in enumerate(self.steps)}
         self._listed: dict[str, list[Tensor]] = {}
         self._filled: dict[str, Tensor] = {}
@@ -190,7 +198,7 @@ class Recorder:
         return torch.cat(self._listed[key]) if self.keep_graph else self._filled[key]
 
     def _reduced(self, state: State) -> dict[str, Tensor]:
-        kept = {area: self.reduce(state.rates[area]) for area in self.areas}
+        kept = {area: self.reduce[area](state.rates[area]) for area in self.areas}
         return kept | ({"": self.readout(state)} if self.logits else {})
 
     def _store(self, slots: slice, values: Mapping[str, Tensor]) -> None:

@@ -60,9 +60,7 @@ class WarmStart:
     def __call__(self, system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
         """Spontaneous activity, one trial. Raises TypeError for a system without a rate equation."""
         if not isinstance(system, RateSystem):
-            raise TypeError(
-                f"spontaneous_residual needs a rate equation, got {type(system).__name__}; leave it at None"
-            )
+            raise TypeError(f"WarmStart needs a rate equation, got {type(system).__name__}; use settle")
         held = system.hold(None)
         found = equilibrium(system, held, 1, self.solver, self.state)
         self.evaluations = sum(found.evaluations.values())

@@ -66,7 +66,8 @@ class VisionModel(nn.Module, ABC):
         A change of weights is noticed by their sums and norms, however it was made.
         """
         with torch.no_grad():
-            sums = [value for p in self.parameters() for value in (p.double().sum(), p.double().square().sum())]
+            double = {"dtype": torch.float64}
+            sums = [v for p in self.parameters() for v in (p.sum(**double), torch.linalg.vector_norm(p, **double))]
         key = (system.dt, stepper, system.identity, tuple(torch.stack(sums).tolist()))
         if self._spontaneous is None or self._spontaneous[0] != key:
             self._spontaneous = (key, settle(system))

@@ -47,10 +47,10 @@ class Wiring(nn.Module):
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, gain: float) -> nn.Module:
-    """A weight-normalised kernel, normal with standard deviation gain / sqrt(fan in)."""
+    """A weight-normalised kernel, normal with standard deviation gain / sqrt(fan in); channels last in memory."""
     conv = nn.Conv2d(channels_in, channels_out, kernel, bias=False)
     nn.init.normal_(conv.weight, std=gain / math.sqrt(channels_in * kernel * kernel))
-    return normalised(conv)
+    return normalised(conv.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
 def normalised(module: nn.Module) -> nn.Module:

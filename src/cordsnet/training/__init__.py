@@ -7,7 +7,7 @@ from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Losses, Objective, Trial, objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
 from cordsnet.training.stage import Context, Stage, StageResult
-from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics
+from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics, TrainSettled
 
 __all__ = [
     "RECIPES",
@@ -24,6 +24,7 @@ __all__ = [
     "StageResult",
     "TrainCNN",
     "TrainDynamics",
+    "TrainSettled",
     "Trial",
     "accuracy",
     "find_recipe",

@@ -36,6 +36,7 @@ class Optimisation:
     updates : number of parameter updates.
     batch : images per update.
     clip : largest gradient norm; None leaves it alone.
+    precision : of convolutions; half precisions run under autocast, "float16" with scaled losses (on a GPU).
     """
 
     optimiser: Literal["sgd", "adamw"] = "adamw"
@@ -46,6 +47,7 @@ class Optimisation:
     batch: int = 64
     clip: float | None = None
     weight_decay: float = 0.0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         check_positive(self.lr, "lr")
@@ -133,6 +135,10 @@ def _loader(data: VisionData, batch: int, seed: int) -> DataLoader[Any]:
     return DataLoader(data.train.dataset(), batch, shuffle=True, drop_last=True, generator=generator)
 
 
+TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+"""Names of precisions as Lightning writes them."""
+
+
 def _trainer(folder: Path, optimisation: Optimisation, progress: bool) -> lightning.Trainer:
     checkpoint = ModelCheckpoint(
         folder / "checkpoints",
@@ -145,6 +151,7 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool) -> lightn
     callbacks: list[Callback] = [checkpoint, *([RichProgressBar(leave=True)] if progress else [])]
     return lightning.Trainer(
         max_steps=optimisation.updates,
+        precision=TRAINER_PRECISIONS[optimisation.precision],
         max_epochs=-1,
         gradient_clip_val=optimisation.clip,
         callbacks=callbacks,

@@ -140,10 +140,16 @@ def distance_to_baseline(
 ) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
     steps = whole_steps(trial.after, system.dt, "trial.after")
-    record = Record("all", window_ms=(trial.after - trial.baseline, trial.after), logits=False)
+    window = (trial.after - trial.baseline, trial.after)
+    reduce = {area: _distance_from(rates) for area, rates in baseline.rates.items()}
+    record = Record("all", window_ms=window, reduce=reduce, logits=False)
     back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
-    per_area = [(back.rates[area] - baseline.rates[area]).square().mean() for area in system.areas]
-    return torch.stack(per_area).mean()
+    return torch.stack([back.rates[area].mean() for area in system.areas]).mean()
+
+
+def _distance_from(baseline: Tensor) -> Callable[[Tensor], Tensor]:
+    """Rates [B, C, H, W] -> mean squared difference from a baseline [1, C, H, W], per trial [B]."""
+    return lambda rates: (rates - baseline).square().flatten(1).mean(1)
 
 
 def _check_labels(labels: Tensor, batch: int, classes: int) -> None:

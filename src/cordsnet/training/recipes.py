@@ -9,7 +9,7 @@ from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe
 from cordsnet.training.stage import Stage
-from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics
+from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics, TrainSettled
 
 AUGMENTATION = "small_affine"
 DIRECT_LR = 5e-2
@@ -20,6 +20,16 @@ DIRECT_LR = 5e-2
 def digits() -> Recipe:
     """Digits at 16 px on R2 with 16 channels, through all six stages; minutes on two cores."""
     return Recipe("digits", stages=_desk_stages(), model=ModelChoice("cordsnet_r2_small"))
+
+
+@RECIPES.register("digits_settled")
+def digits_settled() -> Recipe:
+    """`digits`, with the dynamics trained at the settled answer alone, by implicit gradients."""
+    built = [stage for stage in _desk_stages() if not isinstance(stage, TrainDynamics)]
+    settled = TrainSettled(
+        start="inverse", augmentation=AUGMENTATION, optimisation=Optimisation(lr=1e-3, updates=400, clip=1.0)
+    )
+    return Recipe("digits_settled", stages=(*built, settled), model=ModelChoice("cordsnet_r2_small"))
 
 
 @RECIPES.register("demo")

@@ -4,5 +4,6 @@ from cordsnet.training.stages.cnn import TrainCNN
 from cordsnet.training.stages.dynamics import TrainDynamics
 from cordsnet.training.stages.fold import Fold
 from cordsnet.training.stages.inverse import InverseInit
+from cordsnet.training.stages.settled import TrainSettled
 
-__all__ = ["Fold", "InverseInit", "TrainCNN", "TrainDynamics"]
+__all__ = ["Fold", "InverseInit", "TrainCNN", "TrainDynamics", "TrainSettled"]

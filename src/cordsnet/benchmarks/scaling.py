@@ -1,0 +1,80 @@
+"""How the cost of a simulation grows with time steps, batch and operations: linearly, or this shows otherwise."""
+
+import dataclasses
+import io
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from cordsnet._files import write_whole
+from cordsnet.benchmarks.measure import timed
+from cordsnet.benchmarks.works import step_flops
+from cordsnet.dynamics import Record, simulate
+from cordsnet.models import SPECS, CordsNet, build
+from cordsnet.models.zoo import resized
+from cordsnet.stimuli import show
+
+STEPS, BATCH, SIZE = 100, 4, 112
+AXES = {"steps": "time steps", "batch": "trials", "flops": "operations per step and trial (GFLOP)"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One simulation of R2: what is varied, by how many steps and trials, on images of which size (pixels)."""
+
+    varied: str
+    steps: int = STEPS
+    batch: int = BATCH
+    size: int = SIZE
+
+
+def cases() -> Iterator[Case]:
+    """Each of steps, batch and image size over a factor of eight or more in cost, the others held."""
+    yield from (Case("steps", steps=steps) for steps in (50, 100, 200, 400))
+    yield from (Case("batch", batch=batch) for batch in (2, 4, 8, 16))
+    yield from (Case("flops", size=size) for size in (64, 112, 160, 224))
+
+
+def measure_scaling(device: str = "cpu", repeats: int = 3) -> list[dict[str, Any]]:
+    """Median seconds of each case; spontaneous activity is computed before."""
+    return [_measure(case, device, repeats) for case in cases()]
+
+
+@torch.no_grad()
+def _measure(case: Case, device: str, repeats: int) -> dict[str, Any]:
+    spec = resized(SPECS["cordsnet_r2"], None, image_size=case.size, in_channels=3, num_classes=10)
+    model = build(spec, 0).to(device)
+    assert isinstance(model, CordsNet)
+    images = torch.randn(case.batch, *model.input_shape, device=device)
+    ms = case.steps * model.dt_ms
+
+    def run() -> None:
+        simulate(model, show(images, ms), record=Record(times_ms=(ms,)))
+
+    run()
+    seconds = statistics.median(timed(run, device)[0] for _ in range(repeats))
+    return dataclasses.asdict(case) | {"flops": step_flops(model), "seconds": seconds}
+
+
+def plot_scaling(rows: list[dict[str, Any]], path: str | Path) -> None:
+    """Seconds against each quantity, with the line through the origin and the largest case."""
+    figure = Figure(figsize=(7.2, 2.6), layout="constrained")
+    for axes, (varied, label) in zip(figure.subplots(1, len(AXES)), AXES.items(), strict=True):
+        mine = [row for row in rows if row["varied"] == varied]
+        x = [row[varied] / (1e9 if varied == "flops" else 1) for row in mine]
+        y = [row["seconds"] for row in mine]
+        axes.plot([0, x[-1]], [0, y[-1]], color="0.6", linewidth=0.8, linestyle=":", label="proportional")
+        axes.plot(x, y, "o", color="#0072B2", label="measured")
+        axes.set_xlabel(label)
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("seconds")
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=160)
+    write_whole(Path(path), stream.getvalue())

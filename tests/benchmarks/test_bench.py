@@ -1,0 +1,114 @@
+"""`cordsnet bench` measures what it says, and refuses to measure wrong answers."""
+
+import json
+
+import pytest
+import torch
+
+from cordsnet.benchmarks import run as bench_run
+from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure, timed
+from cordsnet.benchmarks.run import bench, write_json
+from cordsnet.benchmarks.sides import SIDES, prepare
+from cordsnet.benchmarks.works import WORKS, Work, step_flops
+from cordsnet.models import create_model
+
+SMALL = {"inference": 8, "training": 8, "steady_state": 2}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_both_sides_give_the_same_value(kind):
+    work = Work("tiny", "cordsnet_r2_small", SMALL[kind], kind)
+    ours, reference = (prepare(work, side, work.batch)() for side in ("ours", "reference"))
+    torch.testing.assert_close(ours.value, reference.value, rtol=1e-3, atol=1e-5)
+
+
+def test_steady_states_take_a_fifth_of_the_applications_of_euler():
+    work = Work("tiny", "cordsnet_r2_small", 2, "steady_state")
+    ours, reference = (prepare(work, side, work.batch)() for side in ("ours", "reference"))
+    assert 5 * ours.applications <= reference.applications
+
+
+def test_every_work_has_both_sides_and_names_a_network():
+    for work in map(WORKS.__getitem__, WORKS):
+        assert f"{work.kind}, ours" in SIDES.names()
+        assert f"{work.kind}, reference" in SIDES.names()
+        assert work.network().spec.name == work.model
+
+
+def test_flops_are_those_of_the_kernels():
+    model = create_model("cordsnet_r2_small")
+    (c1, h1, w1), (c2, h2, w2) = model.shapes.values()
+    own = 2 * 9 * (c1 * c1 * h1 * w1 + c2 * c2 * h2 * w2)
+    assert step_flops(model) == own + 2 * 9 * c1 * c2 * h2 * w2
+
+
+def fake(value, seconds=1.0, batch=2):
+    return Measurement(2 * seconds, [seconds] * 3, 10**6, value, 10, batch)
+
+
+def test_rows_hold_ratios_per_image(monkeypatch, tmp_path):
+    def measured(work, side, repeats, device):
+        return fake(1.0) if side == "ours" else fake(1.0, seconds=3.0, batch=1)
+
+    monkeypatch.setattr(bench_run, "measure", measured)
+    lines = []
+    result = bench(["r2_b2_training", "r8_b1_memory"], 3, report=lines.append)
+    row = result["rows"][0]
+    assert row["work"] == "r2_b2_training"
+    assert row["ratio"] == pytest.approx(6.0)
+    assert row["memory_ratio"] == pytest.approx(2.0)
+    assert row["seconds"] == 1.0
+    assert row["images_per_second"] == 2.0
+    assert row["floor_fraction"] > 0
+    assert {"machine", "device", "gemm_flops_per_second", "difference", "seconds_all"} <= set(row)
+    assert {"torch", "commit", "cores", "processor"} <= set(row["machine"])
+    assert "batch 2 against 1" in lines[2]
+    write_json(result, tmp_path / "rows.json")
+    assert json.loads((tmp_path / "rows.json").read_text()) == result
+
+
+def test_a_faster_wrong_answer_is_not_measured(monkeypatch):
+    def measured(work, side, repeats, device):
+        return fake(1.0 if side == "ours" else 1.01)
+
+    monkeypatch.setattr(bench_run, "measure", measured)
+    with pytest.raises(RuntimeError, match=r"the two sides disagree by 9\.9e-03"):
+        bench(["r2_b2_training"], 3, report=lambda line: None)
+
+
+def test_the_reference_is_measured_once_where_works_ask_the_same_of_it(monkeypatch):
+    asked = []
+
+    def measured(work, side, repeats, device):
+        asked.append((work, side))
+        return fake(1.0)
+
+    monkeypatch.setattr(bench_run, "measure", measured)
+    bench(["r8_b1_training", "r8_b1_memory", "r8_b1_memory_256mb", "r8_b1_recomputed"], 1, report=lambda line: None)
+    assert [work for work, side in asked if side == "reference"] == ["r8_b1_training", "r8_b1_recomputed"]
+
+
+def test_a_real_measurement_in_its_own_process():
+    found = measure("small_training", "ours", 2)
+    assert len(found.seconds) == 2
+    assert all(0 < seconds < 60 for seconds in found.seconds)
+    assert found.peak_bytes > 10**6
+    assert found.batch == WORKS["small_training"].batch
+
+
+def test_time_and_rate_are_positive():
+    seconds, result = timed(lambda: 3, "cpu")
+    assert seconds >= 0
+    assert result == 3
+    assert gemm_rate(repeats=1) > 1e8
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_bad_requests_are_refused_by_name(monkeypatch):
+    with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
+        bench([], 0)
+    with pytest.raises(ValueError, match=r"unknown work 'r2_b4_inferense'.*r2_b4_inference"):
+        bench(["r2_b4_inferense"], 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device must be 'cpu', or 'cuda' where torch finds a GPU, got 'cuda'"):
+        bench([], 1, device="cuda")
