@@ -70,7 +70,7 @@ def test_a_stable_fixed_point_does_not_depend_on_dt(name, stepper):
         assert_allclose(ends[1][area], ends[0][area], rtol=1e-8, atol=1e-8, err_msg=area)
 
 
-@pytest.mark.parametrize("stepper", STEPPERS.names())
+@pytest.mark.parametrize("stepper", [name for name in STEPPERS if name != "rk4"])
 def test_halving_dt_halves_the_difference_to_the_next_finer_dt(stepper):
     model = randomised(DELAYS)
     images = random_images(model.spec)

@@ -16,8 +16,9 @@ def calm(spec):
     """A random network whose loops are weak enough for one fixed point to attract everything."""
     model = randomised(spec)
     with torch.no_grad():
-        for kernel in (*model.wiring.recurrent.values(), *model.wiring.links.values()):
-            kernel.parametrizations.weight.original0.mul_(0.15)
+        wiring = model.wiring
+        for kernel in (*wiring.recurrent.values(), *wiring.links.values(), *wiring.feedforward.values()):
+            kernel.parametrizations.weight.original0.mul_(0.3)
     return model
 
 

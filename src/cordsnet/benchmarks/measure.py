@@ -26,8 +26,8 @@ class Measurement:
     ----------
     first : seconds of the first run, which pays for spontaneous activity and warms up.
     seconds : of the runs after it.
-    peak_bytes : on a processor the largest resident memory over that before the first run, on a GPU the largest
-        allocated one.
+    peak_bytes : of the first run: on a processor the largest resident memory over that before it, on a GPU the
+        largest allocated one. Later runs of a process hold more, which is the C library's doing.
     value : a number that both sides must agree on.
     applications : how often recurrent operators were applied in a run, where that is counted.
     batch : trials that were run at once: fewer than asked where those did not fit.
@@ -109,10 +109,10 @@ def first_that_fits(work: str, side: Side, device: str) -> tuple[Any, int, int, 
 
 def _main(work: str, side: Side, repeats: int, device: str) -> None:
     run, batch, idle, first, done = first_that_fits(work, side, device)
+    peak = _peak(device) - idle
     seconds = [timed(run, device)[0] for _ in range(repeats)]
-    found = Measurement(
-        first, seconds, _peak(device) - idle, float(done.value.double().norm()), done.applications, batch
-    )
+    value = float(done.value.double().norm())
+    found = Measurement(first, seconds, peak, value, done.applications, batch)
     print(json.dumps(vars(found)))
 
 

@@ -29,7 +29,7 @@ def stepper_figure(rows: Sequence[StepperError]) -> Figure:
         axes.xaxis.set_major_formatter("{x:g}")
     tidy(by_step, "step dt (ms)", "relative error of the trajectory")
     tidy(by_cost, "evaluations of all drives per ms", "")
-    by_step.legend(frameon=False, fontsize=8)
+    by_cost.legend(handles=by_step.lines, frameon=False, fontsize=8, loc="lower left")
     return figure
 
 
