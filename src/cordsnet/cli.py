@@ -8,6 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from cordsnet._version import __version__
+from cordsnet.errors import InterruptionError
 from cordsnet.registry import Registry
 
 Command = Callable[[Sequence[str]], None]
@@ -18,7 +19,9 @@ DEBUG = "CORDSNET_DEBUG"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns 0; 2 when the request was at fault; 1 when training or simulation diverged."""
+    """Run a command. Returns 0; 2 when the request was at fault; 1 when training or simulation diverged; 128 and the
+    number of the signal that stopped it.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(_usage())
@@ -31,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cordsnet: stopped; finished stages are kept", file=sys.stderr)
         return 130
+    except InterruptionError as error:
+        print(f"cordsnet: {error}; the same command goes on from there", file=sys.stderr)
+        return 128 + error.number
     except ModuleNotFoundError as error:
         print(f"cordsnet: error: {error}; install what is optional: pip install 'cordsnet[all]'", file=sys.stderr)
         return 2

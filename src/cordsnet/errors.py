@@ -18,3 +18,15 @@ class CheckpointError(ValueError):
 
 class RunError(ValueError):
     """A run folder cannot be used as asked."""
+
+
+class DataError(ValueError):
+    """A data set is not where it was looked for, or too much of it is unreadable."""
+
+
+class InterruptionError(Exception):
+    """Training was asked to stop by a signal, and has saved. Carries the signal's number."""
+
+    def __init__(self, message: str, number: int) -> None:
+        self.number = number
+        super().__init__(message)

@@ -38,6 +38,8 @@ Run: TypeAlias = Callable[[], Done]
 def prepare(work: Work, side: Side, batch: int, device: str = "cpu") -> Run:
     """One side of a work, ready to be run again and again; `batch` trials instead of the work's own."""
     model = work.network().to(device)
+    if side == "reference":  # as the public code lays its kernels out
+        model = model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     generator = torch.Generator().manual_seed(1)
     images = torch.randn(batch, *model.input_shape, generator=generator).to(device)
     labels = torch.randint(model.num_classes, (batch,), generator=generator).to(device)

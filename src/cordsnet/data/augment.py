@@ -22,3 +22,11 @@ def small_affine() -> nn.Module:
 
     augmentation: nn.Module = RandomAffine(10, (0.1, 0.1), (0.9, 1.1), padding_mode="border", p=1.0)
     return augmentation
+
+
+@AUGMENTATIONS.register("shift_flip")
+def shift_flip() -> nn.Module:
+    """Shifts by up to an eighth of the image, the border repeated, and left-right reflections."""
+    from kornia.augmentation import RandomAffine, RandomHorizontalFlip
+
+    return nn.Sequential(RandomHorizontalFlip(p=0.5), RandomAffine(0, (0.125, 0.125), padding_mode="border", p=1.0))

@@ -17,10 +17,11 @@ from cordsnet.registry import Registry
 
 @dataclass(frozen=True)
 class Split:
-    """Images [N, C, H, W], normalised, and their classes [N]."""
+    """Images [N, C, H, W], normalised, and their classes [N]; how many could not be read and were left out."""
 
     images: Tensor
     labels: Tensor
+    unreadable: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -21,7 +21,13 @@ from torch.utils.data import DataLoader
 from cordsnet._checks import check_positive
 from cordsnet.data import AUGMENTATIONS, VisionData
 from cordsnet.errors import CheckpointError
+from cordsnet.training.launch import launched
+from cordsnet.training.order import UpdateOrder, mixed
+from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
 from cordsnet.training.stage import Context
+
+SAVE_MINUTES = 10.0
+"""Longest time between checkpoints; there are at least five in a stage."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class Optimisation:
     lr : learning rate, the peak where it is scheduled.
     schedule : "constant", or "one_cycle": up over the first `warm_up` of the updates, then down to nought.
     updates : number of parameter updates.
-    batch : images per update.
+    batch : images per update, all processes together.
+    accumulate : parts in which a batch is gone through, for networks of which a whole batch does not fit.
     clip : largest gradient norm; None leaves it alone.
     precision : of convolutions; half precisions run under autocast, "float16" with scaled losses (on a GPU).
     """
@@ -45,14 +52,16 @@ class Optimisation:
     warm_up: float = 0.2
     updates: int = 100
     batch: int = 64
+    accumulate: int = 1
     clip: float | None = None
     weight_decay: float = 0.0
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         check_positive(self.lr, "lr")
-        if self.updates < 1 or self.batch < 1:
-            raise ValueError(f"updates and batch must be at least 1, got {self.updates} and {self.batch}")
+        if min(self.updates, self.batch, self.accumulate) < 1:
+            given = f"{self.updates}, {self.batch} and {self.accumulate}"
+            raise ValueError(f"updates, batch and accumulate must be at least 1, got {given}")
         if self.clip is not None:
             check_positive(self.clip, "clip")
 
@@ -73,7 +82,11 @@ class Optimisation:
 
 
 class TrainingModule(lightning.LightningModule):
-    """What the Lightning modules of all stages share: augmentation on the device, and a watch on the loss."""
+    """What the Lightning modules of all stages share: augmentation on the device, draws that depend on the update
+    alone, and a watch on the loss.
+    """
+
+    seed = 0
 
     def __init__(self, network: nn.Module, optimisation: Optimisation, augmentation: str) -> None:
         super().__init__()
@@ -84,6 +97,10 @@ class TrainingModule(lightning.LightningModule):
         """As the stage's `Optimisation` says, for every parameter that is not frozen."""
         return self.optimisation.build([p for p in self.network.parameters() if p.requires_grad])
 
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Whatever is drawn for this batch depends on the seed, the batch and the process alone."""
+        torch.manual_seed(mixed(self.seed, batch_idx, self.global_rank))
+
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augment the images of a training batch where they are."""
         images, labels = batch
@@ -92,7 +109,8 @@ class TrainingModule(lightning.LightningModule):
     def keep(self, **values: Tensor) -> None:
         """Log numbers under their names, the first on the progress bar too."""
         for k, (name, value) in enumerate(values.items()):
-            self.log(name, value, prog_bar=k < 2, on_step=True, on_epoch=False)
+            together = self.trainer.world_size > 1
+            self.log(name, value, prog_bar=k < 2, on_step=True, on_epoch=False, sync_dist=together)
 
     def check_loss(self, loss: Tensor) -> Tensor:
         """Stop before a loss that is not finite spoils the weights."""
@@ -104,18 +122,23 @@ class TrainingModule(lightning.LightningModule):
 
 
 def train(module: TrainingModule, context: Context, stage: str) -> None:
-    """Run a stage's module for its number of updates, going on from its last checkpoint if there is one.
+    """Run a stage's module for its number of updates, going on from its newest whole checkpoint if there is one.
 
-    Raises DivergedError or ArithmeticError when rates or loss stop being finite; the last checkpoint stays.
+    However often it is interrupted, it makes the same updates from the same images and draws.
+
+    Raises
+    ------
+    DivergedError, ArithmeticError : rates or loss stopped being finite; the last checkpoint stays.
+    InterruptionError : a signal asked to stop; what was done is saved.
     """
-    folder = context.run / stage
+    folder, optimisation = context.run / stage, module.optimisation
     checkpoints = folder / "checkpoints"
-    last = checkpoints / "last.ckpt"
-    with _quiet():
-        trainer = _trainer(folder, module.optimisation, context.progress)
-        lightning.seed_everything(context.seed, workers=True, verbose=False)
-        loader = _loader(context.data, module.optimisation.batch, context.seed)
-        resume = str(last) if last.is_file() else None
+    resume, first = newest_checkpoint(checkpoints) or (None, 0)
+    keeper = Safekeeping(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
+    module.seed = context.seed
+    with _quiet(), keeper.listening():
+        trainer = _trainer(folder, optimisation, context.progress, keeper)
+        loader = _loader(context.data, optimisation, context.seed, first, trainer)
         try:
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
         except ArithmeticError as error:
@@ -124,42 +147,50 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
         except SystemExit as error:  # how Lightning passes on Ctrl-C
             raise KeyboardInterrupt from error
         except (KeyError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
-            if resume is None or module.global_step > 0:
+            if resume is None or module.global_step > first:
                 raise
-            raise CheckpointError(f"{last} is damaged ({error!r}); restart the stage (--restart {stage})") from error
+            raise CheckpointError(
+                f"{resume} cannot be used ({error!r}); restart the stage (--restart {stage})"
+            ) from error
 
 
-def _loader(data: VisionData, batch: int, seed: int) -> DataLoader[Any]:
-    generator = torch.Generator().manual_seed(seed)
-    batch = min(batch, len(data.train))
-    return DataLoader(data.train.dataset(), batch, shuffle=True, drop_last=True, generator=generator)
+def _loader(
+    data: VisionData, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
+) -> DataLoader[Any]:
+    order = UpdateOrder(
+        len(data.train),
+        min(optimisation.batch, len(data.train)),
+        optimisation.updates,
+        seed,
+        first=first,
+        parts=optimisation.accumulate,
+        process=trainer.global_rank,
+        processes=trainer.world_size,
+    )
+    return DataLoader(data.train.dataset(), batch_sampler=order)
 
 
 TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 """Names of precisions as Lightning writes them."""
 
 
-def _trainer(folder: Path, optimisation: Optimisation, progress: bool) -> lightning.Trainer:
-    checkpoint = ModelCheckpoint(
-        folder / "checkpoints",
-        save_last=True,
-        save_top_k=0,
-        every_n_train_steps=max(1, math.ceil(optimisation.updates / 5)),
-        enable_version_counter=False,
-    )
+def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: Safekeeping) -> lightning.Trainer:
     attempt = len(list(folder.glob("logs_*"))) + 1
-    callbacks: list[Callback] = [checkpoint, *([RichProgressBar(leave=True)] if progress else [])]
     return lightning.Trainer(
+        **launched(),
+        use_distributed_sampler=False,
         max_steps=optimisation.updates,
-        precision=TRAINER_PRECISIONS[optimisation.precision],
         max_epochs=-1,
+        accumulate_grad_batches=optimisation.accumulate,
+        precision=TRAINER_PRECISIONS[optimisation.precision],
         gradient_clip_val=optimisation.clip,
-        callbacks=callbacks,
+        callbacks=[keeper, *([RichProgressBar(leave=True)] if progress else [])],
         logger=[
             CSVLogger(folder, name="", version=f"logs_{attempt}", flush_logs_every_n_steps=20),
             TensorBoardLogger(folder, name="", version=f"tensorboard_{attempt}"),
         ],
         log_every_n_steps=1,
+        enable_checkpointing=False,
         enable_progress_bar=progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -15,7 +15,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from cordsnet.errors import Interrupted
+from cordsnet.errors import InterruptionError
 
 KEPT = 2
 """Checkpoints that are kept: should the last one be damaged, the one before is used."""
@@ -56,7 +56,8 @@ class Safekeeping(Callback):
             self.save(trainer)
         if self.asked is not None:
             _requeue(self.asked)
-            raise Interrupted(f"stopped by signal {signal.Signals(self.asked).name} at update {update}, which is saved")
+            name = signal.Signals(self.asked).name
+            raise InterruptionError(f"stopped by signal {name} at update {update}, which is saved", self.asked)
 
     def save(self, trainer: lightning.Trainer) -> None:
         """Write a checkpoint; where the disk is full, warn and keep the one before."""

@@ -73,14 +73,12 @@ class _Module(TrainingModule):
         self.model, self.stage = model, stage
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
 
-    def on_fit_start(self) -> None:
-        """Take the activation of the update at which training starts, or goes on."""
-        self.model.activation = self.phase()
-
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Take the activation of this update; a new phase starts with a fresh optimiser."""
-        if self.phase() != self.model.activation:
-            self.model.activation = self.phase()
+        super().on_train_batch_start(batch, batch_idx)
+        update = self.trainer.global_step
+        self.model.activation = self.phase(update)
+        if update and self.phase(update) != self.phase(update - 1):
             self.trainer.optimizers[0].state.clear()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -93,10 +91,10 @@ class _Module(TrainingModule):
         if self.warm is not None and "spontaneous" in checkpoint:
             self.warm.state = State(checkpoint["spontaneous"])
 
-    def phase(self) -> Activation:
-        """The activation that belongs to the present update."""
+    def phase(self, update: int) -> Activation:
+        """The activation that belongs to an update."""
         phases = len(self.stage.slopes)
-        phase = min(self.trainer.global_step * phases // self.stage.optimisation.updates, phases - 1)
+        phase = min(update * phases // self.stage.optimisation.updates, phases - 1)
         return activation(self.stage.slopes[phase])
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:

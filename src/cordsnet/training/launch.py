@@ -1,0 +1,35 @@
+"""How many processes a launcher has started, and which of them this one is."""
+
+import os
+from typing import Any
+
+import torch.distributed as dist
+
+
+def launched() -> dict[str, Any]:
+    """Arguments for the trainer: as torchrun or Slurm started this process, else whatever the machine has."""
+    processes, local = _processes()
+    if processes == 1:
+        return {}
+    return {"strategy": "ddp", "devices": local, "num_nodes": processes // local}
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+
+
+def wait_for_all() -> None:
+    """Return once every process has come this far."""
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+
+
+def _processes() -> tuple[int, int]:
+    """Processes in all, and on this machine."""
+    env = os.environ
+    if "WORLD_SIZE" in env and "LOCAL_WORLD_SIZE" in env:
+        return int(env["WORLD_SIZE"]), int(env["LOCAL_WORLD_SIZE"])
+    if "SLURM_NTASKS" in env and "SLURM_PROCID" in env:
+        return int(env["SLURM_NTASKS"]), int(env["SLURM_NTASKS"]) // int(env.get("SLURM_NNODES", "1"))
+    return 1, 1
