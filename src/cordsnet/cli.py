@@ -132,23 +132,32 @@ def demo(words: Sequence[str]) -> None:
 @COMMANDS.register("steppers")
 def steppers(words: Sequence[str]) -> None:
     """Measure the error of each stepper on a trained network against its true trajectory."""
-    from cordsnet.data import load_data
     from cordsnet.experiments.steppers import stepper_errors
-    from cordsnet.models import CordsNet, load_model
     from cordsnet.report.steppers import write_stepper_report
 
     parser = _parser("steppers")
-    parser.add_argument("checkpoint", type=str, help="folder of a trained network, such as runs/demo/finetune")
-    parser.add_argument("--data", type=str, default="digits", help="name of the data set whose test images are shown")
-    parser.add_argument("--trials", type=int, default=16, help="number of test images")
+    _add_checkpoint_options(parser)
     parser.add_argument("--output", type=str, default="runs/steppers", help="folder for figure and table")
     options = _parse(parser, words)
-    model = load_model(options.checkpoint)
-    if not isinstance(model, CordsNet):
-        raise ValueError(f"checkpoint {options.checkpoint} holds a {type(model).__name__}; give a dynamical network")
-    images = load_data(options.data, model.input_shape[-1]).test.images[: options.trials]
+    model, images = _checkpoint(options)
     rows = stepper_errors(model.double(), images.double(), dts=(8.0, 4.0, 2.0, 1.0, 0.5))
     print(write_stepper_report(rows, options.output).read_text(), end="")
+
+
+@COMMANDS.register("precision")
+def precision(words: Sequence[str]) -> None:
+    """Measure what half precision costs a trained network in rates, scores and gradients."""
+    from cordsnet.experiments.precision import precision_errors
+
+    parser = _parser("precision")
+    _add_checkpoint_options(parser)
+    model, images = _checkpoint(_parse(parser, words))
+    print("| convolutions | rates | error of rates | of scores | of gradients | same answer | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    for row in precision_errors(model, images):
+        errors = " | ".join(f"{error:.1e}" for error in (row.rates, row.logits, row.gradient))
+        kept = row.precision.rates or str(images.dtype).removeprefix("torch.")
+        print(f"| {row.precision.compute} | {kept} | {errors} | {100 * row.same_answer:.0f} % | {row.seconds:.2f} |")
 
 
 @COMMANDS.register("bench")
@@ -172,6 +181,23 @@ def bench(words: Sequence[str]) -> None:
         plot_scaling(result["scaling"], options.plot)
     if options.json:
         write_json(result, options.json)
+
+
+def _add_checkpoint_options(parser: ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=str, help="folder of a trained network, such as runs/demo/finetune")
+    parser.add_argument("--data", type=str, default="digits", help="name of the data set whose test images are shown")
+    parser.add_argument("--trials", type=int, default=16, help="number of test images")
+
+
+def _checkpoint(options: Namespace) -> tuple[Any, Any]:
+    """A trained dynamical network, and test images of its size."""
+    from cordsnet.data import load_data
+    from cordsnet.models import CordsNet, load_model
+
+    model = load_model(options.checkpoint)
+    if not isinstance(model, CordsNet):
+        raise ValueError(f"checkpoint {options.checkpoint} holds a {type(model).__name__}; give a dynamical network")
+    return model, load_data(options.data, model.input_shape[-1]).test.images[: options.trials]
 
 
 def _parser(name: str) -> ArgumentParser:

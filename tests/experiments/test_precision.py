@@ -1,0 +1,26 @@
+"""Errors of lower precisions are measured, and in the order that their digits suggest."""
+
+import torch
+
+from cordsnet.experiments.precision import CHOICES, precision_errors
+from cordsnet.models import build
+from oracles import random_images, tiny_r
+
+
+def test_errors_follow_the_digits():
+    spec = tiny_r(2)
+    model, images = build(spec, 0), random_images(spec).float()
+    with torch.no_grad():
+        for bias in model.bias.values():
+            bias.normal_(0, 0.3)
+    rows = {(row.precision.compute, row.precision.rates): row for row in precision_errors(model, images, ms=60.0)}
+    assert len(rows) == len(CHOICES)
+    single, brain, half = (rows[name, None] for name in ("float32", "bfloat16", "float16"))
+    for measure in ("rates", "logits", "gradient"):
+        errors = [getattr(row, measure) for row in (single, half, brain)]
+        assert errors == sorted(errors)
+        assert errors[0] < 1e-4
+        assert errors[-1] < 0.1
+    assert rows["bfloat16", "bfloat16"].rates > brain.rates
+    assert single.same_answer == 1.0
+    assert all(row.seconds > 0 for row in rows.values())

@@ -1,0 +1,94 @@
+"""Two processes that share each batch train as one does."""
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cordsnet.models import load_model
+from cordsnet.training.launch import is_first, launched
+
+HERE = Path(__file__).parent
+PROGRAM = """
+import sys, dataclasses, torch
+torch.set_num_threads(1)
+from cordsnet.training import ModelChoice, Optimisation, Recipe, TrainDynamics, Objective, fit
+from tiny import TRIAL
+stages = tuple(
+    TrainDynamics(name, objective=Objective(trial=TRIAL), optimisation=Optimisation(lr=1e-2, updates=8, batch=16, accumulate=int(sys.argv[2])), start=start)
+    for name, start in (("first", ""), ("second", "first"))
+)
+fit(Recipe("shared", stages, ModelChoice(image_size=12, width=4)), sys.argv[1], progress=False)
+"""
+
+
+def run(folder, processes, accumulate=1):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    started = []
+    for rank in range(processes):
+        if processes > 1:
+            env |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
+            env |= {"LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+            env |= {"GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"}
+        command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(accumulate)]
+        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
+    for process in started:
+        said = process.communicate(timeout=120)[1]
+        assert process.returncode == 0, said
+
+
+def losses(folder):
+    (log,) = folder.glob("logs_*/metrics.csv")
+    with log.open() as rows:
+        return torch.tensor([float(row["loss"]) for row in csv.DictReader(rows) if row["loss"]])
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    run(folder, 1)
+    return folder
+
+
+@pytest.mark.timeout(180)
+def test_two_processes_give_the_loss_curve_and_weights_of_one(alone, tmp_path):
+    run(tmp_path, 2)
+    for stage in ("first", "second"):
+        torch.testing.assert_close(losses(tmp_path / stage), losses(alone / stage), rtol=1e-4, atol=1e-6)
+        found, wanted = load_model(tmp_path / stage).state_dict(), load_model(alone / stage).state_dict()
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.timeout(180)
+def test_two_parts_of_a_batch_give_the_weights_of_the_whole(alone, tmp_path):
+    run(tmp_path, 1, accumulate=2)
+    found, wanted = (load_model(folder / "second").state_dict() for folder in (tmp_path, alone))
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_processes_are_those_that_the_launcher_started(monkeypatch):
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK", "SLURM_NTASKS", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    assert launched() == {}
+    assert is_first()
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    assert launched() == {}  # inside an allocation, but not started by srun
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("SLURM_NNODES", "2")
+    assert launched() == {"strategy": "ddp", "devices": 4, "num_nodes": 2}
+    assert not is_first()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    assert launched() == {"strategy": "ddp", "devices": 2, "num_nodes": 1}
+    assert is_first()
