@@ -19,8 +19,9 @@ import sys, dataclasses, torch
 torch.set_num_threads(1)
 from cordsnet.training import ModelChoice, Optimisation, Recipe, TrainDynamics, Objective, fit
 from tiny import TRIAL
+how = Optimisation(lr=1e-2, updates=8, batch=16, accumulate=int(sys.argv[2]))
 stages = tuple(
-    TrainDynamics(name, objective=Objective(trial=TRIAL), optimisation=Optimisation(lr=1e-2, updates=8, batch=16, accumulate=int(sys.argv[2])), start=start)
+    TrainDynamics(name, start, objective=Objective(trial=TRIAL), optimisation=how)
     for name, start in (("first", ""), ("second", "first"))
 )
 fit(Recipe("shared", stages, ModelChoice(image_size=12, width=4)), sys.argv[1], progress=False)

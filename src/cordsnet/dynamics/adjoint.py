@@ -51,6 +51,10 @@ class Scratch:
             flat = like.new_empty(size)
         return flat[:size].view(steps, batch, height, width, channels).permute(0, 1, 4, 2, 3)
 
+    def clear(self) -> None:
+        """Let go of what is free."""
+        self._free = []
+
     def give(self, course: Tensor) -> None:
         """Hand back what `take` gave."""
         base = course._base

@@ -79,7 +79,7 @@ def run_block(
     wanted: Sequence[int] = (),
     constant: Mapping[str, Tensor] | None = None,
     space: Mapping[str, Tensor] | None = None,
-    sparing: bool = False,
+    keep: bool = True,
 ) -> Left:
     """Run all areas through a block from `rates`, lowest area first.
 
@@ -89,7 +89,8 @@ def run_block(
     constant : `constant_drive` of the block, where it is known.
     space : courses [T + 1 or more, B, C, H, W] to write into where no gradient is kept: fresh memory costs more
         than the arithmetic that fills it.
-    sparing : give freed memory back to the system before and after the block's backward pass.
+    keep : whether courses are kept for the gradient; otherwise they are computed again for it, in memory that
+        blocks share. Not for blocks of which rates are wanted.
     """
     constant = constant_drive(system, block.frames) if constant is None else constant
     plans = _plans(system, block.row, rates)
@@ -102,7 +103,7 @@ def run_block(
         )
     starts = [rates[area] for area in system.areas]
     kernels = [kernel for plan in plans for kernel in plan.kernels()]
-    options, drives = (plans, rows, system.scratch, sparing), [constant[area] for area in system.areas]
+    options, drives = (plans, rows, system.scratch, keep), [constant[area] for area in system.areas]
     found = BlockCourse.apply(*options, *starts, *drives, *kernels)  # type: ignore[no-untyped-call]
     number = len(plans)
     return Left(
@@ -125,7 +126,7 @@ def run_plans(
     return courses
 
 
-OPTIONS = 4  # plans, rows, scratch, sparing
+OPTIONS = 4  # plans, rows, scratch, keep
 """Arguments of `BlockCourse` before its tensors."""
 
 
@@ -133,27 +134,29 @@ class BlockCourse(torch.autograd.Function):
     """(start and constant drive of every area, kernels) -> last rates and wanted rates of every area.
 
     The kernels are arguments so that their gradients have somewhere to go; the plans' circuit holds the same
-    tensors. Only courses are kept for the backward pass: what an area read is computed again from them, and
-    phi' is recovered from r(t + 1) against what is left of r(t).
+    tensors. Only courses are kept for the backward pass, or not even they: what an area read is computed again from
+    them, and phi' is recovered from r(t + 1) against what is left of r(t).
     """
 
     @staticmethod
     def forward(
-        ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], scratch: Scratch, sparing: bool, *tensors: Tensor
+        ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], scratch: Scratch, keep: bool, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         """`tensors`: start of every area, constant drive of every area, kernels plan by plan."""
-        areas = [plan.area for plan in plans]
-        starts = dict(zip(areas, tensors, strict=False))
-        constant = dict(zip(areas, tensors[len(areas) :], strict=False))
-        courses = run_plans(plans, starts, constant, {}).values()
-        ctx.plans, ctx.rows, ctx.scratch, ctx.sparing = plans, rows, scratch, sparing
-        if sparing:
-            release()
-        ctx.constant_shapes = [part.shape for part in constant.values()]
+        number = len(plans)
+        starts, constant = tensors[:number], tensors[number : 2 * number]
+        courses = list(_courses(plans, starts, constant, None if keep else scratch).values())
+        ctx.plans, ctx.rows, ctx.scratch, ctx.keep = plans, rows, scratch, keep
+        ctx.constant_shapes = [part.shape for part in constant]
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*courses)
+        ctx.save_for_backward(*(courses if keep else (*starts, *constant)))
         last = tuple(course[-1].clone(memory_format=torch.preserve_format) for course in courses)
-        return last + tuple(_rows(course, rows) for course in courses) if rows else last
+        wanted = tuple(_rows(course, rows) for course in courses) if rows else ()
+        if not keep:
+            assert not rows
+            for course in courses:
+                scratch.give(course)
+        return last + wanted
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor | None) -> Any:
@@ -163,12 +166,18 @@ class BlockCourse(torch.autograd.Function):
         given = [gradient for gradient in upstream if gradient is not None]
         if not given:
             return (None,) * len(ctx.needs_input_grad)
-        scale = _towards_one(given)
-        found = _back(ctx, [None if gradient is None else gradient * scale for gradient in upstream])
+        scale, number = _towards_one(given), len(ctx.plans)
+        if ctx.keep:
+            courses = dict(zip((plan.area for plan in ctx.plans), ctx.saved_tensors, strict=True))
+        else:
+            courses = _courses(ctx.plans, ctx.saved_tensors[:number], ctx.saved_tensors[number:], ctx.scratch)
+        found = _back(ctx, courses, [None if gradient is None else gradient * scale for gradient in upstream])
         for gradient in found:
             if gradient is not None:
                 gradient.div_(scale)
-        if ctx.sparing:
+        if not ctx.keep:
+            for course in courses.values():
+                ctx.scratch.give(course)
             release()
         return (*(None,) * OPTIONS, *found)
 
@@ -184,10 +193,21 @@ def _towards_one(gradients: Sequence[Tensor]) -> Tensor:
     return torch.exp2(-exponent.nan_to_num(0.0).clamp(-100, 100).floor())
 
 
-def _back(ctx: Any, upstream: Sequence[Tensor | None]) -> list[Tensor | None]:
+def _courses(
+    plans: Sequence[Plan], starts: Sequence[Tensor], constant: Sequence[Tensor], scratch: Scratch | None
+) -> dict[str, Tensor]:
+    """Area -> course, in memory of their own or in that of `scratch`."""
+    areas = [plan.area for plan in plans]
+    space = {}
+    if scratch is not None:
+        steps = len(plans[0].row) + 1
+        space = {area: scratch.take(start, steps) for area, start in zip(areas, starts, strict=True)}
+    return run_plans(plans, dict(zip(areas, starts, strict=True)), dict(zip(areas, constant, strict=True)), space)
+
+
+def _back(ctx: Any, courses: Mapping[str, Tensor], upstream: Sequence[Tensor | None]) -> list[Tensor | None]:
     """Gradients of starts, constant drives and kernels, in the order of the arguments of `BlockCourse`."""
     plans, number = ctx.plans, len(ctx.plans)
-    courses = dict(zip((plan.area for plan in plans), ctx.saved_tensors, strict=True))
     above: dict[str, Tensor] = {}
     starts: list[Tensor | None] = [None] * number
     constants: list[Any] = [None] * number

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from cordsnet.dynamics.blocks import Block, constant_drive, cut, run_block, supports_blocks
 from cordsnet.dynamics.course import kernels_of, like_maps
-from cordsnet.dynamics.memory import block_length
+from cordsnet.dynamics.memory import block_length, release
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
 from cordsnet.dynamics.state import State, flush
@@ -96,21 +96,38 @@ def checkpointed(
         )
         longest = block_length(recorder.total, sum(sizes), max(sizes), kernels, memory)
     longest = min(longest, FLUSH_EVERY)
-    step, areas = 0, cascade.areas
+    step, held, constant = 0, None, None
     for block in cut(schedule, longest):
-        before = state
-
-        def run(*rates: Tensor, block: Block = block, step: int = step) -> tuple[Any, ...]:
-            start, wanted = dict(zip(areas, rates, strict=True)), recorder.wanted(step, len(block))
-            left = run_block(cascade, block, start, wanted, sparing=memory is not None)
-            return tuple(flush(left.last[area]) for area in areas), recorder.reduce_rows(left.kept)
-
-        rates, kept = checkpoint(run, *(state.rates[area] for area in areas), use_reentrant=False)
-        state = State(dict(zip(areas, rates, strict=True)))
+        if held is None or not _same(held, block.frames):
+            held, constant = block.frames, constant_drive(cascade, block.frames)
+        before, wanted = state, recorder.wanted(step, len(block))
+        if wanted:
+            rates, kept = _checkpointed_with_rows(cascade, block, state, wanted, recorder)
+            recorder.keep(kept)
+        else:
+            rates = run_block(cascade, block, state.rates, constant=constant, keep=False).last
+        state = State({area: flush(value) for area, value in rates.items()})
         recorder.watch_block(step, state.rates, partial(_run_again, cascade, block, before))
-        recorder.keep(kept)
         step += len(block)
     return state
+
+
+def _checkpointed_with_rows(
+    system: RateSystem, block: Block, state: State, wanted: tuple[int, ...], recorder: Recorder
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Last rates of a block, and what is to be kept of the wanted steps: what is kept is computed again too."""
+    areas = system.areas
+
+    def run(*rates: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        system.scratch.clear()
+        release()
+        left = run_block(system, block, dict(zip(areas, rates, strict=True)), wanted)
+        return left.last, recorder.reduce_rows(left.kept)
+
+    found: tuple[dict[str, Tensor], dict[str, Tensor]] = checkpoint(
+        run, *(state.rates[area] for area in areas), use_reentrant=False
+    )
+    return found
 
 
 def _same(held: tuple[Tensor, ...], frames: tuple[Tensor, ...]) -> bool:

@@ -65,7 +65,8 @@ def _run(model: VisionModel, images: Tensor, precision: Precision, ms: float) ->
     shown.square().sum().backward()  # type: ignore[no-untyped-call]
     seconds = time.perf_counter() - started
     gradient = torch.cat([p.grad.flatten().double() for p in model.parameters() if p.grad is not None])
-    return _Outcome({a: r.detach().double() for a, r in found.rates.items()}, shown.detach().double(), gradient, seconds)
+    rates = {area: course.detach().double() for area, course in found.rates.items()}
+    return _Outcome(rates, shown.detach().double(), gradient, seconds)
 
 
 def _compare(found: _Outcome, truth: _Outcome, precision: Precision) -> PrecisionError:

@@ -12,6 +12,7 @@ from cordsnet._files import writable_folder, write_whole
 from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
+from cordsnet.training.launch import is_first, launched, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.stage import Context, Stage
 
@@ -74,8 +75,13 @@ def fit(
     _check_fit(spec, data)
     context = Context(spec, data, output, recipe.seed, progress)
     if restart is not None:  # last, so that a request that is refused discards nothing
+        if launched():
+            raise RunError(
+                "restart discards results, which several processes cannot do at once; restart with one process"
+            )
         _discard(recipe, recipe.stage(restart), output)
-    write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
+    if is_first():
+        write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
     reports = {}
     for stage in recipe.stages:
         report = read_report(recipe, stage, output)
@@ -114,17 +120,24 @@ def fingerprint(recipe: Recipe, stage: Stage) -> str:
 
 
 def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
-    if stage.start and not (context.run / stage.start / RESULT).is_file():
+    if stage.start and is_first() and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
-    folder = context.run / stage.name
-    _claim(folder, fingerprint(recipe, stage))
+    folder, mark = context.run / stage.name, fingerprint(recipe, stage)
+    if is_first():
+        _claim(folder, mark)
+    wait_until(lambda: _is_claimed(folder, mark))
     started = time.perf_counter()
     result = stage.run(context)
+    if not is_first():
+        wait_until((folder / RESULT).is_file)
+        report = read_report(recipe, stage, context.run)
+        assert report is not None
+        return report
     seconds = time.perf_counter() - started
     save_model(result.model, folder, {"recipe": recipe.name, "stage": stage.name, "metrics": result.metrics})
     content: dict[str, Any] = {
         "stage": stage.to_dict(),
-        "fingerprint": fingerprint(recipe, stage),
+        "fingerprint": mark,
         "metrics": result.metrics,
         "seconds": seconds,
     }
@@ -135,12 +148,16 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
 
 def _claim(folder: Path, mark: str) -> None:
     """Note what is being trained in `folder`; checkpoints and logs of an unfinished stage of other settings go."""
-    note = folder / STARTED
-    if not (note.is_file() and note.read_text() == mark):
+    if not _is_claimed(folder, mark):
         for left in (folder / "checkpoints", *folder.glob("logs_*"), *folder.glob("tensorboard_*")):
             shutil.rmtree(left, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(note, mark.encode())
+    write_whole(folder / STARTED, mark.encode())
+
+
+def _is_claimed(folder: Path, mark: str) -> bool:
+    note = folder / STARTED
+    return note.is_file() and note.read_text() == mark
 
 
 def _check_fit(spec: NetworkSpec, data: VisionData) -> None:

@@ -1,9 +1,9 @@
 """How many processes a launcher has started, and which of them this one is."""
 
 import os
+import time
+from collections.abc import Callable
 from typing import Any
-
-import torch.distributed as dist
 
 
 def launched() -> dict[str, Any]:
@@ -19,10 +19,10 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
 
 
-def wait_for_all() -> None:
-    """Return once every process has come this far."""
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()
+def wait_until(done: Callable[[], bool]) -> None:
+    """Return once something is so that the first process brings about, in the folder that all processes share."""
+    while not done():
+        time.sleep(0.1)
 
 
 def _processes() -> tuple[int, int]:

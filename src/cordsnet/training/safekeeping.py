@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -52,10 +53,14 @@ class Safekeeping(Callback):
             return
         due = time.monotonic() - self._saved_at >= 60 * self.minutes
         due |= self.updates is not None and update - self._saved_update >= self.updates
-        if self.asked is not None or trainer.strategy.reduce_boolean_decision(due, all=False):
+        any_of = partial(trainer.strategy.reduce_boolean_decision, all=False)
+        stop = any_of(self.asked is not None)
+        if any_of(due) or stop:
             self.save(trainer)
-        if self.asked is not None:
-            _requeue(self.asked)
+        if stop:
+            self.asked = self.asked or signal.SIGTERM  # another process was asked
+            if trainer.is_global_zero:
+                _requeue(self.asked)
             name = signal.Signals(self.asked).name
             raise InterruptionError(f"stopped by signal {name} at update {update}, which is saved", self.asked)
 
