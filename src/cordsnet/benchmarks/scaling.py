@@ -19,7 +19,7 @@ from cordsnet.models.zoo import resized
 from cordsnet.stimuli import show
 
 STEPS, BATCH, SIZE = 100, 4, 112
-AXES = {"steps": "time steps", "batch": "trials", "flops": "operations per step and trial (GFLOP)"}
+AXES = {"steps": "time steps", "batch": "trials", "flops": "GFLOP per step and trial"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,8 +54,11 @@ def flush(values: Tensor) -> Tensor:
     """`values` with those below 1e5 times the smallest normal number set to zero (1e-33 in float32).
 
     The rate of a silent unit decays geometrically, and after some 400 steps of dt / tau = 0.2 it would stay
-    for ever at a subnormal number, with which processors compute ten times slower. Gradients pass unchanged.
+    for ever at a subnormal number, with which processors compute ten times slower. Gradients pass unchanged. Half
+    precision (float16) has too few exponents for this, and is left as it is.
     """
+    if values.dtype == torch.float16:
+        return values
     with torch.no_grad():
         kept = functional.hardshrink(values, 1e5 * torch.finfo(values.dtype).tiny)
     return values + (kept - values).detach() if values.requires_grad else kept

@@ -76,9 +76,7 @@ def fit(
     context = Context(spec, data, output, recipe.seed, progress)
     if restart is not None:  # last, so that a request that is refused discards nothing
         if launched():
-            raise RunError(
-                "restart discards results, which several processes cannot do at once; restart with one process"
-            )
+            raise RunError("restart discards results, which only one process can do; restart without a launcher")
         _discard(recipe, recipe.stage(restart), output)
     if is_first():
         write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
