@@ -29,7 +29,7 @@ class Registry(Generic[Entry]):
     def __getitem__(self, name: str) -> Entry:
         if name in self._entries:
             return self._entries[name]
-        near = difflib.get_close_matches(str(name), self._entries, n=3, cutoff=0.4)
+        near = difflib.get_close_matches(str(name), self._entries, n=3, cutoff=0.5)
         offer = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(self.names())}"
         raise ValueError(f"unknown {self.kind} {name!r}; {offer}")
 
