@@ -23,7 +23,7 @@ def writable_folder(path: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been faster
     except OSError as error:
         raise RunError(
             f"output folder {folder} cannot be written to ({error.strerror or error}); choose another with --output"

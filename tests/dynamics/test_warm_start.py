@@ -100,6 +100,18 @@ def test_delayed_signals_at_rest_are_those_of_the_resting_rates():
                 assert not bool(signal.any())
 
 
+def test_half_precision_is_solved_to_its_rounding_and_no_further():
+    model, warm = calm(CASCADE).float(), WarmStart(1e-6)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = warm(model.system())
+    assert warm.relaxed == 0
+    assert warm.evaluations < 60
+    wanted = settle(model.system(), 2000.0)
+    for area in model.areas:
+        assert found.rates[area].dtype == torch.float32
+        assert float((found.rates[area] - wanted.rates[area]).norm() / wanted.rates[area].norm()) < 0.02
+
+
 @pytest.mark.usefixtures("as_users_run_it")
 def test_bad_settings_are_refused_by_name():
     with pytest.raises(ValueError, match="tol must be"):

@@ -80,16 +80,17 @@ def test_two_parts_of_a_batch_give_the_weights_of_the_whole(alone, tmp_path):
 def test_processes_are_those_that_the_launcher_started(monkeypatch):
     for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK", "SLURM_NTASKS", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
-    assert launched() == {}
+    one, accelerator = launched(), {"accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
+    assert one == accelerator | {"devices": 1}
     assert is_first()
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    assert launched() == {}  # inside an allocation, but not started by srun
+    assert launched() == one  # inside an allocation, but not started by srun
     monkeypatch.setenv("SLURM_PROCID", "3")
     monkeypatch.setenv("SLURM_NNODES", "2")
-    assert launched() == {"strategy": "ddp", "devices": 4, "num_nodes": 2}
+    assert launched() == accelerator | {"strategy": "ddp", "devices": 4, "num_nodes": 2}
     assert not is_first()
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    assert launched() == {"strategy": "ddp", "devices": 2, "num_nodes": 1}
+    assert launched() == accelerator | {"strategy": "ddp", "devices": 2, "num_nodes": 1}
     assert is_first()

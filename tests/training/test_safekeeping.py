@@ -28,7 +28,7 @@ torch.set_num_threads(1)
 from cordsnet import cli
 from cordsnet.training import RECIPES
 from tiny import tiny_recipe
-RECIPES.add("tiny", lambda: tiny_recipe(int(sys.argv[2])))
+RECIPES.add("tiny", lambda: tiny_recipe(int(sys.argv[2]), "small_affine"))
 sys.exit(cli.main(["train", "tiny", "--quiet", "--output", sys.argv[1]]))
 """
 
@@ -48,7 +48,7 @@ def wait_for_checkpoint(process, folder):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    fit(tiny_recipe(UPDATES), folder, progress=False)
+    fit(tiny_recipe(UPDATES, "small_affine"), folder, progress=False)
     return folder
 
 
@@ -89,7 +89,7 @@ def test_asked_to_stop_it_saves_says_so_and_goes_on_later(number, undisturbed, t
     assert f"stopped by signal {number.name} at update" in said
     assert "which is saved" in said
     assert newest_checkpoint(tmp_path / "anneal" / "checkpoints")
-    fit(tiny_recipe(UPDATES), tmp_path, progress=False)
+    fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
     assert_same_weights(tmp_path, undisturbed)
 
 
@@ -117,7 +117,7 @@ def interrupted_after(updates, folder, monkeypatch, stage="direct"):
         patch.setattr(lightning.Trainer, "save_checkpoint", stop_then)
         patch.setattr(lightning.LightningModule, "on_before_zero_grad", on_before_zero_grad)
         with pytest.raises(Stop):
-            fit(tiny_recipe(UPDATES), folder, progress=False)
+            fit(tiny_recipe(UPDATES, "small_affine"), folder, progress=False)
     return folder / stage / "checkpoints"
 
 
@@ -130,7 +130,7 @@ def test_a_torn_checkpoint_is_noticed_and_the_one_before_used(damage, undisturbe
     torn = {"truncated": content[:half], "overwritten": content[:half] + b"?" + content[half + 1 :], "empty": b""}
     last.write_bytes(torn[damage])
     with pytest.warns(UserWarning, match="is damaged and is passed over; training goes on from the one before"):
-        fit(tiny_recipe(UPDATES), tmp_path, progress=False)
+        fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
     assert_same_weights(tmp_path, undisturbed)
 
 
@@ -138,7 +138,7 @@ def test_no_more_than_two_checkpoints_are_kept_and_none_after_the_stage(tmp_path
     checkpoints = interrupted_after(8, tmp_path, monkeypatch)
     names = sorted(path.name for path in checkpoints.iterdir())
     assert [name[:16] for name in names] == ["update_000000006", "update_000000008"]
-    fit(tiny_recipe(UPDATES), tmp_path, progress=False)
+    fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
     assert not checkpoints.exists()
 
 
@@ -149,6 +149,6 @@ def test_a_full_disk_keeps_the_run_going_and_says_so(undisturbed, tmp_path, monk
     monkeypatch.setattr(lightning.Trainer, "save_checkpoint", full)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(tiny_recipe(UPDATES), tmp_path, progress=False)
+        fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
     assert any("No space left on device); training goes on" in str(warning.message) for warning in caught)
     assert_same_weights(tmp_path, undisturbed)

@@ -122,7 +122,8 @@ def steady_state(
 def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:
     """`steady_state` of a system whose weights are materialised already, while a frame is held."""
     solve = _by_area if system.equation.circuit.is_cascade else _jointly
-    rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
+    with torch.autocast(system.like.device.type, enabled=False):  # the circuit carries its own precision
+        rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
     return Equilibrium(
         rates=rates,
         logits=system.equation.circuit.readout(rates),

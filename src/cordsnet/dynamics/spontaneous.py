@@ -1,5 +1,6 @@
 """Spontaneous activity: the state that a network reaches when it is left without input."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,10 +40,11 @@ def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
 class WarmStart:
     """`settle` for a network whose weights change little from call to call: solved, starting from the last solution.
 
-    The fixed point without input is found by Anderson acceleration to a relative residual of `residual`; where that
-    does not converge (no fixed point nearby, or oscillations), the network is left alone for `ms` from zero rates,
-    as `settle` does. Two differences to `settle`: a network that has not come to rest after `ms` is taken where it
-    will, and one with several resting states is taken at one near the last, be it stable or not.
+    The fixed point without input is found by Anderson acceleration to a relative residual of `residual`, or to the
+    rounding of the convolutions where they are computed in half precision. Where that does not converge (no fixed
+    point nearby, or oscillations), the network is left alone for `ms` from zero rates, as `settle` does. Two
+    differences to `settle`: a network that has not come to rest after `ms` is taken where it will, and one with
+    several resting states is taken at one near the last, be it stable or not.
 
     Attributes
     ----------
@@ -62,7 +64,9 @@ class WarmStart:
         if not isinstance(system, RateSystem):
             raise TypeError(f"WarmStart needs a rate equation, got {type(system).__name__}; use settle")
         held = system.hold(None)
-        found = equilibrium(system, held, 1, self.solver, self.state)
+        solver = replace(self.solver, tol=max(self.solver.tol, torch.finfo(system.compute).eps))
+        start = None if self.state is None else self.state.map(lambda rates: rates.to(system.like))
+        found = equilibrium(system, held, 1, solver, start)
         self.evaluations = sum(found.evaluations.values())
         if found.converged:
             self.state = system.at_rest(found.rates, held)

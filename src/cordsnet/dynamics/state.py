@@ -58,7 +58,7 @@ def flush(values: Tensor) -> Tensor:
     precision (float16) has too few exponents for this, and is left as it is.
     """
     if values.dtype == torch.float16:
-        return values
+        return values.clone()
     with torch.no_grad():
         kept = functional.hardshrink(values, 1e5 * torch.finfo(values.dtype).tiny)
     return values + (kept - values).detach() if values.requires_grad else kept

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive, whole_steps
@@ -56,15 +57,25 @@ class System(ABC, Generic[Context]):
 class RateSystem(System[Held]):
     """A rate equation with its stepper and its dt: the system behind CordsNet and its relatives.
 
-    Raises ValueError, naming the culprit, when `dt` cannot represent a delay or is too coarse.
+    Rates are kept in the precision of `like`, convolutions computed in `compute`. Raises ValueError, naming the
+    culprit, when `dt` cannot represent a delay or is too coarse.
     """
 
-    def __init__(self, equation: RateEquation, dt: float, stepper: str, like: Tensor, identity: object = None) -> None:
+    def __init__(
+        self,
+        equation: RateEquation,
+        dt: float,
+        stepper: str,
+        like: Tensor,
+        identity: object = None,
+        compute: torch.dtype | None = None,
+    ) -> None:
         check_positive(dt, "dt")
         self.equation, self.dt, self.like = equation, float(dt), like
         self.stepper = STEPPERS[stepper]
         self.areas = equation.circuit.areas
         self.identity = identity
+        self.compute = compute or like.dtype
         self.scratch = Scratch()
         for source, delays in equation.circuit.delays_ms.items():
             for delay in delays:

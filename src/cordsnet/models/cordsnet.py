@@ -68,7 +68,8 @@ class CordsNet(VisionModel):
         circuit = self.circuit(precision)
         step = self.dt_ms if dt is None else dt
         equation, like = RateEquation(circuit, self.activation), circuit.readout_bias.to(circuit.dtype)
-        return RateSystem(equation, step, stepper, like, identity=(self.activation, circuit.compute, circuit.dtype))
+        identity = self.activation, circuit.compute, circuit.dtype
+        return RateSystem(equation, step, stepper, like, identity, circuit.compute)
 
 
 def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:

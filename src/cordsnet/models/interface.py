@@ -68,7 +68,8 @@ class VisionModel(nn.Module, ABC):
         with torch.no_grad():
             double = {"dtype": torch.float64}
             sums = [v for p in self.parameters() for v in (p.sum(**double), torch.linalg.vector_norm(p, **double))]
-        key = (system.dt, stepper, system.identity, tuple(torch.stack(sums).tolist()))
+        device = next(self.parameters()).device
+        key = (system.dt, stepper, system.identity, device, tuple(torch.stack(sums).tolist()))
         if self._spontaneous is None or self._spontaneous[0] != key:
             self._spontaneous = (key, settle(system))
         return self._spontaneous[1]

@@ -12,7 +12,7 @@ from cordsnet._files import writable_folder, write_whole
 from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
-from cordsnet.training.launch import is_first, launched, wait_until
+from cordsnet.training.launch import is_alone, is_first, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.stage import Context, Stage
 
@@ -75,7 +75,7 @@ def fit(
     _check_fit(spec, data)
     context = Context(spec, data, output, recipe.seed, progress)
     if restart is not None:  # last, so that a request that is refused discards nothing
-        if launched():
+        if not is_alone():
             raise RunError("restart discards results, which only one process can do; restart without a launcher")
         _discard(recipe, recipe.stage(restart), output)
     if is_first():

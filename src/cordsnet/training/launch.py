@@ -5,13 +5,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 
 def launched() -> dict[str, Any]:
-    """Arguments for the trainer: as torchrun or Slurm started this process, else whatever the machine has."""
-    processes, local = _processes()
+    """Arguments for the trainer: as torchrun or Slurm started this process, else one process on one device."""
+    (processes, local), accelerator = _processes(), "cuda" if torch.cuda.is_available() else "cpu"
     if processes == 1:
-        return {}
-    return {"strategy": "ddp", "devices": local, "num_nodes": processes // local}
+        return {"accelerator": accelerator, "devices": 1}
+    return {"accelerator": accelerator, "strategy": "ddp", "devices": local, "num_nodes": processes // local}
+
+
+def is_alone() -> bool:
+    """Whether there is one process alone."""
+    return _processes()[0] == 1
 
 
 def is_first() -> bool:

@@ -26,6 +26,9 @@ from cordsnet.training.order import UpdateOrder, mixed
 from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
 from cordsnet.training.stage import Context
 
+AUGMENTING = 1
+"""Sets the draws of augmentation apart from the others of a batch."""
+
 SAVE_MINUTES = 10.0
 """Longest time between checkpoints; there are at least five in a stage."""
 
@@ -87,6 +90,7 @@ class TrainingModule(lightning.LightningModule):
     """
 
     seed = 0
+    began = False
 
     def __init__(self, network: nn.Module, optimisation: Optimisation, augmentation: str) -> None:
         super().__init__()
@@ -99,12 +103,17 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Whatever is drawn for this batch depends on the seed, the batch and the process alone."""
+        self.began = True
         torch.manual_seed(mixed(self.seed, batch_idx, self.global_rank))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augment the images of a training batch where they are."""
         images, labels = batch
-        return (self.augment(images) if self.training else images), labels
+        if not self.training:
+            return images, labels
+        upcoming = self.trainer.fit_loop.epoch_loop.batch_idx + 1  # Lightning moves a batch before it starts it
+        torch.manual_seed(mixed(self.seed, upcoming, self.global_rank, AUGMENTING))
+        return self.augment(images), labels
 
     def keep(self, **values: Tensor) -> None:
         """Log numbers under their names, the first on the progress bar too."""
@@ -147,7 +156,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
         except SystemExit as error:  # how Lightning passes on Ctrl-C
             raise KeyboardInterrupt from error
         except (KeyError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
-            if resume is None or module.global_step > first:
+            if resume is None or module.began:
                 raise
             raise CheckpointError(
                 f"{resume} cannot be used ({error!r}); restart the stage (--restart {stage})"

@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -44,13 +45,19 @@ class Safekeeping(Callback):
     def __init__(self, folder: Path, minutes: float, updates: int | None = None) -> None:
         self.folder, self.minutes, self.updates = folder, minutes, updates
         self.asked: int | None = None
-        self._saved_at, self._saved_update = time.monotonic(), 0
+        self._saved_at, self._saved_update, self._seen = time.monotonic(), 0, 0
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Count from here; and listen instead of Lightning, which has begun to by now."""
+        self._saved_update = self._seen = trainer.global_step
+        self._listen()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Save when it is time; stop, saved, when that was asked."""
         update = trainer.global_step
-        if update == self._saved_update:
+        if update == self._seen:  # in the middle of an update
             return
+        self._seen = update
         due = time.monotonic() - self._saved_at >= 60 * self.minutes
         due |= self.updates is not None and update - self._saved_update >= self.updates
         any_of = partial(trainer.strategy.reduce_boolean_decision, all=False)
@@ -93,15 +100,22 @@ class Safekeeping(Callback):
     def listening(self) -> Iterator[None]:
         """Listen to signals meanwhile; what listened before is put back."""
 
-        def note(number: int, frame: FrameType | None) -> None:
-            self.asked = number
-
-        before = {number: signal.signal(number, note) for number in SIGNALS}
+        before = self._listen()
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _listen(self) -> dict[int, Any]:
+        """Handlers that were there before; none outside the main thread, where signals cannot be listened to."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self.asked = number
+
+        return {number: signal.signal(number, note) for number in SIGNALS}
 
 
 def _requeue(number: int) -> None:

@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cordsnet.dynamics import Equilibrium, Solver, steady_state
 from cordsnet.models import CordsNet, build
-from cordsnet.training.evaluate import accuracy
+from cordsnet.training.evaluate import BATCH, accuracy
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.dynamics import activation
@@ -41,10 +40,11 @@ class TrainSettled(Stage):
         assert isinstance(model, CordsNet)
         model.activation = activation(self.slope)
         train(_Module(model, self), context, self.name)
-        with torch.no_grad():
-            found = steady_state(model.eval(), context.data.test.to(model).images, solver=self.solver)
-        metrics = {"test_accuracy": accuracy(model, context.data.test), "settled_share": settled_share(found)}
-        return StageResult(model, metrics)
+        test, settled = context.data.test.to(model.eval()), 0.0
+        for images, _ in test.batches(BATCH):
+            found = steady_state(model, images, solver=self.solver)
+            settled += settled_share(found) * len(images) / len(test)
+        return StageResult(model, {"test_accuracy": accuracy(model, context.data.test), "settled_share": settled})
 
 
 def settled_share(found: Equilibrium) -> float:
