@@ -4,8 +4,7 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
 from cordsnet.benchmarks.works import WORKS, Work
+from cordsnet.training.record import commit, processor
 
 AGREEMENT = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
 """Largest relative difference of the two sides' results; a faster wrong answer is not measured."""
@@ -112,36 +112,15 @@ def _line(row: dict[str, Any]) -> str:
 def describe_machine(device: str = "cpu") -> dict[str, Any]:
     """What the numbers were measured on, and with."""
     return {
-        "processor": _processor() if device == "cpu" else torch.cuda.get_device_name(),
+        "processor": processor() if device == "cpu" else torch.cuda.get_device_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cordsnet": __version__,
-        "commit": _commit(),
+        "commit": (commit() or {"hash": "unknown"})["hash"],
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in _lines(info) if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.is_file():
-        yield from path.read_text().splitlines()
-
-
-def _commit() -> str:
-    """Commit of the checkout that the package runs from, or "unknown" outside one."""
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True)  # noqa: S607
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 
 def write_json(result: dict[str, Any], path: str | Path) -> None:

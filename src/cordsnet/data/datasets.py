@@ -1,7 +1,9 @@
 """Named sets of labelled images, ready to be shown: float, normalised, at the size asked for."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -64,6 +66,16 @@ class VisionData:
     std: tuple[float, ...]
     augmentation: str
     source: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of every pixel and label."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.test):
+            for part in (split.images, split.labels):
+                digest.update(repr((part.dtype, tuple(part.shape))).encode())
+                digest.update(part.cpu().contiguous().numpy())
+        return digest.hexdigest()
 
 
 Loader: TypeAlias = Callable[[int], VisionData]

@@ -1,8 +1,6 @@
 """The demonstration: digits through every stage of training, then what the network does in time."""
 
 import json
-import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cordsnet._files import write_whole
-from cordsnet._version import __version__
 from cordsnet.data import Split, load_data
 from cordsnet.dynamics import Record, simulate
 from cordsnet.errors import RunError
@@ -28,6 +25,7 @@ from cordsnet.models import CNN, CordsNet
 from cordsnet.stimuli import blank, show
 from cordsnet.training import RECIPES, Recipe, StageReport, fit
 from cordsnet.training.logs import read_curve
+from cordsnet.training.record import machine, versions
 
 TRAINED_MS = 200.0
 BASELINE_AFTER_MS = 500.0
@@ -146,15 +144,10 @@ def _seconds(stages: dict[str, StageReport], measuring: float) -> dict[str, Any]
 
 
 def _provenance(recipe: Recipe, test: Split) -> dict[str, Any]:
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()}
     return {
         "recipe": recipe.name,
         "seed": recipe.seed,
         "test_images": len(test),
-        "versions": {
-            "cordsnet": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "machine": machine,
+        "versions": versions(),
+        "machine": machine(),
     }

@@ -14,6 +14,7 @@ from cordsnet.errors import RunError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
 from cordsnet.training.launch import is_alone, is_first, wait_until
 from cordsnet.training.recipe import Recipe
+from cordsnet.training.record import add_attempt, describe_data
 from cordsnet.training.stage import Context, Stage
 
 RESULT, STARTED = "result.json", "started.txt"
@@ -78,7 +79,10 @@ def fit(
         if not is_alone():
             raise RunError("restart discards results, which only one process can do; restart without a launcher")
         _discard(recipe, recipe.stage(restart), output)
+    waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output) is None]
     if is_first():
+        if waiting:
+            add_attempt(output, recipe.name, recipe.seed, data)
         write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
     reports = {}
     for stage in recipe.stages:
@@ -132,7 +136,8 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
         assert report is not None
         return report
     seconds = time.perf_counter() - started
-    save_model(result.model, folder, {"recipe": recipe.name, "stage": stage.name, "metrics": result.metrics})
+    metadata = {"recipe": recipe.name, "stage": stage.name, "metrics": result.metrics, "seed": recipe.seed}
+    save_model(result.model, folder, metadata | {"data": describe_data(context.data)})
     content: dict[str, Any] = {
         "stage": stage.to_dict(),
         "fingerprint": mark,

@@ -1,0 +1,103 @@
+"""What a run writes down about itself, and what it does not."""
+
+import dataclasses
+import json
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+from tiny import tiny_recipe
+
+import cordsnet
+from cordsnet.data import Split, load_data
+from cordsnet.errors import RunError
+from cordsnet.training import fit, record
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run with its first stage finished, in an environment with something to hide."""
+    for name in ("SLURM_JWT", "CORDSNET_HUB_TOKEN", "SLURM_DB_PASSWORD", "HF_TOKEN", "UNRELATED"):
+        monkeypatch.setenv(name, "hidden-value")
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    fit(tiny_recipe(), tmp_path, only="cnn", progress=False)
+    return tmp_path
+
+
+def attempts(folder):
+    return json.loads((folder / "record.json").read_text())["attempts"]
+
+
+def test_a_run_says_with_what_and_on_what_it_was_made(run):
+    (attempt,) = attempts(run)
+    assert attempt["versions"]["cordsnet"] == cordsnet.__version__
+    assert attempt["versions"]["python"] == platform.python_version()
+    assert attempt["versions"]["torch"] == torch.__version__
+    assert all(attempt["versions"][name] for name in ("lightning", "kornia", "datasets", "numpy"))
+    assert attempt["command"] == sys.argv
+    assert attempt["seed"] == 0
+    assert attempt["started"].endswith("+00:00")
+    assert attempt["machine"]["cores"] >= 1
+    assert attempt["machine"]["processor"]
+    assert attempt["torch_threads"] == torch.get_num_threads()
+    assert attempt["data"]["fingerprint"] == load_data("digits", 12).fingerprint
+
+
+def test_the_environment_is_kept_where_it_matters_and_never_a_secret(run):
+    (attempt,) = attempts(run)
+    assert attempt["environment"]["SLURM_JOB_ID"] == "17"
+    assert attempt["environment"]["OMP_NUM_THREADS"] == "1"
+    assert "hidden-value" not in (run / "record.json").read_text()
+
+
+def test_every_attempt_that_has_something_to_do_is_recorded(run):
+    fit(tiny_recipe(), run, only="cnn", progress=False)
+    assert len(attempts(run)) == 1
+    fit(tiny_recipe(), run, only="fold", progress=False)
+    assert len(attempts(run)) == 2
+
+
+def test_a_damaged_record_is_refused_by_name(run):
+    (run / "record.json").write_text("{")
+    with pytest.raises(RunError, match=r"record.json is damaged"):
+        fit(tiny_recipe(), run, only="fold", progress=False)
+
+
+def test_the_commit_is_that_of_the_checkout_and_none_outside_one(tmp_path, monkeypatch):
+    def git(*words):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, check=True)
+
+    package = tmp_path / "package" / "training"
+    package.mkdir(parents=True)
+    own = package / "record.py"
+    own.write_text("1")
+    monkeypatch.setattr(record, "__file__", str(own))
+    assert record.commit() is None
+    git("init", "--quiet")
+    assert record.commit() is None  # a repository around an installed package is not its checkout
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+    found = record.commit()
+    assert len(found["hash"]) == 40
+    assert found["dirty"] is False
+    own.write_text("2")
+    assert record.commit() == found | {"dirty": True}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert record.commit() is None
+
+
+@pytest.mark.parametrize("change", ["pixel", "label", "order"])
+def test_the_data_fingerprint_changes_with_every_pixel_and_label(change):
+    data = load_data("digits", 8)
+    images, labels = data.test.images.clone(), data.test.labels.clone()
+    assert dataclasses.replace(data, test=Split(images, labels)).fingerprint == data.fingerprint
+    if change == "pixel":
+        images[3, 0, 2, 2] += 1e-3
+    elif change == "label":
+        labels[5] = (labels[5] + 1) % 10
+    else:
+        images, labels = images.flip(0), labels.flip(0)
+    assert dataclasses.replace(data, test=Split(images, labels)).fingerprint != data.fingerprint
