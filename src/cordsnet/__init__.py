@@ -18,7 +18,7 @@ from cordsnet.dynamics import (
     spontaneous_state,
     steady_state,
 )
-from cordsnet.errors import CheckpointError, DivergedError, RunError
+from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
 from cordsnet.models import (
     CNN,
     AreaSpec,
@@ -50,6 +50,7 @@ __all__ = [
     "RunError",
     "State",
     "StemSpec",
+    "TrainingDivergedError",
     "Trajectory",
     "__version__",
     "blank",

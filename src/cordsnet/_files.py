@@ -8,7 +8,7 @@ from cordsnet.errors import RunError
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all, even if the machine stops meanwhile."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two processes may write the same file
     with open(part, "wb") as stream:
         stream.write(content)
         stream.flush()

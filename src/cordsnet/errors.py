@@ -12,6 +12,14 @@ class DivergedError(ArithmeticError):
         )
 
 
+class TrainingDivergedError(ArithmeticError):
+    """Loss, gradients or weights stopped being finite in training. Carries the area to blame and the update."""
+
+    def __init__(self, what: str, area: str, update: int, why: str = "") -> None:
+        self.what, self.area, self.update = what, area, update
+        super().__init__(f"{what} stopped being finite at update {update} through {area!r}{why}")
+
+
 class CheckpointError(ValueError):
     """A file of weights is missing, damaged, or does not fit the model it was given to."""
 

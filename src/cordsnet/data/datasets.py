@@ -74,7 +74,7 @@ class VisionData:
         for split in (self.train, self.test):
             for part in (split.images, split.labels):
                 digest.update(repr((part.dtype, tuple(part.shape))).encode())
-                digest.update(part.cpu().contiguous().numpy())
+                digest.update(part.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ from cordsnet._files import writable_folder, write_whole
 from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
+from cordsnet.training.divergence import LAST_GOOD
 from cordsnet.training.launch import is_alone, is_first, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.record import add_attempt, describe_data
@@ -67,7 +68,8 @@ def fit(
     Raises
     ------
     RunError : the folder holds a stage finished with other settings, or a stage's start is missing.
-    DivergedError, ArithmeticError : rates or loss stopped being finite; finished stages are kept.
+    DivergedError, TrainingDivergedError : rates, loss, gradients or weights stopped being finite; finished stages are
+        kept, and the last good weights are in `output / stage name / last_good`.
     """
     output = writable_folder(Path("runs") / recipe.name if output is None else output)
     if only is not None:
@@ -145,7 +147,8 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
         "seconds": seconds,
     }
     write_whole(folder / RESULT, json.dumps(content, indent=1).encode())
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # only needed to go on in the middle of a stage
+    for left in ("checkpoints", LAST_GOOD):  # only needed while a stage is not finished
+        shutil.rmtree(folder / left, ignore_errors=True)
     return StageReport(stage.name, folder, result.metrics, seconds)
 
 

@@ -20,7 +20,9 @@ from torch.utils.data import DataLoader
 
 from cordsnet._checks import check_positive
 from cordsnet.data import AUGMENTATIONS, VisionData
-from cordsnet.errors import CheckpointError
+from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
+from cordsnet.models import CNN, CordsNet
+from cordsnet.training.divergence import LAST_GOOD, Watch
 from cordsnet.training.launch import launched
 from cordsnet.training.order import UpdateOrder, mixed
 from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
@@ -86,16 +88,17 @@ class Optimisation:
 
 class TrainingModule(lightning.LightningModule):
     """What the Lightning modules of all stages share: augmentation on the device, draws that depend on the update
-    alone, and a watch on the loss.
+    alone, and a watch on loss, gradients and weights.
     """
 
     seed = 0
     began = False
 
-    def __init__(self, network: nn.Module, optimisation: Optimisation, augmentation: str) -> None:
+    def __init__(self, network: CordsNet | CNN, optimisation: Optimisation, augmentation: str) -> None:
         super().__init__()
         self.network, self.optimisation = network, optimisation
         self.augment = AUGMENTATIONS[augmentation]()
+        self.watch = Watch(network)
 
     def configure_optimizers(self) -> Any:
         """As the stage's `Optimisation` says, for every parameter that is not frozen."""
@@ -123,11 +126,18 @@ class TrainingModule(lightning.LightningModule):
 
     def check_loss(self, loss: Tensor) -> Tensor:
         """Stop before a loss that is not finite spoils the weights."""
-        if not bool(torch.isfinite(loss.detach())):
-            raise ArithmeticError(
-                f"the loss stopped being finite at update {self.global_step}; lower lr (now {self.optimisation.lr:g})"
-            )
+        self.watch.check_loss(loss, self.global_step)
         return loss
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        """Stop before gradients that are not finite spoil the weights; keep the weights while they are good."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        self.watch.before_update(self.global_step, None if scaler is None else scaler.get_scale())
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Update, and stop before weights that are not finite are used or saved."""
+        super().optimizer_step(*args, **kwargs)
+        self.watch.after_update(self.global_step)
 
 
 def train(module: TrainingModule, context: Context, stage: str) -> None:
@@ -137,7 +147,8 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
 
     Raises
     ------
-    DivergedError, ArithmeticError : rates or loss stopped being finite; the last checkpoint stays.
+    DivergedError, TrainingDivergedError : rates, loss, gradients or weights stopped being finite; the last weights
+        with which they were are in `last_good`.
     InterruptionError : a signal asked to stop; what was done is saved.
     """
     folder, optimisation = context.run / stage, module.optimisation
@@ -150,8 +161,10 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
         loader = _loader(context.data, optimisation, context.seed, first, trainer)
         try:
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
-        except ArithmeticError as error:
-            error.add_note(f"stage {stage!r}, update {module.global_step}; finished stages are kept")
+            shown = context.data.test.take(max(1, optimisation.batch // optimisation.accumulate)).to(module.network)
+            module.watch.check_scores(shown.images, module.global_step)
+        except (DivergedError, TrainingDivergedError) as error:
+            error.add_note(module.watch.rescue(error, folder / LAST_GOOD, stage, optimisation.lr))
             raise
         except SystemExit as error:  # how Lightning passes on Ctrl-C
             raise KeyboardInterrupt from error
