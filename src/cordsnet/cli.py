@@ -58,18 +58,19 @@ def _usage() -> str:
 
 @COMMANDS.register("models")
 def models(words: Sequence[str]) -> None:
-    """List the models, with areas, units and parameters."""
-    from cordsnet.models import SPECS, build, layout
+    """List the models, with areas, units, parameters, and the data sets for which there are trained weights."""
+    from cordsnet.models import SPECS, build, layout, list_pretrained
 
     parser = _parser("models")
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'cordsnet_*'")
     options = _parse(parser, words)
-    print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  input")
+    print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  {'input':<15}pretrained")
     for name in SPECS.names(options.pattern):
         spec = SPECS[name]
         count = sum(p.numel() for p in build(spec).parameters())
         shape = " x ".join(map(str, (spec.in_channels, *spec.image_size)))
-        print(f"{name:<20}{len(spec.areas):>6}{layout(spec).units:>10,}{count:>12,}  {shape}")
+        weights = ", ".join(data for model, data in list_pretrained() if model == name)
+        print(f"{name:<20}{len(spec.areas):>6}{layout(spec).units:>10,}{count:>12,}  {shape:<15}{weights}".rstrip())
 
 
 @COMMANDS.register("recipes")
@@ -111,6 +112,23 @@ def train(words: Sequence[str]) -> None:
         numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
         print(f"{name:<10}{report.seconds:>7.1f} s  {numbers}")
     print(f"models, logs and results: {options.output}")
+
+
+@COMMANDS.register("export")
+def export(words: Sequence[str]) -> None:
+    """Turn a finished stage into a folder of weights with a model card, to be shared or loaded by name."""
+    from cordsnet.training.export import export_stage
+
+    parser = _parser("export")
+    parser.add_argument("stage", type=str, help="folder of a finished stage, such as runs/demo/finetune")
+    parser.add_argument("--name", type=str, default=None, help="of the model; its own where not given")
+    parser.add_argument("--data", type=str, default=None, help="name of the data set; the run's where not given")
+    parser.add_argument("--regime", type=str, default="", help="what its dynamics do, in words, for the card")
+    parser.add_argument("--output", type=str, default="pretrained", help="folder in which NAME-DATA is made")
+    options = _parse(parser, words)
+    folder = export_stage(options.stage, options.output, options.name, options.data, options.regime)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{folder}: {size / 1e6:.2f} MB")
 
 
 @COMMANDS.register("demo")

@@ -1,12 +1,16 @@
 """Networks that see and evolve: specs, CordsNet, its feedforward twin, storage, and public checkpoints."""
 
+from cordsnet.models.card import write_model_card
 from cordsnet.models.cnn import CNN, fold, unit_bias
 from cordsnet.models.cordsnet import CordsNet
+from cordsnet.models.files import read_metadata
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.layout import layout
+from cordsnet.models.preprocessing import Preprocessing
+from cordsnet.models.pretrained import list_pretrained
 from cordsnet.models.published import load_published, published_names, published_state_dict
 from cordsnet.models.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
-from cordsnet.models.storage import load_model, read_metadata, save_model
+from cordsnet.models.storage import load_model, save_model
 from cordsnet.models.zoo import MODELS, SPECS, build, cordsnet_spec, create_model, list_models
 
 __all__ = [
@@ -18,6 +22,7 @@ __all__ = [
     "ConnectionSpec",
     "CordsNet",
     "NetworkSpec",
+    "Preprocessing",
     "StemSpec",
     "VisionModel",
     "build",
@@ -26,6 +31,7 @@ __all__ = [
     "fold",
     "layout",
     "list_models",
+    "list_pretrained",
     "load_model",
     "load_published",
     "published_names",
@@ -33,4 +39,5 @@ __all__ = [
     "read_metadata",
     "save_model",
     "unit_bias",
+    "write_model_card",
 ]

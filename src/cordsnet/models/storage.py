@@ -1,46 +1,18 @@
-"""Saving and loading: safetensors for the numbers, JSON for what they mean. No code that a file brings is ever run."""
+"""Saving and loading networks of either kind. No code that a file brings is ever run."""
 
-import json
-import pickle
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import nn
 
-from cordsnet._files import write_whole
-from cordsnet.dynamics import Activation
 from cordsnet.errors import CheckpointError
 from cordsnet.models.cnn import CNN, UnitBias
 from cordsnet.models.cordsnet import CordsNet
+from cordsnet.models.files import read_model, write_model
 from cordsnet.models.layout import layout
 from cordsnet.models.spec import NetworkSpec
-
-FORMAT = 1
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-DAMAGED = (
-    SafetensorError,
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-)
-"""What reading a damaged file of weights may raise."""
-
-LARGEST_DESCRIPTION = 64 * 2**20
-"""Bytes; a description is a few kB, more only where time constants are given per unit."""
 
 
 def save_model(model: CordsNet | CNN, folder: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:
@@ -48,17 +20,11 @@ def save_model(model: CordsNet | CNN, folder: str | Path, metadata: Mapping[str,
 
     `metadata` is any plain data worth keeping beside the weights. Returns the folder.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    description: dict[str, Any] = {"format": FORMAT, "kind": _kind(model), "spec": model.spec.to_dict()}
+    kept = dict(metadata or {})
     if isinstance(model, CordsNet):
-        description["activation"] = {"name": model.activation.name, "slope": model.activation.slope}
-    description["metadata"] = dict(metadata or {})
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    described = json.dumps(description, indent=1).encode()  # before anything is written, since metadata may not fit
-    write_whole(folder / WEIGHTS, save(tensors))
-    write_whole(folder / DESCRIPTION, described)
-    return folder
+        return write_model(model, folder, model.description() | {"metadata": kept})
+    kind = "cnn_folded" if model.folded else "cnn"
+    return write_model(model, folder, {"kind": kind, "spec": model.spec.to_dict(), "metadata": kept})
 
 
 def load_model(folder: str | Path) -> CordsNet | CNN:
@@ -68,106 +34,17 @@ def load_model(folder: str | Path) -> CordsNet | CNN:
     ------
     CheckpointError : a file is missing, damaged, or the two do not belong together.
     """
-    folder = Path(folder)
-    description = _read_description(folder / DESCRIPTION)
-    found = read_tensors(folder / WEIGHTS)
-    with torch.device("meta"):  # shapes alone, so that a wrong description cannot ask for more memory than the file
-        shapes = _empty_model(description, folder / DESCRIPTION).state_dict()
-    check_match(found, shapes, folder / WEIGHTS)
-    model = _empty_model(description, folder / DESCRIPTION)
-    floats = {value.dtype for value in found.values() if value.is_floating_point()}
-    if len(floats) == 1:
-        model = model.to(floats.pop())
-    model.load_state_dict(found, strict=True)
-    return model.eval()
-
-
-def read_metadata(folder: str | Path) -> dict[str, Any]:
-    """The metadata that was saved beside a model."""
-    return dict(_read_description(Path(folder) / DESCRIPTION)["metadata"])
-
-
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """Name -> tensor from safetensors, or from a PyTorch state dict read as weights only.
-
-    Raises CheckpointError when the file is missing, damaged, or holds anything but tensors.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"no file of weights at {path}; check the path")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path} is damaged or is not a file of weights alone ({reason[:120]}); fetch or save it again"
-        ) from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    ):
-        raise CheckpointError(f"{path} must hold a state dict of named tensors, got {type(content).__name__}")
-    return dict(content)
-
-
-def check_match(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: str | Path) -> None:
-    """Raise CheckpointError, naming the first culprit, unless names and shapes agree exactly and values are finite."""
-    if missing := [name for name in wanted if name not in found]:
-        raise CheckpointError(f"{path} lacks {_count(missing)}; it belongs to another network")
-    if extra := [name for name in found if name not in wanted]:
-        raise CheckpointError(
-            f"{path} holds {_count(extra)} that the model has no place for; create the model it was saved from"
-        )
-    for name, value in wanted.items():
-        if found[name].shape != value.shape:
-            raise CheckpointError(
-                f"{path}: {name!r} has shape {list(found[name].shape)} where the model has {list(value.shape)}; "
-                "check num_classes, in_channels and image_size"
-            )
-        if not bool(torch.isfinite(found[name]).all()):
-            raise CheckpointError(f"{path}: {name!r} holds NaN or infinite values; the file comes from a diverged run")
-
-
-def _count(names: list[str]) -> str:
-    return repr(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-
-
-def _kind(model: CordsNet | CNN) -> str:
-    if isinstance(model, CordsNet):
-        return "cordsnet"
-    return "cnn_folded" if model.folded else "cnn"
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise CheckpointError(f"no model description at {path}; give the folder that save_model wrote")
-    if path.stat().st_size > LARGEST_DESCRIPTION:
-        raise CheckpointError(f"{path} is larger than {LARGEST_DESCRIPTION} bytes, so it is no model description")
-    try:
-        description = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}); save the model again") from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not a model description of format {FORMAT}")
-    if absent := {"kind", "spec", "metadata"} - set(description):
-        raise CheckpointError(f"{path} lacks the entry {min(absent)!r}; save the model again")
-    if not isinstance(description["metadata"], dict):
-        raise CheckpointError(f"{path}: metadata must be a table, got {type(description['metadata']).__name__}")
-    return description
+    return read_model(folder, _empty_model)
 
 
 def _empty_model(description: Mapping[str, Any], path: Path) -> CordsNet | CNN:
     kind = description["kind"]
     if kind not in ("cordsnet", "cnn", "cnn_folded"):
         raise CheckpointError(f"{path}: kind must be 'cordsnet', 'cnn' or 'cnn_folded', got {kind!r}")
+    if kind == "cordsnet":
+        return CordsNet.from_description(description, path)
     try:
-        spec = NetworkSpec.from_dict(description["spec"])
-        if kind == "cordsnet":
-            return CordsNet(spec, Activation(**description["activation"]))
-        cnn = CNN(spec)
+        cnn = CNN(NetworkSpec.from_dict(description["spec"]))
     except (TypeError, KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not describe a network: {error}") from error
     if kind == "cnn_folded":

@@ -9,6 +9,7 @@ import torch
 from cordsnet.models.cnn import CNN
 from cordsnet.models.cordsnet import CordsNet
 from cordsnet.models.interface import VisionModel
+from cordsnet.models.pretrained import load_pretrained
 from cordsnet.models.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec, square
 from cordsnet.registry import Registry
 
@@ -61,9 +62,10 @@ def create_model(
     image_size: int | Sequence[int] | None = None,
     width: int | None = None,
     seed: int = 0,
+    pretrained: str | None = None,
     **changes: Any,
 ) -> VisionModel:
-    """Make a model by name, with random weights.
+    """Make a model by name, with random weights, or with those that come with the package.
 
     Parameters
     ----------
@@ -71,14 +73,19 @@ def create_model(
     num_classes, in_channels, image_size : of the task; None keeps the row's.
     width : channels of the stem and the first areas; the others follow in proportion.
     seed : of the random weights.
+    pretrained : name of a data set for which the model has weights (`list_pretrained()`).
     changes : any other field of `NetworkSpec`, for example `tau_ms=20.0`.
 
     Raises
     ------
-    ValueError : unknown name (the nearest are offered) or values that do not fit.
+    ValueError : unknown name (the nearest are offered) or values that do not fit, or conflict with `pretrained`.
     """
+    maker = MODELS[name]
     given = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size, **changes}
-    return MODELS[name](width=width, seed=seed, **{k: v for k, v in given.items() if v is not None})
+    given = {key: value for key, value in given.items() if value is not None}
+    if pretrained is not None:
+        return load_pretrained(name, pretrained, given | ({} if width is None else {"width": width}))
+    return maker(width=width, seed=seed, **given)
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -1,0 +1,132 @@
+"""Model cards: what a network is, what it was trained on and how well it does, from numbers that were measured."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cordsnet._files import write_whole
+from cordsnet.models.layout import layout
+from cordsnet.models.spec import NetworkSpec
+
+LICENCE = "apache-2.0"
+HUB = "https://huggingface.co/datasets/"
+PAPER = "https://openreview.net/forum?id=ZZ94aLbMOK"
+
+USE = """## Use
+
+For research on vision as a dynamical process: accuracy over time, responses to changing images, attractors,
+comparison with neural recordings.
+
+{load}
+
+## Limits
+
+The network was trained on one data set at one image size and knows nothing else. It is not meant for decisions about
+people. Nothing above holds for images of another kind, for another time step or time constant, or for weights that
+were trained further."""
+
+LOAD = """```python
+from cordsnet import CordsNet
+
+model = CordsNet.from_pretrained("{where}")  # this folder, or its name on the hub
+```"""
+
+PREPARE = """
+
+Bring images (uint8, or floats in 0-1) into the form it was trained on with `model.preprocessing(images)`; the names of
+the classes are `model.preprocessing.classes`."""
+
+
+def write_model_card(folder: str | Path, spec: NetworkSpec, facts: Mapping[str, Any], where: str | None = None) -> Path:
+    """Write `folder/README.md`: YAML that the Hugging Face hub reads, then prose. Returns its path.
+
+    Parameters
+    ----------
+    spec : the network.
+    facts : as in a model's metadata, each left out of the card when absent: `name`, `recipe`, `stage`, `seed`;
+        `data` (`name`, `source`, `fingerprint`, `train_images`, `test_images`, `classes`, `mean`, `std`);
+        `metrics` (name -> number, `test_accuracy` among them); `regime`, what the dynamics do, in words;
+        `record` (`versions`, `commit`, `started`) of the run.
+    where : from where the network is loaded; None is the name of the folder.
+    """
+    path = Path(folder) / "README.md"
+    name = str(facts.get("name", spec.name))
+    parts = [_front(name, facts), _network(name, spec), _data(facts), _training(facts), _results(facts)]
+    load = LOAD.format(where=where or path.parent.resolve().name)
+    parts.append(USE.format(load=load + (PREPARE if "data" in facts else "")))
+    write_whole(path, ("\n\n".join(part for part in parts if part) + "\n").encode())
+    return path
+
+
+def _front(name: str, facts: Mapping[str, Any]) -> str:
+    """Front matter; each value as JSON, which is YAML too."""
+    front: dict[str, Any] = {
+        "license": LICENCE,
+        "library_name": "cordsnet",
+        "pipeline_tag": "image-classification",
+        "tags": ["neuroscience", "vision", "recurrent-neural-network", "dynamical-system"],
+    }
+    data, metrics = facts.get("data", {}), facts.get("metrics", {})
+    if data:
+        front["datasets"] = [_hub_name(data)]
+    if "test_accuracy" in metrics:
+        front["metrics"] = ["accuracy"]
+    if data and "test_accuracy" in metrics:
+        result = {
+            "task": {"type": "image-classification"},
+            "dataset": {"name": data["name"], "type": _hub_name(data), "split": "test"},
+            "metrics": [{"type": "accuracy", "value": metrics["test_accuracy"]}],
+        }
+        front["model-index"] = [{"name": name, "results": [result]}]
+    return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---"])
+
+
+def _hub_name(data: Mapping[str, Any]) -> str:
+    return str(data.get("source", "")).removeprefix(HUB) if str(data.get("source")).startswith(HUB) else data["name"]
+
+
+def _network(name: str, spec: NetworkSpec) -> str:
+    sizes, shape = layout(spec), " x ".join(map(str, (spec.in_channels, *spec.image_size)))
+    return (
+        f"# {name}\n\nA CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional recurrent network whose every "
+        f"area is a continuous-time dynamical system. {len(spec.areas)} areas, {sizes.units:,} units, images "
+        f"of {shape} (channels x height x width), {spec.num_classes} classes; time constant {spec.tau_ms:g} ms, step "
+        f"{spec.dt_ms:g} ms."
+    )
+
+
+def _data(facts: Mapping[str, Any]) -> str:
+    data = facts.get("data")
+    if not data:
+        return ""
+    lines = [f"`{data['name']}`" + (f" ({data['source']})" if data.get("source") else "")]
+    if "train_images" in data:
+        lines.append(f"{data['train_images']:,} images for training and {data['test_images']:,} for testing")
+    if "mean" in data:
+        mean, std = (", ".join(f"{value:.4g}" for value in data[key]) for key in ("mean", "std"))
+        lines.append(f"pixels in 0-1 normalised by mean {mean} and s.d. {std}")
+    if "fingerprint" in data:
+        lines.append(f"fingerprint `{data['fingerprint']}`")
+    return "## Data\n\n" + "; ".join(lines) + "."
+
+
+def _training(facts: Mapping[str, Any]) -> str:
+    made = [f"{key} `{facts[key]}`" for key in ("recipe", "stage", "seed") if key in facts]
+    record = facts.get("record", {})
+    made += [f"{package} {found}" for package, found in record.get("versions", {}).items() if found]
+    if record.get("commit"):
+        made.append(f"commit {record['commit']['hash']}" + (", with changes" if record["commit"]["dirty"] else ""))
+    if record.get("started"):
+        made.append(f"begun {record['started']}")
+    return "## Training\n\n" + "; ".join(made) + "." if made else ""
+
+
+def _results(facts: Mapping[str, Any]) -> str:
+    metrics = facts.get("metrics", {})
+    if not metrics and not facts.get("regime"):
+        return ""
+    rows = [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in metrics.items()]
+    table = ["| measured | |", "|---|---|", *rows] if rows else []
+    regime = [f"\nRegime: {facts['regime']}."] if facts.get("regime") else []
+    return "\n".join(["## Results\n", *table, *regime])

@@ -1,0 +1,70 @@
+"""From a finished stage to weights that can be shared: a folder with weights, description and model card."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cordsnet._files import writable_folder
+from cordsnet.data import load_data
+from cordsnet.errors import RunError
+from cordsnet.models import SPECS, CordsNet, load_model, write_model_card
+from cordsnet.training.record import describe_data, read_attempts
+
+
+def export_stage(
+    stage: str | Path, output: str | Path, name: str | None = None, data: str | None = None, regime: str = ""
+) -> Path:
+    """Write `output/NAME-DATA` from the folder of a finished stage; an earlier export there is replaced.
+
+    Parameters
+    ----------
+    stage : `runs/RUN/STAGE`; its numbers are taken from its `result.json` and the run's `record.json`.
+    output : folder for exports; `src/cordsnet/pretrained` for those that come with the package.
+    name : of the model in the table of models; None is the one that was trained.
+    data : name of the data set; needed only for runs that did not write it down.
+    regime : what the dynamics do, in words, for the card.
+
+    Raises
+    ------
+    RunError : the stage is not finished, ended with no CordsNet, or was trained on other data.
+    """
+    stage = Path(stage)
+    metrics = _finished(stage)
+    model = load_model(stage)
+    if not isinstance(model, CordsNet):
+        raise RunError(f"{stage} ended with a feedforward network; export a stage that ends with a CordsNet")
+    name = name or model.spec.name
+    if model.spec.stem.kernel != SPECS[name].stem.kernel or len(model.spec.areas) != len(SPECS[name].areas):
+        raise RunError(f"{stage} was trained as {model.spec.name!r}, which is no {name!r}; leave out --name")
+    described = _data(stage, model, data)
+    model.metadata = model.metadata | {"name": name, "data": described, "metrics": metrics}
+    attempts = read_attempts(stage.parent)
+    if attempts:
+        model.metadata["record"] = {key: attempts[-1][key] for key in ("versions", "commit", "started")}
+    if regime:
+        model.metadata["regime"] = regime
+    folder = model.save_pretrained(writable_folder(Path(output) / f"{name}-{described['name']}"))
+    write_model_card(folder, model.spec, model.metadata)  # also where there was one
+    return folder
+
+
+def _finished(stage: Path) -> dict[str, Any]:
+    path = stage / "result.json"
+    if not path.is_file():
+        raise RunError(f"{stage} is no folder of a finished stage, it has no {path.name}; train it to its end")
+    try:
+        return dict(json.loads(path.read_text())["metrics"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error!r}); train the stage again") from error
+
+
+def _data(stage: Path, model: CordsNet, name: str | None) -> dict[str, Any]:
+    """What the stage wrote about its data; for one that did not, of the data set that its run or `name` names."""
+    written = model.metadata.get("data")
+    recipe = stage.parent / "recipe.json"
+    known = written["name"] if written else json.loads(recipe.read_text())["data"] if recipe.is_file() else name
+    if known is None:
+        raise RunError(f"{stage} does not say on which data it was trained; name the data set with --data")
+    if name not in (None, known):
+        raise RunError(f"{stage} was trained on {known!r}, not on {name!r}; leave out --data")
+    return dict(written) if written else describe_data(load_data(known, model.input_shape[-1]))
