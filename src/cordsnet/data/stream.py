@@ -80,7 +80,7 @@ class StreamOrder(Sampler[list[Record]]):
                 f"batch = {batch} cannot be shared evenly by {processes} processes in {parts} parts; "
                 f"use a multiple of {parts * processes}"
             )
-        shuffled = stream.table.shuffle(seed=seed, buffer_size=BUFFER)
+        shuffled = stream.table.shuffle(seed=seed, buffer_size=BUFFER, max_buffer_input_shards=1)
         self.table = split_dataset_by_node(shuffled, rank=process, world_size=processes)
         self.share, self.first, self.count = batch // (parts * processes), first * parts, updates * parts
 
