@@ -1,5 +1,8 @@
 """Splits: 8 bit in memory or decoded on access, the same to whoever uses them."""
 
+import signal
+import subprocess
+
 import numpy as np
 import pytest
 import torch
@@ -129,3 +132,23 @@ def test_a_fingerprint_on_access_is_of_names_and_sizes_and_not_of_the_place(tmp_
     longer = tmp_path / "two" / "train" / "cat" / "000.png"
     longer.write_bytes(longer.read_bytes() + b"0")
     assert load_data(str(tmp_path / "two"), 8).fingerprint != one.fingerprint
+
+
+@pytest.mark.usefixtures("on_access")
+@pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="this system does not say who sent a signal")
+def test_workers_end_when_their_parent_says_and_not_when_a_scheduler_does(tmp_path, monkeypatch):
+    image_folder(tmp_path / "set")
+    monkeypatch.setenv("CORDSNET_WORKERS", "2")
+    split = load_data(str(tmp_path / "set"), 8).train
+    batches = iter(split.loader([[k] for k in range(12)]))
+    next(batches), next(batches)  # one from each, so that both have begun
+    for worker in batches._workers:
+        for name in ("TERM", "USR1"):
+            subprocess.run(["kill", f"-{name}", str(worker.pid)], check=True)
+    assert len(list(batches)) == 10
+    batches = iter(split.loader([[k] for k in range(12)]))
+    next(batches)
+    for worker in batches._workers:
+        worker.terminate()
+        worker.join(10)
+        assert worker.exitcode == 0
