@@ -13,7 +13,7 @@ def batch(channels=3, count=16, classes=5):
     return torch.rand(count, channels, 16, 16), torch.arange(count) % classes
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
 def test_pixels_stay_pixels_and_the_same_seed_draws_the_same(name):
     images, labels = batch()
     outcomes = []
