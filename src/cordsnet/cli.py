@@ -215,7 +215,7 @@ def _checkpoint(options: Namespace) -> tuple[Any, Any]:
     model = load_model(options.checkpoint)
     if not isinstance(model, CordsNet):
         raise ValueError(f"checkpoint {options.checkpoint} holds a {type(model).__name__}; give a dynamical network")
-    return model, load_data(options.data, model.input_shape[-1]).test.images[: options.trials]
+    return model, load_data(options.data, model.input_shape[-1]).test.take(options.trials).images
 
 
 def _parser(name: str) -> ArgumentParser:

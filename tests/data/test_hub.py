@@ -1,54 +1,35 @@
 """Data sets of the hub, from parquet files that the tests make; and real ones where they are at hand."""
 
-import io
 import os
 
 import datasets
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from picture_files import parquet_file, pictures, png
 
-from cordsnet.data import hub, load_data
+from cordsnet.data import encoded, load_data
 from cordsnet.data.datasets import DATASETS
-from cordsnet.data.hub import HERE, Preset, decode
+from cordsnet.data.encoded import decode
+from cordsnet.data.hub import HERE, Preset
 from cordsnet.errors import DataError
 
-PRESETS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setenv(HERE, str(tmp_path / "data"))
-
-
-def png(pixels):
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "png")
-    return stream.getvalue()
+PRESETS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet")
 
 
 def write(folder, preset, split, images, labels):
-    folder = folder / "data" / preset.name
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = {preset.image: [{"bytes": image, "path": None} for image in images], preset.label: labels}
-    datasets.Dataset.from_dict(rows).to_parquet(folder / f"{split}-00000-of-00001.parquet")
-
-
-def some_images(count, size=8, channels=3):
-    pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, channels), dtype=np.uint8)
-    return pixels, [png(image.squeeze()) for image in pixels]
+    path = folder / "data" / preset.name / f"{split}-00000-of-00001.parquet"
+    parquet_file(path, images, labels, preset.image, preset.label)
 
 
 SMALL = Preset("small", "nobody/small", "img", "label", "test", 3, "none")
 
 
 def test_every_image_comes_decoded_and_normalised(tmp_path):
-    pixels, encoded = some_images(20)
+    pixels, images = pictures(20, 8)
     labels = [k % 4 for k in range(20)]
-    write(tmp_path, SMALL, "train", encoded[:15], labels[:15])
-    write(tmp_path, SMALL, "test", encoded[15:], labels[15:])
+    write(tmp_path, SMALL, "train", images[:15], labels[:15])
+    write(tmp_path, SMALL, "test", images[15:], labels[15:])
     data = SMALL.load(8)
     assert data.classes == ("0", "1", "2", "3")
     assert data.train.labels.tolist() == labels[:15]
@@ -63,9 +44,9 @@ def test_every_image_comes_decoded_and_normalised(tmp_path):
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_read_files_with_the_columns_of_the_hub(name, tmp_path):
     preset = DATASETS[name].__self__
-    _, encoded = some_images(6, channels=preset.channels)
+    _, images = pictures(6, 8, preset.channels)
     for split in ("train", preset.test):
-        write(tmp_path, preset, split, encoded, [0, 1, 2, 0, 1, 2])
+        write(tmp_path, preset, split, images, [0, 1, 2, 0, 1, 2])
     data = load_data(name, 12)
     assert data.train.images.shape == (6, preset.channels, 12, 12)
     assert data.source.endswith(preset.hub)
@@ -81,23 +62,42 @@ def test_images_are_brought_to_size_by_their_shorter_side_and_their_middle(tmp_p
 
 
 def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, monkeypatch):
-    _, encoded = some_images(20)
-    damaged = [*encoded[:7], encoded[7][:40], b"no image", *encoded[9:]]
+    _, images = pictures(20, 8)
+    damaged = [*images[:7], images[7][:40], b"no image", *images[9:]]
     write(tmp_path, SMALL, "train", damaged, list(range(20)))
-    write(tmp_path, SMALL, "test", encoded, list(range(20)))
+    write(tmp_path, SMALL, "test", images, list(range(20)))
     with pytest.raises(DataError, match=r"2 of 20 images of .*'small' \(train\) cannot be read, more than 0.1 %"):
         SMALL.load(8)
-    monkeypatch.setattr(hub, "UNREADABLE", 0.1)
+    monkeypatch.setattr(encoded, "UNREADABLE", 0.1)
     data = SMALL.load(8)
     assert data.train.unreadable == 2
     assert data.train.labels.tolist() == [k for k in range(20) if k not in (7, 8)]
     assert data.test.unreadable == 0
 
 
-def test_what_is_not_here_and_not_to_be_had_says_where_to_put_it(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "split", "hub"),
+    [
+        ("cifar10", "test", "uoft-cs/cifar10"),
+        ("imagenet", "validation", "ILSVRC/imagenet-1k"),
+        ("imagenet_streamed", "validation", "ILSVRC/imagenet-1k"),
+    ],
+)
+def test_what_is_not_here_and_not_to_be_had_says_where_to_put_it(name, split, hub, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(DataError, match=r"'cifar10' is not in .*cifar10 .*huggingface.co/datasets/uoft-cs/cifar10"):
-        load_data("cifar10", 32)
+    place = name.removesuffix("_streamed")
+    said = rf"'{name}' \({split}\) is not in .*{place} and .*huggingface.co/datasets/{hub} there \({split}-\*.parquet\)"
+    with pytest.raises(DataError, match=said):
+        load_data(name, 32)
+
+
+def test_imagenet_is_normalised_as_the_public_checkpoints_were(tmp_path):
+    _, images = pictures(4, 8)
+    for split in ("train", "validation"):
+        write(tmp_path, DATASETS["imagenet"].__self__, split, images, [0, 1, 2, 3])
+    data = load_data("imagenet", 8)
+    assert (data.mean, data.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert data.train.images.shape == (4, 3, 8, 8)
 
 
 REAL = os.environ.get("CORDSNET_TEST_DATA", "")

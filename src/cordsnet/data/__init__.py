@@ -2,8 +2,22 @@
 
 from cordsnet.data import hub as _hub  # registers the data sets of the hub
 from cordsnet.data.augment import AUGMENTATIONS
-from cordsnet.data.datasets import DATASETS, Split, VisionData, load_data
+from cordsnet.data.datasets import DATASETS, load_data
+from cordsnet.data.encoded import check_readable
+from cordsnet.data.split import Split, unit
+from cordsnet.data.stream import Stream, StreamOrder
+from cordsnet.data.vision import VisionData
 
-__all__ = ["AUGMENTATIONS", "DATASETS", "Split", "VisionData", "load_data"]
+__all__ = [
+    "AUGMENTATIONS",
+    "DATASETS",
+    "Split",
+    "Stream",
+    "StreamOrder",
+    "VisionData",
+    "check_readable",
+    "load_data",
+    "unit",
+]
 
 del _hub

@@ -1,28 +1,28 @@
-"""Labelled images through Hugging Face `datasets`: from the hub, or from its parquet files on disk."""
+"""Named data sets of the Hugging Face hub: from the hub, or from their parquet files on disk."""
 
-import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from pyarrow import parquet
 
-from cordsnet.data.datasets import DATASETS, Split, VisionData
+from cordsnet.data.datasets import DATASETS
+from cordsnet.data.encoded import Decoder, Encoded
+from cordsnet.data.split import Normalisation
+from cordsnet.data.stream import Stream
+from cordsnet.data.vision import VisionData, from_images
 from cordsnet.errors import DataError
 
 HERE = "CORDSNET_DATA"
 """Environment variable: the folder that holds a folder of parquet files for each data set; `data` where it is unset."""
 
-UNREADABLE = 1e-3
-"""Largest share of images that may be unreadable, and are then left out."""
+STREAMED = "_streamed"
+"""What is added to the name of a data set whose training images are streamed."""
 
-BATCH = 1000
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""By which the images of the public checkpoints are normalised."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ class Preset:
 
     Attributes
     ----------
+    name : of the preset.
     hub : its name there; its parquet files can also lie in `CORDSNET_DATA/name`.
     image, label : names of its columns.
     test : name of the split for testing.
     channels : 1 for grey images, 3 for colour.
     augmentation : name of the augmentation that suits it.
+    normalise : None is by mean and s.d. of the training images.
+    streamed : whether training images are streamed (see `Stream`) rather than fetched first.
     """
 
     name: str
@@ -45,97 +48,70 @@ class Preset:
     test: str
     channels: int
     augmentation: str
+    normalise: Normalisation | None = None
+    streamed: bool = False
 
     def load(self, image_size: int) -> VisionData:
-        """All images, decoded, at `image_size` px, normalised by mean and s.d. of the training images.
+        """Its images at `image_size` px: in memory where they fit into `HELD`, else decoded on access.
 
         Raises DataError when the data set is neither here nor to be had, or when too many images are unreadable.
         """
-        train, test = (self._decoded(split, image_size) for split in ("train", self.test))
-        mean = train.images.mean((0, 2, 3))
-        std = train.images.std((0, 2, 3))
-        for split in (train, test):
-            split.images.sub_(mean[:, None, None]).div_(std[:, None, None])
-        return VisionData(
-            name=self.name,
-            train=train,
-            test=test,
-            classes=self.classes(),
-            mean=tuple(mean.tolist()),
-            std=tuple(std.tolist()),
-            augmentation=self.augmentation,
-            source=f"https://huggingface.co/datasets/{self.hub}",
-        )
+        test = self._encoded(self.test, image_size)
+        source = f"https://huggingface.co/datasets/{self.hub}"
+        if self.streamed:
+            train, classes = self._stream(image_size), test.classes()
+            return from_images(self.name, train, test, classes, self.augmentation, source)
+        held = self._encoded("train", image_size)
+        return from_images(self.name, held, test, held.classes(), self.augmentation, source, self.normalise)
 
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes; their numbers where the files name none."""
-        feature = self.table("train").features[self.label]
-        if isinstance(feature, datasets.ClassLabel):
-            return tuple(feature.names)
-        return tuple(map(str, range(max(self.table("train")[self.label]) + 1)))
+    @property
+    def folder(self) -> Path:
+        """Where its parquet files are looked for."""
+        return Path(os.environ.get(HERE, "data")) / self.name.removesuffix(STREAMED)
 
-    def table(self, split: str) -> datasets.Dataset:
-        """One split, images as bytes."""
-        folder = Path(os.environ.get(HERE, "data")) / self.name
-        files = sorted(map(str, folder.glob(f"{split}-*.parquet")))
+    def _encoded(self, split: str, size: int) -> Encoded:
+        table, files = self._table(split, streaming=False)
+        return Encoded(table, self._decoder(split, size), files or tuple(f["filename"] for f in table.cache_files))
+
+    def _stream(self, size: int) -> Stream:
+        assert self.normalise is not None, "what is streamed cannot be measured first"
+        table, files = self._table("train", streaming=True)
+        length = _rows(files) if files else table.info.splits["train"].num_examples
+        return Stream(table, self._decoder("train", size), length, self.normalise, files)
+
+    def _decoder(self, split: str, size: int) -> Decoder:
+        return Decoder(f"{self.name!r} ({split})", self.image, self.label, size, self.channels)
+
+    def _table(self, split: str, streaming: bool) -> tuple[Any, tuple[str, ...]]:
+        """One split, images as bytes, and the files that it was read from where they are here."""
+        files = sorted(map(str, self.folder.glob(f"{split}-*.parquet")))
+        how = {"split": split, "streaming": streaming}
         try:
             if files:
-                found = datasets.load_dataset("parquet", data_files={split: files}, split=split)
+                found = datasets.load_dataset("parquet", data_files={split: files}, **how)
+            elif self.streamed and not streaming:
+                raise FileNotFoundError("only training images are streamed")
             else:
-                found = datasets.load_dataset(self.hub, split=split)
+                found = datasets.load_dataset(self.hub, **how)
         except (OSError, ValueError) as error:
             raise DataError(
-                f"data set {self.name!r} is not in {folder} and cannot be had from the hub; put the parquet files of "
-                f"huggingface.co/datasets/{self.hub} there ({split}-*.parquet), or set {HERE} to the folder above"
+                f"data set {self.name!r} ({split}) is not in {self.folder} and cannot be had from the hub; put the "
+                f"parquet files of huggingface.co/datasets/{self.hub} there ({split}-*.parquet), or set {HERE} to the "
+                "folder above"
             ) from error
-        return found.cast_column(self.image, datasets.Image(decode=False))
-
-    def _decoded(self, split: str, image_size: int) -> Split:
-        table, images, labels = self.table(split), [], []
-        for record in _records(table):
-            image = decode(record[self.image]["bytes"], image_size, self.channels)
-            if image is not None:
-                images.append(image)
-                labels.append(record[self.label])
-        lost = len(table) - len(images)
-        if lost > UNREADABLE * len(table):
-            raise DataError(
-                f"{lost} of {len(table)} images of data set {self.name!r} ({split}) cannot be read, more than "
-                f"{100 * UNREADABLE:g} %; fetch the files again"
-            )
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(255)
-        return Split(pixels.contiguous(), torch.tensor(labels), lost)
+        return found.cast_column(self.image, datasets.Image(decode=False)), tuple(files)
 
 
-def decode(content: bytes, size: int, channels: int) -> NDArray[np.uint8] | None:
-    """An encoded image as [size, size, channels] of 0-255, its shorter side brought to `size` and its middle taken.
-
-    None when it cannot be read.
-    """
-    try:
-        with Image.open(io.BytesIO(content)) as opened:
-            image = opened.convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, ValueError):
-        return None
-    width, height = image.size
-    side = min(width, height)
-    if side != size:
-        image = image.resize((round(width * size / side), round(height * size / side)), Image.Resampling.BILINEAR)
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size))).reshape(size, size, channels)
+def _rows(files: tuple[str, ...]) -> int:
+    return sum(parquet.read_metadata(file).num_rows for file in files)
 
 
-def _records(table: datasets.Dataset) -> Iterator[dict[str, Any]]:
-    """Rows, read in batches."""
-    for batch in table.iter(batch_size=BATCH):
-        names = list(batch)
-        yield from (dict(zip(names, row, strict=True)) for row in zip(*batch.values(), strict=True))
-
-
-for _preset in (
-    Preset("mnist", "ylecun/mnist", "image", "label", "test", 1, "small_affine"),
-    Preset("fashion_mnist", "zalando-datasets/fashion_mnist", "image", "label", "test", 1, "small_affine"),
-    Preset("cifar10", "uoft-cs/cifar10", "img", "label", "test", 3, "shift_flip"),
-    Preset("cifar100", "uoft-cs/cifar100", "img", "fine_label", "test", 3, "shift_flip"),
-):
+_PRESETS = (
+    Preset("mnist", "ylecun/mnist", "image", "label", "test", 1, "affine_jitter_elastic"),
+    Preset("fashion_mnist", "zalando-datasets/fashion_mnist", "image", "label", "test", 1, "flip_affine_jitter_mixing"),
+    Preset("cifar10", "uoft-cs/cifar10", "img", "label", "test", 3, "shift_flip_mixing"),
+    Preset("cifar100", "uoft-cs/cifar100", "img", "fine_label", "test", 3, "shift_flip_mixing"),
+    Preset("imagenet", "ILSVRC/imagenet-1k", "image", "label", "validation", 3, "crop_flip_randaugment", IMAGENET),
+)
+for _preset in (*_PRESETS, replace(_PRESETS[-1], name="imagenet" + STREAMED, streamed=True)):
     DATASETS.add(_preset.name, _preset.load)

@@ -1,6 +1,9 @@
 """Accuracy of feedforward and dynamical networks on the same images."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from cordsnet._checks import whole_steps
 from cordsnet.data import Split
@@ -13,17 +16,30 @@ BATCH = 180
 @torch.no_grad()
 def accuracy(model: VisionModel | CNN, split: Split, image_ms: float = 200.0) -> float:
     """Share of images read correctly; by a dynamical network `image_ms` after onset, from spontaneous activity."""
-    split = split.to(model)
     model.eval()
-    if isinstance(model, CNN):
-        hits = sum(int((model(images).argmax(1) == labels).sum()) for images, labels in split.batches(BATCH))
-        return hits / len(split)
-    system, hits = model.system(), 0
+    scores_of = model if isinstance(model, CNN) else _reader(model, image_ms)
+    hits = seen = 0
+    for images, labels in split.to(model).batches(BATCH):
+        hits += int(read_correctly(scores_of(images), labels).sum())
+        seen += len(labels)
+    return hits / seen
+
+
+def read_correctly(scores: Tensor, labels: Tensor) -> Tensor:
+    """Whether the highest of scores [..., B, K] is at the class [B], or at the highest of soft labels [B, K]."""
+    classes = labels if labels.ndim == 1 else labels.argmax(1)
+    return scores.detach().argmax(-1) == classes
+
+
+def _reader(model: VisionModel, image_ms: float) -> Callable[[Tensor], Tensor]:
+    """Images -> scores `image_ms` after their onset."""
+    system = model.system()
     baseline = settle(system)
     steps, at_end = whole_steps(image_ms, system.dt, "image_ms"), Record(times_ms=(image_ms,))
-    for images, labels in split.batches(BATCH):
-        start = baseline.expand(len(images))
-        logits = integrate(system, [Hold(steps, images)], start, at_end, steps).logits
+
+    def read(images: Tensor) -> Tensor:
+        logits = integrate(system, [Hold(steps, images)], baseline.expand(len(images)), at_end, steps).logits
         assert logits is not None
-        hits += int((logits[-1].argmax(1) == labels).sum())
-    return hits / len(split)
+        return logits[-1]
+
+    return read

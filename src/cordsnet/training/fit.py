@@ -172,10 +172,9 @@ def _check_fit(spec: NetworkSpec, data: VisionData) -> None:
         raise RunError(
             f"num_classes = {spec.num_classes} but {data.name!r} has {len(data.classes)} classes; set it to that"
         )
-    if spec.in_channels != data.train.images.shape[1]:
+    if spec.in_channels != data.train.shape[0]:
         raise RunError(
-            f"in_channels = {spec.in_channels} but images of {data.name!r} have "
-            f"{data.train.images.shape[1]}; set it to that"
+            f"in_channels = {spec.in_channels} but images of {data.name!r} have {data.train.shape[0]}; set it to that"
         )
 
 

@@ -3,6 +3,7 @@
 import logging
 import math
 import pickle
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from cordsnet._checks import check_positive
-from cordsnet.data import AUGMENTATIONS, VisionData
+from cordsnet.data import AUGMENTATIONS, Stream, StreamOrder, VisionData, check_readable, unit
 from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
 from cordsnet.models import CNN, CordsNet
 from cordsnet.training.divergence import LAST_GOOD, Watch
@@ -99,6 +100,8 @@ class TrainingModule(lightning.LightningModule):
         self.network, self.optimisation = network, optimisation
         self.augment = AUGMENTATIONS[augmentation]()
         self.watch = Watch(network)
+        self.data: VisionData | None = None  # what it is trained on, once it is
+        self.seen = self.unreadable = 0
 
     def configure_optimizers(self) -> Any:
         """As the stage's `Optimisation` says, for every parameter that is not frozen."""
@@ -109,14 +112,23 @@ class TrainingModule(lightning.LightningModule):
         self.began = True
         torch.manual_seed(mixed(self.seed, batch_idx, self.global_rank))
 
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Count what could not be read. Raises DataError when it is too much."""
+        pixels, labels, unreadable = batch
+        assert self.data is not None
+        self.seen, self.unreadable = self.seen + len(labels), self.unreadable + unreadable
+        check_readable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
+        return pixels, labels
+
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augment the images of a training batch where they are."""
-        images, labels = batch
-        if not self.training:
-            return images, labels
+        """Augment pixels as values of 0-1 where they are, then normalise them."""
+        pixels, labels = batch
+        assert self.data is not None
         upcoming = self.trainer.fit_loop.epoch_loop.batch_idx + 1  # Lightning moves a batch before it starts it
         torch.manual_seed(mixed(self.seed, upcoming, self.global_rank, AUGMENTING))
-        return self.augment(images), labels
+        images, labels = self.augment(unit(pixels), labels, len(self.data.classes))
+        normalise = self.data.train.normalise
+        return images if normalise is None else normalise(images), labels
 
     def keep(self, **values: Tensor) -> None:
         """Log numbers under their names, the first on the progress bar too."""
@@ -140,13 +152,35 @@ class TrainingModule(lightning.LightningModule):
         self.watch.after_update(self.global_step)
 
 
-def train(module: TrainingModule, context: Context, stage: str) -> None:
+class WatchedLoader:
+    """A loader that notes for how long it was waited for, s."""
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader, self.waited = loader, 0.0
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        asked = time.perf_counter()
+        for batch in self.loader:
+            self.waited += time.perf_counter() - asked
+            yield batch
+            asked = time.perf_counter()
+
+
+def train(module: TrainingModule, context: Context, stage: str) -> dict[str, float]:
     """Run a stage's module for its number of updates, going on from its newest whole checkpoint if there is one.
 
     However often it is interrupted, it makes the same updates from the same images and draws.
 
+    Returns
+    -------
+    `waiting_share`: of the time that training took since it was last started, how much it waited for images.
+
     Raises
     ------
+    DataError : too many images could not be read.
     DivergedError, TrainingDivergedError : rates, loss, gradients or weights stopped being finite; the last weights
         with which they were are in `last_good`.
     InterruptionError : a signal asked to stop; what was done is saved.
@@ -155,10 +189,11 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
     checkpoints = folder / "checkpoints"
     resume, first = newest_checkpoint(checkpoints) or (None, 0)
     keeper = Safekeeping(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
-    module.seed = context.seed
+    module.seed, module.data = context.seed, context.data
     with _quiet(), keeper.listening():
         trainer = _trainer(folder, optimisation, context.progress, keeper)
-        loader = _loader(context.data, optimisation, context.seed, first, trainer)
+        loader = WatchedLoader(_loader(context.data, optimisation, context.seed, first, trainer))
+        started = time.perf_counter()
         try:
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
             shown = context.data.test.take(max(1, optimisation.batch // optimisation.accumulate)).to(module.network)
@@ -174,22 +209,22 @@ def train(module: TrainingModule, context: Context, stage: str) -> None:
             raise CheckpointError(
                 f"{resume} cannot be used ({error!r}); restart the stage (--restart {stage})"
             ) from error
+    return {"waiting_share": loader.waited / (time.perf_counter() - started)}
 
 
 def _loader(
     data: VisionData, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
 ) -> DataLoader[Any]:
-    order = UpdateOrder(
-        len(data.train),
-        min(optimisation.batch, len(data.train)),
-        optimisation.updates,
-        seed,
-        first=first,
-        parts=optimisation.accumulate,
-        process=trainer.global_rank,
-        processes=trainer.world_size,
-    )
-    return DataLoader(data.train.dataset(), batch_sampler=order)
+    train, batch = data.train, min(optimisation.batch, len(data.train))
+    share: dict[str, int] = {
+        "first": first,
+        "parts": optimisation.accumulate,
+        "process": trainer.global_rank,
+        "processes": trainer.world_size,
+    }
+    if isinstance(train, Stream):
+        return train.loader(StreamOrder(train, batch, optimisation.updates, seed, **share))
+    return train.loader(UpdateOrder(len(train), batch, optimisation.updates, seed, **share))
 
 
 TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}

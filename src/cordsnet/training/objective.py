@@ -16,6 +16,7 @@ from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images, SoftLabels
 from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
 from cordsnet.models import VisionModel
+from cordsnet.training.evaluate import read_correctly
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def objective(
         classification=classification,
         spontaneous=distance,
         cross_entropy=cross_entropy,
-        accuracy=_accuracy(seen.logits, labels),
+        accuracy=read_correctly(seen.logits, labels).float().mean(1),
     )
 
 
@@ -165,8 +166,3 @@ def _log_spaced(settings: Objective, like: Tensor) -> Tensor:
     first, last = settings.first_weight, settings.last_weight
     ends = torch.log10(torch.tensor([first, last], dtype=torch.float64))
     return torch.logspace(float(ends[0]), float(ends[1]), len(like), dtype=like.dtype, device=like.device)
-
-
-def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    classes = labels if labels.ndim == 1 else labels.argmax(1)
-    return (logits.detach().argmax(-1) == classes).float().mean(1)

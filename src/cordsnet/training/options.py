@@ -10,7 +10,7 @@ from cordsnet.training.recipe import ModelChoice, Recipe
 def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
     """Every setting as an option, such as `--linear.optimisation.lr`, with the recipe's value as default."""
     parser.add_argument("--seed", type=int, default=recipe.seed, help="of everything that is drawn")
-    parser.add_argument("--data", type=str, default=recipe.data, help="name of the data set")
+    parser.add_argument("--data", type=str, default=recipe.data, help="name of the data set, or path of a folder")
     parser.add_class_arguments(ModelChoice, "model", default=dataclasses.asdict(recipe.model))
     for stage in recipe.stages:
         parser.add_class_arguments(type(stage), stage.name, default=dataclasses.asdict(stage))

@@ -37,7 +37,7 @@ class Recipe:
     ----------
     name : of the recipe.
     model : the network.
-    data : name of the data set; its images are made as large as the network reads.
+    data : name of the data set, or path of a folder (`load_data`); its images are made as large as the network reads.
     stages : in order; each starts from another's result or from random weights.
     seed : of everything that is drawn.
     """

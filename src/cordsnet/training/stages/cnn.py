@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet.models import CNN, build
-from cordsnet.training.evaluate import accuracy
+from cordsnet.training.evaluate import accuracy, read_correctly
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
 
@@ -27,8 +27,8 @@ class TrainCNN(Stage):
         """Train from random weights."""
         cnn = build(context.spec, context.seed, CNN)
         assert isinstance(cnn, CNN)
-        train(_Module(cnn, self.optimisation, self.augmentation), context, self.name)
-        return StageResult(cnn.eval(), {"test_accuracy": accuracy(cnn, context.data.test)})
+        waiting = train(_Module(cnn, self.optimisation, self.augmentation), context, self.name)
+        return StageResult(cnn.eval(), {"test_accuracy": accuracy(cnn, context.data.test), **waiting})
 
 
 class _Module(TrainingModule):
@@ -36,5 +36,5 @@ class _Module(TrainingModule):
         images, labels = batch
         logits = self.network(images)
         loss = functional.cross_entropy(logits, labels)
-        self.keep(loss=loss, accuracy=(logits.argmax(1) == labels).float().mean())
+        self.keep(loss=loss, accuracy=read_correctly(logits, labels).float().mean())
         return self.check_loss(loss)

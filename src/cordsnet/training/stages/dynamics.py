@@ -55,9 +55,9 @@ class TrainDynamics(Stage):
             assert isinstance(fresh, CordsNet)
             model = fresh
         module = _Module(model, self)
-        train(module, context, self.name)
+        waiting = train(module, context, self.name)
         model.activation = activation(self.slopes[-1])
-        return StageResult(model.eval(), {"test_accuracy": accuracy(model, context.data.test)})
+        return StageResult(model.eval(), {"test_accuracy": accuracy(model, context.data.test), **waiting})
 
 
 def activation(slope: float) -> Activation:

@@ -44,13 +44,13 @@ class InverseInit(Stage):
         """Fit from small random recurrent kernels."""
         cnn = context.cnn_of(self.start)
         model = recurrent_twin(cnn, context.seed)
-        train(_Module(model, cnn, self), context, self.name)
+        waiting = train(_Module(model, cnn, self), context, self.name)
         cnn.to(next(model.parameters()).device)  # training took it along to the accelerator
         for parameter in model.parameters():
             parameter.requires_grad_(True)
         unexplained = unexplained_variance(model, cnn, context.data.test)
         metrics = {f"unexplained_variance/{area}": value for area, value in unexplained.items()}
-        return StageResult(model, {"test_accuracy": accuracy(model, context.data.test), **metrics})
+        return StageResult(model, {"test_accuracy": accuracy(model, context.data.test), **metrics, **waiting})
 
 
 @torch.no_grad()
@@ -79,7 +79,7 @@ def unexplained_variance(model: CordsNet, cnn: CNN, split: Split) -> dict[str, f
 
     Each area is fed by the CNN's own activity, so that errors do not add up.
     """
-    images = split.to(cnn).take(BATCH).images
+    images = split.take(BATCH).to(cnn).images
     recurrent, result = model.circuit().recurrent, {}
     for area, (feed, target) in targets(cnn, images).items():
         drive = feed + model.bias[area]

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from cordsnet.dynamics import Equilibrium, Solver, steady_state
 from cordsnet.models import CordsNet, build
-from cordsnet.training.evaluate import BATCH, accuracy
+from cordsnet.training.evaluate import BATCH, accuracy, read_correctly
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.dynamics import activation
@@ -39,12 +39,13 @@ class TrainSettled(Stage):
         model = context.cordsnet_of(self.start) if self.start else build(context.spec, context.seed)
         assert isinstance(model, CordsNet)
         model.activation = activation(self.slope)
-        train(_Module(model, self), context, self.name)
-        test, settled = context.data.test.to(model.eval()), 0.0
-        for images, _ in test.batches(BATCH):
-            found = steady_state(model, images, solver=self.solver)
-            settled += settled_share(found) * len(images) / len(test)
-        return StageResult(model, {"test_accuracy": accuracy(model, context.data.test), "settled_share": settled})
+        metrics = train(_Module(model, self), context, self.name)
+        settled, seen = 0.0, 0
+        for images, _ in context.data.test.to(model.eval()).batches(BATCH):
+            settled += settled_share(steady_state(model, images, solver=self.solver)) * len(images)
+            seen += len(images)
+        metrics |= {"test_accuracy": accuracy(model, context.data.test), "settled_share": settled / seen}
+        return StageResult(model, metrics)
 
 
 def settled_share(found: Equilibrium) -> float:
@@ -65,7 +66,7 @@ class _Module(TrainingModule):
         found = steady_state(self.model, images, solver=self.stage.solver, grad=True)
         classification = functional.cross_entropy(found.logits, labels)
         loss = classification + self.stage.expansion_weight * found.expansion
-        hits = (found.logits.detach().argmax(1) == labels).float().mean()
+        hits = read_correctly(found.logits, labels).float().mean()
         self.keep(
             loss=loss, accuracy=hits, expansion=found.expansion, settled_share=loss.new_tensor(settled_share(found))
         )
