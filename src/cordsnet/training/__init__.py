@@ -9,7 +9,7 @@ from cordsnet.training.objective import Losses, Objective, Trial, objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics, TrainSettled
-from cordsnet.training.sweeps import Measure, sweep
+from cordsnet.training.sweeps import Measure, summary, sweep
 
 __all__ = [
     "RECIPES",
@@ -35,6 +35,7 @@ __all__ = [
     "fit",
     "grid",
     "objective",
+    "summary",
     "sweep",
     "with_value",
 ]

@@ -50,22 +50,35 @@ def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequ
         if seeds < 1:
             raise ValueError(f"seeds must be at least 1, got {seeds}")
         seeds = range(recipe.seed, recipe.seed + seeds)
-    for name, values in choices.items():
-        if not values:
-            raise ValueError(f"choice {name!r} has no values; give at least one")
+    paths = {name: matching(recipe, name) for name in choices}
+    _check_choices(choices, paths)
+    kept = {name: _typed(recipe, paths[name], values) for name, values in choices.items()}
+    cells = [_cells(values) for values in kept.values()]
     runs = []
-    for values in itertools.product(*choices.values()):
-        chosen, columns = recipe, {}
+    for values, shown in zip(itertools.product(*kept.values()), itertools.product(*cells), strict=True):
+        chosen, columns = recipe, dict(zip(choices, shown, strict=True))
         for name, value in zip(choices, values, strict=True):
-            for path in matching(recipe, name):
-                kept = _as_type(value, settings(recipe)[path], path)
-                chosen = with_value(chosen, path, kept)
-            columns[name] = kept if isinstance(kept, int | float) else str(kept)
-        folders = [_folder_name(name, value) for name, value in columns.items()]
-        for seed in seeds:
-            seeded = dataclasses.replace(chosen, seed=seed)
-            runs.append(Run("/".join([*folders, f"seed={seed}"]), seeded, columns))
+            for path in paths[name]:
+                chosen = with_value(chosen, path, value)
+        folder = "".join(f"{_folder_name(name, cell)}/" for name, cell in columns.items())
+        runs += [Run(f"{folder}seed={seed}", dataclasses.replace(chosen, seed=seed), columns) for seed in seeds]
     return runs
+
+
+def read_choices(words: Sequence[str]) -> dict[str, list[str]]:
+    """Settings and their values from words such as "lr=1e-3,1e-2"; commas within brackets do not part values.
+
+    Raises ValueError for words of another form, and for a setting that comes twice.
+    """
+    choices: dict[str, list[str]] = {}
+    for word in words:
+        name, _, values = word.partition("=")
+        if not (name and values):
+            raise ValueError(f"{word!r} must be a setting and its values, such as spontaneous_weight=0,1e-4")
+        if name in choices:
+            raise ValueError(f"{name!r} is given twice; give all its values at once")
+        choices[name] = re.split(r",(?![^\[]*\])", values)
+    return choices
 
 
 def with_value(recipe: Recipe, path: str, value: Any) -> Recipe:
@@ -139,14 +152,31 @@ def _replaced(tree: Any, path: list[str], value: Any) -> Any:
     return dataclasses.replace(tree, **{name: _replaced(getattr(tree, name), rest, value) if rest else value})
 
 
-def _as_type(value: Any, hint: Any, path: str) -> Any:
-    parser = ArgumentParser(exit_on_error=False)
+def _check_choices(choices: Mapping[str, Sequence[Any]], paths: Mapping[str, list[str]]) -> None:
+    set_by: dict[str, str] = {}
+    for name, values in choices.items():
+        if not values:
+            raise ValueError(f"choice {name!r} has no values; give at least one")
+        for path in paths[name]:
+            if path in set_by:
+                raise ValueError(f"{path} is set by both {set_by[path]!r} and {name!r}; leave one out")
+            set_by[path] = name
+
+
+def _typed(recipe: Recipe, paths: list[str], values: Sequence[Any]) -> list[Any]:
+    """Values as their setting takes them, written or not."""
+    hint, parser = settings(recipe)[paths[0]], ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
     try:
-        return parser.parse_object({"value": value})["value"]
+        return [parser.parse_object({"value": value})["value"] for value in values]
     except ArgumentError as error:
-        kind = getattr(hint, "__name__", None) or str(hint)
-        raise ValueError(f"{path} must be of type {kind}, got {value!r}") from error
+        kind = hint.__name__ if isinstance(hint, type) else str(hint)
+        raise ValueError(f"values of {paths[0]} must be of type {kind}, got {list(values)}") from error
+
+
+def _cells(values: Sequence[Any]) -> list[Cell]:
+    """Numbers as they are, anything else in words: a column is of one kind."""
+    return list(values) if all(isinstance(value, int | float) for value in values) else [str(v) for v in values]
 
 
 def _folder_name(name: str, value: Cell) -> str:
