@@ -1,5 +1,6 @@
 """The `cordsnet` command."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -111,6 +112,57 @@ def train(words: Sequence[str]) -> None:
         numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
         print(f"{name:<10}{report.seconds:>7.1f} s  {numbers}")
     print(f"models, logs and results: {options.output}")
+
+
+@COMMANDS.register("sweep")
+def sweep(words: Sequence[str]) -> None:
+    """Run a recipe for every value of some settings, with several seeds, and gather the results in one table."""
+    import pandas
+
+    from cordsnet.training import RECIPES, find_recipe, grid, summary
+    from cordsnet.training import sweep as run_sweep
+    from cordsnet.training.grid import read_choices
+    from cordsnet.training.options import add_recipe_options, chosen_recipe
+
+    if not words or words[0].startswith("-"):
+        _parse(_parser("sweep RECIPE"), [word for word in words if word in ("-h", "--help")])
+        raise ValueError(f"sweep needs a recipe first; known: {', '.join(RECIPES)}")
+    recipe = find_recipe(words[0])
+    parser = _parser(f"sweep {words[0]}")
+    _add_run_options(parser, f"runs/sweep_{recipe.name}")
+    help_ = "setting and values, such as spontaneous_weight=0,1e-4 (every stage) or linear.optimisation.lr=1e-3,1e-2"
+    parser.add_argument("--grid", type=str, action="append", default=[], help=f"{help_}; may be repeated")
+    parser.add_argument("--seeds", type=int, default=1, help="runs per point of the grid; they count up from --seed")
+    parser.add_argument(
+        "--workers", type=int, default=None, help="runs at once; default: what this machine has room for"
+    )
+    parser.add_function_arguments(run_sweep, skip={"runs", "output", "measure", "progress", "workers"})
+    add_recipe_options(parser, recipe)
+    options = _parse(parser, words[1:])
+    recipe, choices = chosen_recipe(recipe, parser, options), read_choices(options.grid)
+    runs = grid(recipe, choices, options.seeds)
+    where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
+    workers = options.workers or _workers(len(runs), options)
+    rows = run_sweep(runs, options.output, workers=workers, progress=_draws_progress(options), **where)
+    last = f"{recipe.stages[-1].name}.test_accuracy"
+    print(f"{last}\n{pandas.DataFrame(summary(rows, list(choices), last)).to_string(index=False)}")
+    for row in rows:
+        if row["error"]:
+            print(f"{row['run']}: {row['error']}", file=sys.stderr)
+    print(f"table: {options.output}/table.parquet")
+    if all(row["error"] for row in rows):
+        raise ValueError("no run finished")
+
+
+def _workers(runs: int, options: Namespace) -> int:
+    """As many as there are runs and this machine has cores for; without Ray one, and a line that says so."""
+    from cordsnet.training.workers import room_here
+
+    workers = 1 if options.address else min(runs, room_here(options.cpus))
+    if workers > 1 and importlib.util.find_spec("ray") is None:
+        print("one run after another; pip install 'cordsnet[sweep]' for several at once")
+        return 1
+    return workers
 
 
 @COMMANDS.register("demo")
