@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
@@ -178,6 +179,29 @@ def demo(words: Sequence[str]) -> None:
     path = write_demo_report(result, options.output)
     for key, value in result.summary["accuracy"].items():
         print(f"{key:<10}{100 * value:6.1f} %")
+    print(f"report: {path}")
+
+
+@COMMANDS.register("reproduce")
+def reproduce(words: Sequence[str]) -> None:
+    """Train, measure and report a result of the paper at the scale of this machine."""
+    import cordsnet.report  # noqa: F401  # fills the table of experiments
+    from cordsnet.experiments.registry import EXPERIMENTS
+
+    listed = "; ".join(f"{name}: {EXPERIMENTS[name].description}" for name in EXPERIMENTS)
+    parser = _parser("reproduce")
+    parser.add_argument("name", type=str, help=listed)
+    parser.add_argument("--scale", type=str, default="smoke", help="smoke (minutes), desk (hours) or paper (a cluster)")
+    parser.add_argument("--seeds", type=int, default=None, help="networks per point; default: the scale's")
+    parser.add_argument("--workers", type=int, default=1, help="networks trained at once, on Ray when more than one")
+    parser.add_argument("--output", type=str, default=None, help="folder; default: runs/reproduce/NAME_SCALE")
+    options = _parse(parser, words)
+    experiment = EXPERIMENTS[options.name]
+    output = Path(options.output or f"runs/reproduce/{options.name}_{options.scale}")
+    path = experiment.run(options.scale, options.seeds, options.workers, output)
+    table = path.with_name("table.md")
+    if table.is_file():
+        print(table.read_text(), end="")
     print(f"report: {path}")
 
 
