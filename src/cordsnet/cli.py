@@ -199,10 +199,7 @@ def reproduce(words: Sequence[str]) -> None:
     experiment = EXPERIMENTS[options.name]
     output = Path(options.output or f"runs/reproduce/{options.name}_{options.scale}")
     path = experiment.run(options.scale, options.seeds, options.workers, output)
-    table = path.with_name("table.md")
-    if table.is_file():
-        print(table.read_text(), end="")
-    print(f"report: {path}")
+    print(f"{path.with_name('table.md').read_text()}report: {path}")
 
 
 @COMMANDS.register("steppers")

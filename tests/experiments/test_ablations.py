@@ -76,9 +76,9 @@ def test_the_decision_window_follows_the_image():
 
 def test_weight_decay_stands_in_for_the_penalty():
     by_value = dict(zip(ABLATIONS["weight_decay"].values, finals("weight_decay"), strict=True))
-    assert by_value["decay 0.1"].optimisation.weight_decay == 0.1
-    assert by_value["decay 0.1"].objective.spontaneous_weight == 0.0
-    assert by_value["penalty 0.001"].optimisation.weight_decay == 0.0
+    assert by_value["decay 1e-1"].optimisation.weight_decay == 0.1
+    assert by_value["decay 1e-1"].objective.spontaneous_weight == 0.0
+    assert by_value["penalty 1e-3"].optimisation.weight_decay == 0.0
 
 
 def test_only_the_top_area_is_recurrent_and_needs_no_twin():

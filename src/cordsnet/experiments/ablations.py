@@ -176,7 +176,12 @@ def _same(recipe: Recipe) -> Recipe:
 
 
 def _labels(values: Sequence[float], change: Callable[[float], Change]) -> dict[str, Change]:
-    return {f"{value:g}": change(value) for value in values}
+    return {_short(value): change(value) for value in values}
+
+
+def _short(value: float) -> str:
+    """1e-3 for 0.001, so that powers of ten look alike."""
+    return f"{value:.0e}".replace("e-0", "e-") if 0 < value <= 0.1 else f"{value:g}"
 
 
 QUIET, EQUAL = _objective(spontaneous_weight=0.0), _objective(first_weight=1.0, last_weight=1.0)
@@ -206,8 +211,8 @@ ABLATIONS.add(
         "what keeps weights or rates small",
         {
             "neither": QUIET,
-            "penalty 0.001": _objective(spontaneous_weight=1e-3),
-            **{f"decay {decay:g}": _both(QUIET, _decay(decay)) for decay in (1e-2, 1e-1, 1.0)},
+            "penalty 1e-3": _objective(spontaneous_weight=1e-3),
+            **{f"decay {_short(decay)}": _both(QUIET, _decay(decay)) for decay in (1e-2, 1e-1, 1.0)},
         },
     ),
 )

@@ -18,7 +18,7 @@ class Experiment:
     Attributes
     ----------
     description : one line.
-    run : trains, measures and writes the report.
+    run : trains, measures, and writes the report and, beside it, its numbers as `table.md`.
     """
 
     description: str

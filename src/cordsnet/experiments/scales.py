@@ -23,7 +23,7 @@ from cordsnet.training.recipes import demo, digits
 PAPER_EPOCH = 50_000 // 256
 """Updates in an epoch of CIFAR-10, 256 images each."""
 
-STEEP_GAIN = 2.0
+STEEP_GAIN = 3.0
 """Recurrent gain of random weights at smoke scale: above the edge of stability (1.4), so that there is work to do."""
 
 
@@ -50,7 +50,7 @@ def smoke() -> Recipe:
         name="direct",
         start="random",
         objective=Objective(trial=trial),
-        optimisation=Optimisation(lr=0.1, updates=60, batch=32, clip=1.0),
+        optimisation=Optimisation(lr=0.05, updates=60, batch=32, clip=1.0),
     )
     return Recipe("smoke", (RandomInit(gain=STEEP_GAIN), stage), ModelChoice(image_size=8, width=8))
 
