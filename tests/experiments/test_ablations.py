@@ -14,7 +14,7 @@ from cordsnet.experiments.ablations import ABLATIONS, run_ablation, some_of_each
 from cordsnet.experiments.registry import EXPERIMENTS
 from cordsnet.experiments.scales import SCALES, Scale
 from cordsnet.report.ablations import regime_counts
-from cordsnet.training import ModelChoice, Objective, Optimisation, RandomInit, Recipe, TrainDynamics
+from cordsnet.training import ModelChoice, Objective, Optimisation, RandomInit, Recipe, TrainDynamics, fit
 
 NAMES = ("fewer_steps", "log_weights", "loss_terms", "spontaneous_weight", "top_area", "weight_decay")
 
@@ -112,6 +112,19 @@ def test_other_failures_are_not_called_unstable(tmp_path, monkeypatch):
     monkeypatch.setitem(SCALES._entries, "smoke", Scale(lambda: wrong, lambda: wrong, 1))
     with pytest.raises(ValueError, match="failed: num_classes = 3"):
         run_ablation("top_area", "smoke", tmp_path)
+
+
+def test_random_weights_differ_in_their_recurrent_gain_alone(tmp_path):
+    weak, strong = (
+        fit(dataclasses.replace(tiny(gain), stages=(RandomInit(gain=gain),)), tmp_path / str(gain))["random"].model()
+        for gain in (0.5, 3.0)
+    )
+    theirs = strong.state_dict()
+    for name, value in weak.state_dict().items():
+        factor = 6.0 if "recurrent" in name and name.endswith("original0") else 1.0
+        assert torch.allclose(theirs[name], factor * value)
+    with pytest.raises(ValueError, match="gain must be a finite number above 0"):
+        RandomInit(gain=0.0)
 
 
 def test_probes_are_some_of_each_class():
