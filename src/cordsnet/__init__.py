@@ -70,7 +70,7 @@ __all__ = [
     "with_noise",
 ]
 
-_LAZY = ("data", "experiments", "report", "training")
+_LAZY = ("analysis", "data", "experiments", "report", "training")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,8 +1,10 @@
 """The `cordsnet` command."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
@@ -131,6 +133,57 @@ def export(words: Sequence[str]) -> None:
     print(f"{folder}: {size / 1e6:.2f} MB")
 
 
+@COMMANDS.register("sweep")
+def sweep(words: Sequence[str]) -> None:
+    """Run a recipe for every value of some settings, with several seeds, and gather the results in one table."""
+    import pandas
+
+    from cordsnet.training import RECIPES, find_recipe, grid, summary
+    from cordsnet.training import sweep as run_sweep
+    from cordsnet.training.grid import read_choices
+    from cordsnet.training.options import add_recipe_options, chosen_recipe
+
+    if not words or words[0].startswith("-"):
+        _parse(_parser("sweep RECIPE"), [word for word in words if word in ("-h", "--help")])
+        raise ValueError(f"sweep needs a recipe first; known: {', '.join(RECIPES)}")
+    recipe = find_recipe(words[0])
+    parser = _parser(f"sweep {words[0]}")
+    _add_run_options(parser, f"runs/sweep_{recipe.name}")
+    help_ = "setting and values, such as spontaneous_weight=0,1e-4 (every stage) or linear.optimisation.lr=1e-3,1e-2"
+    parser.add_argument("--grid", type=str, action="append", default=[], help=f"{help_}; may be repeated")
+    parser.add_argument("--seeds", type=int, default=1, help="runs per point of the grid; they count up from --seed")
+    parser.add_argument(
+        "--workers", type=int, default=None, help="runs at once; default: what this machine has room for"
+    )
+    parser.add_function_arguments(run_sweep, skip={"runs", "output", "measure", "progress", "workers"})
+    add_recipe_options(parser, recipe)
+    options = _parse(parser, words[1:])
+    recipe, choices = chosen_recipe(recipe, parser, options), read_choices(options.grid)
+    runs = grid(recipe, choices, options.seeds)
+    where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
+    workers = options.workers or _workers(len(runs), options)
+    rows = run_sweep(runs, options.output, workers=workers, progress=_draws_progress(options), **where)
+    last = f"{recipe.stages[-1].name}.test_accuracy"
+    print(f"{last}\n{pandas.DataFrame(summary(rows, list(choices), last)).to_string(index=False)}")
+    for row in rows:
+        if row["error"]:
+            print(f"{row['run']}: {row['error']}", file=sys.stderr)
+    print(f"table: {options.output}/table.parquet")
+    if all(row["error"] for row in rows):
+        raise ValueError("no run finished")
+
+
+def _workers(runs: int, options: Namespace) -> int:
+    """As many as there are runs and this machine has cores for; without Ray one, and a line that says so."""
+    from cordsnet.training.workers import room_here
+
+    workers = 1 if options.address else min(runs, room_here(options.cpus))
+    if workers > 1 and importlib.util.find_spec("ray") is None:
+        print("one run after another; pip install 'cordsnet[sweep]' for several at once")
+        return 1
+    return workers
+
+
 @COMMANDS.register("demo")
 def demo(words: Sequence[str]) -> None:
     """Train on handwritten digits through every stage, measure, and write a report."""
@@ -145,6 +198,26 @@ def demo(words: Sequence[str]) -> None:
     for key, value in result.summary["accuracy"].items():
         print(f"{key:<10}{100 * value:6.1f} %")
     print(f"report: {path}")
+
+
+@COMMANDS.register("reproduce")
+def reproduce(words: Sequence[str]) -> None:
+    """Train, measure and report a result of the paper at the scale of this machine."""
+    import cordsnet.report  # noqa: F401  # fills the table of experiments
+    from cordsnet.experiments.registry import EXPERIMENTS
+
+    listed = "; ".join(f"{name}: {EXPERIMENTS[name].description}" for name in EXPERIMENTS)
+    parser = _parser("reproduce")
+    parser.add_argument("name", type=str, help=listed)
+    parser.add_argument("--scale", type=str, default="smoke", help="smoke (minutes), desk (hours) or paper (a cluster)")
+    parser.add_argument("--seeds", type=int, default=None, help="networks per point; default: the scale's")
+    parser.add_argument("--workers", type=int, default=1, help="networks trained at once, on Ray when more than one")
+    parser.add_argument("--output", type=str, default=None, help="folder; default: runs/reproduce/NAME_SCALE")
+    options = _parse(parser, words)
+    experiment = EXPERIMENTS[options.name]
+    output = Path(options.output or f"runs/reproduce/{options.name}_{options.scale}")
+    path = experiment.run(options.scale, options.seeds, options.workers, output)
+    print(f"{path.with_name('table.md').read_text()}report: {path}")
 
 
 @COMMANDS.register("steppers")

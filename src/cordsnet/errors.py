@@ -1,5 +1,7 @@
 """Errors that a caller may want to catch by name; bad arguments are ValueError or TypeError."""
 
+from typing import Any
+
 
 class DivergedError(ArithmeticError):
     """Rates stopped being finite. Carries the step, the time and the area that failed first."""
@@ -10,6 +12,9 @@ class DivergedError(ArithmeticError):
             f"rates of {area!r} stopped being finite at step {step} ({time_ms:g} ms): the network is "
             "unstable; lower the gain of that area's recurrent kernel, the learning rate or dt"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:  # so that it passes between processes
+        return type(self), (self.area, self.step, self.time_ms)
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -38,3 +43,6 @@ class InterruptionError(Exception):
     def __init__(self, message: str, number: int) -> None:
         self.number = number
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.number)

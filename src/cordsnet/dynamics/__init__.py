@@ -8,7 +8,7 @@ from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty
 from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
-from cordsnet.dynamics.simulate import integrate, simulate
+from cordsnet.dynamics.simulate import Simulable, integrate, simulate
 from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, settle, spontaneous_state
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import STEPPERS
@@ -33,6 +33,7 @@ __all__ = [
     "Record",
     "Recorder",
     "Schedule",
+    "Simulable",
     "Solver",
     "State",
     "Status",

@@ -1,6 +1,7 @@
-"""Figures and reports."""
+"""Figures and reports; importing them fills the table of experiments."""
 
+from cordsnet.report.ablations import write_ablation_report
 from cordsnet.report.demo import write_demo_report
 from cordsnet.report.page import Section, Table, write_page
 
-__all__ = ["Section", "Table", "write_demo_report", "write_page"]
+__all__ = ["Section", "Table", "write_ablation_report", "write_demo_report", "write_page"]

@@ -3,11 +3,13 @@
 from cordsnet.training import recipes as _recipes  # registers the recipes
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.fit import StageReport, fit
+from cordsnet.training.grid import Run, grid, with_value
 from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Losses, Objective, Trial, objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
 from cordsnet.training.stage import Context, Stage, StageResult
-from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics, TrainSettled
+from cordsnet.training.stages import Fold, InverseInit, RandomInit, TrainCNN, TrainDynamics, TrainSettled
+from cordsnet.training.sweeps import Measure, summary, sweep
 
 __all__ = [
     "RECIPES",
@@ -15,10 +17,13 @@ __all__ = [
     "Fold",
     "InverseInit",
     "Losses",
+    "Measure",
     "ModelChoice",
     "Objective",
     "Optimisation",
+    "RandomInit",
     "Recipe",
+    "Run",
     "Stage",
     "StageReport",
     "StageResult",
@@ -29,7 +34,11 @@ __all__ = [
     "accuracy",
     "find_recipe",
     "fit",
+    "grid",
     "objective",
+    "summary",
+    "sweep",
+    "with_value",
 ]
 
 del _recipes

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from cordsnet.models import SPECS, NetworkSpec
 from cordsnet.models.zoo import resized
@@ -15,18 +15,32 @@ from cordsnet.training.stage import Stage
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which network: a row of the table, and what to change in it."""
+    """Which network: a row of the table, and what to change in it.
+
+    Attributes
+    ----------
+    name : a row of the table.
+    image_size, in_channels, num_classes : of the data.
+    width : channels of the stem and the first areas; None keeps the row's.
+    recurrent : areas with a recurrent kernel: "all", or only the "top" one. Without the others the network has no
+        feedforward twin, so it is trained from random weights.
+    """
 
     name: str = "cordsnet_r2_small"
     image_size: int = 16
     in_channels: int = 1
     num_classes: int = 10
     width: int | None = None
+    recurrent: Literal["all", "top"] = "all"
 
     def spec(self) -> NetworkSpec:
         """The network as data."""
         sizes = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
-        return resized(SPECS[self.name], self.width, **sizes)
+        spec = resized(SPECS[self.name], self.width, **sizes)
+        if self.recurrent == "all":
+            return spec
+        below = tuple(dataclasses.replace(area, recurrent_kernel=None) for area in spec.areas[:-1])
+        return dataclasses.replace(spec, areas=(*below, spec.areas[-1]))
 
 
 @dataclass(frozen=True)

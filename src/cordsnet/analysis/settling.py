@@ -1,0 +1,111 @@
+"""Letting a network run under one frame until it comes to rest, or it is clear that it will not."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import whole_steps
+from cordsnet.analysis.thresholds import RegimeSettings
+from cordsnet.dynamics import Hold, Record, State, System, integrate
+
+NOTHING = Record(times_ms=(), logits=False)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The size of a response, as the unit of distances.
+
+    Attributes
+    ----------
+    rms : area -> root mean square over units of a typical response, above zero.
+    """
+
+    rms: Mapping[str, float]
+
+    def distance(self, one: State, other: State) -> Tensor:
+        """Per trial [B]: root mean square difference over that of the response, of the area where it is largest."""
+        parts = [_rms(one.rates[area] - other.rates[area]) / unit for area, unit in self.rms.items()]
+        return torch.stack(parts).amax(0)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a batch of trials ended under one frame.
+
+    Attributes
+    ----------
+    state : at the end.
+    speed : [B], relative change per time constant at the end, of the response.
+    moving : [B], neither at rest nor slowing down nor growing: rates go on within bounds.
+    growing : [B], rates go away without bound.
+    ms : how long it took.
+    """
+
+    state: State
+    speed: Tensor
+    moving: Tensor
+    growing: Tensor
+    ms: float
+
+
+def run(system: System[Any], state: State, frame: Tensor | None, steps: int) -> State:
+    """The state `steps` steps later, while a frame (None: blank) is held."""
+    return integrate(system, [Hold(steps, frame)], state, NOTHING, steps).final_state
+
+
+def settle_under(
+    system: System[Any], state: State, frame: Tensor | None, scale: Scale, settings: RegimeSettings
+) -> Settled:
+    """Run until every trial is slower than `rest_speed`, or for `patience` times the duration of an image.
+
+    Speed is taken from a single step: an autonomous system whose rates do not change in one step is at a fixed point,
+    while over a longer time an oscillation can come round to where it was.
+    """
+    steps = whole_steps(settings.image_ms, system.dt, "image_ms")
+    start, speeds, sizes = state, [], []
+    for _ in range(settings.patience):
+        before = run(system, state, frame, steps - 1)
+        state = run(system, before, frame, 1)
+        change = (scale.distance(state, before) - _rounding(state, scale)).clamp(min=0)
+        speeds.append(change * settings.tau_ms / system.dt)
+        sizes.append(scale.distance(state, start))
+        if bool((speeds[-1] <= settings.rest_speed).all()):
+            break
+    ms, awake = len(speeds) * settings.image_ms, ~(speeds[-1] <= settings.rest_speed)
+    if not bool(awake.any()):
+        return Settled(state, speeds[-1], awake, awake, ms)
+    early, middle, late = _thirds(torch.stack(sizes), lambda values: values.amax(0))
+    rise = late - middle
+    growing = awake & (rise > settings.growth * middle) & (rise >= settings.steadiness * (middle - early))
+    _, middle, late = _thirds(torch.stack(speeds), lambda values: values.mean(0))
+    return Settled(state, speeds[-1], awake & ~growing & (late > settings.slowing * middle), growing, ms)
+
+
+def joined(states: list[State]) -> State:
+    """The trials of several states as one batch."""
+    first = states[0]
+    rates = {area: torch.cat([state.rates[area] for state in states]) for area in first.rates}
+    past = {
+        source: tuple(torch.cat(parts) for parts in zip(*(state.past[source] for state in states), strict=True))
+        for source in first.past
+    }
+    return State(rates, past)
+
+
+def _thirds(values: Tensor, reduce: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    third = len(values) // 3
+    return reduce(values[:third]), reduce(values[third:-third]), reduce(values[-third:])
+
+
+def _rounding(state: State, scale: Scale) -> Tensor:
+    """What a step changes by rounding alone, as a distance [B]."""
+    parts = [4 * torch.finfo(rates.dtype).eps * _rms(rates) / scale.rms[area] for area, rates in state.rates.items()]
+    return torch.stack(parts).amax(0)
+
+
+def _rms(rates: Tensor) -> Tensor:
+    """Root mean square over units, per trial [B]; in double precision, where squares of large rates stay finite."""
+    return rates.double().flatten(1).square().mean(1).sqrt()

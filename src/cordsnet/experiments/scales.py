@@ -1,0 +1,106 @@
+"""One experiment at three sizes: a minute, an evening, a cluster."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cordsnet.registry import Registry
+from cordsnet.training import (
+    Fold,
+    InverseInit,
+    ModelChoice,
+    Objective,
+    Optimisation,
+    RandomInit,
+    Recipe,
+    Stage,
+    TrainCNN,
+    TrainDynamics,
+    Trial,
+)
+from cordsnet.training.recipes import demo, digits
+
+PAPER_EPOCH = 50_000 // 256
+"""Updates in an epoch of CIFAR-10, 256 images each."""
+
+STEEP_GAIN = 3.0
+"""Recurrent gain of random weights at smoke scale: above the edge of stability (1.4), so that there is work to do."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is trained at a scale.
+
+    Attributes
+    ----------
+    base : the recipe that ablations change.
+    direct : the same network from random weights, for networks that have no feedforward twin.
+    seeds : runs per value; None leaves it to the experiment, as the paper does.
+    """
+
+    base: Callable[[], Recipe]
+    direct: Callable[[], Recipe]
+    seeds: int | None
+
+
+def smoke() -> Recipe:
+    """Digits at 8 px, eight channels, 60 updates from random weights with strong recurrence; trials of 80 ms."""
+    trial = Trial(before=200.0, image=80.0, decision=24.0, after=80.0, baseline=20.0)
+    stage = TrainDynamics(
+        name="direct",
+        start="random",
+        objective=Objective(trial=trial),
+        optimisation=Optimisation(lr=0.05, updates=60, batch=32, clip=1.0),
+    )
+    return Recipe("smoke", (RandomInit(gain=STEEP_GAIN), stage), ModelChoice(image_size=8, width=8))
+
+
+def desk_direct() -> Recipe:
+    """`demo`'s direct training."""
+    recipe = demo()
+    return dataclasses.replace(recipe, name="desk_direct", stages=(recipe.stage("direct"),))
+
+
+def paper() -> Recipe:
+    """R2 on CIFAR-10 at 224 px through all stages, with the learning rates and epochs of the paper.
+
+    One cycle of 100 epochs stands for the three rounds in which the paper trains its CNN.
+    """
+    return Recipe("paper", (*_paper_start(), *_paper_dynamics()), _paper_model(), "cifar10")
+
+
+def paper_direct() -> Recipe:
+    """R2 on CIFAR-10 from random weights, with as many epochs as `paper` trains the dynamics."""
+    optimisation = Optimisation(lr=1e-3, updates=140 * PAPER_EPOCH, batch=256, clip=1.0)
+    stage = TrainDynamics(name="direct", optimisation=optimisation, augmentation="shift_flip")
+    return Recipe("paper_direct", (stage,), _paper_model(), "cifar10")
+
+
+SCALES: Registry[Scale] = Registry("scale")
+SCALES.add("smoke", Scale(smoke, smoke, 2))
+SCALES.add("desk", Scale(digits, desk_direct, 5))
+SCALES.add("paper", Scale(paper, paper_direct, None))
+
+
+def _paper_model() -> ModelChoice:
+    return ModelChoice("cordsnet_r2", image_size=224, in_channels=3, num_classes=10)
+
+
+def _paper_start() -> tuple[Stage, ...]:
+    cnn = Optimisation("sgd", 0.1, updates=100 * PAPER_EPOCH, batch=256, weight_decay=1e-4)
+    inverse = Optimisation(lr=1e-4, schedule="constant", updates=100 * PAPER_EPOCH, batch=256, clip=1e-3)
+    return (TrainCNN(optimisation=cnn, augmentation="shift_flip"), Fold(), InverseInit(optimisation=inverse))
+
+
+def _paper_dynamics() -> tuple[Stage, ...]:
+    linear = Optimisation(lr=1e-5, schedule="constant", updates=100 * PAPER_EPOCH, batch=256, clip=1e-4)
+    anneal = dataclasses.replace(linear, updates=20 * PAPER_EPOCH)
+    finetune = dataclasses.replace(anneal, updates=20 * 50_000 // 8, batch=8)
+    slopes = tuple(k / 20 for k in range(19, -1, -1))
+    quiet = Objective(spontaneous_weight=0.0)
+    stages = (
+        TrainDynamics("linear", "inverse", slopes=(1.0,), objective=quiet, optimisation=linear),
+        TrainDynamics("anneal", "linear", slopes=slopes, optimisation=anneal),
+        TrainDynamics("finetune", "anneal", optimisation=finetune),
+    )
+    return tuple(dataclasses.replace(stage, augmentation="shift_flip") for stage in stages)

@@ -1,0 +1,134 @@
+"""The figure and tables of an ablation, and its entry in the table of experiments."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from matplotlib.figure import Figure
+
+from cordsnet._files import write_whole
+from cordsnet.analysis import Regime
+from cordsnet.experiments.ablations import ABLATIONS, Ablation, Row, run_ablation
+from cordsnet.experiments.registry import EXPERIMENTS, Experiment
+from cordsnet.report.figures import BLUE, ORANGE, PURPLE, SKY, VERMILION, WIDTH, new_figure, tidy
+from cordsnet.report.page import Section, Table, render, write_page
+from cordsnet.training import summary
+
+COLOURS = {
+    Regime.MONOSTABLE: BLUE,
+    Regime.TRANSIENT: SKY,
+    Regime.MULTISTABLE: ORANGE,
+    Regime.OSCILLATORY: PURPLE,
+    Regime.UNSTABLE: VERMILION,
+}
+"""Of the bars, from the bottom up: the regime that is wanted first."""
+
+Rows: TypeAlias = Sequence[Row]
+
+
+def regime_counts(rows: Rows) -> dict[str, dict[Regime, int]]:
+    """Value -> regime -> how many networks ended in it, every regime named."""
+    counts: dict[str, dict[Regime, int]] = {}
+    for row in rows:
+        point = counts.setdefault(row["value"], dict.fromkeys(COLOURS, 0))
+        point[Regime(row["regime"])] += 1
+    return counts
+
+
+def regime_figure(rows: Rows, varies: str) -> Figure:
+    """Proportions of regimes for each value as stacked bars, and below them test accuracy, network by network."""
+    counts = regime_counts(rows)
+    figure = new_figure(WIDTH, 4.2)
+    bars, dots = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    places = range(len(counts))
+    floor = [0.0] * len(counts)
+    for regime, colour in COLOURS.items():
+        shares = [point[regime] / sum(point.values()) for point in counts.values()]
+        if any(shares):
+            bars.bar(places, shares, bottom=floor, color=colour, width=0.7, edgecolor="white", label=regime.value)
+        floor = [below + share for below, share in zip(floor, shares, strict=True)]
+    for place, point in enumerate(counts.values()):
+        bars.text(place, 1.02, f"n = {sum(point.values())}", ha="center", va="bottom", fontsize=8, color="0.4")
+    finished = [row for row in rows if row["status"] == "finished"]
+    for regime, colour in COLOURS.items():
+        mine = [row for row in finished if row["regime"] == regime.value]
+        x = [list(counts).index(row["value"]) + _aside(row, finished) for row in mine]
+        dots.scatter(x, [row["accuracy"] for row in mine], color=colour, s=22, zorder=3)
+    points = summary(rows, ["value"], "accuracy")
+    dots.hlines([p["mean"] for p in points], [k - 0.35 for k in places], [k + 0.35 for k in places], color="0.4", lw=1)
+    bars.set_ylim(0, 1.12)
+    bars.set_yticks([0, 0.5, 1])
+    dots.set_ylim(0, 1.05)
+    dots.set_xticks(list(places), list(counts))
+    tidy(bars, "", "share of networks")
+    tidy(dots, varies, "test accuracy")
+    handles, labels = bars.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=5, frameon=False, fontsize=9)
+    return figure
+
+
+def write_ablation_report(name: str, rows: Rows, scale: str, output: str | Path) -> Path:
+    """Write `report.html`, `table.md` and the figure into a folder; returns the page's path."""
+    ablation, folder = ABLATIONS[name], Path(output)
+    figure, table = regime_figure(rows, ablation.varies), ablation_table(ablation, rows)
+    write_whole(folder / f"{name}.png", render(figure, "png"))
+    write_whole(folder / "table.md", markdown(table).encode())
+    diverged = sum(row["status"] == "failed" for row in rows)
+    text = (
+        f"Share of networks in each regime (above) and test accuracy of every network, the line at their mean (below). "
+        f"{diverged} of {len(rows)} networks diverged in training; they count as unstable and have no accuracy."
+    )
+    each = Table(
+        ("value and seed", "regime", "image distance", "blank distance", "speed", "lost answers", "accuracy"),
+        [_evidence(row) for row in rows],
+    )
+    sections = [
+        Section("Regimes", text, figure, tables=(table,), name=name),
+        Section("Every network", "Distances are shares of the response, speed is its change per tau.", tables=(each,)),
+    ]
+    introduction = (
+        f"Ablation: {ablation.description}. Networks trained at {scale} scale, then classified by their dynamics."
+    )
+    footer = "All numbers are in table.parquet beside this page. The rules: cordsnet.analysis.classify_regime."
+    return write_page(folder / "report.html", f"Ablation {name}", introduction, sections, footer)
+
+
+def ablation_table(ablation: Ablation, rows: Rows) -> Table:
+    """For each value: networks in each regime, mean accuracy and its standard error over seeds."""
+    counts, body = regime_counts(rows), []
+    for point in summary(rows, ["value"], "accuracy"):
+        mean, error = (f"{100 * x:.1f}" if math.isfinite(x) else "-" for x in (point["mean"], point["standard_error"]))
+        regimes = [str(number) for number in counts[point["value"]].values()]
+        body.append((point["value"], *regimes, mean, error))
+    heads = (ablation.varies, *(regime.value for regime in COLOURS), "accuracy (%)", "s.e. (%)")
+    return Table(heads, body)
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown."""
+    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _aside(row: Row, rows: Rows) -> float:
+    """Where a network's dot stands beside others of its value, so that none hides another."""
+    seeds = [other["seed"] for other in rows if other["value"] == row["value"]]
+    return 0.5 * (seeds.index(row["seed"]) + 0.5) / len(seeds) - 0.25
+
+
+def _evidence(row: Row) -> tuple[str, ...]:
+    numbers = ("image_distance", "blank_distance", "speed", "lost_answers", "accuracy")
+    cells = [row.get(name, math.nan) for name in numbers]
+    shown = [f"{value:.2g}" if math.isfinite(value) else "-" for value in cells]
+    return (f"{row['value']}, {row['seed']}", row["regime"], *shown)
+
+
+def _reproduce(name: str, scale: str, seeds: int | None, workers: int, output: Path) -> Path:
+    rows = run_ablation(name, scale, output, seeds=seeds, workers=workers)
+    return write_ablation_report(name, rows, scale, output)
+
+
+for _name in ABLATIONS:
+    EXPERIMENTS.add(_name, Experiment(ABLATIONS[_name].description, partial(_reproduce, _name)))

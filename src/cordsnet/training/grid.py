@@ -1,0 +1,183 @@
+"""Many runs from one recipe: the product of some settings' values and seeds."""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, get_type_hints
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from cordsnet.registry import Registry
+from cordsnet.training.recipe import Recipe
+
+Cell: TypeAlias = str | int | float
+"""What a table may hold."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run of a sweep.
+
+    Attributes
+    ----------
+    name : its folder below the sweep's.
+    recipe : what is trained.
+    columns : what sets it apart in the table.
+    """
+
+    name: str
+    recipe: Recipe
+    columns: Mapping[str, Cell] = field(default_factory=dict)
+
+
+def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequence[int]) -> list[Run]:
+    """Every combination of the choices' values, with every seed.
+
+    Parameters
+    ----------
+    recipe : base of all runs.
+    choices : setting -> its values, as themselves or as one would write them on the command line. A setting is a full
+        option of `cordsnet train`, such as "finetune.objective.spontaneous_weight", or the end of one, such as
+        "spontaneous_weight", which sets it in every stage that has it.
+    seeds : the seeds themselves, or how many, counted from the recipe's.
+
+    Raises ValueError for settings that the recipe does not have, ends that mean several things, and values that do not
+    suit their setting.
+    """
+    if isinstance(seeds, int):
+        if seeds < 1:
+            raise ValueError(f"seeds must be at least 1, got {seeds}")
+        seeds = range(recipe.seed, recipe.seed + seeds)
+    paths = {name: matching(recipe, name) for name in choices}
+    _check_choices(choices, paths)
+    kept = {name: _typed(recipe, paths[name], values) for name, values in choices.items()}
+    cells = [_cells(values) for values in kept.values()]
+    runs = []
+    for values, shown in zip(itertools.product(*kept.values()), itertools.product(*cells), strict=True):
+        chosen, columns = recipe, dict(zip(choices, shown, strict=True))
+        for name, value in zip(choices, values, strict=True):
+            for path in paths[name]:
+                chosen = with_value(chosen, path, value)
+        folder = "".join(f"{_folder_name(name, cell)}/" for name, cell in columns.items())
+        runs += [Run(f"{folder}seed={seed}", dataclasses.replace(chosen, seed=seed), columns) for seed in seeds]
+    return runs
+
+
+def read_choices(words: Sequence[str]) -> dict[str, list[str]]:
+    """Settings and their values from words such as "lr=1e-3,1e-2"; commas within brackets do not part values.
+
+    Raises ValueError for words of another form, and for a setting that comes twice.
+    """
+    choices: dict[str, list[str]] = {}
+    for word in words:
+        name, _, values = word.partition("=")
+        if not (name and values):
+            raise ValueError(f"{word!r} must be a setting and its values, such as spontaneous_weight=0,1e-4")
+        if name in choices:
+            raise ValueError(f"{name!r} is given twice; give all its values at once")
+        choices[name] = re.split(r",(?![^\[]*\])", values)
+    return choices
+
+
+def with_value(recipe: Recipe, path: str, value: Any) -> Recipe:
+    """The recipe with one setting changed, named as on the command line: "data", "model.width", "cnn.optimisation.lr".
+
+    Raises ValueError, with the nearest names, when the recipe has no such setting.
+    """
+    if path not in settings(recipe):
+        raise _unknown(recipe, path)
+    head, *rest = path.split(".")
+    if not rest or head == "model":
+        changed: Recipe = _replaced(recipe, [head, *rest], value)
+        return changed
+    return recipe.replace(head, _replaced(recipe.stage(head), rest, value))
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """Path -> type of every setting but the seed; the names of stages are not settings."""
+    found: dict[str, Any] = {"data": str} | _leaves(recipe.model, "model")
+    for stage in recipe.stages:
+        found |= _leaves(stage, stage.name)
+        del found[f"{stage.name}.name"]
+    return found
+
+
+def matching(recipe: Recipe, name: str) -> list[str]:
+    """The settings that `name` stands for: the one of that path, or all of whose path it is the end.
+
+    Raises ValueError when there is none, or when they are not the same setting of several stages.
+    """
+    paths = settings(recipe)
+    if name in paths:
+        return [name]
+    found = [path for path in paths if path.endswith(f".{name}")]
+    if not found:
+        raise _unknown(recipe, name)
+    stages = {stage.name for stage in recipe.stages}
+    meanings = {path.partition(".")[2] if path.split(".")[0] in stages else path for path in found}
+    if len(meanings) > 1:
+        raise ValueError(f"{name!r} means several settings: {', '.join(found)}; write one in full")
+    return found
+
+
+def _unknown(recipe: Recipe, name: str) -> ValueError:
+    if name == "seed":
+        return ValueError("seed is no setting of a grid; say which seeds, or how many")
+    known: Registry[None] = Registry("setting")
+    for path in settings(recipe):
+        offered = path if "." in name else path.rpartition(".")[2]
+        if offered not in known:
+            known.add(offered, None)
+    try:
+        known[name]
+    except ValueError as error:
+        return error
+    raise AssertionError(f"{name!r} is known")
+
+
+def _leaves(tree: Any, path: str) -> dict[str, Any]:
+    hints = get_type_hints(type(tree))
+    found: dict[str, Any] = {}
+    for part in dataclasses.fields(tree):
+        value, below = getattr(tree, part.name), f"{path}.{part.name}"
+        found |= _leaves(value, below) if dataclasses.is_dataclass(value) else {below: hints[part.name]}
+    return found
+
+
+def _replaced(tree: Any, path: list[str], value: Any) -> Any:
+    """A tree of frozen dataclasses with one leaf replaced."""
+    name, *rest = path
+    return dataclasses.replace(tree, **{name: _replaced(getattr(tree, name), rest, value) if rest else value})
+
+
+def _check_choices(choices: Mapping[str, Sequence[Any]], paths: Mapping[str, list[str]]) -> None:
+    set_by: dict[str, str] = {}
+    for name, values in choices.items():
+        if not values:
+            raise ValueError(f"choice {name!r} has no values; give at least one")
+        for path in paths[name]:
+            if path in set_by:
+                raise ValueError(f"{path} is set by both {set_by[path]!r} and {name!r}; leave one out")
+            set_by[path] = name
+
+
+def _typed(recipe: Recipe, paths: list[str], values: Sequence[Any]) -> list[Any]:
+    """Values as their setting takes them, written or not."""
+    hint, parser = settings(recipe)[paths[0]], ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=hint)
+    try:
+        return [parser.parse_object({"value": value})["value"] for value in values]
+    except ArgumentError as error:
+        kind = hint.__name__ if isinstance(hint, type) else str(hint)
+        raise ValueError(f"values of {paths[0]} must be of type {kind}, got {list(values)}") from error
+
+
+def _cells(values: Sequence[Any]) -> list[Cell]:
+    """Numbers as they are, anything else in words: a column is of one kind."""
+    return list(values) if all(isinstance(value, int | float) for value in values) else [str(v) for v in values]
+
+
+def _folder_name(name: str, value: Cell) -> str:
+    return re.sub(r"[^\w.=+-]+", "-", f"{name}={value}")

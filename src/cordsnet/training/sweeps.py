@@ -1,0 +1,168 @@
+"""Sweeps: many runs, one after another or at once, gathered in one table."""
+
+import importlib
+import io
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from cordsnet._files import writable_folder, write_whole
+from cordsnet.errors import RunError
+from cordsnet.training.fit import StageReport, fit, read_report
+from cordsnet.training.grid import Cell, Run
+from cordsnet.training.launch import is_first
+from cordsnet.training.recipe import Recipe
+from cordsnet.training.workers import Lost, Workers, call_on_workers
+
+TABLE = "table.parquet"
+
+Row: TypeAlias = dict[str, Any]
+
+Measure: TypeAlias = Callable[[Recipe, Mapping[str, StageReport]], Mapping[str, Cell]]
+"""Extra columns of a finished run, from its recipe and reports; a top-level function, so that it travels to workers."""
+
+
+def sweep(
+    runs: Sequence[Run],
+    output: str | Path,
+    *,
+    measure: Measure | None = None,
+    workers: int = 1,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    address: str | None = None,
+    retries: int = 2,
+    progress: bool = True,
+) -> list[Row]:
+    """Train every run into `output / run.name` and gather the results in `output / table.parquet`.
+
+    Stages that are finished are not repeated, so a sweep that was interrupted goes on by itself. One worker without an
+    address is this process; else Ray runs them, on this machine or on the cluster at `address`, which must share
+    `output`. A run whose worker was killed goes on from its checkpoint in another.
+
+    Parameters
+    ----------
+    runs : what to train; see `grid`.
+    output : folder of the sweep.
+    measure : extra columns, measured once a run is finished.
+    workers : runs at once on this machine; a cluster takes as many as it has room for.
+    cpus, gpus : what a worker of Ray's takes; fractions let several share one. Without GPUs it trains on processors.
+    address : of a Ray cluster, such as "auto"; None is this machine.
+    retries : how often a run is taken up again after its worker was killed.
+    progress : draw progress bars: of stages in this process, of runs on Ray.
+
+    Returns
+    -------
+    One row per run, in order: its columns, "run", "seed", "status" ("finished" or "failed"), "error" (one sentence,
+    or ""), every metric as "STAGE.METRIC", "STAGE.seconds" and what was measured. A run that diverges, whose settings
+    do not go together, or whose worker is lost more often than `retries`, fails; the others go on.
+
+    Raises
+    ------
+    RunError : runs share a folder, it cannot be written to, or Ray or what a worker takes is not there.
+    InterruptionError : a signal asked this process to stop; finished runs and checkpoints stay.
+    """
+    for library in ("pandas", "pyarrow"):  # here, so that they are not missed after the first run
+        importlib.import_module(library)
+    _check_names(runs)
+    where, output = Workers(workers, cpus, gpus, address, retries), writable_folder(output).resolve()
+    finished: Iterable[tuple[int, Row | Lost]]
+    if where.is_here:
+        finished = ((k, _row(run, output, measure, progress)) for k, run in enumerate(runs))
+    else:
+        finished = call_on_workers(_row, [(run, output, measure, False) for run in runs], where)
+        finished = _with_bar(finished, len(runs)) if progress else finished
+    rows: dict[int, Row] = {}
+    for k, row in finished:
+        rows[k] = _lost(runs[k], row) if isinstance(row, Lost) else row
+        if is_first():
+            _write_table([rows[k] for k in sorted(rows)], output / TABLE)
+    return [rows[k] for k in sorted(rows)]
+
+
+def summary(rows: Sequence[Row], by: Sequence[str], of: str) -> list[Row]:
+    """Mean and standard error of one column over the finished runs that agree in others.
+
+    Parameters
+    ----------
+    rows : of a sweep.
+    by : columns that tell the points of the grid apart.
+    of : the column that is averaged, such as "finetune.test_accuracy".
+
+    Returns
+    -------
+    One row per point, in order: `by`, "mean", "standard_error" (NaN for a single run), "finished", "failed".
+    """
+    points: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        points.setdefault(tuple(row[name] for name in by), []).append(row)
+    result = []
+    for point, group in points.items():
+        values = [row[of] for row in group if row["status"] == "finished"]
+        error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        counts = {"finished": len(values), "failed": len(group) - len(values)}
+        mean = statistics.fmean(values) if values else math.nan
+        result.append({**dict(zip(by, point, strict=True)), "mean": mean, "standard_error": error, **counts})
+    return result
+
+
+def _check_names(runs: Sequence[Run]) -> None:
+    names = [Path(run.name) for run in runs]
+    taken, parents = set[Path](), {parent for name in names for parent in name.parents}
+    for name in names:
+        if name.is_absolute() or ".." in name.parts or name in (Path(), Path(TABLE)):
+            raise RunError(f"run {str(name)!r} must be named as a folder below the sweep's")
+        if name in taken or name in parents:
+            raise RunError(f"run {str(name)!r} shares its folder with another; give each a name of its own")
+        taken.add(name)
+
+
+def _row(run: Run, output: Path, measure: Measure | None, progress: bool) -> Row:
+    """Train and measure one run."""
+    folder = output / run.name
+    reports: dict[str, StageReport] = {}
+    measured: Mapping[str, Cell] = {}
+    error = ""
+    try:
+        reports = fit(run.recipe, folder, progress=progress)
+        measured = measure(run.recipe, reports) if measure else {}
+    except ArithmeticError as problem:
+        stages = [read_report(run.recipe, stage, folder) for stage in run.recipe.stages]
+        reports, error = {report.stage: report for report in stages if report is not None}, _sentence(problem)
+    except ValueError as problem:
+        error = _sentence(problem)
+    numbers: Row = {}
+    for name, report in reports.items():
+        numbers |= {f"{name}.{metric}": value for metric, value in report.metrics.items()}
+        numbers[f"{name}.seconds"] = report.seconds
+    return _head(run, error) | numbers | dict(measured)
+
+
+def _lost(run: Run, error: Lost) -> Row:
+    return _head(run, f"its worker was lost each time ({error.reason}); give the sweep again to go on")
+
+
+def _head(run: Run, error: str) -> Row:
+    status = "failed" if error else "finished"
+    return {**run.columns, "run": run.name, "seed": run.recipe.seed, "status": status, "error": error}
+
+
+def _sentence(error: Exception) -> str:
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return " ".join(f"{error}{notes}".split())
+
+
+def _write_table(rows: list[Row], path: Path) -> None:
+    import pandas
+
+    content = io.BytesIO()
+    pandas.DataFrame(rows).to_parquet(content, index=False)
+    write_whole(path, content.getvalue())
+
+
+def _with_bar(rows: Iterable[Any], total: int) -> Iterable[Any]:
+    from rich.progress import track
+
+    return track(rows, "runs", total)
