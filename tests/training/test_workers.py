@@ -114,6 +114,14 @@ def test_a_worker_that_is_asked_to_stop_is_replaced(started, tmp_path):
     assert list(call_on_workers(fails_with, [(InterruptionError("stopped", 15),)], never)) == [(0, Lost("stopped"))]
 
 
+def test_a_signal_ends_the_calls_at_once(started):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    began = time.monotonic()
+    with pytest.raises(InterruptionError, match="stopped by signal SIGTERM"):
+        list(call_on_workers(time.sleep, [(60,)], TWO))
+    assert time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize(("asked", "kind"), [({"cpus": 64.0}, "64 CPU"), ({"gpus": 0.25}, "0.25 GPU")])
 def test_more_than_there_is_is_refused(started, asked, kind):
     with pytest.raises(RunError, match=f"a worker takes {kind}, but Ray finds"):

@@ -4,21 +4,28 @@ import importlib
 import logging
 import math
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
 
 from cordsnet._checks import check_positive
 from cordsnet.errors import InterruptionError, RunError
+from cordsnet.training.safekeeping import SIGNALS
 
 STORE = 128 * 2**20
 """Bytes of shared memory for arguments and results, which are small."""
 
 LOOPBACK = "127.0.0.1"
+
+LOOK_SECONDS = 1.0
+"""How often to look whether a signal has come: Ray waits through signals."""
 
 LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS")
 """What a launcher that started the cluster leaves in the environment; a worker trains alone all the same."""
@@ -74,9 +81,10 @@ def call_on_workers(
 
     A call whose process was lost too often ends as a `Lost`; an error of its own ends all calls and is raised.
 
-    Raises RunError without Ray, or where Ray does not find what a worker takes.
+    Raises RunError without Ray, or where Ray does not find what a worker takes; InterruptionError when a signal asks
+    this process to stop.
     """
-    with _ray(workers) as ray:
+    with _ray(workers) as ray, _listening() as asked:
         remote = ray.remote(
             num_cpus=workers.cpus,
             num_gpus=workers.gpus,
@@ -87,8 +95,11 @@ def call_on_workers(
         waiting = {remote.remote(function, call, workers): k for k, call in enumerate(calls)}
         try:
             while waiting:
-                (done,), _ = ray.wait(list(waiting), num_returns=1)
-                yield waiting.pop(done), _result(ray, done)
+                for done in ray.wait(list(waiting), num_returns=1, timeout=LOOK_SECONDS)[0]:
+                    yield waiting.pop(done), _result(ray, done)
+                for number in asked:
+                    name = signal.Signals(number).name
+                    raise InterruptionError(f"stopped by signal {name}; checkpoints are kept", number)
         finally:
             for left in waiting:
                 ray.cancel(left)
@@ -142,6 +153,25 @@ def _ray(workers: Workers) -> Iterator[Any]:
     finally:
         if ours:
             ray.shutdown()
+
+
+@contextmanager
+def _listening() -> Iterator[list[int]]:
+    """Signals that have asked to stop meanwhile; Ray on its own would abort the process."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be listened to
+        yield asked
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _search_path() -> str:
