@@ -84,6 +84,7 @@ def objective(
     labels: ClassLabels | SoftLabels,
     settings: Objective | None = None,
     *,
+    dt: float | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
     spontaneous: Callable[[System[Any], float], State] = settle,
@@ -96,6 +97,7 @@ def objective(
     images : [B, C, H, W].
     labels : class indices [B], or soft labels [B, K].
     settings : weights and times.
+    dt : step, ms; None is the model's own. What counts in the objective is settled, which does not depend on it.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
     spontaneous : (system, ms) -> spontaneous activity; `settle` starts from zero rates, a `WarmStart` from its last.
@@ -103,7 +105,7 @@ def objective(
     settings = settings or Objective()
     model.check_input(images)
     _check_labels(labels, len(images), model.num_classes)
-    trial, system = settings.trial, model.system()
+    trial, system = settings.trial, model.system(dt)
     steps = whole_steps(trial.image, system.dt, "trial.image")
     baseline = spontaneous(system, trial.before)
     seen = integrate(

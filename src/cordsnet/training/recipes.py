@@ -5,13 +5,18 @@ Write your own as a function of the same kind, or change single values on the co
 
 import dataclasses
 
+from cordsnet.dynamics import Solver
 from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe
 from cordsnet.training.stage import Stage
-from cordsnet.training.stages import Fold, InverseInit, TrainCNN, TrainDynamics, TrainSettled
+from cordsnet.training.stages import Fold, Imitate, InverseInit, TrainCNN, TrainDynamics, TrainSettled
 
 AUGMENTATION = "small_affine"
+FLIPS = "shift_flip"
+DIRECT_CIFAR_LR = (1e-2, 1e-3)
+"""Of the settled and the full stage from random weights."""
+
 DIRECT_LR = 5e-2
 """Best of six for training the network of `demo` from random weights (docs/results/demo.md)."""
 
@@ -30,6 +35,57 @@ def digits_settled() -> Recipe:
         start="inverse", augmentation=AUGMENTATION, optimisation=Optimisation(lr=1e-3, updates=400, clip=1.0)
     )
     return Recipe("digits_settled", stages=(*built, settled), model=ModelChoice("cordsnet_r2_small"))
+
+
+@RECIPES.register("cifar10")
+def cifar10() -> Recipe:
+    """CIFAR-10 at 32 px on R2 with 16 channels: imitation of the CNN, settled answers, then the full objective."""
+    trained = Optimisation("sgd", 0.1, updates=3000, batch=128, weight_decay=5e-4)
+    cnn, imitate = (
+        TrainCNN(optimisation=trained, augmentation=FLIPS),
+        Imitate(optimisation=Optimisation(lr=1e-2, updates=500, batch=128, clip=1.0), augmentation=FLIPS),
+    )
+    return Recipe(
+        "cifar10",
+        stages=(cnn, Fold(), imitate, *_from_settled_to_full("imitate", "settled", "finetune", (1e-3, 1e-3))),
+        model=ModelChoice("cordsnet_r2_small", image_size=32, in_channels=3),
+        data="cifar10",
+    )
+
+
+@RECIPES.register("cifar10_direct")
+def cifar10_direct() -> Recipe:
+    """The network of `cifar10` from random weights, with as many updates of the dynamics as all its stages."""
+    staged = cifar10()
+    more = staged.stage("imitate")
+    assert isinstance(more, Imitate)
+    settled, full = _from_settled_to_full("", "direct_settled", "direct", DIRECT_CIFAR_LR)
+    longer = dataclasses.replace(settled.optimisation, updates=settled.optimisation.updates + more.optimisation.updates)
+    return dataclasses.replace(
+        staged, name="cifar10_direct", stages=(dataclasses.replace(settled, optimisation=longer), full)
+    )
+
+
+def _from_settled_to_full(
+    start: str, settled: str, full: str, lr: tuple[float, float]
+) -> tuple[TrainSettled, TrainDynamics]:
+    """Many cheap updates at the settled answer, then few under the full objective at a step of 5 ms."""
+    return (
+        TrainSettled(
+            name=settled,
+            start=start,
+            solver=Solver(tol=1e-3, max_iterations=40, expansion_bound=0.9),
+            augmentation=FLIPS,
+            optimisation=Optimisation(lr=lr[0], updates=500, batch=128, clip=1.0),
+        ),
+        TrainDynamics(
+            name=full,
+            start=settled,
+            dt_ms=5.0,
+            augmentation=FLIPS,
+            optimisation=Optimisation(lr=lr[1], updates=150, batch=64, clip=1.0, precision="bfloat16"),
+        ),
+    )
 
 
 @RECIPES.register("demo")

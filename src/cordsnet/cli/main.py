@@ -1,0 +1,50 @@
+"""From words on the command line to a command and an exit status."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cordsnet._version import __version__
+from cordsnet.cli.options import COMMANDS
+from cordsnet.errors import InterruptionError
+
+DEBUG = "CORDSNET_DEBUG"
+"""Environment variable: when set, errors show where in the code they arose."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0; 2 when the request was at fault; 1 when training or simulation diverged; 128 and the
+    number of the signal that stopped it.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    try:
+        COMMANDS[words[0]](words[1:])
+    except KeyboardInterrupt:
+        print("cordsnet: stopped; finished stages are kept", file=sys.stderr)
+        return 130
+    except InterruptionError as error:
+        print(f"cordsnet: {error}; the same command goes on from there", file=sys.stderr)
+        return 128 + error.number
+    except ModuleNotFoundError as error:
+        print(f"cordsnet: error: {error}; install what is optional: pip install 'cordsnet[all]'", file=sys.stderr)
+        return 2
+    except (ValueError, TypeError, OSError, ArithmeticError) as error:
+        if os.environ.get(DEBUG):
+            raise
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"cordsnet: error: {error}{notes}", file=sys.stderr)
+        return 1 if isinstance(error, ArithmeticError) else 2
+    return 0
+
+
+def _usage() -> str:
+    rows = [f"  {name:<10}{(COMMANDS[name].__doc__ or '').splitlines()[0]}" for name in COMMANDS]
+    return "\n".join(
+        ["usage: cordsnet COMMAND [--help]", "", *rows, "", f"{DEBUG}=1 shows where in the code an error arose."]
+    )

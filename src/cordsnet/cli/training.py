@@ -1,0 +1,129 @@
+"""Commands that list models and recipes, train, and pass on what was trained."""
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+from jsonargparse import Namespace
+
+from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse, recipe_first
+
+
+@COMMANDS.register("models")
+def models(words: Sequence[str]) -> None:
+    """List the models, with areas, units, parameters, and the data sets for which there are trained weights."""
+    from cordsnet.models import SPECS, build, layout, list_pretrained
+
+    parser = make_parser("models")
+    parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'cordsnet_*'")
+    options = parse(parser, words)
+    print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  {'input':<15}pretrained")
+    for name in SPECS.names(options.pattern):
+        spec = SPECS[name]
+        count = sum(p.numel() for p in build(spec).parameters())
+        shape = " x ".join(map(str, (spec.in_channels, *spec.image_size)))
+        weights = ", ".join(data for model, data in list_pretrained() if model == name)
+        print(f"{name:<20}{len(spec.areas):>6}{layout(spec).units:>10,}{count:>12,}  {shape:<15}{weights}".rstrip())
+
+
+@COMMANDS.register("recipes")
+def recipes(words: Sequence[str]) -> None:
+    """List the training recipes, or show one in full."""
+    import json
+
+    from cordsnet.training import RECIPES
+
+    parser = make_parser("recipes")
+    parser.add_argument("name", nargs="?", help="recipe to show in full")
+    options = parse(parser, words)
+    if options.name:
+        print(json.dumps(RECIPES[options.name]().to_dict(), indent=1))
+        return
+    for name in RECIPES:
+        print(f"{name:<16}{(RECIPES[name].__doc__ or '').splitlines()[0]}")
+
+
+@COMMANDS.register("train")
+def train(words: Sequence[str]) -> None:
+    """Run a recipe of the package, or your own as file.py:function; finished stages are not repeated."""
+    from cordsnet.training import fit
+    from cordsnet.training.options import add_recipe_options, chosen_recipe
+
+    recipe = recipe_first("train", words)
+    parser = make_parser(f"train {words[0]}")
+    add_run_options(parser, f"runs/{recipe.name}")
+    parser.add_argument("--only", type=str, default=None, help="run this stage alone")
+    parser.add_argument("--restart", type=str, default=None, help="discard this stage and those built on it, run again")
+    add_recipe_options(parser, recipe)
+    options = parse(parser, words[1:])
+    recipe = chosen_recipe(recipe, parser, options)
+    reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=draws_progress(options))
+    for name, report in reports.items():
+        numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
+        print(f"{name:<10}{report.seconds:>7.1f} s  {numbers}")
+    print(f"models, logs and results: {options.output}")
+
+
+@COMMANDS.register("export")
+def export(words: Sequence[str]) -> None:
+    """Turn a finished stage into a folder of weights with a model card, to be shared or loaded by name."""
+    from cordsnet.training.export import export_stage
+
+    parser = make_parser("export")
+    parser.add_argument("stage", type=str, help="folder of a finished stage, such as runs/demo/finetune")
+    parser.add_argument("--name", type=str, default=None, help="of the model; its own where not given")
+    parser.add_argument("--data", type=str, default=None, help="name of the data set; the run's where not given")
+    parser.add_argument("--regime", type=str, default="", help="what its dynamics do, in words, for the card")
+    parser.add_argument("--output", type=str, default="pretrained", help="folder in which NAME-DATA is made")
+    options = parse(parser, words)
+    folder = export_stage(options.stage, options.output, options.name, options.data, options.regime)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{folder}: {size / 1e6:.2f} MB")
+
+
+@COMMANDS.register("sweep")
+def sweep(words: Sequence[str]) -> None:
+    """Run a recipe for every value of some settings, with several seeds, and gather the results in one table."""
+    import pandas
+
+    from cordsnet.training import grid, summary
+    from cordsnet.training import sweep as run_sweep
+    from cordsnet.training.grid import read_choices
+    from cordsnet.training.options import add_recipe_options, chosen_recipe
+
+    recipe = recipe_first("sweep", words)
+    parser = make_parser(f"sweep {words[0]}")
+    add_run_options(parser, f"runs/sweep_{recipe.name}")
+    help_ = "setting and values, such as spontaneous_weight=0,1e-4 (every stage) or linear.optimisation.lr=1e-3,1e-2"
+    parser.add_argument("--grid", type=str, action="append", default=[], help=f"{help_}; may be repeated")
+    parser.add_argument("--seeds", type=int, default=1, help="runs per point of the grid; they count up from --seed")
+    parser.add_argument(
+        "--workers", type=int, default=None, help="runs at once; default: what this machine has room for"
+    )
+    parser.add_function_arguments(run_sweep, skip={"runs", "output", "measure", "progress", "workers"})
+    add_recipe_options(parser, recipe)
+    options = parse(parser, words[1:])
+    recipe, choices = chosen_recipe(recipe, parser, options), read_choices(options.grid)
+    runs = grid(recipe, choices, options.seeds)
+    where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
+    workers = options.workers or _workers(len(runs), options)
+    rows = run_sweep(runs, options.output, workers=workers, progress=draws_progress(options), **where)
+    last = f"{recipe.stages[-1].name}.test_accuracy"
+    print(f"{last}\n{pandas.DataFrame(summary(rows, list(choices), last)).to_string(index=False)}")
+    for row in rows:
+        if row["error"]:
+            print(f"{row['run']}: {row['error']}", file=sys.stderr)
+    print(f"table: {options.output}/table.parquet")
+    if all(row["error"] for row in rows):
+        raise ValueError("no run finished")
+
+
+def _workers(runs: int, options: Namespace) -> int:
+    """As many as there are runs and this machine has cores for; without Ray one, and a line that says so."""
+    from cordsnet.training.workers import room_here
+
+    workers = 1 if options.address else min(runs, room_here(options.cpus))
+    if workers > 1 and importlib.util.find_spec("ray") is None:
+        print("one run after another; pip install 'cordsnet[sweep]' for several at once")
+        return 1
+    return workers

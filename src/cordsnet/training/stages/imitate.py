@@ -1,0 +1,88 @@
+"""Inverse initialisation of the rectified network itself: it learns to settle where the CNN ends.
+
+The paper fits linear areas, one by one, through three terms of a series, and then anneals the nonlinearity. Here the
+whole network settles under each image with ReLU, and its settled rates are fitted to the CNN's by implicit gradients,
+all kernels and biases together: an area makes up for the errors of those below it, and nothing is left to anneal.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cordsnet.data import Split
+from cordsnet.dynamics import Activation, Solver, steady_state
+from cordsnet.models import CNN, STEM, CordsNet
+from cordsnet.training.evaluate import BATCH, accuracy
+from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.stage import Context, Stage, StageResult
+from cordsnet.training.stages.inverse import recurrent_twin
+from cordsnet.training.stages.settled import settled_share
+
+
+@dataclass(frozen=True)
+class Imitate(Stage):
+    """Fit settled rates to the folded CNN's activity; the readout stays the CNN's.
+
+    Attributes
+    ----------
+    solver : how fixed points and their gradients are computed; its `expansion_bound` keeps the network settling.
+    expansion_weight : coefficient of the Lipschitz-coefficient penalty (Linsley et al. 2020), beside a fitting error
+        that is 1 for a network without activity.
+    """
+
+    kind: ClassVar[str] = "imitate"
+    name: str = "imitate"
+    start: str = "fold"
+    solver: Solver = field(default_factory=lambda: Solver(tol=1e-3, max_iterations=40, expansion_bound=0.9))
+    expansion_weight: float = 1.0
+    optimisation: Optimisation = field(default_factory=lambda: Optimisation(lr=1e-2, updates=400, batch=128, clip=1.0))
+    augmentation: str = "none"
+
+    def run(self, context: Context) -> StageResult:
+        """Fit from the CNN's kernels and small random recurrence."""
+        cnn = context.cnn_of(self.start)
+        model = recurrent_twin(cnn, context.seed)
+        model.activation = Activation("relu")
+        model.wiring.readout.requires_grad_(False)
+        waiting = train(_Module(model, cnn, self), context, self.name)
+        model.requires_grad_(True)
+        cnn.to(next(model.parameters()).device)  # training took the network along to the accelerator
+        metrics = {"test_accuracy": accuracy(model.eval(), context.data.test), **waiting}
+        return StageResult(model, metrics | imitation(model, cnn, context.data.test, self.solver))
+
+
+def unexplained(rates: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error over the variance of the target; both [B, C, H, W]."""
+    return (rates - target).square().mean() / target.var()
+
+
+@torch.no_grad()
+def imitation(model: CordsNet, cnn: CNN, split: Split, solver: Solver) -> dict[str, float]:
+    """How well settled rates imitate the CNN's, each area fed by the network's own activity, and the share of trials
+    that settle.
+    """
+    images = split.take(BATCH).to(model).images
+    found, wanted = steady_state(model, images, solver=solver), cnn.rates(images)
+    errors = {f"unexplained_variance/{a}": float(unexplained(found.rates[a], wanted[a])) for a in model.areas}
+    return errors | {"settled_share": settled_share(found)}
+
+
+class _Module(TrainingModule):
+    def __init__(self, model: CordsNet, cnn: CNN, stage: Imitate) -> None:
+        super().__init__(model, stage.optimisation, stage.augmentation)
+        self.model, self.stage = model, stage
+        self.reference: list[CNN] = [cnn]  # in a list, so that the CNN is no part of the module
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Fitting error and penalty on one batch, averaged over areas."""
+        images, cnn = batch[0], self.reference[0].to(self.device)
+        with torch.no_grad():
+            wanted = {area: functional.relu(drive) for area, drive in cnn.drives(images).items() if area != STEM}
+        found = steady_state(self.model, images, solver=self.stage.solver, grad=True)
+        errors = {area: unexplained(found.rates[area], target) for area, target in wanted.items()}
+        loss = torch.stack(list(errors.values())).mean() + self.stage.expansion_weight * found.expansion
+        self.keep(loss=loss, settled_share=loss.new_tensor(settled_share(found)), **errors)
+        return self.check_loss(loss)
