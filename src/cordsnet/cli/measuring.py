@@ -43,10 +43,17 @@ def reproduce(words: Sequence[str]) -> None:
     parser.add_argument("--seeds", type=int, default=None, help="networks per point; default: the scale's")
     parser.add_argument("--workers", type=int, default=1, help="networks trained at once, on Ray when more than one")
     parser.add_argument("--output", type=str, default=None, help="folder; default: runs/reproduce/NAME_SCALE")
+    parser.add_argument("--datasets", type=str, default=None, help="of table1, such as digits,mnist")
+    parser.add_argument("--depths", type=str, default=None, help="of table1: numbers of areas, such as 2,4")
     options = parse(parser, words)
     experiment = EXPERIMENTS[options.name]
+    choices = {name: options[name].split(",") for name in ("datasets", "depths") if options[name] is not None}
+    if unfit := sorted(set(choices) - set(experiment.choices)):
+        raise ValueError(f"experiment {options.name!r} has no choice of {unfit[0]}; leave --{unfit[0]} out")
+    if not all(depth.isdigit() for depth in choices.get("depths", [])):
+        raise ValueError(f"depths must be whole numbers such as 2,4, got {options.depths!r}")
     output = Path(options.output or f"runs/reproduce/{options.name}_{options.scale}")
-    path = experiment.run(options.scale, options.seeds, options.workers, output)
+    path = experiment.run(options.scale, options.seeds, options.workers, output, **choices)
     print(f"{path.with_name('table.md').read_text()}report: {path}")
 
 

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from cordsnet.registry import Registry
 
-Reproduce: TypeAlias = Callable[[str, int | None, int, Path], Path]
-"""(scale, seeds, workers, output folder) -> path of the report; None seeds are as many as the scale has."""
+Reproduce: TypeAlias = Callable[..., Path]
+"""(scale, seeds, workers, output folder, **choices) -> path of the report; None seeds are as many as the scale has."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,13 @@ class Experiment:
     Attributes
     ----------
     description : one line.
+    choices : names of what can be chosen beyond that.
     run : trains, measures, and writes the report and, beside it, its numbers as `table.md`.
     """
 
     description: str
     run: Reproduce
+    choices: tuple[str, ...] = ()
 
 
 EXPERIMENTS: Registry[Experiment] = Registry("experiment")
