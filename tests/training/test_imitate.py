@@ -15,9 +15,9 @@ from cordsnet.training.stages.imitate import unexplained
 @pytest.fixture(scope="module")
 def imitated(tmp_path_factory):
     """A tiny CNN, folded and imitated with few and with more updates."""
-    base = tiny_recipe(updates=40)
+    base = tiny_recipe(updates=150)
     few = Imitate(name="few", optimisation=dataclasses.replace(Imitate().optimisation, updates=2, batch=32))
-    more = dataclasses.replace(few, name="more", optimisation=dataclasses.replace(few.optimisation, updates=60))
+    more = dataclasses.replace(few, name="more", optimisation=dataclasses.replace(few.optimisation, updates=300))
     stages = (base.stage("cnn"), base.stage("fold"), few, more)
     return fit(Recipe("imitation", stages, base.model), tmp_path_factory.mktemp("run"))
 

@@ -11,7 +11,7 @@ import torch
 from tiny import tiny_recipe
 
 import cordsnet
-from cordsnet.data import Split, load_data
+from cordsnet.data import load_data
 from cordsnet.errors import RunError
 from cordsnet.training import fit, record
 
@@ -92,12 +92,14 @@ def test_the_commit_is_that_of_the_checkout_and_none_outside_one(tmp_path, monke
 @pytest.mark.parametrize("change", ["pixel", "label", "order"])
 def test_the_data_fingerprint_changes_with_every_pixel_and_label(change):
     data = load_data("digits", 8)
-    images, labels = data.test.images.clone(), data.test.labels.clone()
-    assert dataclasses.replace(data, test=Split(images, labels)).fingerprint == data.fingerprint
+    pixels, labels = data.test.pixels.clone(), data.test.labels.clone()
+    same = dataclasses.replace(data.test, pixels=pixels, labels=labels)
+    assert dataclasses.replace(data, test=same).fingerprint == data.fingerprint
     if change == "pixel":
-        images[3, 0, 2, 2] += 1e-3
+        pixels[3, 0, 2, 2] += 1e-3
     elif change == "label":
         labels[5] = (labels[5] + 1) % 10
     else:
-        images, labels = images.flip(0), labels.flip(0)
-    assert dataclasses.replace(data, test=Split(images, labels)).fingerprint != data.fingerprint
+        pixels, labels = pixels.flip(0), labels.flip(0)
+    other = dataclasses.replace(data.test, pixels=pixels, labels=labels)
+    assert dataclasses.replace(data, test=other).fingerprint != data.fingerprint
