@@ -8,6 +8,7 @@ from cordsnet._files import writable_folder
 from cordsnet.data import load_data
 from cordsnet.errors import RunError
 from cordsnet.models import SPECS, CordsNet, load_model, write_model_card
+from cordsnet.training.loop import WAITING
 from cordsnet.training.record import describe_data, read_attempts
 
 
@@ -53,9 +54,12 @@ def _finished(stage: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(f"{stage} is no folder of a finished stage, it has no {path.name}; train it to its end")
     try:
-        return dict(json.loads(path.read_text())["metrics"])
+        metrics = dict(json.loads(path.read_text())["metrics"])
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged ({error!r}); train the stage again") from error
+    return {
+        name: value for name, value in metrics.items() if name != WAITING
+    }  # which is the machine's, not the model's
 
 
 def _data(stage: Path, model: CordsNet, name: str | None) -> dict[str, Any]:

@@ -29,6 +29,9 @@ from cordsnet.training.order import UpdateOrder, mixed
 from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
 from cordsnet.training.stage import Context
 
+WAITING = "waiting_share"
+"""Name of the metric that says which share of a stage's time was spent waiting for images."""
+
 AUGMENTING = 1
 """Sets the draws of augmentation apart from the others of a batch."""
 
@@ -209,7 +212,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
             raise CheckpointError(
                 f"{resume} cannot be used ({error!r}); restart the stage (--restart {stage})"
             ) from error
-    return {"waiting_share": loader.waited / (time.perf_counter() - started)}
+    return {WAITING: loader.waited / (time.perf_counter() - started)}
 
 
 def _loader(
