@@ -97,7 +97,7 @@ def objective(
     images : [B, C, H, W].
     labels : class indices [B], or soft labels [B, K].
     settings : weights and times.
-    dt : step, ms; None is the model's own. What counts in the objective is settled, which does not depend on it.
+    dt : step, ms; None is the model's own. Where rates settle does not depend on it; how they get there does.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
     spontaneous : (system, ms) -> spontaneous activity; `settle` starts from zero rates, a `WarmStart` from its last.
