@@ -16,6 +16,12 @@ METHODS = {"cnn": "feedforward", "staged": "staged", "direct": "direct"}
 """As rows name them -> as the table heads them."""
 
 
+LEGEND = (
+    "Test accuracy, mean and standard error over seeds. Direct training has as many updates of the dynamics as staged "
+    "training, and the learning rates that did best with another seed."
+)
+
+
 def accuracy_table(rows: Sequence[dict[str, Any]]) -> Table:
     """For each data set and depth: mean accuracy and standard error over seeds, method by method."""
     points = {(p["dataset"], p["depth"], p["method"]): p for p in _points(rows)}
@@ -31,10 +37,10 @@ def write_table1(rows: Sequence[dict[str, Any]], scale: str, output: str | Path)
     """Write `report.html` and `table.md` into a folder; returns the page's path."""
     folder, table = Path(output), accuracy_table(rows)
     write_whole(folder / "table.md", markdown(table).encode())
-    heads = ("data set", "depth", "method", "seed", "accuracy (%)", "seconds")
+    heads = ("data set", "depth", "method", "seed", "learning rates", "accuracy (%)", "seconds", "error")
     each = Table(heads, [_network(row) for row in rows])
     sections = [
-        Section("Accuracy", "Test accuracy, mean and standard error over seeds.", tables=(table,)),
+        Section("Accuracy", LEGEND, tables=(table,)),
         Section("Every network", "Seconds of training, those of the stages before included.", tables=(each,)),
     ]
     introduction = f"Feedforward networks, and dynamical ones with the same kernels, at {scale} scale."
@@ -43,17 +49,19 @@ def write_table1(rows: Sequence[dict[str, Any]], scale: str, output: str | Path)
 
 def _network(row: dict[str, Any]) -> tuple[str, ...]:
     accuracy, seconds = f"{100 * row['accuracy']:.2f}", f"{row['seconds']:.0f}"
-    return row["dataset"], f"R{row['depth']}", METHODS[row["method"]], str(row["seed"]), accuracy, seconds
+    factor = f"x {row['factor']:g}" if "factor" in row else ""
+    cell = row["dataset"], f"R{row['depth']}", METHODS[row["method"]], str(row["seed"])
+    return *cell, factor, accuracy, seconds, row["error"]
 
 
 def _points(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    finished = [row | {"status": "finished"} for row in rows]
-    return summary(finished, ["dataset", "depth", "method"], "accuracy")
+    return summary(rows, ["dataset", "depth", "method"], "accuracy")
 
 
 def _shown(point: dict[str, Any]) -> str:
     mean, error = 100 * point["mean"], 100 * point["standard_error"]
-    return f"{mean:.1f} ± {error:.1f}" if math.isfinite(error) else f"{mean:.1f}"
+    shown = f"{mean:.1f} ± {error:.1f}" if math.isfinite(error) else f"{mean:.1f}"
+    return f"{shown} ({point['failed']} failed)" if point["failed"] else shown
 
 
 def _reproduce(
