@@ -89,7 +89,9 @@ class Cell:
         return {"dataset": self.dataset, "depth": self.depth}
 
 
-SEARCH = "search"
+SEARCH, SEARCH_SEED = "search", 1000
+"""Folder and seed of the search for direct training's learning rates; the seed is none of the table's."""
+
 TABLE_SCALES: Registry[Scale] = Registry("scale")
 SMALL = {"digits": 16, "mnist": 28, "fashion_mnist": 28}
 TABLE_SCALES.add("smoke", Scale(smoke_staged, smoke_direct, "cordsnet_r{}_small", 32, SMALL, 2))
@@ -125,17 +127,17 @@ def table1(
     count = row.seeds if seeds is None else seeds
     if count < 1:
         raise ValueError(f"seeds must be at least 1, got {count}")
-    searched = sweep(search_runs(row, cells, count), Path(output) / SEARCH, workers=workers, progress=progress)
+    searched = sweep(search_runs(row, cells), Path(output) / SEARCH, workers=workers, progress=progress)
     runs = table_runs(cells, best_factors(searched), count)
     return _rows(runs, sweep(runs, output, workers=workers, progress=progress))
 
 
-def search_runs(scale: Scale, cells: Sequence[Cell], seed: int) -> list[Run]:
+def search_runs(scale: Scale, cells: Sequence[Cell]) -> list[Run]:
     """Direct training of every cell at every learning rate."""
     return [
         Run(
             f"{cell.name}/factor={factor:g}",
-            dataclasses.replace(_faster(cell.direct, factor), seed=seed),
+            dataclasses.replace(_faster(cell.direct, factor), seed=SEARCH_SEED),
             cell.columns | {"factor": factor},
         )
         for cell in cells
