@@ -123,3 +123,12 @@ def test_a_recipe_of_ones_own_is_found_in_a_file(capsys, tmp_path):
     assert "must return a Recipe" in (capsys.readouterr(), fails(capsys, "train", f"{tmp_path}/mine.py:not_one"))[1]
     assert "cannot be loaded" in fails(capsys, "train", f"{tmp_path}/mine.py:absent")
     assert "cannot be loaded" in fails(capsys, "train", f"{tmp_path}/none.py:recipe")
+
+
+def test_who_has_read_enough_of_the_output_sees_no_error():
+    words = [sys.executable, "-m", "cordsnet.cli", "models"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running.stdout.close()
+    said = running.stderr.read()
+    assert running.wait() == 141
+    assert said == b""

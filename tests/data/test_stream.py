@@ -7,7 +7,7 @@ import pytest
 import torch
 from picture_files import as_tensor, parquet_file, pictures
 
-from cordsnet.data import Stream, StreamOrder, load_data
+from cordsnet.data import Share, Stream, StreamOrder, load_data
 from cordsnet.data import hub as hub_module
 from cordsnet.data.datasets import DATASETS
 
@@ -30,7 +30,7 @@ def stream(tmp_path):
 
 
 def labels(stream, batches=None, **how):
-    order = StreamOrder(stream, **{"batch": 4, "updates": 12, "seed": 0} | how)
+    order = StreamOrder(stream, 4, 12, how.pop("seed", 0), Share(**how))
     return [[record["label"] for record in records] for records in islice(order, batches)]
 
 
@@ -79,7 +79,7 @@ def test_workers_decode_and_change_nothing(stream, monkeypatch):
 
 def test_a_batch_that_cannot_be_shared_is_refused(stream):
     with pytest.raises(ValueError, match="batch = 5 cannot be shared evenly by 2 processes in 1 parts"):
-        StreamOrder(stream[0], 5, 1, 0, processes=2)
+        StreamOrder(stream[0], 5, 1, 0, Share(processes=2))
 
 
 def test_a_streamed_set_is_otherwise_that_of_the_preset(stream):

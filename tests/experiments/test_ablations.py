@@ -103,7 +103,7 @@ def test_rows_hold_regime_evidence_and_accuracy(tmp_path):
 def test_divergence_in_training_counts_as_unstable(tmp_path, monkeypatch):
     monkeypatch.setitem(SCALES._entries, "smoke", Scale(lambda: tiny(gain=1e6), lambda: tiny(gain=1e6), 1))
     rows = run_ablation("top_area", "smoke", tmp_path)
-    assert {row["status"] for row in rows} == {"failed"}
+    assert {row["status"] for row in rows} == {"diverged"}
     assert regime_counts(rows)["all"][Regime.UNSTABLE] == 1
 
 

@@ -127,7 +127,7 @@ def test_the_table_holds_finished_and_failed_runs(tmp_path):
     rows = sweep(runs, tmp_path, measure=width, progress=False)
     table = pandas.read_parquet(tmp_path / "table.parquet")
     assert list(table["run"]) == ["seed=0", "seed=1", f"{DIRECT}=1000000000.0/seed=0", "wrong"]
-    assert list(table["status"]) == ["finished", "finished", "failed", "failed"]
+    assert list(table["status"]) == ["finished", "finished", "diverged", "failed"]
     assert "finite" in table["error"][2]
     assert "stage 'direct'" in table["error"][2]
     assert "in_channels = 3" in table["error"][3]
@@ -141,7 +141,7 @@ def test_the_table_holds_finished_and_failed_runs(tmp_path):
 def test_a_diverged_run_keeps_the_numbers_of_its_finished_stages(tmp_path):
     recipe = with_value(tiny_recipe(), "linear.optimisation.lr", 1e12)
     (row,) = sweep([Run("run", recipe)], tmp_path, progress=False)
-    assert row["status"] == "failed"
+    assert row["status"] == "diverged"
     assert row["inverse.seconds"] > 0
     assert "linear.seconds" not in row
 

@@ -1,6 +1,7 @@
 """From words on the command line to a command and an exit status."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         COMMANDS[words[0]](words[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read our output, such as `head`, has seen enough; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("cordsnet: stopped; finished stages are kept", file=sys.stderr)
         return 130

@@ -10,6 +10,7 @@ from datasets.distributed import split_dataset_by_node
 from torch.utils.data import DataLoader, Sampler
 
 from cordsnet.data.encoded import Batch, Decoder, Record, digest_of_files, loader, workers
+from cordsnet.data.share import Share
 from cordsnet.data.split import Normalisation
 
 BUFFER = 10_000
@@ -63,36 +64,21 @@ class StreamOrder(Sampler[list[Record]]):
     Every process draws its share of a batch from its own shards.
     """
 
-    def __init__(
-        self,
-        stream: Stream,
-        batch: int,
-        updates: int,
-        seed: int,
-        *,
-        first: int = 0,
-        parts: int = 1,
-        process: int = 0,
-        processes: int = 1,
-    ) -> None:
-        if batch % (parts * processes):
-            raise ValueError(
-                f"batch = {batch} cannot be shared evenly by {processes} processes in {parts} parts; "
-                f"use a multiple of {parts * processes}"
-            )
+    def __init__(self, stream: Stream, batch: int, updates: int, seed: int, share: Share | None = None) -> None:
+        share = share or Share()
         shuffled = stream.table.shuffle(seed=seed, buffer_size=BUFFER, max_buffer_input_shards=1)
-        self.table = split_dataset_by_node(shuffled, rank=process, world_size=processes)
-        self.share, self.first, self.count = batch // (parts * processes), first * parts, updates * parts
+        self.table = split_dataset_by_node(shuffled, rank=share.process, world_size=share.processes)
+        self.images, self.first, self.count = share.of(batch), share.first * share.parts, updates * share.parts
 
     def __len__(self) -> int:
-        """Batches of the whole run, those before `first` included."""
+        """Batches of the whole run, those before the first included."""
         return self.count
 
     def __iter__(self) -> Iterator[list[Record]]:
         """From the first update on."""
-        records = islice(self._endless(), self.first * self.share, None)
+        records = islice(self._endless(), self.first * self.images, None)
         for _ in range(self.first, self.count):
-            yield list(islice(records, self.share))
+            yield list(islice(records, self.images))
 
     def _endless(self) -> Iterator[Record]:
         for epoch in count():

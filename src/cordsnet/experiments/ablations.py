@@ -114,7 +114,7 @@ def some_of_each_class(split: Split, count: int) -> Split:
 def _labelled(row: Row) -> Row:
     if row["status"] == "finished":
         return row
-    if "stopped being finite" in row["error"]:
+    if row["status"] == "diverged":
         return row | {"regime": Regime.UNSTABLE.value}
     raise RunError(f"run {row['run']!r} failed: {row['error']}")
 

@@ -75,7 +75,7 @@ def write_ablation_report(name: str, rows: Rows, scale: str, output: str | Path)
     figure, table = regime_figure(rows, ablation.varies), ablation_table(ablation, rows)
     write_whole(folder / f"{name}.png", render(figure, "png"))
     write_whole(folder / "table.md", markdown(table).encode())
-    diverged = sum(row["status"] == "failed" for row in rows)
+    diverged = sum(row["status"] == "diverged" for row in rows)
     text = (
         f"Share of networks in each regime (above) and test accuracy of every network, the line at their mean (below). "
         f"{diverged} of {len(rows)} networks diverged in training; they count as unstable and have no accuracy."

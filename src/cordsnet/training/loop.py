@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from cordsnet._checks import check_positive
-from cordsnet.data import AUGMENTATIONS, Stream, StreamOrder, VisionData, check_readable, unit
+from cordsnet.data import AUGMENTATIONS, Share, Stream, StreamOrder, VisionData, check_readable, unit
 from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
 from cordsnet.models import CNN, CordsNet
 from cordsnet.training.divergence import LAST_GOOD, Watch
@@ -219,15 +219,10 @@ def _loader(
     data: VisionData, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
 ) -> DataLoader[Any]:
     train, batch = data.train, min(optimisation.batch, len(data.train))
-    share: dict[str, int] = {
-        "first": first,
-        "parts": optimisation.accumulate,
-        "process": trainer.global_rank,
-        "processes": trainer.world_size,
-    }
+    share = Share(first, optimisation.accumulate, trainer.global_rank, trainer.world_size)
     if isinstance(train, Stream):
-        return train.loader(StreamOrder(train, batch, optimisation.updates, seed, **share))
-    return train.loader(UpdateOrder(len(train), batch, optimisation.updates, seed, **share))
+        return train.loader(StreamOrder(train, batch, optimisation.updates, seed, share))
+    return train.loader(UpdateOrder(len(train), batch, optimisation.updates, seed, share))
 
 
 TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}

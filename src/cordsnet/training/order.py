@@ -5,53 +5,40 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
+from cordsnet.data.share import Share
+
 
 class UpdateOrder(Sampler[list[int]]):
     """Batches of image indices for a range of updates.
 
     Every epoch is a permutation drawn from (seed, epoch); the last images of an epoch that do not fill a batch are
-    left out. The global batch of an update is cut into `parts` (gradient accumulation), and each part among
-    `processes`, so that the same images make up an update however many processes and parts share it.
+    left out. The global batch of an update is cut into parts, and each part among processes, so that the same images
+    make up an update however many processes and parts share it.
 
     Raises ValueError when the batch cannot be cut evenly, or when there are fewer images than a batch holds.
     """
 
-    def __init__(
-        self,
-        images: int,
-        batch: int,
-        updates: int,
-        seed: int,
-        *,
-        first: int = 0,
-        parts: int = 1,
-        process: int = 0,
-        processes: int = 1,
-    ) -> None:
+    def __init__(self, images: int, batch: int, updates: int, seed: int, share: Share | None = None) -> None:
         if batch > images:
             raise ValueError(f"batch = {batch} is more than the {images} training images; lower it")
-        if batch % (parts * processes):
-            raise ValueError(
-                f"batch = {batch} cannot be shared evenly by {processes} processes in {parts} parts; "
-                f"use a multiple of {parts * processes}"
-            )
+        self.share = share or Share()
+        self.share.of(batch)
         self.images, self.batch, self.updates, self.seed = images, batch, updates, seed
-        self.first, self.parts, self.process, self.processes = first, parts, process, processes
 
     def __len__(self) -> int:
-        """Batches of the whole run, those before `first` included."""
-        return self.updates * self.parts
+        """Batches of the whole run, those before the first included."""
+        return self.updates * self.share.parts
 
     def __iter__(self) -> Iterator[list[int]]:
         """From the first update on."""
         per_epoch, epoch, order = self.images // self.batch, -1, torch.empty(0)
-        for update in range(self.first, self.updates):
+        for update in range(self.share.first, self.updates):
             if update // per_epoch != epoch:
                 epoch = update // per_epoch
                 order = torch.randperm(self.images, generator=torch.Generator().manual_seed(mixed(self.seed, epoch)))
             start = (update % per_epoch) * self.batch
-            for part in order[start : start + self.batch].view(self.parts, self.processes, -1):
-                yield part[self.process].tolist()
+            for part in order[start : start + self.batch].view(self.share.parts, self.share.processes, -1):
+                yield part[self.share.process].tolist()
 
 
 def mixed(*numbers: int) -> int:

@@ -55,8 +55,8 @@ def sweep(
 
     Returns
     -------
-    One row per run, in order: its columns, "run", "seed", "status" ("finished" or "failed"), "error" (one sentence,
-    or ""), every metric as "STAGE.METRIC", "STAGE.seconds" and what was measured. A run that diverges, whose settings
+    One row per run, in order: its columns, "run", "seed", "status" ("finished", "diverged" or "failed"), "error"
+    (one sentence, or ""), every metric as "STAGE.METRIC", "STAGE.seconds" and what was measured. A run whose settings
     do not go together, or whose worker is lost more often than `retries`, fails; the others go on.
 
     Raises
@@ -93,7 +93,8 @@ def summary(rows: Sequence[Row], by: Sequence[str], of: str) -> list[Row]:
 
     Returns
     -------
-    One row per point, in order: `by`, "mean", "standard_error" (NaN for a single run), "finished", "failed".
+    One row per point, in order: `by`, "mean", "standard_error" (NaN for a single run), "finished", and "failed", with
+    those that diverged.
     """
     points: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -124,28 +125,28 @@ def _row(run: Run, output: Path, measure: Measure | None, progress: bool) -> Row
     folder = output / run.name
     reports: dict[str, StageReport] = {}
     measured: Mapping[str, Cell] = {}
-    error = ""
+    status, error = "finished", ""
     try:
         reports = fit(run.recipe, folder, progress=progress)
         measured = measure(run.recipe, reports) if measure else {}
     except ArithmeticError as problem:
         stages = [read_report(run.recipe, stage, folder) for stage in run.recipe.stages]
         reports, error = {report.stage: report for report in stages if report is not None}, _sentence(problem)
+        status = "diverged"
     except ValueError as problem:
-        error = _sentence(problem)
+        status, error = "failed", _sentence(problem)
     numbers: Row = {}
     for name, report in reports.items():
         numbers |= {f"{name}.{metric}": value for metric, value in report.metrics.items()}
         numbers[f"{name}.seconds"] = report.seconds
-    return _head(run, error) | numbers | dict(measured)
+    return _head(run, status, error) | numbers | dict(measured)
 
 
 def _lost(run: Run, error: Lost) -> Row:
-    return _head(run, f"its worker was lost each time ({error.reason}); give the sweep again to go on")
+    return _head(run, "failed", f"its worker was lost each time ({error.reason}); give the sweep again to go on")
 
 
-def _head(run: Run, error: str) -> Row:
-    status = "failed" if error else "finished"
+def _head(run: Run, status: str, error: str) -> Row:
     return {**run.columns, "run": run.name, "seed": run.recipe.seed, "status": status, "error": error}
 
 
