@@ -5,8 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from cordsnet.dynamics import Circuit, LinearMap
-from cordsnet.models.wiring import ConvMap
+from cordsnet.dynamics import Circuit, ConvMap, LinearMap
 from oracles import NETWORKS, dense_convolution, randomised
 
 HEIGHT, WIDTH = 5, 6

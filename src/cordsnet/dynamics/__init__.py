@@ -2,6 +2,7 @@
 
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.anderson import Status, anderson
+from cordsnet.dynamics.convolution import ConvMap, convolve
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
 from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
@@ -22,6 +23,7 @@ __all__ = [
     "STEPPERS",
     "Activation",
     "Circuit",
+    "ConvMap",
     "Equilibrium",
     "Held",
     "Hold",
@@ -42,6 +44,7 @@ __all__ = [
     "WarmStart",
     "anderson",
     "as_precision",
+    "convolve",
     "emit",
     "expansion_penalty",
     "integrate",

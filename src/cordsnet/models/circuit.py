@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Held, LinearMap, Precision, Reader, emit
+from cordsnet.dynamics import ConvMap, Held, LinearMap, Precision, Reader, emit
 from cordsnet.models.layout import MapShape, layout
 from cordsnet.models.spec import STEM, NetworkSpec, Onto
-from cordsnet.models.wiring import ConvMap, Wiring, encode, pool, transmit, weight_of
+from cordsnet.models.wiring import Wiring, encode, pool, transmit, weight_of
 
 
 class ConvCircuit:

@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from cordsnet._checks import check_images
 from cordsnet._typing import Images, Logits
+from cordsnet.dynamics import convolve
 from cordsnet.models.layout import layout
 from cordsnet.models.spec import STEM, NetworkSpec
-from cordsnet.models.wiring import Wiring, convolve, encode, gain_of, pool, transmit, weight_of
+from cordsnet.models.wiring import Wiring, encode, gain_of, pool, transmit, weight_of
 
 
 class UnitBias(nn.Module):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cordsnet.models import kernel
-from cordsnet.models.kernel import Kernel
+from cordsnet.dynamics import kernel
+from cordsnet.dynamics.kernel import Kernel
 
 CASES = [(1, 2, 3, 1), (3, 16, 16, 1), (3, 5, 32, 2), (5, 8, 8, 1), (7, 3, 4, 2)]
 

@@ -1,0 +1,67 @@
+"""Convolutions as linear operators on maps: applied, transposed, differentiated."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from cordsnet.dynamics.kernel import Kernel
+
+
+def convolve(value: Tensor, weight: Tensor, stride: int = 1, compute: torch.dtype | None = None) -> Tensor:
+    """Zero-padded convolution that keeps the size at stride 1, computed in `compute` and given back as it came."""
+    compute = compute or weight.dtype
+    padding = (weight.shape[-1] - 1) // 2
+    return functional.conv2d(value.to(compute), weight.to(compute), stride=stride, padding=padding).to(value.dtype)
+
+
+class ConvMap:
+    """A zero-padded convolution as a linear operator on maps [B, C, H, W], computed in the precision `compute`.
+
+    Where no graph is kept, kernels are converted once, and packed into the layout that the processor's convolutions
+    want: in deep areas, whose kernels are larger than their maps, packing them anew at every step took half the time.
+    """
+
+    def __init__(self, weight: Tensor, stride: int = 1, compute: torch.dtype | None = None) -> None:
+        self.weight, self.stride, self.compute = weight, stride, compute or weight.dtype
+        self.padding = (weight.shape[-1] - 1) // 2
+        self._forward: Kernel | None = None
+        self._adjoint: Kernel | None = None
+
+    def __call__(self, rates: Tensor) -> Tensor:
+        """weight * rates."""
+        if torch.is_grad_enabled():
+            return convolve(rates, self.weight, self.stride, self.compute)
+        if self._forward is None:
+            self._forward = Kernel(self.weight, self.stride, self.compute)
+        return self._forward(rates)
+
+    def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """The adjoint operator; `size` (H, W) of the maps it returns, needed only where the stride is not 1."""
+        if self.stride == 1:
+            return self._transpose(drive)
+        if size is None:
+            raise ValueError(f"size must be given for a convolution of stride {self.stride}; pass (H, W) of its input")
+        shape, (weight, upstream) = (len(drive), self.weight.shape[1], *size), self._converted(self.weight, drive)
+        gradient: Tensor = conv2d_input(shape, weight, upstream, self.stride, self.padding)  # type: ignore[no-untyped-call]
+        return gradient.to(drive.dtype)
+
+    def _transpose(self, drive: Tensor) -> Tensor:
+        """At stride 1 the adjoint is the convolution with the kernel turned by 180 degrees, channels exchanged."""
+        if torch.is_grad_enabled():
+            upstream, weight = self._converted(drive, self.weight)
+            return functional.conv_transpose2d(upstream, weight, padding=self.padding).to(drive.dtype)
+        if self._adjoint is None:
+            self._adjoint = Kernel(self.weight.flip(2, 3).transpose(0, 1), 1, self.compute)
+        return self._adjoint(drive)
+
+    def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
+        """Gradient of <drive, weight * rates> with respect to the kernel: one convolution over the batch."""
+        value, upstream = self._converted(rates, drive)
+        gradient: Tensor = conv2d_weight(value, self.weight.shape, upstream, self.stride, self.padding)  # type: ignore[no-untyped-call]
+        return gradient.to(self.weight.dtype)
+
+    def _converted(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(tensor.to(self.compute) for tensor in tensors)
