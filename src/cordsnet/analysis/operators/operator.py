@@ -1,0 +1,243 @@
+"""Linear operators known by their products alone: y = A x between tensors of fixed shapes, and their algebra.
+
+Nothing here forms a matrix unless asked to (`to_dense`). A subclass answers two questions, on batches: what the
+operator does to vectors, and what its transpose does. All operators are real; complex vectors pass as pairs of real
+ones.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from math import prod
+
+import torch
+from scipy.sparse.linalg import LinearOperator as ScipyOperator
+from torch import Tensor
+
+DENSE_UNITS = 20_000
+"""Rows or columns beyond which `to_dense` refuses: 20,000 x 20,000 numbers are 3.2 GB in double precision."""
+
+
+class LinearOperator(ABC):
+    """A real linear map.
+
+    Attributes
+    ----------
+    domain : shape of what it is applied to, such as (C, H, W), without a batch axis.
+    codomain : shape of what it returns.
+    dtype, device : of both.
+    """
+
+    def __init__(
+        self, domain: tuple[int, ...], codomain: tuple[int, ...], dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self.domain, self.codomain = torch.Size(domain), torch.Size(codomain)
+        self.dtype, self.device = dtype, device
+
+    @abstractmethod
+    def apply(self, batch: Tensor) -> Tensor:
+        """A applied to each of K vectors: [K, *domain] -> [K, *codomain]. Runs without a graph."""
+
+    @abstractmethod
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """A' applied to each of K vectors: [K, *codomain] -> [K, *domain]. Runs without a graph."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the matrix that this operator is."""
+        return prod(self.codomain), prod(self.domain)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether what it returns can be fed back to it."""
+        return self.domain == self.codomain
+
+    @torch.no_grad()
+    def mv(self, vector: Tensor) -> Tensor:
+        """A x, for x of shape `domain`, or for a batch [K, *domain]. Raises ValueError or TypeError on another."""
+        return self._product(vector, self.domain, self.apply)
+
+    @torch.no_grad()
+    def rmv(self, vector: Tensor) -> Tensor:
+        """A' y, for y of shape `codomain`, or for a batch [K, *codomain]. Raises ValueError or TypeError on another."""
+        return self._product(vector, self.codomain, self.apply_transpose)
+
+    def _product(self, vector: Tensor, shape: torch.Size, apply: Callable[[Tensor], Tensor]) -> Tensor:
+        single = vector.shape == shape
+        if not single and vector.shape[1:] != shape:
+            raise ValueError(
+                f"vector must have the shape {list(shape)}, or that behind a batch axis, got {list(vector.shape)}"
+            )
+        if vector.is_complex():
+            return torch.complex(*(self._product(part, shape, apply) for part in (vector.real, vector.imag)))
+        if vector.dtype != self.dtype:
+            raise TypeError(f"vector must be {self.dtype} as the operator is, got {vector.dtype}; convert it")
+        return apply(vector[None])[0] if single else apply(vector)
+
+    def random(self, generator: torch.Generator | None = None, count: int | None = None) -> Tensor:
+        """Normal vectors of the operator's domain, the same on every device; [count, *domain] when `count` is given."""
+        shape = self.domain if count is None else (count, *self.domain)
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
+
+    @torch.no_grad()
+    def to_dense(self) -> Tensor:
+        """The matrix [rows, columns]. Raises ValueError above `DENSE_UNITS` rows or columns."""
+        rows, columns = self.shape
+        if max(rows, columns) > DENSE_UNITS:
+            raise ValueError(f"to_dense would form {rows} x {columns} numbers; use products (mv, rmv) instead")
+        parts = []
+        for start in range(0, columns, 256):
+            width = min(256, columns - start)
+            eye = torch.zeros(width, columns, dtype=self.dtype, device=self.device)
+            eye[range(width), range(start, start + width)] = 1
+            parts.append(self.apply(eye.view(width, *self.domain)).reshape(width, rows))
+        return torch.cat(parts).T.contiguous()
+
+    def to_scipy(self) -> ScipyOperator:
+        """The operator as SciPy's solvers read it, on flat arrays."""
+
+        def flat(product: Callable[[Tensor], Tensor], shape: torch.Size) -> Callable[..., object]:
+            def call(array: object) -> object:
+                vector = torch.as_tensor(array, dtype=self.dtype).to(self.device).reshape(shape)
+                return product(vector).reshape(-1).cpu().numpy()
+
+            return call
+
+        dtype = torch.zeros((), dtype=self.dtype).numpy().dtype
+        forward, back = flat(self.mv, self.domain), flat(self.rmv, self.codomain)
+        return ScipyOperator(self.shape, matvec=forward, rmatvec=back, dtype=dtype)
+
+    @property
+    def T(self) -> "LinearOperator":  # noqa: N802  # as tensors call it
+        """The transpose."""
+        return Transpose(self)
+
+    def __add__(self, other: "LinearOperator") -> "LinearOperator":
+        return Sum(self, other)
+
+    def __sub__(self, other: "LinearOperator") -> "LinearOperator":
+        return self + (-1.0) * other
+
+    def __matmul__(self, other: "LinearOperator") -> "LinearOperator":
+        return Product(self, other)
+
+    def __mul__(self, factor: float) -> "LinearOperator":
+        return Scaled(self, factor)
+
+    __rmul__ = __mul__
+
+    def shift(self, shift: float) -> "LinearOperator":
+        """A - shift I. Raises ValueError when A is not square."""
+        return self - shift * Identity(self)
+
+
+def check_square(operator: LinearOperator, name: str = "operator") -> None:
+    """Raise ValueError unless what the operator returns can be fed back to it."""
+    if not operator.is_square:
+        raise ValueError(
+            f"{name} must be square, got {list(operator.domain)} -> {list(operator.codomain)}; "
+            "for other operators ask for singular values (partial_svd)"
+        )
+
+
+class Sum(LinearOperator):
+    """A + B."""
+
+    def __init__(self, first: LinearOperator, second: LinearOperator) -> None:
+        if (first.domain, first.codomain) != (second.domain, second.codomain):
+            raise ValueError(
+                f"operators in a sum must have equal shapes, got {list(first.domain)} -> {list(first.codomain)} "
+                f"and {list(second.domain)} -> {list(second.codomain)}"
+            )
+        _check_alike(first, second)
+        super().__init__(first.domain, first.codomain, first.dtype, first.device)
+        self.first, self.second = first, second
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """A x + B x."""
+        return self.first.apply(batch) + self.second.apply(batch)
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """A' y + B' y."""
+        return self.first.apply_transpose(batch) + self.second.apply_transpose(batch)
+
+
+class Product(LinearOperator):
+    """A B: first B, then A."""
+
+    def __init__(self, outer: LinearOperator, inner: LinearOperator) -> None:
+        if outer.domain != inner.codomain:
+            raise ValueError(
+                f"the second operator of a product returns {list(inner.codomain)}, the first reads {list(outer.domain)}"
+            )
+        _check_alike(outer, inner)
+        super().__init__(inner.domain, outer.codomain, outer.dtype, outer.device)
+        self.outer, self.inner = outer, inner
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """A (B x)."""
+        return self.outer.apply(self.inner.apply(batch))
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """B' (A' y)."""
+        return self.inner.apply_transpose(self.outer.apply_transpose(batch))
+
+
+class Scaled(LinearOperator):
+    """factor x A."""
+
+    def __init__(self, operator: LinearOperator, factor: float) -> None:
+        super().__init__(operator.domain, operator.codomain, operator.dtype, operator.device)
+        self.operator, self.factor = operator, float(factor)
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """factor x A x."""
+        return self.factor * self.operator.apply(batch)
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """factor x A' y."""
+        return self.factor * self.operator.apply_transpose(batch)
+
+
+class Transpose(LinearOperator):
+    """A'."""
+
+    def __init__(self, operator: LinearOperator) -> None:
+        super().__init__(operator.codomain, operator.domain, operator.dtype, operator.device)
+        self.operator = operator
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """A' x."""
+        return self.operator.apply_transpose(batch)
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """A y."""
+        return self.operator.apply(batch)
+
+    @property
+    def T(self) -> LinearOperator:  # noqa: N802
+        """The operator itself."""
+        return self.operator
+
+
+class Identity(LinearOperator):
+    """I, on the space of a square operator."""
+
+    def __init__(self, like: LinearOperator) -> None:
+        check_square(like)
+        super().__init__(like.domain, like.codomain, like.dtype, like.device)
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """x itself."""
+        return batch
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """y itself."""
+        return batch
+
+
+def _check_alike(first: LinearOperator, second: LinearOperator) -> None:
+    one, other = (first.dtype, torch.device(first.device)), (second.dtype, torch.device(second.device))
+    if one != other:
+        raise TypeError(
+            f"operators must share precision and device, got {one[0]} on {one[1]}, {other[0]} on {other[1]}"
+        )

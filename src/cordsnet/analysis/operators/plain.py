@@ -1,0 +1,39 @@
+"""Operators that are written down: a matrix, a diagonal."""
+
+from torch import Tensor
+
+from cordsnet.analysis.operators.operator import LinearOperator
+
+
+class Diagonal(LinearOperator):
+    """x -> d x, unit by unit; d has the shape of the space."""
+
+    def __init__(self, values: Tensor) -> None:
+        super().__init__(values.shape, values.shape, values.dtype, values.device)
+        self.values = values.detach()
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """d x."""
+        return self.values * batch
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """d y."""
+        return self.values * batch
+
+
+class MatrixOperator(LinearOperator):
+    """A matrix [rows, columns] as an operator on flat vectors; for fully connected networks and for tests."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        if matrix.ndim != 2 or not matrix.is_floating_point():
+            raise ValueError(f"matrix must be real with two axes, got {matrix.dtype} of shape {list(matrix.shape)}")
+        super().__init__((matrix.shape[1],), (matrix.shape[0],), matrix.dtype, matrix.device)
+        self.matrix = matrix.detach()
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """Matrix times each vector."""
+        return batch @ self.matrix.T
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """Transposed matrix times each vector."""
+        return batch @ self.matrix

@@ -1,0 +1,16 @@
+"""How an iterative answer ended; the text says what to do about it."""
+
+from enum import Enum
+
+
+class Status(Enum):
+    """Of each value that an iteration was asked for."""
+
+    CONVERGED = "converged"
+    STALLED = "stalled: the residual is above tol after max_products; raise max_products, basis or tol"
+    EXHAUSTED = (
+        "exhausted: the space that the start reaches is used up; start elsewhere (seed) for what lies outside it"
+    )
+    NOT_FINITE = (
+        "not finite: a product held values that are not finite; check the operator, its state and its precision"
+    )
