@@ -2,6 +2,8 @@
 
 from cordsnet.analysis.krylov.front import eigenvalues
 from cordsnet.analysis.krylov.gmres import Inverse, gmres
+from cordsnet.analysis.krylov.golub_kahan import partial_svd
+from cordsnet.analysis.krylov.power import arnoldi, power_iteration
 from cordsnet.analysis.krylov.results import Eigenpairs, LinearSolution, PowerEstimate, SingularTriplets
 
 __all__ = [
@@ -10,6 +12,9 @@ __all__ = [
     "LinearSolution",
     "PowerEstimate",
     "SingularTriplets",
+    "arnoldi",
     "eigenvalues",
     "gmres",
+    "partial_svd",
+    "power_iteration",
 ]

@@ -47,17 +47,16 @@ def eigenvalues(
     op : a square operator; its products are all that is used.
     k : how many. Conjugate pairs are kept together, so there may be one more.
     which : "LM", largest modulus; "LR", largest real part; "SR", smallest real part; "LI", largest imaginary part.
-    sigma : those nearest to this real or complex number instead, by shift-invert with GMRES. For complex ones both
-        sigma and its conjugate count. No preconditioner is used: far inside a spectrum expect NotConvergedError.
-    tol : relative residual |A v - l v| / |l| with |v| = 1 at which a pair counts as converged. It is a backward
-        error: the eigenvalue is off by up to `condition` times as much. A residual within 20 rounding errors of the
-        operator's size counts as well, since products are no more exact (zero eigenvalues converge thus).
+    sigma : those nearest to this number or its conjugate instead, by shift-invert with GMRES. No preconditioner is
+        used: far inside a spectrum expect NotConvergedError.
+    tol : relative residual |A v - l v| / |l| with |v| = 1 at which a pair counts as converged: a backward error, the
+        eigenvalue is off by up to `condition` times as much. 20 rounding errors of the operator's size count as well.
     max_products : of the operator, residuals included; for vectors="both" as many of its transpose.
     basis : vectors that are held between restarts, at least k + 3; None is 2 k + 4, at least 24. For "arnoldi" its
         steps; None is 100.
-    block : start vectors. One finds a multiple eigenvalue once, or again only after rounding has brought it in; a
-        block of b finds b copies. Whatever an exhausted space lacks is sought from fresh random vectors.
-    degree : the space is built with A^degree after a first cycle with A, for "LM" alone: fewer vectors to make
+    block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more; b find b copies. What an
+        exhausted space lacks is sought from fresh random vectors.
+    degree : "LM" alone: after a first cycle the space is built with A^degree, so that fewer vectors are made
         orthogonal for as many products. None is 8 from 10,000 units on, else 1.
     seed : of the start.
     method : "krylov_schur", thick restarts (Stewart 2001); "arnoldi", without restarts, as in the paper; "arpack",
@@ -66,9 +65,8 @@ def eigenvalues(
 
     Returns
     -------
-    Eigenpairs. STALLED are those above tol; NOT_FINITE has NaN for values. Nothing proves that no other eigenvalue
-    comes before those that were found: a strongly non-normal operator can hide one from a single start. Another seed,
-    a larger basis or block tell.
+    Eigenpairs; those that are NOT_FINITE hold NaN. Nothing proves that no other eigenvalue comes before those that
+    were found: one start can miss some. Another seed, a larger basis or a block tell.
 
     Raises
     ------
