@@ -102,7 +102,7 @@ def test_the_flow_is_the_derivative_of_the_velocity_by_differences():
 def test_without_a_state_it_is_taken_where_the_network_settles():
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=10, width=4, image_size=12).double()
     image = torch.randn(1, 1, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    settled = steady_state(model, image, tol=1e-6).rates
+    settled = steady_state(model, image, tol=1e-8).rates
     x = torch.randn(4, 6, 6, dtype=torch.float64)
     for area in model.areas:
         own, given = jacobian(model, image=image, area=area), jacobian(model, settled, image, area)

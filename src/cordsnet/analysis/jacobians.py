@@ -9,12 +9,14 @@ from torch import Tensor
 from cordsnet.analysis.operators.linearised import AreaJacobian, NetworkJacobian, NetworkOperator, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.plain import Diagonal
-from cordsnet.dynamics import Held, RateSystem, Simulable, State, steady_state
+from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, steady_state
 
 At: TypeAlias = State | Mapping[str, Tensor] | None
 """A state of one trial; or the rates of one, area -> [1, C, H, W], long held; or None: where the network settles."""
 
 KINDS = ("target", "flow")
+SETTLING = 500
+"""Evaluations after which a network that was to settle counts as one that does not."""
 
 
 def jacobian(
@@ -106,7 +108,7 @@ def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSys
             raise ValueError(f"image must be one, [1, C, H, W], got {len(image)}; take one of them")
     held = system.hold(image)
     if state is None:
-        state = _settled(model, image)
+        state = _settled(model, image, system.like.dtype)
     if not isinstance(state, State):
         state = system.at_rest(dict(state), held)
     system.check_state(state)
@@ -115,8 +117,9 @@ def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSys
     return system, held, state
 
 
-def _settled(model: Simulable, image: Tensor | None) -> Mapping[str, Tensor]:
-    found = steady_state(model, image, tol=1e-6)
+def _settled(model: Simulable, image: Tensor | None, dtype: torch.dtype) -> Mapping[str, Tensor]:
+    tol = 1e-8 if dtype == torch.float64 else 1e-5
+    found = steady_state(model, image, solver=Solver(tol=tol, max_iterations=SETTLING))
     if not found.converged:
         worst = max(float(residual.max()) for residual in found.residual.values())
         raise ArithmeticError(
