@@ -14,16 +14,17 @@ from torch import Tensor
 
 def symbol(kernel: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """S(f) at every pair of a row and a column frequency (cycles per unit): complex [rows, columns, out, in]."""
-    outputs, inputs, side, _ = kernel.shape
-    taps = torch.arange(side, dtype=rows.dtype, device=rows.device) - side // 2
-    along, across = (torch.polar(torch.ones_like(turn), 2 * torch.pi * turn) for turn in _turns(taps, rows, columns))
-    waves = torch.einsum("ha,wb->hwab", along, across).reshape(len(rows) * len(columns), side * side)
-    flat = kernel.permute(2, 3, 0, 1).reshape(side * side, outputs * inputs).to(waves.dtype)
-    return (waves @ flat).view(len(rows), len(columns), outputs, inputs)
+    outputs, inputs, height, width = kernel.shape
+    waves = torch.einsum("ha,wb->hwab", _waves(rows, height), _waves(columns, width))
+    flat = kernel.permute(2, 3, 0, 1).reshape(height * width, outputs * inputs).to(waves.dtype)
+    return (waves.reshape(-1, height * width) @ flat).view(len(rows), len(columns), outputs, inputs)
 
 
-def _turns(taps: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    return rows[:, None] * taps, columns[:, None] * taps
+def _waves(frequencies: Tensor, taps: int) -> Tensor:
+    """exp(2 pi i f t) for the taps t of one axis of a kernel, counted from its centre: [frequencies, taps]."""
+    steps = torch.arange(taps, dtype=frequencies.dtype, device=frequencies.device) - taps // 2
+    turns = 2 * torch.pi * frequencies[:, None] * steps
+    return torch.polar(torch.ones_like(turns), turns)
 
 
 def half_grid(size: Sequence[int], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
