@@ -25,6 +25,19 @@ class TrainingDivergedError(ArithmeticError):
         super().__init__(f"{what} stopped being finite at update {update} through {area!r}{why}")
 
 
+class NotConvergedError(ArithmeticError):
+    """An iteration whose answer is needed to go on did not converge. Carries what, the residual and the tolerance."""
+
+    def __init__(self, what: str, residual: float, tol: float, products: int, why: str) -> None:
+        self.what, self.residual, self.tol, self.products, self.why = what, residual, tol, products, why
+        super().__init__(
+            f"{what} was solved to a relative residual of {residual:.3g}, not {tol:.3g}, in {products} products: {why}"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.residual, self.tol, self.products, self.why)
+
+
 class CheckpointError(ValueError):
     """A file of weights is missing, damaged, or does not fit the model it was given to."""
 

@@ -1,0 +1,201 @@
+"""Linear systems known by products: restarted GMRES (Saad & Schultz 1986), and the inverse as an operator."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import check_positive
+from cordsnet.analysis.krylov.results import LinearSolution
+from cordsnet.analysis.operators import LinearOperator, check_square
+from cordsnet.analysis.status import Status
+from cordsnet.errors import NotConvergedError
+
+
+@torch.no_grad()
+def gmres(
+    op: LinearOperator,
+    b: Tensor,
+    *,
+    start: Tensor | None = None,
+    tol: float = 1e-6,
+    max_products: int = 200,
+    basis: int = 30,
+) -> LinearSolution:
+    """Solve A x = b by products alone; restarted GMRES (Saad & Schultz 1986).
+
+    Parameters
+    ----------
+    op : a square operator.
+    b : of its shape, or a batch [K, *shape]; the systems of a batch share products but not Krylov spaces.
+    start : where to start from, shaped like b; None is zero.
+    tol : relative residual |b - A x| / |b| at which a system counts as solved.
+    max_products : applications of the operator to each right-hand side.
+    basis : vectors between restarts; basis + 4 vectors per right-hand side are held.
+
+    Returns
+    -------
+    LinearSolution. A system that cannot be solved is not an error: its status says so. EXHAUSTED is a singular one.
+
+    Raises
+    ------
+    ValueError, TypeError : an operator that is not square, or arguments that do not fit, by name.
+    """
+    check_square(op, "op")
+    _check(op, b, start, tol, max_products, basis)
+    single = b.shape == op.domain
+    wanted = (b[None] if single else b).flatten(1)
+    x = torch.zeros_like(wanted) if start is None else start.reshape(wanted.shape).clone()
+    state = _Systems(op, wanted, x, basis, tol)
+    while state.open and state.products < max_products:
+        state.cycle(min(basis, max_products - state.products - 1))
+    value = state.best.view(len(wanted), *op.domain)
+    return LinearSolution(value[0] if single else value, state.least, state.status(), state.products)
+
+
+class _Systems:
+    """K systems between restarts. All tensors are [K, ...]; systems that have ended ride along as zeros."""
+
+    def __init__(self, op: LinearOperator, b: Tensor, x: Tensor, basis: int, tol: float) -> None:
+        self.op, self.b, self.tol, self.products = op, b, tol, 0
+        self.best = x
+        size = torch.linalg.vector_norm(b, dim=1)
+        self.scale = torch.where(size > 0, size, torch.ones_like(size))
+        self.vectors = b.new_zeros(len(b), basis + 1, b.shape[1])
+        self.finite = torch.isfinite(size)
+        self.exhausted = torch.zeros_like(self.finite)
+        # from zero the residual is known without a product
+        self.residual = b - self._apply(x) if bool(x.any()) else b.clone()
+        self.least = torch.linalg.vector_norm(self.residual, dim=1) / self.scale
+        self.finite &= torch.isfinite(self.least)
+
+    @property
+    def running(self) -> Tensor:
+        """[K], which systems are still to be solved."""
+        unsolved: Tensor = self.least > self.tol
+        return self.finite & ~self.exhausted & unsolved
+
+    @property
+    def open(self) -> bool:
+        """Whether any is."""
+        return bool(self.running.any())
+
+    def status(self) -> tuple[Status, ...]:
+        """How each system ended."""
+        rows = zip(self.least.tolist(), self.finite.tolist(), self.exhausted.tolist(), strict=True)
+        return tuple(
+            Status.NOT_FINITE
+            if not finite
+            else Status.CONVERGED
+            if residual <= self.tol
+            else Status.EXHAUSTED
+            if exhausted
+            else Status.STALLED
+            for residual, finite, exhausted in rows
+        )
+
+    def cycle(self, steps: int) -> None:
+        """One Krylov space for each system, and the solution with the least residual in it."""
+        running = self.running
+        size = torch.linalg.vector_norm(self.residual, dim=1)
+        self.vectors[:, 0] = torch.where(running[:, None], self.residual / size[:, None], 0)
+        hessenberg = torch.zeros(len(size), steps + 1, steps, dtype=torch.float64)
+        target = torch.zeros(len(size), steps + 1, 1, dtype=torch.float64)
+        target[:, 0, 0] = torch.where(running, size, 0).double().cpu()
+        goal = (self.tol * self.scale).double().cpu()
+        weights, used, broken = target[:, :0], 0, torch.zeros_like(running)
+        for j in range(steps):
+            column, ended = self._expand(j)
+            hessenberg[:, : j + 2, j] = column
+            broken |= ended & running & self.finite
+            used, block = j + 1, hessenberg[:, : j + 2, : j + 1]
+            weights = torch.linalg.lstsq(block, target[:, : j + 2], driver="gelsd").solution
+            left = torch.linalg.vector_norm(block @ weights - target[:, : j + 2], dim=(1, 2))
+            if bool((left <= 0.9 * goal).logical_or((broken | ~running).cpu()).all()):
+                break
+        if used:
+            step = torch.bmm(weights.to(self.b).mT, self.vectors[:, :used])[:, 0]
+            self._accept(self.best + step, broken)
+        else:  # one product is left, which a step would need and its residual as well
+            self.products += 1
+
+    def _expand(self, j: int) -> tuple[Tensor, Tensor]:
+        """One more vector for each system, orthogonalised twice: the column [K, j + 2] of H, and who broke down."""
+        w, basis = self._apply(self.vectors[:, j]), self.vectors[:, : j + 1]
+        before = torch.linalg.vector_norm(w, dim=1)
+        self.finite &= torch.isfinite(before)
+        w = torch.where(self.finite[:, None], w, 0)
+        total = w.new_zeros(len(w), j + 1, 1)
+        for _ in range(2):
+            part = torch.bmm(basis, w[:, :, None])
+            w = w - torch.bmm(part.mT, basis)[:, 0]
+            total += part
+        after = torch.linalg.vector_norm(w, dim=1)
+        ended = after <= 10 * torch.finfo(w.dtype).eps * before
+        after = torch.where(ended | ~self.finite, 0, after)
+        self.vectors[:, j + 1] = torch.where(after[:, None] > 0, w / after[:, None], 0)
+        return torch.cat([total[:, :, 0], after[:, None]], 1).double().cpu(), ended
+
+    def _accept(self, x: Tensor, broken: Tensor) -> None:
+        """Take what is better; a Krylov space that is used up without a solution belongs to a singular system."""
+        residual = self.b - self._apply(x)
+        size = torch.linalg.vector_norm(residual, dim=1) / self.scale
+        better = self.finite & (size < self.least)
+        self.exhausted |= broken & (size > 0.5 * self.least) & (size > self.tol)
+        self.best = torch.where(better[:, None], x, self.best)
+        self.residual = torch.where(better[:, None], residual, self.residual)
+        # rounding alone is left where a cycle no longer helps
+        self.least = torch.where(better, size, self.least)
+
+    def _apply(self, flat: Tensor) -> Tensor:
+        self.products += 1
+        return self.op.apply(flat.reshape(len(flat), *self.op.domain)).reshape(len(flat), -1)
+
+
+class Inverse(LinearOperator):
+    """A^-1 as an operator: each product solves a system by GMRES, each transposed one a system with A'.
+
+    Parameters
+    ----------
+    op : a square operator, not singular.
+    tol, max_products, basis : as for `gmres`.
+
+    Raises
+    ------
+    NotConvergedError : from a product, when its system was not solved to `tol`.
+    """
+
+    def __init__(self, op: LinearOperator, tol: float = 1e-8, max_products: int = 1000, basis: int = 30) -> None:
+        check_square(op, "op")
+        check_positive(tol, "tol")
+        super().__init__(op.domain, op.codomain, op.dtype, op.device)
+        self.op, self.tol, self.max_products, self.basis = op, tol, max_products, basis
+
+    def apply(self, batch: Tensor) -> Tensor:
+        """A^-1 x."""
+        return self._solve(self.op, batch)
+
+    def apply_transpose(self, batch: Tensor) -> Tensor:
+        """A'^-1 y."""
+        return self._solve(self.op.T, batch)
+
+    def _solve(self, op: LinearOperator, batch: Tensor) -> Tensor:
+        found = gmres(op, batch, tol=self.tol, max_products=self.max_products, basis=self.basis)
+        for residual, status in zip(found.residual.tolist(), found.status, strict=True):
+            if status is not Status.CONVERGED:
+                raise NotConvergedError("a linear system", residual, self.tol, found.products, status.value)
+        return found.value
+
+
+def _check(op: LinearOperator, b: Tensor, start: Tensor | None, tol: float, max_products: int, basis: int) -> None:
+    if b.shape != op.domain and b.shape[1:] != op.domain:
+        raise ValueError(f"b must have the shape {list(op.domain)}, or that behind a batch axis, got {list(b.shape)}")
+    for name, value in (("b", b), ("start", start)):
+        if value is not None and value.dtype != op.dtype:
+            raise TypeError(f"{name} must be {op.dtype} as the operator is, got {value.dtype}; convert it")
+    if start is not None and start.shape != b.shape:
+        raise ValueError(f"start must be shaped like b, {list(b.shape)}, got {list(start.shape)}")
+    check_positive(tol, "tol")
+    for name, count in (("max_products", max_products), ("basis", basis)):
+        if not (math.isfinite(count) and count >= 1):
+            raise ValueError(f"{name} must be at least 1, got {count}")
