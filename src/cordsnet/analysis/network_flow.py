@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from cordsnet.analysis.flows import Flow
-from cordsnet.dynamics import RateSystem, Simulable, State
+from cordsnet.analysis.jacobians import network_jacobian, rate_system
+from cordsnet.analysis.operators import LinearOperator
+from cordsnet.dynamics import Simulable, State
 
 
 class NetworkFlow(Flow):
@@ -30,9 +32,7 @@ class NetworkFlow(Flow):
             if len(image) != 1:
                 raise ValueError(f"image must be one image [1, C, H, W], got {len(image)}; make a flow for each")
         with torch.no_grad():
-            system = model.system()
-            if not isinstance(system, RateSystem):
-                raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it instead")
+            system = rate_system(model)
             held = system.hold(image)
         self.system, self.held = system, held
         circuit = system.equation.circuit
@@ -68,3 +68,8 @@ class NetworkFlow(Flow):
         targets = self.system.equation.targets(State(rates, {}), self.held, self.system.dt)
         whole = {area: target.expand(rates[area].shape) for area, target in targets.items()}
         return (self.pack(whole) - x) / self.tau_ms
+
+    @torch.no_grad()
+    def jacobian(self, x: Tensor) -> LinearOperator:
+        """(d phi(drive) / dr - I) / tau, by the network's own operators."""
+        return network_jacobian(self.system, self.held, State(self.unpack(x[None]), {}), of="flow")
