@@ -1,8 +1,10 @@
 """One small example of every operator, for tests that hold for all of them."""
 
 import torch
+from torch.nn import functional
 
 from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, MatrixOperator
+from cordsnet.analysis.operators.traced import TracedOperator
 
 
 def menagerie(dtype=torch.float64, seed=0):
@@ -34,4 +36,14 @@ def menagerie(dtype=torch.float64, seed=0):
         "shifted": square.shift(0.7),
         "transpose": ConvOperator(normal(2, 3, 3, 3), (5, 6), stride=2).T,
         "gram": tall.T @ tall,
+        "traced": _pooled(dtype),
     }
+
+
+def _pooled(dtype):
+    """An average pool and a constant, whose transpose automatic differentiation finds."""
+
+    def pool(maps):
+        return functional.avg_pool2d(maps, 3, 2, 1).flatten(1) + 0.5
+
+    return TracedOperator(pool, (2, 5, 5), (18,), dtype, torch.device("cpu"))

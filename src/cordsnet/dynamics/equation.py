@@ -88,8 +88,8 @@ class Circuit(Protocol):
     def onto_drive(self, area: str, read: Reader) -> Tensor | None:
         """What reaches the drive of `area` from other areas past its feedforward operator, or None."""
 
-    def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
-        """Class scores [B, K] from what the areas emit at these rates."""
+    def readout(self, read: Reader) -> Tensor:
+        """Class scores [B, K] from what areas emit, an affine function of it."""
 
 
 def emit(rates: Tensor) -> Tensor:
@@ -103,6 +103,10 @@ class RateEquation:
 
     circuit: Circuit
     activation: Activation
+
+    def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
+        """Class scores [B, K] at these rates."""
+        return self.circuit.readout(lambda area, delay_ms: emit(rates[area]))
 
     def target(self, area: str, rates: Mapping[str, Tensor], held: Held, read: Reader) -> Tensor:
         """phi(drive) of one area: where its rates are heading, [B, C, H, W]."""

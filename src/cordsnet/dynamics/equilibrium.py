@@ -126,7 +126,7 @@ def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, star
         rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
     return Equilibrium(
         rates=rates,
-        logits=system.equation.circuit.readout(rates),
+        logits=system.equation.readout(rates),
         residual={area: one.residual for area, one in found.items()},
         status={area: one.status for area, one in found.items()},
         evaluations={area: one.evaluations for area, one in found.items()},

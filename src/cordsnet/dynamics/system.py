@@ -125,4 +125,4 @@ class RateSystem(System[Held]):
 
     def readout(self, state: State) -> Tensor:
         """Class scores from what the areas emit."""
-        return self.equation.circuit.readout(state.rates)
+        return self.equation.readout(state.rates)

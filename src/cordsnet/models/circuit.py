@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import ConvMap, Held, LinearMap, Precision, Reader, emit
+from cordsnet.dynamics import ConvMap, Held, LinearMap, Precision, Reader
 from cordsnet.models.layout import MapShape, layout
 from cordsnet.models.spec import STEM, NetworkSpec, Onto
 from cordsnet.models.wiring import Wiring, encode, pool, transmit, weight_of
@@ -81,9 +81,9 @@ class ConvCircuit:
         """What arrives on the drive itself from other areas, and from the stem with a delay."""
         return self._sum(area, "drive", False, read)
 
-    def readout(self, rates: Mapping[str, Tensor]) -> Tensor:
+    def readout(self, read: Reader) -> Tensor:
         """Global average pool of what the readout areas emit, summed, then linear."""
-        pooled = torch.stack([emit(rates[area]).mean((2, 3)) for area in self.spec.readout]).sum(0)
+        pooled = torch.stack([read(area, 0.0).mean((2, 3)) for area in self.spec.readout]).sum(0)
         return functional.linear(pooled.to(self.readout_weight.dtype), self.readout_weight, self.readout_bias)
 
     def _sum(self, area: str, onto: Onto, from_stem_at_once: bool, read: Reader) -> Tensor | None:
