@@ -152,6 +152,19 @@ def test_the_nearest_to_a_shift(sigma):
     assert (np.diff(near(found.values.numpy())) > -1e-9).all()
 
 
+def test_large_operators_are_filtered_of_their_own_accord():
+    values = torch.linspace(-1, 1, 12_000, dtype=torch.float64)
+    values[:4] = torch.tensor([1.5, -1.4, 1.3, -1.2])
+    op = Diagonal(values[torch.randperm(12_000)].view(10, 30, 40))
+    found = eigenvalues(op, 4, tol=1e-9, vectors="right")
+    assert found.converged
+    assert_allclose(found.values, [1.5, -1.4, 1.3, -1.2], atol=1e-9)
+    assert_residuals_are_true(op, found)
+    none = eigenvalues(0.0 * op, 2)
+    assert_allclose(none.values, 0)
+    assert none.converged
+
+
 def test_multiple_eigenvalues_are_all_found_by_a_block():
     op = MatrixOperator(with_spectrum([3, 3, 3, 2.5, 2.5, 2, *np.linspace(-1, 1, 100)]))
     found = eigenvalues(op, 6, tol=1e-10, block=3, vectors="both")

@@ -102,19 +102,24 @@ class _Systems:
         hessenberg = torch.zeros(len(size), steps + 1, steps, dtype=torch.float64)
         target = torch.zeros(len(size), steps + 1, 1, dtype=torch.float64)
         target[:, 0, 0] = torch.where(running, size, 0).double().cpu()
-        goal = (self.tol * self.scale).double().cpu()
-        weights, used, broken = target[:, :0], 0, torch.zeros_like(running)
-        for j in range(steps):
-            column, ended = self._expand(j)
-            hessenberg[:, : j + 2, j] = column
+        # z'H = 0 and z_0 = 1: the least residual of a space is the first one over |z|, one inner product a step
+        null = torch.zeros(len(size), steps + 1, dtype=torch.float64)
+        null[:, 0] = 1
+        goal = 0.9 * (self.tol * self.scale).double().cpu()
+        used, broken = 0, torch.zeros_like(running)
+        while used < steps:
+            column, ended = self._expand(used)
+            hessenberg[:, : used + 2, used] = column
             broken |= ended & running & self.finite
-            used, block = j + 1, hessenberg[:, : j + 2, : j + 1]
-            weights = torch.linalg.lstsq(block, target[:, : j + 2], driver="gelsd").solution
-            left = torch.linalg.vector_norm(block @ weights - target[:, : j + 2], dim=(1, 2))
-            if bool((left <= 0.9 * goal).logical_or((broken | ~running).cpu()).all()):
+            product = (null[:, : used + 1] * column[:, :-1]).sum(1)
+            used += 1
+            null[:, used] = torch.where(column[:, -1] > 0, -product / column[:, -1], 0)
+            small = target[:, 0, 0] <= goal * torch.linalg.vector_norm(null, dim=1)
+            if bool((small | (broken | ~running).cpu()).all()):
                 break
         if used:
-            step = torch.bmm(weights.to(self.b).mT, self.vectors[:, :used])[:, 0]
+            weights = torch.linalg.lstsq(hessenberg[:, : used + 1, :used], target[:, : used + 1], driver="gelsd")
+            step = torch.bmm(weights.solution.to(self.b).mT, self.vectors[:, :used])[:, 0]
             self._accept(self.best + step, broken)
         else:  # one product is left, which a step would need and its residual as well
             self.products += 1
