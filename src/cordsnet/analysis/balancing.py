@@ -21,7 +21,7 @@ SHARPNESS = (20.0, 100.0)
 
 
 @torch.no_grad()
-def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 300) -> Tensor:
+def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 60) -> Tensor:
     """The Perron vector of M of `perron_bound`, of norm 1, [C]: its best weights.
 
     Weights w of a kernel turn a vector x into x w; in the norm max |x| / p these are 1 / p, p being the Perron vector.
@@ -30,7 +30,7 @@ def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations
 
 
 @torch.no_grad()
-def mean_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 300) -> Tensor:
+def mean_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 60) -> Tensor:
     """sqrt(left / right Perron vector) of the sums of |K| over taps [C]: under it that matrix's norm is its radius."""
     matrix = prepared(kernel, size, None).abs().sum((2, 3))
     return (_perron(matrix.T, iterations) / _perron(matrix, iterations)).sqrt()
