@@ -10,11 +10,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.bounds import frequencies, prepared, signed_sums
+from cordsnet.analysis.bounds import frequencies, over_grid, prepared, signed_sums
 from cordsnet.analysis.symbols import half_grid, symbol
 
 COARSE = 12
 """Frequencies per axis at most while weights are sought."""
+
+ACTIVE = 32
+"""Frequencies at most that are looked at: those at which the start is largest."""
 
 SHARPNESS = (20.0, 100.0)
 """Of the smooth maxima that stand for the maximum, one after the other."""
@@ -48,8 +51,10 @@ def best_weights(
     """
     plain = prepared(kernel, size, None).cpu()
     where = frequencies(plain, size, max(COARSE, 2 * max(plain.shape[2:])))
-    symbols = symbol(plain, *half_grid(where.grid, torch.float64)).flatten(0, 1)
     logs = torch.zeros(len(plain), dtype=torch.float64) if start is None else start.cpu().log()
+    started = over_grid(prepared(kernel, size, start), where.grid, criterion)
+    active = started.topk(min(ACTIVE, len(started))).indices
+    symbols = symbol(plain, *half_grid(where.grid, torch.float64)).flatten(0, 1)[active]
     logs = logs.clone().requires_grad_()
     unit = float(torch.linalg.matrix_norm(symbols, 2).max()) or 1.0
     for sharpness in SHARPNESS:

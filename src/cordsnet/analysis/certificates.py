@@ -18,6 +18,9 @@ CRITERIA: Mapping[str, Callable[..., float]] = {
 }
 """Name -> bound(kernel, size, weights=...) that certifies an area where it is below 1."""
 
+TIGHTENED = 128
+"""Channels up to which weights are sought; beyond, eigendecompositions take minutes and closed forms are all."""
+
 
 @dataclass(frozen=True)
 class AreaCertificate:
@@ -131,8 +134,9 @@ def certify_monostable(
     ----------
     model : a cascade with a rate equation whose recurrent kernels are convolutions.
     criteria : which bounds to compute, of "norm", "perron", "hermitian".
-    tighten : look for the weights of channels under which bounds are smallest; otherwise only closed forms are tried.
-        It takes some fifty eigendecompositions of C x C matrices at a few dozen frequencies per area and criterion.
+    tighten : look for the weights of channels under which bounds are smallest, in areas of at most `TIGHTENED`
+        channels; otherwise only closed forms are tried. It takes some fifty eigendecompositions of C x C matrices at 32
+        frequencies, per area and criterion.
     points : frequencies per axis at most (see `bounds`).
 
     Raises
@@ -180,7 +184,7 @@ def smallest_bound(
     bound = CRITERIA[criterion]
     closed = [ones, mean_weights(kernel, size)]
     best = min(((bound(kernel, size, weights=one, points=points), one) for one in closed), key=_first)
-    if not tighten:
+    if not tighten or len(kernel) > TIGHTENED:
         return best
     weights = best_weights(kernel, size, criterion, best[1])
     return min(best, (bound(kernel, size, weights=weights, points=points), weights), key=_first)
