@@ -1,0 +1,61 @@
+"""Left eigenvectors: those of the transpose, matched with the right ones, and the condition that the two give."""
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from cordsnet.analysis.krylov.basis import Array
+from cordsnet.analysis.krylov.order import Values
+
+
+def matched(values: Values, others: Values, scale: float, tol: float) -> list[int | None]:
+    """For each value its own one among those of the transpose, or None where the nearest is another eigenvalue."""
+    if not len(values) or not len(others):
+        return [None] * len(values)
+    apart = np.abs(values[:, None] - others[None, :])
+    partner: list[int | None] = [None] * len(values)
+    for row, column in zip(*linear_sum_assignment(apart), strict=True):
+        if apart[row, column] <= max(100 * tol, 1e-5) * scale:
+            partner[row] = int(column)
+    return partner
+
+
+def biorthogonal(values: Values, right: Tensor, left: Tensor, near: float) -> Tensor:
+    """`left` [k, N] turned, among eigenvalues no more than `near` apart, so that y_i' v_j = 0 for i other than j.
+
+    Eigenvectors of one eigenvalue span a space, and each method has its own basis of it. A defective eigenvalue has
+    no such basis, and keeps what it has. Rows of NaN stay so.
+    """
+    left = left.clone()
+    known = (~left.isnan().any(1)).tolist()
+    for group in _groups(values, near):
+        rows = [row for row in group if known[row]]
+        if len(rows) < 2:
+            continue
+        overlap = (left[rows].conj() @ right[rows].T).to(torch.complex128)  # y_i' v_j
+        if float(torch.linalg.cond(overlap)) > 1e6:
+            continue
+        turned = torch.linalg.inv(overlap).conj().to(left.dtype) @ left[rows]
+        left[rows] = turned / torch.linalg.vector_norm(turned, dim=1, keepdim=True)
+    return left
+
+
+def condition(right: Tensor, left: Tensor) -> Array:
+    """1 / |y'v| of unit vectors [k, N]."""
+    overlap = (left.conj() * right).sum(1).abs().double().cpu().numpy()
+    wanted: Array = np.divide(1.0, overlap, out=np.full(len(overlap), np.inf), where=overlap != 0)
+    return wanted
+
+
+def _groups(values: Values, near: float) -> list[list[int]]:
+    """Rows whose values are linked by steps no longer than `near`."""
+    rest, groups = set(range(len(values))), []
+    while rest:
+        group = [rest.pop()]
+        for one in group:
+            close = [other for other in rest if abs(values[other] - values[one]) <= near]
+            rest -= set(close)
+            group += close
+        groups.append(sorted(group))
+    return groups

@@ -1,0 +1,72 @@
+"""How eigenvalues are found: one row for each method."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from scipy import linalg
+from scipy.sparse.linalg import ArpackNoConvergence, eigs
+from torch import Tensor
+
+from cordsnet.analysis.krylov.krylov_schur import arnoldi_once, krylov_schur
+from cordsnet.analysis.krylov.order import Values, leading
+from cordsnet.analysis.krylov.problem import Found, Problem, not_finite
+from cordsnet.registry import Registry
+
+Method: TypeAlias = Callable[[Problem], Found]
+
+methods: Registry[Method] = Registry("method for eigenvalues")
+methods.add("krylov_schur", krylov_schur)
+methods.add("arnoldi", arnoldi_once)
+
+
+@methods.register("dense")
+def dense(problem: Problem) -> Found:
+    """The matrix, formed and handed to LAPACK."""
+    matrix = problem.op.to_dense().double().cpu().numpy()
+    if not np.isfinite(matrix).all():
+        return not_finite()
+    values, vectors = linalg.eig(matrix)
+    return _listed(problem, values, vectors.astype(np.complex128), float(np.linalg.norm(matrix, 2)))
+
+
+@methods.register("arpack")
+def arpack(problem: Problem) -> Found:
+    """SciPy's implicitly restarted Arnoldi method (Lehoucq et al. 1998)."""
+    if problem.sigma is not None:
+        raise ValueError("method 'arpack' takes no sigma here; use method='krylov_schur'")
+    op = problem.op.to_scipy()
+    start = problem.op.random(torch.Generator().manual_seed(problem.seed)).reshape(-1).cpu().numpy()
+    sweeps = max(1, problem.max_products // max(1, problem.basis - problem.count))
+
+    def product(array: object) -> object:
+        image = op.matvec(array)
+        if not np.isfinite(image).all():
+            raise FloatingPointError
+        return image
+
+    checked = type(op)(op.shape, matvec=product, dtype=op.dtype)
+    asked = {"which": problem.which, "ncv": problem.basis, "tol": problem.tol, "maxiter": sweeps, "v0": start}
+    try:
+        values, vectors = eigs(checked, problem.count, **asked)
+    except FloatingPointError:
+        return not_finite()
+    except ArpackNoConvergence as error:  # those that did converge
+        values, vectors = error.eigenvalues, error.eigenvectors
+    values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
+    return _listed(problem, values, vectors, float(np.abs(values).max(initial=0)))
+
+
+def _listed(problem: Problem, values: Values, vectors: Values, scale: float) -> Found:
+    """The first of what a library returned, its vectors on the operator's device."""
+    order = leading(values, problem.key, min(problem.count, len(values)))
+    values, vectors = values[order], vectors[:, order]
+
+    def vector(index: int) -> Tensor:
+        column = vectors[:, index] if values[index].imag else vectors[:, index].real
+        numbers = torch.from_numpy(np.ascontiguousarray(column)).to(problem.op.device)
+        dtype = problem.op.dtype.to_complex() if numbers.is_complex() else problem.op.dtype
+        return numbers.to(dtype).view(problem.op.domain)
+
+    return Found(values, vector, scale)

@@ -1,0 +1,178 @@
+"""Eigenvalues in the field's words: how fast a mode decays or grows, at what frequency, for how many cycles."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import check_positive
+
+FIRST_ORDER = "to first order"
+IF_NORMAL = "for normal operators"
+UNKNOWN = "not known"
+COLUMNS = (
+    "growth_per_ms",
+    "decay_ms",
+    "growing",
+    "frequency_hz",
+    "quality",
+    "error_per_ms",
+    "shortest_ms",
+    "longest_ms",
+    "undecided",
+    "frequency_error_hz",
+)
+
+
+@runtime_checkable
+class Spectrum(Protocol):
+    """Eigenvalues as an eigensolver returns them: `values` [K], `residuals` [K], and condition numbers or None."""
+
+    values: Tensor
+    residuals: Tensor
+    condition: Tensor | None
+
+
+@dataclass(frozen=True)
+class TimeConstants:
+    """Modes of the flow dr/dt = A r, in the order of the eigenvalues; every tensor has K entries.
+
+    Attributes
+    ----------
+    eigenvalues : as they came, complex.
+    growth_per_ms : Re of the eigenvalue of the flow, 1/ms; below zero where the mode decays.
+    decay_ms : -1 / growth: the time in which the mode falls to 1/e. Negative where `growing` (it then rises by e in
+        that time), infinite where the growth is exactly zero.
+    growing : whether growth is above zero.
+    frequency_hz : |Im| / 2 pi x 1000.
+    quality : cycles per decay time, frequency x |decay|; infinite for an oscillation that neither decays nor grows.
+    error_per_ms : how far the true eigenvalue of the flow may be, 1/ms; NaN when not known. What this is worth is said
+        by `error_holds`.
+    shortest_ms, longest_ms : range of |decay_ms| within that error; `longest_ms` is infinite where `undecided`.
+    undecided : whether the error reaches across growth zero, so that the sign of the growth is not known. False
+        where nothing is known of the error.
+    frequency_error_hz : the error of the frequency.
+    error_holds : "to first order" (condition number x residual); "for normal operators" (the residual alone, which says
+        nothing of a non-normal operator: ask the eigensolver for condition numbers); "not known" (no residuals).
+    """
+
+    eigenvalues: Tensor
+    growth_per_ms: Tensor
+    decay_ms: Tensor
+    growing: Tensor
+    frequency_hz: Tensor
+    quality: Tensor
+    error_per_ms: Tensor
+    shortest_ms: Tensor
+    longest_ms: Tensor
+    undecided: Tensor
+    frequency_error_hz: Tensor
+    error_holds: str
+
+    def rows(self) -> list[dict[str, float | bool | str]]:
+        """One row of a table for each mode."""
+        return [
+            {
+                "real": float(value.real),
+                "imaginary": float(value.imag),
+                **{name: getattr(self, name)[k].item() for name in COLUMNS},
+                "error_holds": self.error_holds,
+            }
+            for k, value in enumerate(self.eigenvalues)
+        ]
+
+
+def time_constants(
+    eigenvalues: Spectrum | Tensor | Sequence[Any],
+    tau_ms: float | None = None,
+    *,
+    residuals: Tensor | None = None,
+    condition: Tensor | None = None,
+) -> TimeConstants:
+    """Decay times, frequencies and quality of modes, with the errors that residuals leave.
+
+    Parameters
+    ----------
+    eigenvalues : [K], or what an eigensolver returned (`values`, `residuals`, `condition`).
+    tau_ms : the area's time constant when the eigenvalues are those of d phi(drive)/dr ("target", dimensionless); an
+        eigenvalue l of it is (l - 1) / tau_ms of the flow. None when they are those of the flow already, in 1/ms.
+    residuals : [K], |A v - l v| / |l| of eigenvectors v of norm 1 (|A v| where l = 0); those of the eigensolver by
+        default.
+    condition : [K], condition numbers 1 / |w' v| of the eigenvalues, w the left eigenvectors of norm 1; NaN where not
+        known.
+
+    Raises
+    ------
+    TypeError : eigenvalues that are no numbers.
+    ValueError : values that are not finite, numbers of entries that differ, condition numbers below 1.
+
+    An eigenvalue of A + E, |E| = residual x |l|, is within condition x |E| of one of A to first order in |E| (Wilkinson
+    1965, chapter 2; Golub & Van Loan 2013, section 7.2.2).
+    """
+    if isinstance(eigenvalues, Spectrum):
+        residuals = eigenvalues.residuals if residuals is None else residuals
+        condition = eigenvalues.condition if condition is None else condition
+        eigenvalues = eigenvalues.values
+    values = _complex(eigenvalues)
+    if tau_ms is not None:
+        check_positive(tau_ms, "tau_ms")
+    scale = 1.0 if tau_ms is None else 1.0 / tau_ms
+    flow = values if tau_ms is None else (values - 1) * scale
+    error, holds = _error(values, residuals, condition)
+    error = error * scale
+    growth, frequency = flow.real, flow.imag.abs() / (2 * math.pi) * 1000
+    decay = -1 / growth
+    undecided = error >= growth.abs()
+    cycles = flow.imag.abs() / (2 * math.pi * growth.abs())
+    return TimeConstants(
+        eigenvalues=values,
+        growth_per_ms=growth,
+        decay_ms=torch.where(growth == 0, math.inf, decay),
+        growing=growth > 0,
+        frequency_hz=frequency,
+        quality=torch.where(flow.imag == 0, 0.0, cycles),
+        error_per_ms=error,
+        shortest_ms=1 / (growth.abs() + error),
+        longest_ms=torch.where(undecided, math.inf, 1 / (growth.abs() - error)),
+        undecided=undecided,
+        frequency_error_hz=error / (2 * math.pi) * 1000,
+        error_holds=holds,
+    )
+
+
+def _complex(eigenvalues: Tensor | Sequence[Any]) -> Tensor:
+    """Eigenvalues as complex numbers in double precision, on the CPU: there are few of them."""
+    try:
+        values = torch.as_tensor(eigenvalues, dtype=torch.complex128, device="cpu").detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"eigenvalues must be numbers [K] or an eigensolver's answer, got {eigenvalues!r}") from error
+    if values.ndim != 1:
+        raise ValueError(f"eigenvalues must have one axis [K], got shape {list(values.shape)}")
+    if not bool(torch.isfinite(values).all()):
+        raise ValueError("eigenvalues hold values that are not finite; leave out those that did not converge")
+    return values
+
+
+def _error(values: Tensor, residuals: Tensor | None, condition: Tensor | None) -> tuple[Tensor, str]:
+    """How far each eigenvalue may be from a true one, and under what condition that holds."""
+    if residuals is None:
+        if condition is not None:
+            raise ValueError("condition needs residuals beside it; give residuals [K]")
+        return torch.full(values.shape, math.nan, dtype=torch.float64), UNKNOWN
+    size = values.abs()
+    distance = _like(residuals, values, "residuals", 0.0) * torch.where(size > 0, size, 1.0)
+    if condition is None:
+        return distance, IF_NORMAL
+    return _like(condition, values, "condition", 1.0) * distance, FIRST_ORDER
+
+
+def _like(given: Tensor, values: Tensor, name: str, least: float) -> Tensor:
+    numbers = torch.as_tensor(given).detach().cpu().double()
+    if numbers.shape != values.shape:
+        raise ValueError(f"{name} must be [{len(values)}] as the eigenvalues are, got shape {list(numbers.shape)}")
+    if bool((numbers < least * (1 - 1e-3)).any()):  # NaN passes: it stands for what the eigensolver does not know
+        raise ValueError(f"{name} must be at least {least:g} each, got {numbers.tolist()}")
+    return numbers

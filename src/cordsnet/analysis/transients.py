@@ -1,0 +1,158 @@
+"""Transient amplification: how much a flow dr/dt = A r can magnify a pattern before it decays."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cordsnet.analysis.nonnormality import spectral_norm
+from cordsnet.analysis.operators import LinearOperator, check_square
+from cordsnet.analysis.propagator import Propagator
+from cordsnet.analysis.status import Status
+from cordsnet.analysis.symmetric import LargestEigenvalue, largest_eigenvalue
+
+SAFETY = 1.1
+"""The norm is known from below; the steps of the propagator are made for one that is this much larger."""
+
+
+@dataclass(frozen=True)
+class TransientAmplification:
+    """|exp(A t)|, the largest factor by which a pattern can have grown after a time t.
+
+    Attributes
+    ----------
+    time_ms : [T], as asked for.
+    amplification : [T], from below: what the best pattern found does.
+    residuals : [T], relative: a singular value lies within residual / 2 of the amplification, as a share of it.
+    status : of each time.
+    peak, peak_ms : the largest amplification and when, searched between the times as well.
+    peak_residual, peak_status : of the peak.
+    ends_at_peak : whether the largest is at the last time; ask for later times then.
+    initial : the pattern that grows most, of norm 1, shaped as the operator's domain.
+    final : what it has become at `peak_ms`; its norm is the peak.
+    products : products with A and with A', together.
+    """
+
+    time_ms: Tensor
+    amplification: Tensor
+    residuals: Tensor
+    status: tuple[Status, ...]
+    peak: float
+    peak_ms: float
+    peak_residual: float
+    peak_status: Status
+    ends_at_peak: bool
+    initial: Tensor
+    final: Tensor
+    products: int
+
+
+@torch.no_grad()
+def transient_amplification(
+    op: LinearOperator,
+    times_ms: Sequence[float] | Tensor,
+    *,
+    tol: float = 1e-4,
+    max_products: int = 40,
+    refine: int = 3,
+    shift: float = 0.0,
+    seed: int = 0,
+) -> TransientAmplification:
+    """The largest singular value of exp(A t) over time, by Lanczos on exp(A' t) exp(A t) (`Propagator`).
+
+    Each time starts from the pattern that was best at the one before. The cost of one time grows with |A| t.
+
+    Parameters
+    ----------
+    op : A, square: the flow, in 1/ms.
+    times_ms : increasing, not negative.
+    tol : relative residual of the squared amplification; the amplification itself is then known far better.
+    max_products : Lanczos steps at each time; each is one exp(A t) and one exp(A' t).
+    refine : how often to look for a higher peak between the times, by parabolas through the highest three.
+    shift : mean of the diagonal of A, such as -1 / tau, where it is known; saves products, changes nothing else.
+
+    Raises
+    ------
+    ValueError : an operator that is not square, times that are not increasing, numbers that do not fit, by name.
+    """
+    check_square(op)
+    times = _times(times_ms)
+    norm = SAFETY * spectral_norm(op.shift(shift) if shift else op, seed=seed)
+    search = _Search(op, norm, shift, tol, max_products, seed)
+    found = [search.at(time) for time in times]
+    best = max(range(len(times)), key=lambda k: found[k].value)
+    peak_ms, peak = times[best], found[best]
+    if 0 < best < len(times) - 1:
+        peak_ms, peak = search.between(times[best - 1 : best + 2], found[best - 1 : best + 2], refine)
+    return TransientAmplification(
+        time_ms=torch.tensor(times, dtype=torch.float64),
+        amplification=torch.tensor([_root(one) for one in found], dtype=torch.float64),
+        residuals=torch.tensor([_relative(one) for one in found], dtype=torch.float64),
+        status=tuple(one.status for one in found),
+        peak=_root(peak),
+        peak_ms=peak_ms,
+        peak_residual=_relative(peak),
+        peak_status=peak.status,
+        ends_at_peak=len(times) > 1 and best == len(times) - 1,
+        initial=peak.vector,
+        final=Propagator(op, peak_ms, norm, shift).mv(peak.vector),
+        products=search.products,
+    )
+
+
+class _Search:
+    """The best pattern at one time after another, each from the one before."""
+
+    def __init__(self, op: LinearOperator, norm: float, shift: float, tol: float, max_products: int, seed: int) -> None:
+        self.op, self.norm, self.shift, self.tol, self.max_products = op, norm, shift, tol, max_products
+        self.start = op.random(torch.Generator().manual_seed(seed))
+        self.products = 0
+
+    def at(self, time: float) -> LargestEigenvalue:
+        """The largest eigenvalue of exp(A' t) exp(A t)."""
+        propagator = Propagator(self.op, time, self.norm, self.shift)
+        found = largest_eigenvalue(
+            propagator.T @ propagator, start=self.start, tol=self.tol, max_products=self.max_products
+        )
+        self.start, self.products = found.vector, self.products + 2 * found.products * propagator.products
+        return found
+
+    def between(
+        self, times: Sequence[float], found: Sequence[LargestEigenvalue], refine: int
+    ) -> tuple[float, LargestEigenvalue]:
+        """Time and value of the highest point that `refine` steps of parabolic interpolation reach."""
+        points = sorted(zip(times, found, strict=True), key=lambda point: point[0])
+        for _ in range(refine):
+            best = max(range(len(points)), key=lambda k: points[k][1].value)
+            if not 0 < best < len(points) - 1:
+                break
+            time = _vertex(points[best - 1 : best + 2])
+            if min(abs(time - point[0]) for point in points) < 1e-3 * (points[best + 1][0] - points[best - 1][0]):
+                break
+            self.start = points[best][1].vector
+            points = sorted([*points, (time, self.at(time))], key=lambda point: point[0])
+        return max(points, key=lambda point: point[1].value)
+
+
+def _vertex(points: Sequence[tuple[float, LargestEigenvalue]]) -> float:
+    """Where the parabola through three points has its top."""
+    (a, fa), (b, fb), (c, fc) = ((time, one.value) for time, one in points)
+    above, below = (b - a) * (fb - fc), (b - c) * (fb - fa)
+    return b - 0.5 * ((b - a) * above - (b - c) * below) / (above - below) if above != below else b
+
+
+def _root(one: LargestEigenvalue) -> float:
+    return math.sqrt(max(one.value, 0.0))
+
+
+def _relative(one: LargestEigenvalue) -> float:
+    return one.residual / one.value if one.value > 0 else math.inf
+
+
+def _times(times_ms: Sequence[float] | Tensor) -> list[float]:
+    times = torch.as_tensor(times_ms, dtype=torch.float64).flatten()
+    if len(times) == 0 or not bool(torch.isfinite(times).all()) or times[0] < 0 or bool((times.diff() <= 0).any()):
+        raise ValueError(f"times_ms must be increasing, finite and not negative, got {times.tolist()}")
+    return [float(time) for time in times]
