@@ -25,7 +25,7 @@ SHARPNESS = (20.0, 100.0)
 
 @torch.no_grad()
 def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 60) -> Tensor:
-    """The Perron vector of M of `perron_bound`, of norm 1, [C]: its best weights.
+    """The Perron vector of M of `perron_bound`, [C]: its best weights.
 
     Weights w of a kernel turn a vector x into x w; in the norm max |x| / p these are 1 / p, p being the Perron vector.
     """
@@ -89,6 +89,6 @@ def _perron(matrix: Tensor, iterations: int) -> Tensor:
     matrix = matrix + shift * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device) + 1e-6 * size
     vector = torch.ones_like(matrix[0])
     for _ in range(iterations):
-        vector = matrix @ vector
-        vector = vector / vector.norm()
+        vector = torch.mv(matrix, vector)
+        vector /= vector.sum()
     return vector
