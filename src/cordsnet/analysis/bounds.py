@@ -99,8 +99,8 @@ def hermitian_bound(
 
 @torch.no_grad()
 def perron_bound(kernel: Tensor, size: Sequence[int] | None = None, *, weights: Tensor | None = None) -> float:
-    """max over c of the sum over d of w_c M[c, d] / w_d, at least 0; M[c, d] is the sum over taps of |K[c, d]|, with the
-    sign kept in the centre tap of c = d.
+    """max over c of the sum over d of w_c M[c, d] / w_d, at least 0; M[c, d] is the sum over taps of |K[c, d]|, the
+    centre tap of c = d with its sign.
 
     It bounds the growth under D K for every diagonal D with entries from 0 to 1: in the norm max w |x|, the logarithmic
     norm of -1 + D K is the largest, over units i, of -1 + D_i (K_ii + sum over other j of w_i |K_ij| / w_j), at most -1
