@@ -1,6 +1,7 @@
 """Training: the objective, the stages, recipes, and the runs that they make."""
 
 from cordsnet.training import recipes as _recipes  # registers the recipes
+from cordsnet.training.constraint import Contraction
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.fit import StageReport, fit
 from cordsnet.training.grid import Run, grid, with_value
@@ -14,6 +15,7 @@ from cordsnet.training.sweeps import Measure, summary, sweep
 __all__ = [
     "RECIPES",
     "Context",
+    "Contraction",
     "Fold",
     "Imitate",
     "InverseInit",
