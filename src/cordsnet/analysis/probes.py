@@ -27,6 +27,7 @@ class Probes:
     image_distance, image_speed : one value for each trial in which an image was shown once more.
     blank_distance, blank_speed : one value for each trial that ended without an image.
     response : root mean square response of the most responsive area.
+    scale : the unit of distances.
     """
 
     all: tuple[Settled, ...]
@@ -38,6 +39,7 @@ class Probes:
     blank_distance: Tensor
     blank_speed: Tensor
     response: float
+    scale: Scale
 
 
 def probe(system: System[Any], images: Tensor, settings: RegimeSettings) -> Probes:
@@ -75,6 +77,7 @@ def probe(system: System[Any], images: Tensor, settings: RegimeSettings) -> Prob
         blank_distance=blank_distance,
         blank_speed=blank_speed,
         response=max(scale.rms.values()),
+        scale=scale,
     )
 
 

@@ -5,7 +5,7 @@ trained without log-spaced weights, some are right only in passing (Soo et al. 2
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images
+from cordsnet.analysis.parting import Parting, largest_parting, parting
 from cordsnet.analysis.probes import Probes, probe
 from cordsnet.analysis.thresholds import RegimeSettings
 from cordsnet.dynamics import Simulable
@@ -23,6 +24,7 @@ class Regime(Enum):
     """What a network does in the long run; only monostable ones compute by going to a fixed point and back."""
 
     UNSTABLE = "unstable"
+    CHAOTIC = "chaotic"
     OSCILLATORY = "oscillatory"
     MULTISTABLE = "multistable"
     TRANSIENT = "transient"
@@ -47,6 +49,8 @@ class RegimeEvidence:
     lost_answers : share of images answered rightly at T and wrongly at `holds` x T; without labels, answered
         differently.
     response : root mean square response at T or `holds` x T, whichever is larger, over units and images.
+    exponent : rate at which neighbouring trajectories that do not come to rest part, the largest of all, 1/ms.
+    exponent_error : its standard error.
     diverged_ms : when rates stopped being finite, counted from the start of the probe in which they did.
     images : how many were shown.
     """
@@ -61,6 +65,8 @@ class RegimeEvidence:
     late_accuracy: float = math.nan
     lost_answers: float = math.nan
     response: float = math.nan
+    exponent: float = math.nan
+    exponent_error: float = math.nan
     diverged_ms: float = math.nan
     images: int = 0
 
@@ -95,15 +101,16 @@ def classify_regime(
 
     1. UNSTABLE: in any probe rates stop being finite, or go away without bound: the distance from where they started
        rises from the first to the second to the last third of the probe, by more than a tenth and without slowing.
-    2. OSCILLATORY: in any probe rates stay bounded and do not come to rest: they are faster than `rest_speed` at the
-       end and their speed does not fall from the second to the last third. (A test of sensitivity to the initial state
-       would tell chaos from oscillation here; none is made.)
-    3. MULTISTABLE: some trial comes to rest further than `same_state` from where the same image settles from
+    2. CHAOTIC: in any probe rates stay bounded and do not come to rest: they are faster than `rest_speed` at the end
+       and their speed does not fall from the second to the last third; and states next to those trajectories part from
+       them exponentially: their largest Lyapunov exponent is positive beyond its standard error (`parting`).
+    3. OSCILLATORY: they do not come to rest, and nothing parts from them.
+    4. MULTISTABLE: some trial comes to rest further than `same_state` from where the same image settles from
        spontaneous activity, or, without an image, from spontaneous activity. What is slow is not another attractor:
        rates that still move, ever more slowly, count as on their way back.
-    4. TRANSIENT: more than the share `lost_answers` of the images is answered rightly at T but not at ten times T.
+    5. TRANSIENT: more than the share `lost_answers` of the images is answered rightly at T but not at ten times T.
        Rates that drift while the answer stays are slow, not transient; the drift is in the evidence.
-    5. MONOSTABLE: otherwise. One attractor for every image that was probed, and a return to baseline.
+    6. MONOSTABLE: otherwise. One attractor for every image that was probed, and a return to baseline.
 
     Parameters
     ----------
@@ -127,16 +134,17 @@ def classify_regime(
         found = probe(system, images, settings)
     except DivergedError as error:
         return RegimeReport(Regime.UNSTABLE, RegimeEvidence(diverged_ms=error.time_ms, images=len(images)), settings)
-    evidence = _evidence(found, labels, settings)
-    return RegimeReport(_regime(found, evidence, settings), evidence, settings)
+    apart = largest_parting([parting(system, settled, found.scale, settings) for settled in found.all])
+    evidence = replace(_evidence(found, labels, settings), exponent=apart.exponent, exponent_error=apart.error)
+    return RegimeReport(_regime(found, apart, evidence, settings), evidence, settings)
 
 
-def _regime(found: Probes, evidence: RegimeEvidence, settings: RegimeSettings) -> Regime:
+def _regime(found: Probes, apart: Parting, evidence: RegimeEvidence, settings: RegimeSettings) -> Regime:
     """The rules in order."""
     if any(bool(settled.growing.any()) for settled in found.all):
         return Regime.UNSTABLE
     if any(bool(settled.moving.any()) for settled in found.all):
-        return Regime.OSCILLATORY
+        return Regime.CHAOTIC if apart.chaotic else Regime.OSCILLATORY
     if evidence.elsewhere > 0:
         return Regime.MULTISTABLE
     if evidence.lost_answers > settings.lost_answers:

@@ -42,6 +42,7 @@ class Settled:
     moving : [B], neither at rest nor slowing down nor growing: rates go on within bounds.
     growing : [B], rates go away without bound.
     ms : how long it took.
+    frame : what was shown; None is a blank field.
     """
 
     state: State
@@ -49,6 +50,7 @@ class Settled:
     moving: Tensor
     growing: Tensor
     ms: float
+    frame: Tensor | None
 
 
 def run(system: System[Any], state: State, frame: Tensor | None, steps: int) -> State:
@@ -76,12 +78,13 @@ def settle_under(
             break
     ms, awake = len(speeds) * settings.image_ms, ~(speeds[-1] <= settings.rest_speed)
     if not bool(awake.any()):
-        return Settled(state, speeds[-1], awake, awake, ms)
+        return Settled(state, speeds[-1], awake, awake, ms, frame)
     early, middle, late = _thirds(torch.stack(sizes), lambda values: values.amax(0))
     rise = late - middle
     growing = awake & (rise > settings.growth * middle) & (rise >= settings.steadiness * (middle - early))
     _, middle, late = _thirds(torch.stack(speeds), lambda values: values.mean(0))
-    return Settled(state, speeds[-1], awake & ~growing & (late > settings.slowing * middle), growing, ms)
+    moving = awake & ~growing & (late > settings.slowing * middle)
+    return Settled(state, speeds[-1], moving, growing, ms, frame)
 
 
 def joined(states: list[State]) -> State:

@@ -14,3 +14,8 @@ class Status(Enum):
     NOT_FINITE = (
         "not finite: a product held values that are not finite; check the operator, its state and its precision"
     )
+    ITERATIONS = "stalled: the residual is above tol after max_iterations; raise max_iterations or tol"
+    STUCK = "stuck: no step lowers the speed, which is at a local minimum; start elsewhere, or ask for slow_points"
+    SLOW = "slow: speed is least here, yet above tol; a slow point, not a fixed point"
+    DIVERGED = "diverged: the state stopped being finite; lower dt, or start where the flow stays bounded"
+    UNSETTLED = "unsettled: the estimate is less certain than tol asks; raise duration_ms or tol"

@@ -26,6 +26,10 @@ class RegimeSettings:
         least `steadiness` of its rise before.
     slowing : rates that move are on their way to rest when their mean speed falls to less than this share from the
         second third to the last.
+    parting : parts of T for which pairs of neighbouring trajectories are followed that do not come to rest, to tell
+        chaos from oscillation.
+    certainty, folds : chaos is where they part at a rate above zero by more than `certainty` standard errors, and by
+        more than exp(folds) in all: along a cycle distances change as speed does, by a factor that does not grow.
 
     A mode that decays with the time constant t moves by tau / t of its distance in tau. With the default values it is
     followed until it is within `same_state`, for any t up to 25 s; a slower one counts as another attractor.
@@ -44,12 +48,18 @@ class RegimeSettings:
     growth: float = 0.1
     steadiness: float = 0.9
     slowing: float = 0.8
+    parting: int = 50
+    certainty: float = 3.0
+    folds: float = 5.0
 
     def __post_init__(self) -> None:
-        for name in ("image_ms", "tau_ms", "rest_speed", "same_state", "noise", "growth", "steadiness", "slowing"):
+        positive = ("image_ms", "tau_ms", "rest_speed", "same_state", "noise", "growth", "steadiness", "slowing")
+        for name in (*positive, "certainty", "folds"):
             check_positive(getattr(self, name), name)
         if self.holds < 2 or self.patience < 3 or self.noisy_starts < 1:
             given = f"{self.holds}, {self.patience} and {self.noisy_starts}"
             raise ValueError(f"holds must be at least 2, patience 3 and noisy_starts 1, got {given}")
+        if self.parting < 2:
+            raise ValueError(f"parting must be at least 2 parts of image_ms, got {self.parting}")
         if not 0 <= self.lost_answers < 1:
             raise ValueError(f"lost_answers must be a share from 0 to below 1, got {self.lost_answers:g}")

@@ -1,0 +1,77 @@
+"""Slow points: where a flow nearly stands still, though it does not."""
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+
+from cordsnet._checks import check_positive
+from cordsnet.analysis.fixed_points import FixedPoints, collect, default_tol, speed, units_of
+from cordsnet.analysis.flows import Flow
+from cordsnet.analysis.status import Status
+
+
+@torch.no_grad()
+def slow_points(
+    flow: Flow,
+    starts: Tensor,
+    *,
+    threshold: float = 1e-2,
+    tol: float | None = None,
+    max_iterations: int = 500,
+    merge: float = 1e-3,
+    stability: bool = True,
+    seed: int = 0,
+) -> FixedPoints:
+    """Local minima of q = |v|^2 / 2 from each of `starts` [K, *domain], of which those slow enough are kept.
+
+    Along a line or ring attractor, and at the ghost of two fixed points that have met, speed is small without being
+    zero, and Newton's method finds nothing. q is minimised by L-BFGS; its gradient J' v is one transposed product.
+
+    Parameters
+    ----------
+    threshold : `residual` (see `FixedPoints`) up to which a minimum counts as slow.
+    tol : at which it counts as a fixed point, as for `fixed_points`.
+    max_iterations : of L-BFGS from each start.
+    merge, stability, seed : as for `fixed_points`.
+
+    Returns
+    -------
+    FixedPoints with the status SLOW for starts that led to a slow point, CONVERGED for those that led to a fixed one.
+
+    Raises
+    ------
+    TypeError, ValueError : starts or numbers that do not fit, by name.
+
+    Source: Sussillo & Barak 2013.
+    """
+    flow.check_states(starts)
+    check_positive(threshold, "threshold")
+    tol = tol or default_tol(flow)
+    unit, size = units_of(flow, starts, seed)
+    ends = [_least(flow, start, unit, size, max_iterations) for start in starts]
+    statuses = []
+    for residual in (speed(flow, torch.stack(ends)) / unit).tolist():
+        if residual <= threshold:
+            statuses.append(Status.CONVERGED if residual <= tol else Status.SLOW)
+        else:
+            statuses.append(Status.STUCK if np.isfinite(residual) else Status.NOT_FINITE)
+    slow = (Status.CONVERGED, Status.SLOW)
+    return collect(flow, ends, statuses, unit, size, merge, stability, seed, keep=lambda status: status in slow)
+
+
+def _least(flow: Flow, start: Tensor, unit: float, size: float, max_iterations: int) -> Tensor:
+    """A local minimum of the speed, in units in which states and speeds are of order one."""
+
+    def q(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        x = (torch.from_numpy(flat) * size).reshape(start.shape).to(start)
+        v = flow.velocity(x[None])[0]
+        slope = flow.jacobian(x).rmv(v).double() * size / unit**2
+        return float(v.double().square().sum()) / (2 * unit**2), slope.flatten().cpu().numpy()
+
+    first = start.double().flatten().cpu().numpy() / size
+    if not np.isfinite(q(first)[0]):
+        return start
+    options = {"maxiter": max_iterations, "ftol": 0.0, "gtol": 1e-14}
+    found = minimize(q, first, jac=True, method="L-BFGS-B", options=options)
+    return (torch.from_numpy(found.x) * size).reshape(start.shape).to(start)
