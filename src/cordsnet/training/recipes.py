@@ -27,6 +27,12 @@ def digits() -> Recipe:
     return Recipe("digits", stages=_desk_stages(), model=ModelChoice("cordsnet_r2_small"))
 
 
+@RECIPES.register("digits_paper")
+def digits_paper() -> Recipe:
+    """Digits at 16 px on R2 with 16 channels, through the six stages of the paper."""
+    return Recipe("digits_paper", stages=_desk_stages(), model=ModelChoice("cordsnet_r2_small"))
+
+
 @RECIPES.register("digits_settled")
 def digits_settled() -> Recipe:
     """`digits`, with the dynamics trained at the settled answer alone, by implicit gradients."""
