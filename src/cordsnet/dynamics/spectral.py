@@ -48,7 +48,8 @@ def convolution_norm(weight: Tensor, size: Sequence[int]) -> Tensor:
     weight : [out, in, k, k], k odd.
     size : (H, W) of the maps, no smaller than the kernel.
     """
-    return torch.linalg.matrix_norm(transfer(weight, size), ord=2).max()
+    largest: Tensor = torch.linalg.svdvals(transfer(weight, size)).max()
+    return largest
 
 
 def _by_frequency(values: Tensor, stride: int) -> Tensor:

@@ -78,11 +78,14 @@ INIT_SCALES: Registry[Scale] = Registry("scale")
 INIT_SCALES.add("smoke", Scale(10, 2))
 INIT_SCALES.add("desk", Scale(1, 3))
 
+BATCH = 32
+"""Images per update of the dynamics, for speed."""
+
 DYNAMICS_UPDATES = {"linear": 30, "anneal": 100, "finetune": 70}
 """Updates after a linear initialisation; a rectified one is fine-tuned for as many as all three together."""
 
 LINEAR_FIT = Optimisation(lr=1e-2, updates=400)
-FIT = Optimisation(lr=1e-2, updates=250, batch=128, clip=1.0)
+FIT = Optimisation(lr=1e-2, updates=200, batch=128, clip=1.0)
 
 SCHEMES: Registry[Scheme] = Registry("scheme")
 SCHEMES.add("paper", Scheme("three terms, penalty 10", InverseInit(optimisation=LINEAR_FIT), linear=True))
@@ -103,12 +106,12 @@ SCHEMES.add("imitate_all", Scheme("imitation: all but the readout", Imitate(opti
 SCHEMES.add(
     "imitate_bounded",
     Scheme(
-        "imitation: all, norm below 0.95 in place of the penalty",
-        Imitate(expansion_weight=0.0, norm_bound=0.95, optimisation=FIT),
+        "imitation: all, norm below 1.5 in place of the penalty",
+        Imitate(expansion_weight=0.0, norm_bound=1.5, optimisation=FIT),
         linear=False,
     ),
 )
-SCHEMES.add("gauss_newton", Scheme("Gauss-Newton, norm below 0.95", GaussNewton(), linear=False))
+SCHEMES.add("gauss_newton", Scheme("Gauss-Newton, norm below 1.5", GaussNewton(), linear=False))
 
 
 def inverse_init(
@@ -167,7 +170,7 @@ def scheme_recipe(scheme: Scheme, scale: Scale) -> Recipe:
     for name in DYNAMICS_UPDATES if scheme.linear else ("finetune",):
         stage, updates = base.stage(name), DYNAMICS_UPDATES[name] if scheme.linear else sum(DYNAMICS_UPDATES.values())
         assert isinstance(stage, TrainDynamics)
-        optimisation = dataclasses.replace(stage.optimisation, updates=updates)
+        optimisation = dataclasses.replace(stage.optimisation, updates=updates, batch=BATCH)
         after.append(dataclasses.replace(stage, start=below, dt_ms=DT_MS, optimisation=optimisation))
         below = name
     return dataclasses.replace(start, stages=(*start.stages, *(_shorter(s, scale.times) for s in (init, *after))))

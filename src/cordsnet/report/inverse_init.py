@@ -34,9 +34,9 @@ def scheme_table(rows: Sequence[dict[str, Any]]) -> Table:
         "seconds": (f"{INIT}.seconds", 1.0),
     }
     body = []
-    for name, scheme in SCHEMES.items():
+    for name in SCHEMES:
         mine = [row for row in rows if row["scheme"] == name]
-        shown = [_shown(mine, key, unit, scheme.linear) for key, unit in columns.values()]
+        shown = [_shown(mine, key, unit, SCHEMES[name].linear) for key, unit in columns.values()]
         failed = sum(row["status"] != "finished" for row in mine)
         if mine:
             body.append((f"{name} ({failed} failed)" if failed else name, *shown))
@@ -47,7 +47,7 @@ def write_inverse_init(rows: Sequence[dict[str, Any]], scale: str, output: str |
     """Write `report.html` and `table.md` into a folder; returns the page's path."""
     folder, table = Path(output), scheme_table(rows)
     write_whole(folder / "table.md", markdown(table).encode())
-    schemes = Table(("scheme", "what it is"), [(name, scheme.description) for name, scheme in SCHEMES.items()])
+    schemes = Table(("scheme", "what it is"), [(name, SCHEMES[name].description) for name in SCHEMES])
     heads = ("scheme", "seed", "at once (%)", "after fine-tuning (%)", "settled (%)", "error")
     each = Table(heads, [_network(row) for row in rows])
     sections = [

@@ -21,6 +21,12 @@ def padded_norm(weight: Tensor, size: Sequence[int]) -> Tensor:
 
 
 @torch.no_grad()
+def limit(weight: Tensor, size: Sequence[int], bound: float) -> None:
+    """Scale a recurrent kernel down, in place, if its norm on maps of (H, W) `size` is above `bound`."""
+    weight.mul_((bound / padded_norm(weight, size)).clamp(max=1.0))
+
+
+@torch.no_grad()
 def limit_recurrence(model: CordsNet, bound: float) -> None:
     """Scale down every recurrent kernel whose norm (`padded_norm`) is above `bound`, in place.
 

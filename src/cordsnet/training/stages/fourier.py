@@ -15,7 +15,7 @@ from cordsnet._checks import check_positive
 from cordsnet.dynamics import spectrum, transfer
 from cordsnet.models import CNN, CordsNet
 from cordsnet.models.wiring import convolve, weight_of
-from cordsnet.training.contraction import padded_norm
+from cordsnet.training.contraction import limit
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.loop import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
@@ -49,7 +49,7 @@ class FourierInit(Stage):
         """Fit from small random recurrent kernels and the CNN's feedforward kernels."""
         cnn = context.cnn_of(self.start)
         model = recurrent_twin(cnn, context.seed)
-        drives = _drives(cnn, context.data.train.take(self.images).to(cnn).images)
+        drives = _drives(cnn, context.training_images(self.images, cnn))
         for area in model.areas:
             read = cnn.read(area, drives).detach()
             fit_area(model, cnn, area, read, self)
@@ -75,8 +75,7 @@ def fit_area(model: CordsNet, cnn: CNN, area: str, read: Tensor, stage: FourierI
     eye = torch.eye(len(recurrent), dtype=root.dtype, device=root.device)
     with torch.enable_grad():
         for _ in range(stage.optimisation.updates):
-            with torch.no_grad():
-                recurrent.mul_((stage.norm_bound / padded_norm(recurrent, settled_size)).clamp(max=1.0))
+            limit(recurrent, settled_size, stage.norm_bound)
             fed = transfer(feedforward, size, stride) @ root
             settled = torch.linalg.solve(eye - transfer(recurrent, settled_size), fed)
             loss = (settled - wanted).abs().square().sum() / wanted.abs().square().sum()
@@ -85,8 +84,8 @@ def fit_area(model: CordsNet, cnn: CNN, area: str, read: Tensor, stage: FourierI
             optimiser.step()
             if schedule is not None:
                 schedule["scheduler"].step()
+    limit(recurrent, settled_size, stage.norm_bound)
     with torch.no_grad():
-        recurrent.mul_((stage.norm_bound / padded_norm(recurrent, settled_size)).clamp(max=1.0))
         model.wiring.recurrent[area].weight = recurrent.detach()
         model.wiring.feedforward[area].weight = feedforward.detach()
 
@@ -113,4 +112,5 @@ def _root_covariance(values: Tensor) -> Tensor:
     R of a QR decomposition, since that exists where the covariance is singular.
     """
     centred = values - values.mean(1, keepdim=True)
-    return torch.linalg.qr(centred, mode="r").R.transpose(1, 2)
+    root: Tensor = torch.linalg.qr(centred, mode="r").R.transpose(1, 2)
+    return root

@@ -18,7 +18,7 @@ from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, Solver, Status, anderson
 from cordsnet.models import STEM, CordsNet
 from cordsnet.models.wiring import ConvMap, weight_of
-from cordsnet.training.contraction import limit_recurrence, padded_norm
+from cordsnet.training.contraction import limit, limit_recurrence
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.imitate import imitation
@@ -26,6 +26,9 @@ from cordsnet.training.stages.inverse import recurrent_twin
 
 Weights: TypeAlias = list[Tensor]
 """Recurrent kernel, feedforward kernel and bias of an area."""
+
+LESS, MORE = 0.7, 4.0
+"""By what the damping changes after a step that helped, and after one that did not."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,20 @@ class GaussNewton(Stage):
     images : of training, on all of which every step is taken.
     steps : of Gauss-Newton, per area.
     iterations : of conjugate gradients in each step.
-    damping : of the first step, beside a mean curvature of about 1; a third after a step that helped, and four times
-        as much after one that did not, which is taken back.
-    norm_bound : largest norm of a recurrent kernel (`padded_norm`), so that the network settles.
+    damping : of the first step, in units in which the curvature along a single weight is about 1. It falls after a
+        step that helped; one that did not, or after which the area does not settle, is taken back, and it rises.
+    norm_bound : largest norm of a recurrent kernel (`padded_norm`). Below 1 the network must settle, but fits worse.
     solver : how fixed points and their derivatives are computed.
     """
 
     kind: ClassVar[str] = "gauss_newton"
     name: str = "gauss_newton"
     start: str = "fold"
-    images: int = 512
-    steps: int = 10
+    images: int = 256
+    steps: int = 20
     iterations: int = 10
-    damping: float = 1e-2
-    norm_bound: float = 0.95
+    damping: float = 1.0
+    norm_bound: float = 1.5
     solver: Solver = field(default_factory=lambda: Solver(tol=1e-3, max_iterations=40))
 
     def __post_init__(self) -> None:
@@ -67,7 +70,7 @@ class GaussNewton(Stage):
         model = recurrent_twin(cnn, context.seed)
         model.activation = Activation("relu")
         limit_recurrence(model, self.norm_bound)
-        drives = cnn.drives(context.data.train.take(self.images).to(cnn).images)
+        drives = cnn.drives(context.training_images(self.images, cnn))
         settled = {STEM: drives[STEM]}
         for area in model.areas:
             problem = SettledArea(
@@ -145,37 +148,31 @@ class SettledArea:
         return found.value, found.status
 
 
-DOWN = 1 / 3
-
-
 def fit_area(area: SettledArea, weights: Weights, stage: GaussNewton) -> tuple[Weights, Tensor]:
     """Weights after the steps of a stage, and the rates at which the area then settles."""
     rates, _ = area.settle(weights)
     damping = stage.damping
     for _ in range(stage.steps):
-        now, units = area.error(rates), area.units(rates)
-
-        def curve(step: Weights, w: Weights = weights, r: Tensor = rates, u: list[float] = units) -> Weights:
-            """The damped normal equations, in units of their own for each weight."""
-            pulled = area.pull(w, r, area.push(w, r, _scaled(step, u)))
-            return [p + damping * s for p, s in zip(_scaled(pulled, u), step, strict=True)]
-
-        downhill = _scaled(area.pull(weights, rates, -now), units)
-        step = _scaled(conjugate_gradients(curve, downhill, stage.iterations), units)
+        step = damped_step(area, weights, rates, damping, stage.iterations)
         trial = [w + s for w, s in zip(weights, step, strict=True)]
-        trial[0] = trial[0] * (stage.norm_bound / padded_norm(trial[0], rates.shape[2:])).clamp(max=1.0)
+        limit(trial[0], rates.shape[2:], stage.norm_bound)
         tried, settles = area.settle(trial)
-        print(
-            float(now.square().sum()),
-            float(area.error(tried).square().sum()),
-            settles,
-            damping,
-            float(padded_norm(trial[0], rates.shape[2:])),
-        )
-        helped = settles and bool(area.error(tried).square().sum() < now.square().sum())
+        helped = settles and bool(area.error(tried).square().sum() < area.error(rates).square().sum())
         weights, rates = (trial, tried) if helped else (weights, rates)
-        damping *= DOWN if helped else 4
+        damping *= LESS if helped else MORE
     return weights, rates
+
+
+def damped_step(area: SettledArea, weights: Weights, rates: Tensor, damping: float, iterations: int) -> Weights:
+    """Change of the weights that solves (J'J + damping) step = -J' error, each weight in units of its own."""
+    units = area.units(rates)
+
+    def curve(step: Weights) -> Weights:
+        pulled = area.pull(weights, rates, area.push(weights, rates, _scaled(step, units)))
+        return _plus(_scaled(pulled, units), damping, step)
+
+    downhill = _scaled(area.pull(weights, rates, -area.error(rates)), units)
+    return _scaled(conjugate_gradients(curve, downhill, iterations), units)
 
 
 def conjugate_gradients(a: Callable[[Weights], Weights], b: Weights, iterations: int) -> Weights:

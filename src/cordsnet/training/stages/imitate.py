@@ -23,7 +23,6 @@ from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.inverse import recurrent_twin
 from cordsnet.training.stages.settled import settled_share
 
-
 FITTED = {
     "recurrence": ("recurrent",),
     "areas": ("recurrent", "feedforward"),
