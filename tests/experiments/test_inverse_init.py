@@ -13,6 +13,7 @@ from cordsnet.experiments.inverse_init import INIT_SCALES, SCHEMES, Scale, init_
 from cordsnet.report.inverse_init import scheme_table
 from cordsnet.training import Run, TrainDynamics
 
+NAMES = tuple(SCHEMES)
 LINEAR = {"paper", "ten_terms", "fourier"}
 
 
@@ -26,7 +27,7 @@ def tiny(monkeypatch):
 @pytest.mark.parametrize("scale", ["smoke", "desk"])
 def test_every_scheme_starts_from_the_same_cnn_and_has_as_many_updates_of_the_dynamics(scale):
     runs = init_runs(INIT_SCALES[scale], 2)
-    assert len({run.name for run in runs}) == len(runs) == 2 * len(SCHEMES)
+    assert len({run.name for run in runs}) == len(runs) == 2 * len(NAMES)
     assert {name for name in SCHEMES if SCHEMES[name].linear} == LINEAR
     updates = set()
     for run in runs:
@@ -38,7 +39,7 @@ def test_every_scheme_starts_from_the_same_cnn_and_has_as_many_updates_of_the_dy
         updates.add(sum(stage.optimisation.updates for stage in trained))
         assert {(s.dt_ms, s.optimisation.batch) for s in trained} == {(experiment.DT_MS, experiment.BATCH)}
     assert len(updates) == 1
-    assert len({str(run.recipe.stages[2].to_dict()) for run in runs}) == len(SCHEMES)
+    assert len({str(run.recipe.stages[2].to_dict()) for run in runs}) == len(NAMES)
 
 
 @pytest.mark.usefixtures("tiny", "as_users_run_it")
@@ -51,7 +52,7 @@ def test_the_command_measures_every_scheme_from_one_cnn(tmp_path, capsys):
     assert all(f"| {name} | " in said for name in SCHEMES)
     cnns = {path.read_text() for path in tmp_path.glob("*/seed=0/cnn/result.json")}
     assert len(cnns) == 1
-    assert len(list(tmp_path.glob("*/seed=0/cnn/logs_*"))) == len(SCHEMES) + 1
+    assert len(list(tmp_path.glob("*/seed=0/cnn/logs_*"))) == len(NAMES) + 1
     for name, row in rows.iterrows():
         assert row["settled/area1"] > 0
         assert 0 <= row["finetune.test_accuracy"] <= 1

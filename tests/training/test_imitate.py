@@ -85,7 +85,7 @@ def test_only_what_is_asked_for_is_fitted(fitted, changed, tmp_path):
 def test_the_bound_on_the_norm_holds_after_training(tmp_path):
     base = tiny_recipe(updates=20)
     free = Imitate(
-        name="free", expansion_weight=0.0, optimisation=dataclasses.replace(Imitate().optimisation, updates=60)
+        name="free", expansion_weight=0.0, optimisation=dataclasses.replace(Imitate().optimisation, updates=30)
     )
     bounded = dataclasses.replace(free, name="bounded", norm_bound=0.5)
     stages = (base.stage("cnn"), base.stage("fold"), free, bounded)
@@ -101,6 +101,7 @@ def test_the_bound_on_the_norm_holds_after_training(tmp_path):
     assert max(norms["free"]) > 0.6
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_bad_settings_are_refused():
     with pytest.raises(ValueError, match="fit must be one of recurrence, areas, all, got 'everything'"):
         Imitate(fit="everything")
