@@ -224,6 +224,13 @@ def test_a_nilpotent_operator_has_residuals_of_rounding():
     assert_allclose((op.mv(v) - values[:, None] * v).norm(dim=1), found.residuals * values.abs(), atol=1e-15)
 
 
+def test_powers_of_a_nilpotent_operator_stay_finite():
+    op = MatrixOperator(torch.diag(torch.ones(79, dtype=torch.float32), 1))
+    found = eigenvalues(op, 2, degree=8, max_products=800)
+    assert Status.NOT_FINITE not in found.status
+    assert (found.values.abs() < 1).all()
+
+
 @pytest.mark.parametrize("k", [1, 28, 29, 30])
 def test_almost_all_and_all_of_a_spectrum(k):
     op = MatrixOperator(disc(30))

@@ -50,7 +50,8 @@ def eigenvalues(
         used: far inside a spectrum expect NotConvergedError.
     tol : relative residual |A v - l v| / |l| with |v| = 1 at which a pair counts as converged: a backward error, the
         eigenvalue is off by up to `condition` times as much. 20 rounding errors of the operator's size count as well.
-    max_products : of the operator, residuals included; for vectors="both" as many of its transpose.
+    max_products : of the operator, residuals included, and for vectors="both" as many of its transpose; the last system
+        of shift-invert, or the residuals of k pairs, may go beyond.
     basis : vectors that are held between restarts, at least k + 3; None is 2 k + 4, at least 24, or 30 from
         10,000 units on. For "arnoldi" its steps; None is 100.
     block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more; b find b copies. What an

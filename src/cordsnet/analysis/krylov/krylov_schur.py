@@ -23,7 +23,7 @@ def krylov_schur(problem: Problem) -> Found:
             found = _extract(problem, space, tool, schur, q)
             if last or problem.good(residuals(problem.op, found), found.values, found.scale).all():
                 return found
-            doubt *= 2
+            doubt = min(2 * doubt, 1e6)
         if isinstance(tool, Plain) and problem.left > problem.basis * problem.degree > problem.basis:
             space, tool = _sharpened(problem, space, schur, q)
         else:
@@ -60,7 +60,8 @@ def _grow(problem: Problem, space: Decomposition, tool: Filter) -> bool:
 
 def _sharpened(problem: Problem, space: Decomposition, schur: Array, q: Array) -> tuple[Decomposition, Filter]:
     """Begin anew with a filter, from all that is wanted of the first space."""
-    radius = float(np.abs(schur_values(schur)).max())
+    # far below the operator's size, as for nilpotent ones, powers of 1 / radius would overflow
+    radius = max(float(np.abs(schur_values(schur)).max()), 1e-3 * float(np.linalg.norm(schur, 2)))
     tool = Power(problem.op, problem.degree, radius or 1.0)
     draw = np.random.default_rng(problem.seed)
     wanted = min(closed(schur, problem.count), len(schur))
