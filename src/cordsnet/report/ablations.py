@@ -12,7 +12,7 @@ from cordsnet._files import write_whole
 from cordsnet.analysis import Regime
 from cordsnet.experiments.ablations import ABLATIONS, Ablation, Row, run_ablation
 from cordsnet.experiments.registry import EXPERIMENTS, Experiment
-from cordsnet.report.figures import BLUE, ORANGE, PURPLE, SKY, VERMILION, WIDTH, new_figure, tidy
+from cordsnet.report.figures import BLUE, ORANGE, PURPLE, SKY, VERMILION, WIDTH, YELLOW, new_figure, tidy
 from cordsnet.report.page import Section, Table, render, write_page
 from cordsnet.training import summary
 
@@ -21,6 +21,7 @@ COLOURS = {
     Regime.TRANSIENT: SKY,
     Regime.MULTISTABLE: ORANGE,
     Regime.OSCILLATORY: PURPLE,
+    Regime.CHAOTIC: YELLOW,
     Regime.UNSTABLE: VERMILION,
 }
 """Of the bars, from the bottom up: the regime that is wanted first."""
@@ -65,7 +66,7 @@ def regime_figure(rows: Rows, varies: str) -> Figure:
     tidy(bars, "", "share of networks")
     tidy(dots, varies, "test accuracy")
     handles, labels = bars.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False, fontsize=9)
     return figure
 
 

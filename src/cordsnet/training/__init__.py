@@ -9,7 +9,17 @@ from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Losses, Objective, Trial, objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
 from cordsnet.training.stage import Context, Stage, StageResult
-from cordsnet.training.stages import Fold, Imitate, InverseInit, RandomInit, TrainCNN, TrainDynamics, TrainSettled
+from cordsnet.training.stages import (
+    Fold,
+    FourierInit,
+    GaussNewton,
+    Imitate,
+    InverseInit,
+    RandomInit,
+    TrainCNN,
+    TrainDynamics,
+    TrainSettled,
+)
 from cordsnet.training.sweeps import Measure, summary, sweep
 
 __all__ = [
@@ -17,6 +27,8 @@ __all__ = [
     "Context",
     "Contraction",
     "Fold",
+    "FourierInit",
+    "GaussNewton",
     "Imitate",
     "InverseInit",
     "Losses",
