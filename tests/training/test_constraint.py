@@ -124,7 +124,7 @@ def test_it_is_part_of_the_settings_and_absent_ones_change_nothing():
 
 @pytest.mark.usefixtures("as_users_run_it")
 def test_it_can_be_asked_for_on_the_command_line(tmp_path, capsys):
-    words = ["--cnn.optimisation.updates", "2", "--inverse.optimisation.updates", "2"]
+    words = ["--only", "settled", "--settled.start", ""]
     words += ["--settled.optimisation.updates", "2", "--settled.contraction.bound", "0.5"]
     words += ["--settled.contraction.criterion", "perron", "--output", str(tmp_path)]
     assert main(["train", "digits_settled", *words]) == 0, capsys.readouterr().err

@@ -69,7 +69,7 @@ def best_weights(
         with torch.enable_grad():
             optimiser.step(closure)  # type: ignore[no-untyped-call]
     found = (logs - logs.mean()).detach().exp()
-    return found.to(kernel.device) if bool(torch.isfinite(found).all()) else torch.ones_like(found)
+    return (found if bool(torch.isfinite(found).all()) else torch.ones_like(found)).to(kernel.device)
 
 
 def _largest(symbols: Tensor, logs: Tensor, criterion: str, sharpness: float) -> Tensor:

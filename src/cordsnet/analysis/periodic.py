@@ -2,6 +2,9 @@
 
 Zero padding, which networks have, cannot be solved like this, but a periodic convolution on maps larger by the
 kernel's reach contains the zero-padded one (`bounds`), and away from borders the two are the same.
+
+Each frequency is solved from scratch: of 24 random kernels with 64 channels, Newton's method from the eigenvectors of a
+frequency 1/56 away converged for one. Gram matrices would be no faster than singular values of the symbols.
 """
 
 from collections.abc import Callable, Sequence
