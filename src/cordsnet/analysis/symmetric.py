@@ -120,5 +120,5 @@ class _Space:
 
     def leading(self) -> Tensor:
         """The leading Ritz vector [N], of norm 1."""
-        mixed = self.vectors[:, -1].to(self.basis) @ self.basis
+        mixed: Tensor = self.vectors[:, -1].to(self.basis) @ self.basis
         return mixed / mixed.norm()
