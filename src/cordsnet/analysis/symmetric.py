@@ -120,5 +120,6 @@ class _Space:
 
     def leading(self) -> Tensor:
         """The leading Ritz vector [N], of norm 1."""
-        mixed: Tensor = self.vectors[:, -1].to(self.basis) @ self.basis
-        return mixed / mixed.norm()
+        mixed = self.vectors[:, -1].to(self.basis) @ self.basis
+        leading: Tensor = mixed / mixed.norm()
+        return leading
