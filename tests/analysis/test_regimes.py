@@ -253,3 +253,32 @@ def test_bad_requests_are_refused_by_name():
         RegimeSettings(noise=0.0)
     with pytest.raises(ValueError, match="patience"):
         RegimeSettings(patience=2)
+    with pytest.raises(ValueError, match="parting must be at least 2"):
+        RegimeSettings(parting=1)
+
+
+def random_channels(gain, channels=60, seed=0):
+    """Threshold-linear channels with random weights about a negative mean, which keeps rates within bounds.
+
+    Such networks turn chaotic at a gain near the square root of two (Kadmon & Sompolinsky 2015).
+    """
+    draw = torch.Generator().manual_seed(seed)
+    weights = torch.randn(channels, channels, generator=draw, dtype=torch.float64) * gain / math.sqrt(channels)
+    feed = torch.rand(channels, 2, generator=draw)
+    return one_area(weights - 2.0 / math.sqrt(channels), feed, bias=[1.0] * channels)
+
+
+@pytest.mark.parametrize(("gain", "regime"), [(0.7, Regime.MONOSTABLE), (2.4, Regime.CHAOTIC)])
+def test_random_channels_below_and_above_the_onset_of_chaos(gain, regime):
+    report = regime_of(random_channels(gain), RegimeSettings(patience=12))
+    assert report.regime is regime
+    if regime is Regime.CHAOTIC:
+        assert report.evidence.exponent > 5 * report.evidence.exponent_error > 0
+        assert report.row()["regime"] == "chaotic"
+
+
+def test_oscillation_carries_the_evidence_that_nothing_parts():
+    evidence = regime_of(ring_of_three(3.0)).evidence
+    assert abs(evidence.exponent) * 10_000 < FAST.folds
+    assert evidence.exponent_error >= 0
+    assert math.isnan(regime_of(one_area(0.5 * torch.eye(2), torch.eye(2))).evidence.exponent)

@@ -27,7 +27,8 @@ class FixedPoints:
     q : [P], |v|^2 / 2 (Sussillo & Barak 2013).
     found : [P], how many starts led there.
     leading : [P], complex, the eigenvalue of the Jacobian with the largest real part, 1/ms; NaN when not asked for.
-    leading_residual : [P], its residual as a share of the Jacobian's or the eigenvalue's size.
+    leading_residual : [P], |J v - l v| of its eigenvector, |v| = 1, in 1/ms: how far off it may be.
+    leading_status : one for each point; none when not asked for.
     statuses : one for each start: CONVERGED, or why it led to none of these points.
     is_map : whether the flow's time is discrete; stability is then a matter of |1 + leading|.
     """
@@ -38,6 +39,7 @@ class FixedPoints:
     found: Tensor
     leading: Tensor
     leading_residual: Tensor
+    leading_status: tuple[Status, ...]
     statuses: tuple[Status, ...]
     is_map: bool = False
 
@@ -192,21 +194,21 @@ def collect(
     points = x[own]
     values = torch.full((len(points),), complex(torch.nan, torch.nan), dtype=torch.complex128)
     residual = torch.full((len(points),), torch.nan, dtype=torch.float64)
+    judged = []
     for row, point in enumerate(points if stability else []):
-        values[row], residual[row] = _leading(flow, point, seed)
+        values[row], residual[row], status = _leading(flow, point, seed)
+        judged.append(status)
     speeds = speed(flow, points) if len(points) else points.new_zeros(0, dtype=torch.float64)
     return FixedPoints(
-        points, speeds / unit, speeds.square() / 2, found, values, residual, tuple(statuses), flow.is_map
+        points, speeds / unit, speeds.square() / 2, found, values, residual, tuple(judged), tuple(statuses), flow.is_map
     )
 
 
-def _leading(flow: Flow, point: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """The eigenvalue that decides on stability, and its residual: for a map that of the largest multiplier."""
+def _leading(flow: Flow, point: Tensor, seed: int) -> tuple[Tensor, Tensor, Status]:
+    """The eigenvalue that decides on stability: for a map, of the largest multiplier."""
     jacobian = flow.jacobian(point)
-    values, residuals = (
-        leading(jacobian.shift(-1.0), 1, "LM", seed) if flow.is_map else leading(jacobian, 1, "LR", seed)
-    )
-    return values[0] - 1 if flow.is_map else values[0], residuals[0]
+    found = leading(jacobian.shift(-1.0), 1, "LM", seed) if flow.is_map else leading(jacobian, 1, "LR", seed)
+    return found.values[0] - 1 if flow.is_map else found.values[0], found.residuals[0], found.status[0]
 
 
 def _merged(x: Tensor, radius: float) -> tuple[list[int], Tensor]:

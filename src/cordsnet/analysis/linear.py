@@ -1,9 +1,11 @@
 """What the searches for fixed points and branches ask of a linear operator: dense when small, by products when not."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.krylov import gmres
+from cordsnet.analysis.krylov import Eigenpairs, eigenvalues, gmres
 from cordsnet.analysis.operators import LinearOperator
 
 DENSE = 300
@@ -22,18 +24,9 @@ def solve(op: LinearOperator, b: Tensor, tol: float = 1e-4, max_products: int = 
     return found.reshape(b.shape).to(b)
 
 
-def leading(op: LinearOperator, k: int = 1, which: str = "LR", seed: int = 0) -> tuple[Tensor, Tensor]:
-    """The k eigenvalues that come first [k], complex128, and their residuals [k]; which is "LR" or "LM".
-
-    A residual is |A v - l v| / |l|, of an eigenvalue near zero as a share of the operator's size.
-    """
-    k = min(k, op.shape[0])
-    if op.shape[0] > DENSE:
-        raise ValueError(f"eigenvalues of {op.shape[0]} units: pending")
-    matrix = op.to_dense().cpu().to(torch.complex128)
-    values, vectors = torch.linalg.eig(matrix)
-    order = (values.real if which == "LR" else values.abs()).argsort(descending=True)[:k]
-    values, vectors = values[order], vectors[:, order]
-    size = torch.linalg.matrix_norm(matrix).clamp_min(torch.finfo(torch.float64).tiny)
-    scale = torch.where(values.abs() > 1e-8 * size, values.abs(), size)
-    return values, torch.linalg.vector_norm(matrix @ vectors - vectors * values, dim=0) / scale
+def leading(op: LinearOperator, k: int = 1, which: str = "LR", seed: int = 0) -> Eigenpairs:
+    """The k eigenvalues that come first, or all of a smaller operator; residuals absolute, in units of the operator."""
+    method = "dense" if op.shape[0] <= DENSE else "krylov_schur"
+    found = eigenvalues(op, min(k, op.shape[0]), which, seed=seed, method=method)
+    size = found.values.abs()
+    return replace(found, residuals=torch.where(size > 0, found.residuals * size.to(found.residuals), found.residuals))

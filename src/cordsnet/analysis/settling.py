@@ -14,6 +14,11 @@ from cordsnet.dynamics import Hold, Record, State, System, integrate
 NOTHING = Record(times_ms=(), logits=False)
 
 
+PIECES = 4
+"""In which a part of T is run: speed and distance are looked at after each, lest an oscillation, met in phase after
+phase, be taken for growth or decay."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """The size of a response, as the unit of distances.
@@ -67,21 +72,26 @@ def settle_under(
     while over a longer time an oscillation can come round to where it was.
     """
     steps = whole_steps(settings.image_ms, system.dt, "image_ms")
-    start, speeds, sizes = state, [], []
-    for _ in range(settings.patience):
-        before = run(system, state, frame, steps - 1)
-        state = run(system, before, frame, 1)
-        change = (scale.distance(state, before) - _rounding(state, scale)).clamp(min=0)
-        speeds.append(change * settings.tau_ms / system.dt)
-        sizes.append(scale.distance(state, start))
+    pieces = PIECES if steps >= 2 * PIECES else 1
+    start, speeds, sizes, parts = state, [], [], 0
+    while parts < settings.patience:
+        for piece in range(pieces):
+            before = run(system, state, frame, steps * (piece + 1) // pieces - steps * piece // pieces - 1)
+            state = run(system, before, frame, 1)
+            change = (scale.distance(state, before) - _rounding(state, scale)).clamp(min=0)
+            speeds.append(change * settings.tau_ms / system.dt)
+            sizes.append(scale.distance(state, start))
+        parts += 1
         if bool((speeds[-1] <= settings.rest_speed).all()):
             break
-    ms, awake = len(speeds) * settings.image_ms, ~(speeds[-1] <= settings.rest_speed)
+    ms, awake = parts * settings.image_ms, ~(speeds[-1] <= settings.rest_speed)
     if not bool(awake.any()):
         return Settled(state, speeds[-1], awake, awake, ms, frame)
     early, middle, late = _thirds(torch.stack(sizes), lambda values: values.amax(0))
     rise = late - middle
-    growing = awake & (rise > settings.growth * middle) & (rise >= settings.steadiness * (middle - early))
+    growing = (
+        awake & (middle >= early) & (rise > settings.growth * middle) & (rise >= settings.steadiness * (middle - early))
+    )
     _, middle, late = _thirds(torch.stack(speeds), lambda values: values.mean(0))
     moving = awake & ~growing & (late > settings.slowing * middle)
     return Settled(state, speeds[-1], moving, growing, ms, frame)

@@ -12,7 +12,7 @@ from cordsnet._files import write_whole
 from cordsnet.analysis import Regime
 from cordsnet.experiments.ablations import ABLATIONS, Ablation, Row, run_ablation
 from cordsnet.experiments.registry import EXPERIMENTS, Experiment
-from cordsnet.report.figures import BLUE, ORANGE, PURPLE, SKY, VERMILION, WIDTH, new_figure, tidy
+from cordsnet.report.figures import BLUE, ORANGE, PURPLE, SKY, VERMILION, WIDTH, YELLOW, new_figure, tidy
 from cordsnet.report.page import Section, Table, render, write_page
 from cordsnet.training import summary
 
@@ -21,6 +21,7 @@ COLOURS = {
     Regime.TRANSIENT: SKY,
     Regime.MULTISTABLE: ORANGE,
     Regime.OSCILLATORY: PURPLE,
+    Regime.CHAOTIC: YELLOW,
     Regime.UNSTABLE: VERMILION,
 }
 """Of the bars, from the bottom up: the regime that is wanted first."""
@@ -65,7 +66,7 @@ def regime_figure(rows: Rows, varies: str) -> Figure:
     tidy(bars, "", "share of networks")
     tidy(dots, varies, "test accuracy")
     handles, labels = bars.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False, fontsize=9)
     return figure
 
 
@@ -96,13 +97,16 @@ def write_ablation_report(name: str, rows: Rows, scale: str, output: str | Path)
 
 
 def ablation_table(ablation: Ablation, rows: Rows) -> Table:
-    """For each value: networks in each regime, mean accuracy and its standard error over seeds."""
+    """For each value: networks in each regime, mean accuracy and its standard error over seeds, and how many are proven
+    to have one attractor.
+    """
     counts, body = regime_counts(rows), []
     for point in summary(rows, ["value"], "accuracy"):
         mean, error = (f"{100 * x:.1f}" if math.isfinite(x) else "-" for x in (point["mean"], point["standard_error"]))
         regimes = [str(number) for number in counts[point["value"]].values()]
-        body.append((point["value"], *regimes, mean, error))
-    heads = (ablation.varies, *(regime.value for regime in COLOURS), "accuracy (%)", "s.e. (%)")
+        proven = sum(bool(row.get("certified", False)) for row in rows if row["value"] == point["value"])
+        body.append((point["value"], *regimes, mean, error, str(proven)))
+    heads = (ablation.varies, *(regime.value for regime in COLOURS), "accuracy (%)", "s.e. (%)", "proven monostable")
     return Table(heads, body)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -48,7 +49,7 @@ class Portrait:
     patterns : the image patterns that settled activity of the top area amplifies most, at the first image.
     regime, certificate : of the whole network.
     dimension : area -> [T], participation ratio of the rates of all images at each time.
-    paths : [B, T, 3], trajectories of the top area in its first three principal components.
+    paths : [B, T, 2], trajectories of the top area in its first two principal components.
     time_ms : [T].
     skipped : part -> why it could not be measured.
     """
@@ -108,13 +109,12 @@ def _parts(
     """(label, what fills its place in the portrait)."""
     shown: dict[str, Tensor | None] = {BLANK: None}
     shown |= {f"image {k + 1}": images[k : k + 1] for k in range(min(found.settings.states, len(images)))}
-    parts: list[tuple[str, Callable[[], Any]]] = []
-    for where, image in shown.items():
-        parts += [
-            (f"spectra, {where}", lambda where=where, image=image: _spectra(model, where, image, found)),
-            (f"fixed points, {where}", lambda where=where, image=image: _attractors(model, where, image, found)),
-            (f"Lyapunov exponents, {where}", lambda where=where, image=image: _exponents(model, where, image, found)),
-        ]
+    at_states = {"spectra": _spectra, "fixed points": _attractors, "Lyapunov exponents": _exponents}
+    parts: list[tuple[str, Callable[[], Any]]] = [
+        (f"{name}, {where}", partial(measure, model, where, image, found))
+        for where, image in shown.items()
+        for name, measure in at_states.items()
+    ]
     return [
         *parts,
         ("amplified image patterns", lambda: _patterns(model, images[:1], found)),
@@ -171,10 +171,9 @@ def _trajectories(model: CordsNet, images: Tensor, found: Portrait) -> None:
     trajectory = simulate(model, show(images, found.settings.image_ms), record="all")
     found.time_ms = trajectory.time_ms
     for area, rates in trajectory.rates.items():
-        found.dimension[area] = torch.tensor([float(participation_ratio(one.flatten(1))) for one in rates])
+        found.dimension[area] = torch.tensor([participation_ratio(one.flatten(1), bootstrap=0).value for one in rates])
     top = trajectory.rates[model.areas[-1]].transpose(0, 1).flatten(2)
-    scores = principal_components(top.flatten(0, 1), 3).scores
-    found.paths = scores.reshape(*top.shape[:2], -1)
+    found.paths = principal_components(top, 2, bootstrap=0).scores
 
 
 def _regime(model: CordsNet, images: Tensor, labels: Tensor | None, found: Portrait) -> None:

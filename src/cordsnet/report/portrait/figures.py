@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from cordsnet.analysis import Eigenpairs, SingularTriplets
 from cordsnet.experiments.portrait import AreaPortrait, Portrait
-from cordsnet.report.figures import AREA_COLOURS, BLUE, VERMILION, new_figure, tidy
+from cordsnet.report.figures import AREA_COLOURS, BLUE, VERMILION, WIDTH, new_figure, tidy
+
+Array: TypeAlias = np.ndarray[Any, Any]
 
 COLUMNS, PANEL = 4, 2.6
 
@@ -30,19 +33,20 @@ def grid(count: int, height: float = PANEL) -> tuple[Figure, list[Axes]]:
     """Panels in rows of four."""
     columns = min(COLUMNS, count)
     rows = math.ceil(count / columns)
-    figure = new_figure(max(3.6, 1.9 * columns), height * rows)
+    figure = new_figure(WIDTH if columns > 2 else 2.9 * columns, height * rows)
     panels = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).flatten().tolist()
     for spare in panels[count:]:
         spare.set_axis_off()
     return figure, panels[:count]
 
 
-def error_bars(pairs: Eigenpairs) -> np.ndarray:
+def error_bars(pairs: Eigenpairs) -> Array:
     """How far each eigenvalue may be off to first order: residual x modulus, times the condition where it is known."""
     error = pairs.residuals * pairs.values.abs()
     if pairs.condition is not None:
         error = error * pairs.condition
-    return np.nan_to_num(error.double().numpy())
+    bars: Array = np.nan_to_num(error.double().numpy())
+    return bars
 
 
 def spectra(areas: Sequence[AreaPortrait]) -> Figure:
@@ -54,10 +58,19 @@ def spectra(areas: Sequence[AreaPortrait]) -> Figure:
         for colour, one in zip(AREA_COLOURS, [p for p in areas if p.area == area], strict=False):
             for pairs, marker in ((one.largest, "o"), (one.slowest, "d")):
                 values, error = pairs.values.numpy(), error_bars(pairs)
-                style = {"color": colour, "markersize": 3, "linewidth": 0, "elinewidth": 0.8, "alpha": 0.8}
-                axes.errorbar(values.real, values.imag, xerr=error, yerr=error, fmt=marker, **style)
+                axes.errorbar(
+                    values.real,
+                    values.imag,
+                    error,
+                    error,
+                    marker,
+                    color=colour,
+                    markersize=3,
+                    elinewidth=0.8,
+                    alpha=0.8,
+                )
             axes.plot([], [], "o", color=colour, markersize=3, label=one.where)
-        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_aspect("equal", adjustable="box")
         tidy(axes, "real part", "imaginary part" if axes is panels[0] else "", area)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
@@ -84,6 +97,8 @@ def ladder(areas: Sequence[AreaPortrait]) -> Figure:
         tau = next(one.tau_ms for one in areas if one.area == area)
         axes.plot([index - 0.4, index + 0.4], [tau, tau], color="0.6", linewidth=0.8, linestyle=":")
     axes.set_yscale("log")
+    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        ticks("{x:g}")
     axes.set_xticks(range(len(order)), order)
     axes.legend(frameon=False, fontsize=8)
     return tidy(axes, "", "decay time (ms); dotted: tau").figure  # type: ignore[return-value]
@@ -146,8 +161,8 @@ def trajectories(found: Portrait) -> Figure:
     return figure
 
 
-def _as_picture(pattern: Tensor) -> np.ndarray:
+def _as_picture(pattern: Tensor) -> Array:
     """[C, H, W] scaled to 0-1: colours where there are three channels, else the first one."""
     scaled = (pattern / pattern.abs().max().clamp_min(1e-30) + 1) / 2
-    picture: np.ndarray = (scaled.permute(1, 2, 0) if len(pattern) == 3 else scaled[0]).float().cpu().numpy()
+    picture: Array = (scaled.permute(1, 2, 0) if len(pattern) == 3 else scaled[0]).float().cpu().numpy()
     return picture

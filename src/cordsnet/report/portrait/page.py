@@ -12,14 +12,14 @@ from cordsnet.report.portrait import figures, tables
 
 
 def write_portrait(found: Portrait, output: str | Path) -> Path:
-    """Write `report.html`, its figures, and every eigenvalue in `spectra.json` into a folder; returns the page's path."""
+    """Write `report.html`, its figures, and every eigenvalue in `spectra.json` into a folder; returns the page."""
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "spectra.json", json.dumps(_numbers(found), indent=1).encode())
     sections = [*_answers(found), *_spectra(found), *_paths(found), *_skipped(found)]
     introduction = (
-        f"{found.model_name} as a dynamical system. Eigenvalues are of d phi(drive)/dr where the network has settled; a "
-        "mode decays where its real part is below 1. Each number comes with its residual; none is taken from a matrix."
+        f"{found.model_name} as a dynamical system. Eigenvalues are of d phi(drive)/dr where the network has settled; "
+        "a mode decays where its real part is below 1. Each number comes with its residual; no matrix is formed."
     )
     footer = (
         f"cordsnet {__version__}; seed {found.settings.seed}. Every eigenvalue is in spectra.json beside this page."
@@ -57,8 +57,8 @@ def _spectra(found: Portrait) -> list[Section]:
         return []
     last = figures.states(found.areas)[-1]
     spectrum = (
-        "Circles: eigenvalues of largest modulus; diamonds: of largest real part. Grey: the unit circle, and real part 1, "
-        "where a mode no longer decays. Bars: residual x modulus x condition, to first order."
+        "Circles: eigenvalues of largest modulus; diamonds: of largest real part. Grey: the unit circle, and real part "
+        "1, where a mode no longer decays. Bars: residual x modulus x condition, to first order."
     )
     steps = "Each dash is a mode; bars are what its error leaves open. A mode slower than tau is slowed by recurrence."
     return [
@@ -80,8 +80,8 @@ def _paths(found: Portrait) -> list[Section]:
     if found.patterns is not None:
         worst = float(found.patterns.residuals.max())
         text = (
-            "Right singular vectors of the map from image to settled rates of the top area, at the first image, and by how "
-            f"much each is amplified (largest residual {worst:.0e})."
+            "Right singular vectors of the map from image to settled rates of the top area, at the first image, and by "
+            f"how much each is amplified (largest residual {worst:.0e})."
         )
         sections.append(Section("Amplified patterns", text, figures.patterns(found.patterns), name="patterns"))
     if found.paths is not None:

@@ -53,7 +53,7 @@ def attractors(found: dict[str, FixedPoints]) -> Table:
     """Fixed points by state: how many, how they were found, and whether they are stable."""
     rows = []
     for where, points in found.items():
-        for k, found_by in enumerate(points.counts.tolist()):
+        for k, found_by in enumerate(points.found.tolist()):
             value, residual = complex(points.leading[k]), float(points.leading_residual[k])
             stable = "stable" if bool(points.stable[k]) else "unstable"
             speed = f"{float(points.residual[k]):.0e}"

@@ -1,0 +1,142 @@
+"""Regimes of systems that are given as a flow: networks written down by hand, or one image of a network."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import check_positive, whole_steps
+from cordsnet.analysis.attractors import Geometry, geometry
+from cordsnet.analysis.flows import Flow
+from cordsnet.analysis.parting import parting
+from cordsnet.analysis.regimes import Regime, RegimeEvidence
+from cordsnet.analysis.settling import Scale, Settled, settle_under
+from cordsnet.analysis.thresholds import RegimeSettings
+from cordsnet.dynamics import State, System
+from cordsnet.errors import DivergedError
+
+STATE = "state"
+"""Name of the one area of a flow."""
+
+
+class FlowSystem(System[None]):
+    """A flow as the time loops see it: one area, no frames, nothing to read out."""
+
+    def __init__(self, flow: Flow, dt: float) -> None:
+        check_positive(dt, "dt")
+        self.flow, self.dt, self.areas = flow, float(dt), (STATE,)
+
+    def zero_state(self, batch: int) -> State:
+        """All zero."""
+        return State({STATE: torch.zeros(batch, *self.flow.domain, dtype=self.flow.dtype, device=self.flow.device)})
+
+    def hold(self, frame: Tensor | None) -> None:
+        """Nothing: a flow has its input in itself."""
+
+    def advance(self, state: State, context: None) -> State:
+        """One step of the flow's own stepper."""
+        return State({STATE: self.flow.step(state.rates[STATE], self.dt)})
+
+    def readout(self, state: State) -> Tensor:
+        """The state itself, [B, units]."""
+        return state.rates[STATE].flatten(1)
+
+
+@dataclass(frozen=True)
+class FlowReport:
+    """The regime of a flow, and what it was judged by.
+
+    Attributes
+    ----------
+    regime : never TRANSIENT, which is about answers.
+    evidence : `blank_distance` is the largest distance between two states at rest, `elsewhere` the share of starts
+        that came to rest elsewhere than the first, `response` the unit of distances; NaN for what is about images.
+    geometry : the shape of the set of states at rest; None unless all starts came to rest.
+    states : [K, *domain], where the starts ended; empty when they diverged.
+    settings : the thresholds.
+    """
+
+    regime: Regime
+    evidence: RegimeEvidence
+    geometry: Geometry | None
+    states: Tensor
+    settings: RegimeSettings
+
+    def row(self) -> dict[str, str | int | float]:
+        """Regime, shape and evidence as columns of a table."""
+        found = self.evidence
+        return {
+            "regime": self.regime.value,
+            "geometry": "" if self.geometry is None else self.geometry.label,
+            "places": 0 if self.geometry is None else self.geometry.places,
+            "distance": found.blank_distance,
+            "elsewhere": found.elsewhere,
+            "speed": found.speed,
+            "settling_ms": found.settling_ms,
+            "exponent": found.exponent,
+            "exponent_error": found.exponent_error,
+            "diverged_ms": found.diverged_ms,
+        }
+
+
+@torch.no_grad()
+def classify_flow(
+    flow: Flow, starts: Tensor, *, dt: float, size: float | None = None, settings: RegimeSettings | None = None
+) -> FlowReport:
+    """Run a flow from every start until it is at rest, and say in which regime it is.
+
+    The rules are those of `classify_regime`, without those about answers: UNSTABLE where some start goes away without
+    bound; CHAOTIC or OSCILLATORY where some does not come to rest; MULTISTABLE where they come to rest further apart
+    than `same_state`, with the shape of the set of places as `geometry`; MONOSTABLE otherwise. Only attractors that
+    some start leads to are seen: spread them widely.
+
+    Parameters
+    ----------
+    flow : any flow; of a map dt is 1.
+    starts : [K, *domain], at least two.
+    dt : step, ms.
+    size : the unit of distances, as a root mean square over units; None is the spread of the starts about their mean.
+    settings : times and thresholds. `image_ms` is the duration of one of `patience` parts, `tau_ms` the unit of time
+        of speeds: set them to the flow's own time constant where that is not about 10 ms.
+
+    Raises
+    ------
+    TypeError, ValueError : starts, dt or size that do not fit, by name.
+
+    Source: as for `classify_regime`.
+    """
+    settings = settings or RegimeSettings()
+    flow.check_states(starts)
+    if len(starts) < 2:
+        raise ValueError("starts must be at least two, to see whether they end in one place; give more")
+    if size is not None:
+        check_positive(size, "size")
+    system = FlowSystem(flow, dt)
+    for name in ("image_ms", "tau_ms"):
+        whole_steps(getattr(settings, name), system.dt, name)
+    unit = size or float((starts - starts.mean(0)).double().square().mean().sqrt()) or 1.0
+    scale = Scale({STATE: unit})
+    try:
+        settled = settle_under(system, State({STATE: starts}), None, scale, settings)
+    except DivergedError as error:
+        evidence = RegimeEvidence(diverged_ms=error.time_ms, response=unit)
+        return FlowReport(Regime.UNSTABLE, evidence, None, starts[:0], settings)
+    return _judge(flow, system, settled, scale, settings)
+
+
+def _judge(flow: Flow, system: System[Any], settled: Settled, scale: Scale, settings: RegimeSettings) -> FlowReport:
+    states, unit = settled.state.rates[STATE], scale.rms[STATE]
+    evidence = RegimeEvidence(speed=float(settled.speed.max()), settling_ms=settled.ms, response=unit)
+    if bool(settled.growing.any()):
+        return FlowReport(Regime.UNSTABLE, evidence, None, states, settings)
+    if bool(settled.moving.any()):
+        apart = parting(system, settled, scale, settings)
+        evidence = replace(evidence, exponent=apart.exponent, exponent_error=apart.error)
+        return FlowReport(Regime.CHAOTIC if apart.chaotic else Regime.OSCILLATORY, evidence, None, states, settings)
+    norm = unit * flow.units**0.5
+    shape = geometry(states, size=norm, same=settings.same_state, seed=settings.seed)
+    away = scale.distance(settled.state, settled.state.map(lambda rates: rates[:1])) > settings.same_state
+    elsewhere = float((away & (settled.speed <= settings.rest_speed)).double().mean())
+    evidence = replace(evidence, blank_distance=shape.extent, elsewhere=elsewhere)
+    return FlowReport(Regime.MULTISTABLE if elsewhere else Regime.MONOSTABLE, evidence, shape, states, settings)

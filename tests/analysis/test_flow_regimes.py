@@ -1,0 +1,126 @@
+"""Regimes of systems built by hand, each known in closed form or from the literature."""
+
+import math
+
+import pytest
+import torch
+from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, ring, van_der_pol
+
+from cordsnet.analysis import Regime, RegimeSettings
+from cordsnet.analysis.flow_regimes import classify_flow
+from cordsnet.analysis.flows import FunctionFlow, MapFlow
+
+TENS = RegimeSettings(patience=30)
+ONES = RegimeSettings(patience=30, image_ms=20.0, tau_ms=1.0)
+
+
+def test_a_ring_attractor():
+    """A bump of activity that may stand anywhere: a continuum of states at rest, closed in itself."""
+    report = classify_flow(ring(), draw(60, 64), dt=1.0, settings=TENS)
+    assert report.regime is Regime.MULTISTABLE
+    assert report.geometry.label == "ring"
+    assert report.geometry.loop_p <= 0.05
+    assert report.geometry.participation < 3
+    assert report.evidence.elsewhere > 0.8
+    assert float(report.states.amin()) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_weak_tuning_leaves_one_even_state():
+    report = classify_flow(ring(tuned=1.5), draw(20, 64), dt=1.0, settings=TENS)
+    assert report.regime is Regime.MONOSTABLE
+    assert report.geometry.label == "point"
+    assert float(report.states.std(1).max()) < 1e-3
+    assert report.evidence.elsewhere == 0
+
+
+def test_a_line_attractor():
+    report = classify_flow(line(), draw(40, 8), dt=1.0, settings=TENS)
+    assert report.regime is Regime.MULTISTABLE
+    assert report.geometry.label == "line"
+    assert report.geometry.participation == pytest.approx(1.0, abs=1e-3)
+
+
+def test_two_wells():
+    report = classify_flow(double_well(), draw(16, 2), dt=0.1, settings=ONES)
+    assert report.regime is Regime.MULTISTABLE
+    assert (report.geometry.label, report.geometry.places) == ("points", 2)
+    assert sorted({round(float(x), 5) for x in report.states[:, 0]}) == [-1.0, 1.0]
+    assert report.row()["geometry"] == "points"
+
+
+@pytest.mark.parametrize("mu", [0.3, 1.0, 3.0])
+def test_a_limit_cycle_slow_or_fast_in_places(mu):
+    report = classify_flow(van_der_pol(mu), draw(6, 2), dt=0.1, settings=ONES)
+    assert report.regime is Regime.OSCILLATORY
+    assert abs(report.evidence.exponent) < 0.01
+    assert report.geometry is None
+
+
+def test_lorenz_is_chaotic():
+    settings = RegimeSettings(patience=10, image_ms=2.0, tau_ms=0.1)
+    report = classify_flow(lorenz(), 10 * draw(2, 3) + 20, dt=0.01, settings=settings)
+    assert report.regime is Regime.CHAOTIC
+    assert report.evidence.exponent == pytest.approx(0.9056, abs=5 * report.evidence.exponent_error)
+    assert report.evidence.exponent_error < 0.2
+
+
+@pytest.mark.parametrize(("gain", "regime"), [(0.7, Regime.MONOSTABLE), (2.0, Regime.CHAOTIC)])
+def test_random_networks_below_and_above_the_onset_of_chaos(gain, regime):
+    settings = RegimeSettings(patience=6, image_ms=40.0, tau_ms=1.0, parting=20)
+    report = classify_flow(random_tanh(300, gain, 0, stepper="euler"), draw(2, 300), dt=0.2, settings=settings)
+    assert report.regime is regime
+
+
+def test_chaos_is_seen_in_single_precision():
+    def velocity(s):
+        x, y, z = s.unbind(-1)
+        return torch.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], -1)
+
+    flow = FunctionFlow(velocity, (3,), torch.float32)
+    settings = RegimeSettings(patience=10, image_ms=2.0, tau_ms=0.1)
+    report = classify_flow(flow, 10 * draw(2, 3, dtype=torch.float32) + 20, dt=0.01, settings=settings)
+    assert report.regime is Regime.CHAOTIC
+    assert report.evidence.exponent == pytest.approx(0.9, abs=0.3)
+
+
+@pytest.mark.parametrize("rate", [0.02, 3.0])
+def test_growth_without_bound(rate):
+    report = classify_flow(linear([[rate, 0.0], [0.0, -1.0]]), draw(6, 2), dt=0.1, settings=ONES)
+    assert report.regime is Regime.UNSTABLE
+
+
+def test_an_explosion_is_dated():
+    flow = FunctionFlow(lambda x: x**2, (1,))
+    report = classify_flow(flow, torch.tensor([[1.0], [-1.0]]).double(), dt=0.1, settings=ONES)
+    assert report.regime is Regime.UNSTABLE
+    assert 0 < report.evidence.diverged_ms < 20
+    assert len(report.states) == 0
+
+
+@pytest.mark.parametrize(
+    ("gain", "regime"), [(2.5, Regime.MONOSTABLE), (3.2, Regime.OSCILLATORY), (4.0, Regime.CHAOTIC)]
+)
+def test_the_logistic_map(gain, regime):
+    starts = torch.tensor([[0.12], [0.43], [0.77]]).double()
+    settings = RegimeSettings(patience=12, image_ms=25.0, tau_ms=1.0, parting=20)
+    report = classify_flow(MapFlow(lambda x: gain * x * (1 - x), (1,)), starts, dt=1.0, settings=settings)
+    assert report.regime is regime
+    if regime is Regime.CHAOTIC:
+        assert report.evidence.exponent == pytest.approx(math.log(2), abs=0.15)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"starts": draw(1, 2)}, "starts must be at least two"),
+        ({"starts": draw(4, 3)}, "starts must be a batch of states of shape"),
+        ({"dt": 0.0}, "dt must be a finite number above 0"),
+        ({"dt": 0.3}, "image_ms = 20 ms is not a whole number"),
+        ({"size": -1.0}, "size must be a finite number above 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(change, words):
+    asked = {"starts": draw(4, 2), "dt": 0.1, "settings": ONES} | change
+    with pytest.raises(ValueError, match=words):
+        classify_flow(double_well(), asked.pop("starts"), **asked)
