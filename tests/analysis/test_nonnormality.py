@@ -68,7 +68,7 @@ def test_state_shaped_operators_of_both_precisions(dtype):
     assert_allclose(curve.amplification, wanted, rtol=1e-4)
 
 
-@pytest.mark.parametrize("count", [3, 40])
+@pytest.mark.parametrize("count", [3, 6, 40])
 def test_lanczos_restarts_and_ends_where_the_space_is_used_up(count):
     values = torch.linspace(-2, 1, 60, dtype=torch.float64)
     found = largest_eigenvalue(MatrixOperator(torch.diag(values)), basis=count, max_products=400, tol=1e-8)
@@ -182,7 +182,7 @@ TALL = MatrixOperator(torch.zeros(3, 2))
         (lambda: Propagator(operator(normal()), -1.0, 1.0), "time must be"),
         (lambda: Propagator(operator(normal()), 1.0, math.nan), "norm must be"),
         (lambda: largest_eigenvalue(operator(normal()), tol=0.0), "tol"),
-        (lambda: largest_eigenvalue(operator(normal()), basis=1), "basis"),
+        (lambda: largest_eigenvalue(operator(normal()), basis=2), "basis"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call, words):

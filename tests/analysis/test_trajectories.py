@@ -71,10 +71,19 @@ def test_the_bootstrap_is_over_trials_and_belongs_to_its_seed():
     assert np.isnan(participation_ratio(x[0]).error)
 
 
+def test_resampling_products_is_resampling_trials():
+    x = normal(6, 5, 200)
+    found = participation_ratio(x, bootstrap=3, seed=2)
+    draw = torch.Generator().manual_seed(2)
+    for value in found.resampled:
+        rows = torch.randint(0, 6, (6,), generator=draw)
+        assert_allclose(participation_ratio(x[rows], bootstrap=0).value, value)
+
+
 @pytest.mark.parametrize("units", [6, 400])
 def test_principal_components_are_those_of_scikit_learn(units):
     x = normal(5, 12, units) * torch.linspace(0.1, 3, units, dtype=torch.float64) + 2
-    found, flat = principal_components(x, 4), x.reshape(60, units).numpy()
+    found, flat = principal_components(x, 4, bootstrap=20), x.reshape(60, units).numpy()
     wanted = PCA(4, svd_solver="full").fit(flat)
     signs = np.sign((wanted.components_ * found.components.numpy()).sum(1))
     assert_allclose(found.components, wanted.components_ * signs[:, None], atol=1e-9)

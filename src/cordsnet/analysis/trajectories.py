@@ -130,8 +130,7 @@ def participation_ratio(
     points = compact(trials)
     if not varies(points, trials):
         raise ValueError("activity does not vary, so it has no dimensions; give samples that differ")
-    drawn = [_ratio(points[rows]) for rows in resamplings(len(points), bootstrap, seed)]
-    resampled = torch.tensor(drawn, dtype=torch.float64)
+    resampled = _resampled(points, resamplings(len(points), bootstrap, seed))
     return Estimate(_ratio(points), float(spread(resampled)), resampled)
 
 
@@ -141,6 +140,22 @@ def _ratio(points: Tensor) -> float:
     flat = flat - flat.mean(0)
     gram = flat.T @ flat if flat.shape[1] <= flat.shape[0] else flat @ flat.T
     return float(gram.trace().square() / gram.square().sum())
+
+
+def _resampled(points: Tensor, drawn: list[Tensor]) -> Tensor:
+    """The ratio of each resampling of trials; products between samples are taken once where coordinates are many."""
+    trials, times, width = points.shape
+    samples = trials * times
+    if 2 * width < samples or not drawn:
+        return torch.tensor([_ratio(points[rows]) for rows in drawn], dtype=torch.float64)
+    flat, values = points.reshape(samples, width), []
+    gram = (flat @ flat.T).view(trials, times, trials, times)
+    for rows in drawn:
+        part = gram[rows][:, :, rows].reshape(samples, samples)
+        part = part - part.mean(0)
+        part = part - part.mean(1, keepdim=True)
+        values.append(float(part.trace().square() / part.square().sum()))
+    return torch.tensor(values, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -153,7 +168,7 @@ class PrincipalComponents:
     scores : [trials, time, k], coordinates along them about the mean.
     variance : [k], of the scores over samples (divided by samples - 1).
     explained : [k], share of the total variance.
-    explained_error : [k], standard deviation over resampled trials.
+    explained_error : [k], standard deviation over resampled trials; NaN without bootstrap.
     mean : of each unit, [*unit shape].
     """
 
@@ -166,7 +181,7 @@ class PrincipalComponents:
 
 
 def principal_components(
-    activity: Activity, k: int, area: str | None = None, *, bootstrap: int = 200, seed: int = 0
+    activity: Activity, k: int, area: str | None = None, *, bootstrap: int = 0, seed: int = 0
 ) -> PrincipalComponents:
     """The first k principal components, exactly, from products between samples where units are many.
 
@@ -174,7 +189,8 @@ def principal_components(
     ----------
     activity, area : [time, units], [trials, time, units], or a Trajectory and the name of an area.
     k : at most the number of dimensions that the samples span.
-    bootstrap : resamplings of trials for the errors of `explained`.
+    bootstrap : resamplings of trials for the errors of `explained`; each takes the eigenvalues of a matrix as large as
+        the samples or the units, whichever are fewer.
 
     Raises
     ------
