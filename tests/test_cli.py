@@ -79,7 +79,7 @@ def test_recipes_are_listed_and_shown(capsys):
     assert main(["recipes"]) == 0
     assert "digits" in capsys.readouterr().out
     for name, stages in (
-        ("digits", ["cnn", "fold", "imitate", "finetune"]),
+        ("digits", ["cnn", "fold", "gauss_newton", "finetune"]),
         ("digits_paper", ["cnn", "fold", "inverse", "linear", "anneal", "finetune"]),
     ):
         assert main(["recipes", name]) == 0
