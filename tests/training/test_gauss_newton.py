@@ -72,7 +72,7 @@ def test_more_steps_explain_more_and_the_bound_holds(tmp_path):
     model = reports["more"].model()
     assert model.activation.name == "relu"
     for area, kernel in model.wiring.recurrent.items():
-        assert float(padded_norm(weight_of(kernel), model.shapes[area][1:])) <= more.norm_bound * (1 + 1e-5)
+        assert float(padded_norm(weight_of(kernel).detach(), model.shapes[area][1:])) <= more.norm_bound * (1 + 1e-5)
 
 
 def test_bad_settings_are_refused():
