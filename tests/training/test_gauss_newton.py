@@ -6,10 +6,14 @@ import pytest
 import torch
 from tiny import tiny_recipe
 
+from cordsnet.data import Stream, load_data
 from cordsnet.dynamics import Solver
+from cordsnet.errors import RunError
+from cordsnet.models import build
 from cordsnet.models.wiring import weight_of
 from cordsnet.training import GaussNewton, Recipe, fit
 from cordsnet.training.contraction import padded_norm
+from cordsnet.training.stage import Context
 from cordsnet.training.stages.gauss_newton import SettledArea, conjugate_gradients
 
 EXACT = Solver(tol=1e-13, max_iterations=400)
@@ -68,7 +72,7 @@ def test_more_steps_explain_more_and_the_bound_holds(tmp_path):
     model = reports["more"].model()
     assert model.activation.name == "relu"
     for area, kernel in model.wiring.recurrent.items():
-        assert float(padded_norm(weight_of(kernel), model.shapes[area][1:])) <= more.norm_bound * (1 + 1e-5)
+        assert float(padded_norm(weight_of(kernel).detach(), model.shapes[area][1:])) <= more.norm_bound * (1 + 1e-5)
 
 
 def test_bad_settings_are_refused():
@@ -76,3 +80,12 @@ def test_bad_settings_are_refused():
         GaussNewton(steps=0)
     with pytest.raises(ValueError, match="damping"):
         GaussNewton(damping=-1.0)
+
+
+def test_images_that_are_streamed_are_refused(tmp_path):
+    data, spec = load_data("digits", 12), tiny_recipe().model.spec()
+    model = build(spec, 0)
+    assert len(Context(spec, data, tmp_path, 0).training_images(7, model)) == 7
+    streamed = dataclasses.replace(data, train=object.__new__(Stream))
+    with pytest.raises(RunError, match="'digits' streams its images, and this stage wants 7 at once"):
+        Context(spec, streamed, tmp_path, 0).training_images(7, model)
