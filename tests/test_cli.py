@@ -37,9 +37,9 @@ def fails(capsys, *words: str) -> str:
         (["trian"], ["'trian'", "did you mean 'train'?"]),
         (["train"], ["recipe", "digits"]),
         (["train", "digts"], ["'digts'", "did you mean 'digits'"]),
-        (["train", "digits", "--linear.optimisation.lr", "fast"], ["linear.optimisation.lr", "fast"]),
-        (["train", "digits", "--linear.optimisation.rate", "1"], ["--linear.optimisation.rate", "--help"]),
-        (["train", "digits", "--only", "liner"], ["'liner'", "did you mean 'linear'"]),
+        (["train", "digits_paper", "--linear.optimisation.lr", "fast"], ["linear.optimisation.lr", "fast"]),
+        (["train", "digits_paper", "--linear.optimisation.rate", "1"], ["--linear.optimisation.rate", "--help"]),
+        (["train", "digits_paper", "--only", "liner"], ["'liner'", "did you mean 'linear'"]),
         (["train", "digits", "--data", "digit"], ["'digit'", "did you mean 'digits'"]),
         (["train", "digits", "--model.name", "cordsnet_r3"], ["'cordsnet_r3'", "cordsnet_r"]),
         (["train", "digits", "--model.width", "0"], ["width = 0"]),
@@ -78,9 +78,12 @@ def test_models_lists_the_paper_networks_with_their_sizes(capsys):
 def test_recipes_are_listed_and_shown(capsys):
     assert main(["recipes"]) == 0
     assert "digits" in capsys.readouterr().out
-    assert main(["recipes", "digits"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert [stage["name"] for stage in shown["stages"]] == ["cnn", "fold", "inverse", "linear", "anneal", "finetune"]
+    for name, stages in (
+        ("digits", ["cnn", "fold", "gauss_newton", "finetune"]),
+        ("digits_paper", ["cnn", "fold", "inverse", "linear", "anneal", "finetune"]),
+    ):
+        assert main(["recipes", name]) == 0
+        assert [stage["name"] for stage in json.loads(capsys.readouterr().out)["stages"]] == stages
 
 
 def test_overrides_reach_the_run(capsys, tmp_path, tiny):

@@ -76,6 +76,14 @@ def test_bounds_are_close_on_larger_maps(name, factor):
     assert norm_reached(kernel, (12, 12)) > 0.97 * truth
 
 
+@pytest.mark.parametrize("name", ["random", "wide", "laplacian", "inhibition"])
+def test_the_symmetric_part_is_bounded_closely_on_larger_maps(name):
+    kernel = KERNELS[name]
+    truth, scale = (largest(dense(kernel, (12, 12)), criterion) for criterion in ("hermitian", "norm"))
+    assert hermitian_bound(kernel, (12, 12)) < truth + 0.12 * scale
+    assert hermitian_bound(kernel) < truth + 0.17 * scale
+
+
 def test_a_maximum_between_the_frequencies_of_the_maps_is_not_missed():
     """x(p + 1) - x(p - 1) is zero on periodic maps two wide, and has norm 1 with zero padding."""
     kernel = torch.zeros(1, 1, 3, 3, dtype=torch.float64)

@@ -14,9 +14,9 @@ from cordsnet.experiments.ablations import ABLATIONS, run_ablation, some_of_each
 from cordsnet.experiments.registry import EXPERIMENTS
 from cordsnet.experiments.scales import SCALES, Scale
 from cordsnet.report.ablations import regime_counts
-from cordsnet.training import ModelChoice, Objective, Optimisation, RandomInit, Recipe, TrainDynamics, fit
+from cordsnet.training import Contraction, ModelChoice, Objective, Optimisation, RandomInit, Recipe, TrainDynamics, fit
 
-NAMES = ("fewer_steps", "log_weights", "loss_terms", "spontaneous_weight", "top_area", "weight_decay")
+NAMES = ("contraction", "fewer_steps", "log_weights", "loss_terms", "spontaneous_weight", "top_area", "weight_decay")
 
 
 def tiny(gain=0.5, lr=1e-3) -> Recipe:
@@ -36,7 +36,7 @@ def finals(name, scale="desk"):
     return [run.recipe.stages[-1] for run in ABLATIONS[name].runs(scale, 1)]
 
 
-def test_the_six_ablations_are_in_the_table_of_experiments():
+def test_the_ablations_are_in_the_table_of_experiments():
     assert tuple(ABLATIONS) == NAMES
     assert set(NAMES) <= set(EXPERIMENTS)
 
@@ -81,6 +81,14 @@ def test_weight_decay_stands_in_for_the_penalty():
     assert by_value["penalty 1e-3"].optimisation.weight_decay == 0.0
 
 
+def test_a_constraint_stands_in_for_the_penalty():
+    by_value = dict(zip(ABLATIONS["contraction"].values, finals("contraction"), strict=True))
+    assert by_value["penalty 1e-3"].contraction is None
+    assert by_value["norm below 0.95"].contraction == Contraction(0.95, "norm")
+    assert by_value["symmetric part below 0.95"].contraction.criterion == "hermitian"
+    assert by_value["norm below 0.95"].objective.spontaneous_weight == 0.0
+
+
 def test_only_the_top_area_is_recurrent_and_needs_no_twin():
     everywhere, top = ABLATIONS["top_area"].runs("desk", 1)
     assert [area.recurrent_kernel for area in everywhere.recipe.model.spec().areas] == [3, 3]
@@ -96,6 +104,7 @@ def test_rows_hold_regime_evidence_and_accuracy(tmp_path):
         assert row["regime"] == "monostable"
         assert row["image_distance"] < 0.05
         assert row["images"] == 20
+        assert row["certified"] == (row["bound"] < 1)
         assert 0 <= row["accuracy"] <= 1
     assert list(pandas.read_parquet(tmp_path / "table.parquet")["regime"]) == ["monostable"] * 2
 

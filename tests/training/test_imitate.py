@@ -8,7 +8,9 @@ from tiny import TRIAL, tiny_recipe
 
 from cordsnet import create_model
 from cordsnet.dynamics import Solver
+from cordsnet.models.wiring import weight_of
 from cordsnet.training import Imitate, Objective, Recipe, fit, objective
+from cordsnet.training.contraction import padded_norm
 from cordsnet.training.stages.imitate import unexplained
 
 
@@ -59,3 +61,49 @@ def test_a_solver_that_keeps_no_bound_is_allowed(imitated, tmp_path):
     base = tiny_recipe(updates=2)
     report = fit(Recipe("unbounded", (base.stage("cnn"), base.stage("fold"), stage), base.model), tmp_path)
     assert "settled_share" in report["imitate"].metrics
+
+
+@pytest.mark.parametrize(
+    ("fitted", "changed"),
+    [
+        ("recurrence", {"recurrent"}),
+        ("areas", {"recurrent", "feedforward"}),
+        ("all", {"recurrent", "feedforward", "links", "stem"}),
+    ],
+)
+def test_only_what_is_asked_for_is_fitted(fitted, changed, tmp_path):
+    base = tiny_recipe(updates=2)
+    stage = Imitate(fit=fitted, optimisation=dataclasses.replace(Imitate().optimisation, updates=2))
+    reports = fit(Recipe("parts", (base.stage("cnn"), base.stage("fold"), stage), base.model), tmp_path)
+    before, after = (reports[name].model().wiring for name in ("fold", "imitate"))
+    for part in ("stem", "feedforward", "links", "readout"):
+        then, now = (dict(getattr(wiring, part).state_dict()) for wiring in (before, after))
+        assert any(not torch.equal(now[name], value) for name, value in then.items()) == (part in changed), part
+    assert all(p.requires_grad for p in reports["imitate"].model().parameters())
+
+
+def test_the_bound_on_the_norm_holds_after_training(tmp_path):
+    base = tiny_recipe(updates=20)
+    free = Imitate(
+        name="free", expansion_weight=0.0, optimisation=dataclasses.replace(Imitate().optimisation, updates=30)
+    )
+    bounded = dataclasses.replace(free, name="bounded", norm_bound=0.5)
+    stages = (base.stage("cnn"), base.stage("fold"), free, bounded)
+    reports = fit(Recipe("bounded", stages, base.model), tmp_path)
+    norms = {
+        name: [
+            float(padded_norm(weight_of(kernel), model.shapes[area][1:]))
+            for area, kernel in model.wiring.recurrent.items()
+        ]
+        for name, model in ((name, reports[name].model()) for name in ("free", "bounded"))
+    }
+    assert max(norms["bounded"]) <= 0.5 * (1 + 1e-5)
+    assert max(norms["free"]) > 0.6
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match="fit must be one of recurrence, areas, all, got 'everything'"):
+        Imitate(fit="everything")
+    with pytest.raises(ValueError, match="norm_bound"):
+        Imitate(norm_bound=-1.0)

@@ -10,19 +10,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.bounds import frequencies, prepared, signed_sums
+from cordsnet.analysis.bounds import frequencies, over_grid, prepared, signed_sums
 from cordsnet.analysis.symbols import half_grid, symbol
 
 COARSE = 12
 """Frequencies per axis at most while weights are sought."""
+
+ACTIVE = 32
+"""Frequencies at most that are looked at: those at which the start is largest."""
 
 SHARPNESS = (20.0, 100.0)
 """Of the smooth maxima that stand for the maximum, one after the other."""
 
 
 @torch.no_grad()
-def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 300) -> Tensor:
-    """The Perron vector of M of `perron_bound`, of norm 1, [C]: its best weights.
+def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 60) -> Tensor:
+    """The Perron vector of M of `perron_bound`, [C]: its best weights.
 
     Weights w of a kernel turn a vector x into x w; in the norm max |x| / p these are 1 / p, p being the Perron vector.
     """
@@ -30,7 +33,7 @@ def perron_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations
 
 
 @torch.no_grad()
-def mean_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 300) -> Tensor:
+def mean_weights(kernel: Tensor, size: Sequence[int] | None = None, iterations: int = 60) -> Tensor:
     """sqrt(left / right Perron vector) of the sums of |K| over taps [C]: under it that matrix's norm is its radius."""
     matrix = prepared(kernel, size, None).abs().sum((2, 3))
     return (_perron(matrix.T, iterations) / _perron(matrix, iterations)).sqrt()
@@ -48,8 +51,10 @@ def best_weights(
     """
     plain = prepared(kernel, size, None).cpu()
     where = frequencies(plain, size, max(COARSE, 2 * max(plain.shape[2:])))
-    symbols = symbol(plain, *half_grid(where.grid, torch.float64)).flatten(0, 1)
     logs = torch.zeros(len(plain), dtype=torch.float64) if start is None else start.cpu().log()
+    started = over_grid(prepared(kernel, size, start), where.grid, criterion)
+    active = started.topk(min(ACTIVE, len(started))).indices
+    symbols = symbol(plain, *half_grid(where.grid, torch.float64)).flatten(0, 1)[active]
     logs = logs.clone().requires_grad_()
     unit = float(torch.linalg.matrix_norm(symbols, 2).max()) or 1.0
     for sharpness in SHARPNESS:
@@ -84,6 +89,6 @@ def _perron(matrix: Tensor, iterations: int) -> Tensor:
     matrix = matrix + shift * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device) + 1e-6 * size
     vector = torch.ones_like(matrix[0])
     for _ in range(iterations):
-        vector = matrix @ vector
-        vector = vector / vector.norm()
+        vector = torch.mv(matrix, vector)
+        vector /= vector.sum()
     return vector

@@ -99,13 +99,13 @@ def hermitian_bound(
 
 @torch.no_grad()
 def perron_bound(kernel: Tensor, size: Sequence[int] | None = None, *, weights: Tensor | None = None) -> float:
-    """max over c of (M w)_c / w_c, at least 0, M[c, d] being the sum over taps of |K[c, d]| with the sign kept in the
-    centre tap of c = d.
+    """max over c of the sum over d of w_c M[c, d] / w_d, at least 0; M[c, d] is the sum over taps of |K[c, d]|, the
+    centre tap of c = d with its sign.
 
-    It bounds the eigenvalues' real parts of D K for every diagonal D with entries from 0 to 1: in the norm
-    max |x| / w, the logarithmic norm of -1 + D K is the largest of -1 + d (K_ii + sum over j of |K_ij| w_j / w_i)
-    over units i (Desoer & Vidyasagar 1975, chapter 2), d from 0 to 1, and taps that padding cuts off only lower it.
-    With the Perron vector of M as w it is M's largest eigenvalue (Collatz 1942; Wielandt 1950).
+    It bounds the growth under D K for every diagonal D with entries from 0 to 1: in the norm max w |x|, the logarithmic
+    norm of -1 + D K is the largest, over units i, of -1 + D_i (K_ii + sum over other j of w_i |K_ij| / w_j), at most -1
+    + max(0, the bracket) (Desoer & Vidyasagar 1975, chapter 2), and taps that padding cuts off only lower the bracket.
+    For w = 1 / p, p the Perron vector of M, it is M's largest eigenvalue (Collatz 1942; Wielandt 1950).
 
     Parameters and errors as for `norm_bound`; the kernel must have as many outputs as inputs.
     """

@@ -18,6 +18,9 @@ CRITERIA: Mapping[str, Callable[..., float]] = {
 }
 """Name -> bound(kernel, size, weights=...) that certifies an area where it is below 1."""
 
+TIGHTENED = 128
+"""Channels up to which weights are sought; beyond, eigendecompositions take minutes and closed forms are all."""
+
 
 @dataclass(frozen=True)
 class AreaCertificate:
@@ -72,12 +75,13 @@ class Certificate:
     - "norm": |w K w^-1| < 1. With e the difference of two trajectories, the sum of tau w^2 e^2 falls, at a rate of
       2 (1 - bound) / tau or more, for any time constants, one per unit or not. Euler steps with dt <= tau, at one tau
       per area, contract likewise.
-    - "perron": weighted sums over taps below 1. max |e| / w falls at the rate (1 - bound) / tau or more, again for any
+    - "perron": weighted sums over taps below 1. max w |e| falls at the rate (1 - bound) / tau or more, again for any
       time constants (the logarithmic norm of the Jacobian, for every pattern of slopes from 0 to 1).
     - "hermitian": symmetric part of w K w^-1 below 1. The drive u obeys tau du/dt = -u + K phi(u) + input where tau is
-      the same in the whole area, and w^2 is a diagonal Lyapunov matrix of 1 - K: one globally exponentially stable
-      fixed point (Forti & Tesi 1995, theorem 1 and 2). It says nothing of contraction in one norm, nor of Euler steps,
-      and is left out where tau differs between units.
+      the same in the whole area, and w^2 is a diagonal Lyapunov matrix of K - 1: one globally stable fixed point for
+      every input (Forti & Tesi 1995). With e = u - u*, g(e) = phi(u* + e) - phi(u*) and a small s > 0, the sum of
+      s e^2 + 2 w^2 (integral of g from 0 to e) falls exponentially, since g e >= g^2. It says nothing of contraction
+      in one norm, nor of Euler steps, and is left out where tau differs between units.
 
     A network that is not certified may well have one attractor: a negative answer proves nothing. What happens while
     an image changes, how long convergence takes through several areas, rounding in the simulation, and whether the
@@ -131,8 +135,9 @@ def certify_monostable(
     ----------
     model : a cascade with a rate equation whose recurrent kernels are convolutions.
     criteria : which bounds to compute, of "norm", "perron", "hermitian".
-    tighten : look for the weights of channels under which bounds are smallest; otherwise only closed forms are tried.
-        It takes some fifty eigendecompositions of C x C matrices at a few dozen frequencies per area and criterion.
+    tighten : look for the weights of channels under which bounds are smallest, in areas of at most `TIGHTENED`
+        channels; otherwise only closed forms are tried. It takes some fifty eigendecompositions of C x C matrices at 32
+        frequencies, per area and criterion.
     points : frequencies per axis at most (see `bounds`).
 
     Raises
@@ -180,7 +185,7 @@ def smallest_bound(
     bound = CRITERIA[criterion]
     closed = [ones, mean_weights(kernel, size)]
     best = min(((bound(kernel, size, weights=one, points=points), one) for one in closed), key=_first)
-    if not tighten:
+    if not tighten or len(kernel) > TIGHTENED:
         return best
     weights = best_weights(kernel, size, criterion, best[1])
     return min(best, (bound(kernel, size, weights=weights, points=points), weights), key=_first)

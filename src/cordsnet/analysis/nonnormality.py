@@ -70,14 +70,16 @@ def spectral_norm(op: LinearOperator, *, tol: float = 1e-3, max_products: int = 
 class Departure:
     """Distance of an operator from the normal ones, each number with its standard error over the random vectors.
 
+    All are of A - m I, m the mean eigenvalue, which is as far from normal as A is: so an area's d phi(drive)/dr and its
+    flow have the same `commutator` and `henrici`.
+
     Attributes
     ----------
-    frobenius, frobenius_error : |A|_F.
-    commutator, commutator_error : |A A' - A' A|_F / |A|_F^2; 0 for normal operators alone, at most sqrt(2).
-    henrici_low, henrici_low_error : Henrici's departure from normality (|A|_F^2 - sum |l|^2)^(1/2), over |A|_F, from
-        below: commutator / sqrt(6) (Elsner & Paardekooper 1987).
-    henrici_high, henrici_high_error : the same from above, since sum |l - m|^2 >= |sum (l - m)^2|, m the mean
-        eigenvalue.
+    frobenius, frobenius_error : |A - m I|_F.
+    commutator, commutator_error : |A A' - A' A|_F / |A - m I|_F^2; 0 for normal operators alone, at most sqrt(2).
+    henrici_low, henrici_low_error : Henrici's departure from normality (|A|_F^2 - sum |l|^2)^(1/2) over |A - m I|_F,
+        from below: commutator / sqrt(6) (Elsner & Paardekooper 1987).
+    henrici_high, henrici_high_error : the same from above, since sum |l - m|^2 >= |sum (l - m)^2|.
     samples : random vectors.
     products : products with A and with A', together, for each of them.
     """
@@ -138,12 +140,12 @@ def _moments(op: LinearOperator, x: Tensor) -> Tensor:
 
 
 def _numbers(mean: Tensor, units: int) -> Tensor:
-    """|A|_F, relative commutator, Henrici's number from below and from above, of the moments' means [4]."""
+    """|A - m|_F, relative commutator, Henrici's number from below and from above, of the moments' means [4]."""
     frobenius, commutator, square, trace = mean.tolist()
-    if frobenius == 0:
+    about = trace * trace / units
+    size = frobenius - about
+    if size <= 1e-14 * frobenius:
         return torch.zeros(4, dtype=torch.float64)
-    relative = math.sqrt(commutator) / frobenius
-    about = trace * trace / units  # N m^2: eigenvalues are taken about their mean, which leaves the departure as it is
-    high = max(frobenius - about - abs(square - about), 0.0) / frobenius
-    numbers = [math.sqrt(frobenius), relative, relative / math.sqrt(6), math.sqrt(high)]
-    return torch.tensor(numbers, dtype=torch.float64)
+    relative = math.sqrt(commutator) / size
+    high = max(size - abs(square - about), 0.0) / size
+    return torch.tensor([math.sqrt(size), relative, relative / math.sqrt(6), math.sqrt(high)], dtype=torch.float64)

@@ -31,9 +31,17 @@ COLUMNS = (
 class Spectrum(Protocol):
     """Eigenvalues as an eigensolver returns them: `values` [K], `residuals` [K], and condition numbers or None."""
 
-    values: Tensor
-    residuals: Tensor
-    condition: Tensor | None
+    @property
+    def values(self) -> Tensor:
+        """[K], complex."""
+
+    @property
+    def residuals(self) -> Tensor:
+        """[K], relative."""
+
+    @property
+    def condition(self) -> Tensor | None:
+        """[K], 1 / |y' v|, or None where it was not computed."""
 
 
 @dataclass(frozen=True)

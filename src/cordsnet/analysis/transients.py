@@ -55,7 +55,7 @@ def transient_amplification(
     times_ms: Sequence[float] | Tensor,
     *,
     tol: float = 1e-4,
-    max_products: int = 40,
+    max_products: int = 80,
     refine: int = 3,
     shift: float = 0.0,
     seed: int = 0,

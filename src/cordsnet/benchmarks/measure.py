@@ -30,6 +30,7 @@ class Measurement:
         largest allocated one. Later runs of a process hold more, which is the C library's doing.
     value : a number that both sides must agree on.
     applications : how often recurrent operators were applied in a run, where that is counted.
+    residual : the largest relative one of what an iteration found; None where it found less than asked.
     batch : trials that were run at once: fewer than asked where those did not fit.
     """
 
@@ -39,6 +40,7 @@ class Measurement:
     value: float
     applications: int | None
     batch: int
+    residual: float | None = None
 
 
 def measure(work: str, side: Side, repeats: int, device: str = "cpu") -> Measurement:
@@ -112,7 +114,7 @@ def _main(work: str, side: Side, repeats: int, device: str) -> None:
     peak = _peak(device) - idle
     seconds = [timed(run, device)[0] for _ in range(repeats)]
     value = float(done.value.double().norm())
-    found = Measurement(first, seconds, peak, value, done.applications, batch)
+    found = Measurement(first, seconds, peak, value, done.applications, batch, done.residual)
     print(json.dumps(vars(found)))
 
 

@@ -13,6 +13,7 @@ import torch
 from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
+from cordsnet.benchmarks.spectra import SpectrumWork
 from cordsnet.benchmarks.works import WORKS, Work
 from cordsnet.training.record import commit, processor
 
@@ -61,7 +62,7 @@ HEADS = (
 )
 
 
-def _row(work: Work, ours: Measurement, reference: Measurement, rate: float) -> dict[str, Any]:
+def _row(work: Work | SpectrumWork, ours: Measurement, reference: Measurement, rate: float) -> dict[str, Any]:
     apart = abs(ours.value - reference.value) / abs(reference.value)
     if ours.batch == reference.batch and not apart <= AGREEMENT[work.precision]:
         raise RuntimeError(f"work {work.name!r}: the two sides disagree by {apart:.1e}, so neither is worth measuring")
@@ -93,6 +94,8 @@ def _row(work: Work, ours: Measurement, reference: Measurement, rate: float) -> 
         "reference_peak_bytes": reference.peak_bytes,
         "memory_ratio": (reference.peak_bytes / reference.batch) / (ours.peak_bytes / ours.batch),
         "difference": apart,
+        "residual": ours.residual,
+        "reference_residual": reference.residual,
     }
 
 
@@ -104,6 +107,9 @@ def _line(row: dict[str, Any]) -> str:
     )
     if row["applications_ratio"]:
         line += f"  convolutions {row['applications']} against {row['reference_applications']}"
+    if row["residual"] is not None:
+        rival = "not all found" if row["reference_residual"] is None else f"{row['reference_residual']:.0e}"
+        line += f"  residual {row['residual']:.0e} against {rival}"
     if row["batch"] != row["reference_batch"]:
         line += f"  batch {row['batch']} against {row['reference_batch']}"
     return line

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet.benchmarks.naive import NaiveLoop
+from cordsnet.benchmarks.spectra import SpectrumWork, solve
 from cordsnet.benchmarks.works import IMAGE_STEPS, Work
 from cordsnet.dynamics import Record, WarmStart, simulate, steady_state
 from cordsnet.models import CordsNet
@@ -26,17 +27,41 @@ UPDATE = 1e-3
 
 @dataclass(frozen=True)
 class Done:
-    """What one run gave: a value that both sides must agree on, and how often recurrent operators were applied."""
+    """What one run gave.
+
+    Attributes
+    ----------
+    value : that both sides must agree on.
+    applications : how often recurrent operators were applied, where that is counted.
+    residual : of what an iteration found, the largest relative one.
+    """
 
     value: Tensor
     applications: int | None = None
+    residual: float | None = None
 
 
 Run: TypeAlias = Callable[[], Done]
 
 
-def prepare(work: Work, side: Side, batch: int, device: str = "cpu") -> Run:
+def prepare(work: Work | SpectrumWork, side: Side, batch: int, device: str = "cpu") -> Run:
     """One side of a work, ready to be run again and again; `batch` trials instead of the work's own."""
+    return _spectrum(work, side, device) if isinstance(work, SpectrumWork) else _network(work, side, batch, device)
+
+
+def _spectrum(work: SpectrumWork, side: Side, device: str) -> Run:
+    run = solve(work, side, device)
+
+    def leading() -> Done:
+        """The modulus of the first eigenvalue, since a rival may not find all of them."""
+        found = run()
+        missing = len(found.values) < work.k
+        return Done(found.values[:1].abs(), found.products, None if missing else float(found.residuals.max()))
+
+    return leading
+
+
+def _network(work: Work, side: Side, batch: int, device: str) -> Run:
     model = work.network().to(device)
     if side == "reference":  # as the public code lays its kernels out
         model = model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from cordsnet.benchmarks.spectra import SpectrumWork
 from cordsnet.models import CordsNet, create_model, layout
 from cordsnet.registry import Registry
 
@@ -73,8 +74,7 @@ def step_flops(model: CordsNet) -> float:
     return total
 
 
-WORKS: Registry[Work] = Registry("work")
-for _work in (
+_ALL: tuple[Work | SpectrumWork, ...] = (
     Work("r2_b4_inference", "cordsnet_r2", 4, "inference"),
     Work("r8_b4_inference", "cordsnet_r8", 4, "inference"),
     Work("steady_state", "cordsnet_r2", 2, "steady_state"),
@@ -86,5 +86,10 @@ for _work in (
     Work("r8_b1_memory_256mb", "cordsnet_r8", 1, "training", memory="256MB"),
     Work("r8_b1_recomputed", "cordsnet_r8", 1, "training", memory="256MB", recompute=True),
     Work("r8_b64_training_bf16", "cordsnet_r8", 64, "training", precision="bfloat16", device="cuda"),
-):
+    SpectrumWork("spectrum_28", 64, 28, "arpack", tol=1e-4),
+    SpectrumWork("spectrum_28_arnoldi", 64, 28, "arnoldi", tol=1e-4),
+    SpectrumWork("spectrum_56", 64, 56, "arpack", tol=1e-3),
+)
+WORKS: Registry[Work | SpectrumWork] = Registry("work")
+for _work in _ALL:
     WORKS.add(_work.name, _work)

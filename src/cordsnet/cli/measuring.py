@@ -67,7 +67,8 @@ def steppers(words: Sequence[str]) -> None:
     add_checkpoint_options(parser)
     parser.add_argument("--output", type=str, default="runs/steppers", help="folder for figure and table")
     options = parse(parser, words)
-    model, images = trained_network(options)
+    model, shown = trained_network(options)
+    images = shown.images
     rows = stepper_errors(model.double(), images.double(), dts=(8.0, 4.0, 2.0, 1.0, 0.5))
     print(write_stepper_report(rows, options.output).read_text(), end="")
 
@@ -79,7 +80,8 @@ def precision(words: Sequence[str]) -> None:
 
     parser = make_parser("precision")
     add_checkpoint_options(parser)
-    model, images = trained_network(parse(parser, words))
+    model, shown = trained_network(parse(parser, words))
+    images = shown.images
     print("| convolutions | rates | error of rates | of scores | of gradients | same answer | seconds |")
     print("|---|---|---|---|---|---|---|")
     for row in precision_errors(model, images):

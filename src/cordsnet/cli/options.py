@@ -23,14 +23,14 @@ def add_checkpoint_options(parser: ArgumentParser) -> None:
 
 
 def trained_network(options: Namespace) -> tuple[Any, Any]:
-    """A trained dynamical network, and test images of its size."""
+    """A trained dynamical network, and test images of its size with their labels."""
     from cordsnet.data import load_data
     from cordsnet.models import CordsNet, load_model
 
     model = load_model(options.checkpoint)
     if not isinstance(model, CordsNet):
         raise ValueError(f"checkpoint {options.checkpoint} holds a {type(model).__name__}; give a dynamical network")
-    return model, load_data(options.data, model.input_shape[-1]).test.take(options.trials).images
+    return model, load_data(options.data, model.input_shape[-1]).test.take(options.trials)
 
 
 def make_parser(name: str) -> ArgumentParser:

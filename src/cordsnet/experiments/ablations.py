@@ -12,12 +12,14 @@ import torch
 
 from cordsnet._files import write_whole
 from cordsnet.analysis import Regime, RegimeSettings, classify_regime
+from cordsnet.analysis.certificates import certify_monostable
 from cordsnet.data import Split, load_data
 from cordsnet.errors import RunError
 from cordsnet.experiments.scales import SCALES
 from cordsnet.models import CordsNet
 from cordsnet.registry import Registry
 from cordsnet.training import (
+    Contraction,
     Measure,
     Recipe,
     Run,
@@ -77,8 +79,9 @@ def run_ablation(
 ) -> list[Row]:
     """Train every network of an ablation, classify it, and write `output/table.parquet`.
 
-    Each row holds the value, the seed, the regime, the evidence for it (`RegimeEvidence`) and the test accuracy at the
-    trained duration. A network whose rates or loss stopped being finite in training is unstable, and has no accuracy.
+    Each row holds the value, the seed, the regime, the evidence for it (`RegimeEvidence`), whether one attractor is
+    proven (`Certificate`) and the test accuracy at the trained duration. A network whose rates or loss stopped being
+    finite in training is unstable, and has no accuracy.
 
     Raises ValueError for unknown names, and RunError when a run failed for another reason than divergence.
     """
@@ -92,7 +95,7 @@ def run_ablation(
 
 
 def measure_regime(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, str | int | float]:
-    """Regime, evidence and test accuracy of the network with which a run ended."""
+    """Regime, evidence, certificate and test accuracy of the network with which a run ended."""
     stage = recipe.stages[-1]
     model = reports[stage.name].model()
     if not isinstance(model, CordsNet):
@@ -102,7 +105,9 @@ def measure_regime(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[s
     probes = some_of_each_class(test, PROBES_PER_CLASS).to(model)
     settings = RegimeSettings(image_ms=trial.image, tau_ms=model.spec.tau_ms)
     report = classify_regime(model, probes.images, probes.labels, settings)
-    return {"accuracy": accuracy(model, test, trial.image), **report.row()}
+    certificate = certify_monostable(model)
+    proven: dict[str, str | int | float] = {"certified": certificate.certified, "bound": certificate.bound}
+    return {"accuracy": accuracy(model, test, trial.image), **report.row(), **proven}
 
 
 def some_of_each_class(split: Split, count: int) -> Split:
@@ -151,6 +156,10 @@ def _decay(weight_decay: float) -> Change:
             stage, optimisation=dataclasses.replace(stage.optimisation, weight_decay=weight_decay)
         )
     )
+
+
+def _contraction(contraction: Contraction) -> Change:
+    return _dynamics(lambda stage: dataclasses.replace(stage, contraction=contraction))
 
 
 def _times(**times: float) -> Change:
@@ -245,5 +254,18 @@ ABLATIONS.add(
         "recurrent areas",
         {"all": _recurrence("all"), "top alone": _recurrence("top")},
         route="direct",
+    ),
+)
+ABLATIONS.add(
+    "contraction",
+    Ablation(
+        "spontaneous penalty against a constraint under which one attractor is proven",
+        "what keeps networks monostable",
+        {
+            "neither": QUIET,
+            "penalty 1e-3": _objective(spontaneous_weight=1e-3),
+            "norm below 0.95": _both(QUIET, _contraction(Contraction(0.95, "norm"))),
+            "symmetric part below 0.95": _both(QUIET, _contraction(Contraction(0.95, "hermitian"))),
+        },
     ),
 )

@@ -18,7 +18,7 @@ from cordsnet.training import (
     TrainDynamics,
     Trial,
 )
-from cordsnet.training.recipes import demo, digits
+from cordsnet.training.recipes import demo, digits_paper
 
 PAPER_EPOCH = 50_000 // 256
 """Updates in an epoch of CIFAR-10, 256 images each."""
@@ -78,7 +78,7 @@ def paper_direct() -> Recipe:
 
 SCALES: Registry[Scale] = Registry("scale")
 SCALES.add("smoke", Scale(smoke, smoke, 2))
-SCALES.add("desk", Scale(digits, desk_direct, 5))
+SCALES.add("desk", Scale(digits_paper, desk_direct, 5))
 SCALES.add("paper", Scale(paper, paper_direct, None))
 
 

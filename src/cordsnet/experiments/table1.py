@@ -46,7 +46,7 @@ class Scale:
     size: int
     image_size: dict[str, int]
     seeds: int
-    direct_factors: tuple[float, ...] = (0.3, 1.0, 3.0)
+    direct_factors: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
 
 
 def smoke_staged() -> Recipe:

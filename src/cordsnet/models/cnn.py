@@ -92,6 +92,11 @@ class CNN(nn.Module):
 
     def feed(self, area: str, drives: dict[str, Tensor]) -> Tensor:
         """F * (what the area reads), before any normalisation or bias of the area itself."""
+        read, kernel = self.read(area, drives), weight_of(self.wiring.feedforward[area])
+        return convolve(read, kernel, self.spec.area(area).stride)
+
+    def read(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+        """What the feedforward kernel of an area reads of the stem and of other areas, [B, C, H, W]."""
         total: Tensor | None = None
         for link in self.spec.into(area):
             source = drives[link.source] if link.source == STEM else functional.relu(drives[link.source])
@@ -101,7 +106,7 @@ class CNN(nn.Module):
                 value = self.norm_links[link.name](value)
             total = value if total is None else total + value
         assert total is not None
-        return convolve(total, weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride)
+        return total
 
     def mix(self, area: str, value: Tensor) -> Tensor:
         """The kernel that is recurrent in the CordsNet, applied once."""

@@ -97,13 +97,16 @@ def write_ablation_report(name: str, rows: Rows, scale: str, output: str | Path)
 
 
 def ablation_table(ablation: Ablation, rows: Rows) -> Table:
-    """For each value: networks in each regime, mean accuracy and its standard error over seeds."""
+    """For each value: networks in each regime, mean accuracy and its standard error over seeds, and how many are proven
+    to have one attractor.
+    """
     counts, body = regime_counts(rows), []
     for point in summary(rows, ["value"], "accuracy"):
         mean, error = (f"{100 * x:.1f}" if math.isfinite(x) else "-" for x in (point["mean"], point["standard_error"]))
         regimes = [str(number) for number in counts[point["value"]].values()]
-        body.append((point["value"], *regimes, mean, error))
-    heads = (ablation.varies, *(regime.value for regime in COLOURS), "accuracy (%)", "s.e. (%)")
+        proven = sum(bool(row.get("certified", False)) for row in rows if row["value"] == point["value"])
+        body.append((point["value"], *regimes, mean, error, str(proven)))
+    heads = (ablation.varies, *(regime.value for regime in COLOURS), "accuracy (%)", "s.e. (%)", "proven monostable")
     return Table(heads, body)
 
 

@@ -153,6 +153,10 @@ class TrainingModule(lightning.LightningModule):
         """Update, and stop before weights that are not finite are used or saved."""
         super().optimizer_step(*args, **kwargs)
         self.watch.after_update(self.global_step)
+        self.constrain()
+
+    def constrain(self) -> None:
+        """What a stage does to the weights after every update; nothing unless it says otherwise."""
 
 
 class WatchedLoader:

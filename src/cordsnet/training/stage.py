@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cordsnet.data import VisionData
+from torch import Tensor
+
+from cordsnet.data import Stream, VisionData
 from cordsnet.errors import RunError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model
 
@@ -47,6 +49,15 @@ class Context:
         if not isinstance(model, CNN):
             raise RunError(f"stage {stage!r} ended with a CordsNet; name one that ends with a feedforward network")
         return model
+
+    def training_images(self, count: int, model: CordsNet | CNN) -> Tensor:
+        """The first images of training [N, C, H, W], normalised, on the device and in the precision of a model.
+
+        Raises RunError where they are streamed.
+        """
+        if isinstance(self.data.train, Stream):
+            raise RunError(f"{self.data.name!r} streams its images, and this stage wants {count} at once; download it")
+        return self.data.train.take(count).to(model).images
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
-from cordsnet.analysis.krylov.basis import Array
 from cordsnet.analysis.krylov.counted import Counted
 from cordsnet.analysis.krylov.left import biorthogonal, condition, matched
 from cordsnet.analysis.krylov.methods import methods
@@ -52,8 +51,8 @@ def eigenvalues(
     tol : relative residual |A v - l v| / |l| with |v| = 1 at which a pair counts as converged: a backward error, the
         eigenvalue is off by up to `condition` times as much. 20 rounding errors of the operator's size count as well.
     max_products : of the operator, residuals included; for vectors="both" as many of its transpose.
-    basis : vectors that are held between restarts, at least k + 3; None is 2 k + 4, at least 24. For "arnoldi" its
-        steps; None is 100.
+    basis : vectors that are held between restarts, at least k + 3; None is 2 k + 4, at least 24, or 30 from
+        10,000 units on. For "arnoldi" its steps; None is 100.
     block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more; b find b copies. What an
         exhausted space lacks is sought from fresh random vectors.
     degree : "LM" alone: after a first cycle the space is built with A^degree, so that fewer vectors are made
@@ -70,35 +69,33 @@ def eigenvalues(
 
     Raises
     ------
-    ValueError : an operator that is not square, or arguments that do not fit, by name.
-    NotConvergedError : a system of shift-invert was not solved.
+    ValueError : arguments that do not fit, by name. NotConvergedError : a system of shift-invert was not solved.
     """
     check_square(op, "op")
     check_positive(tol, "tol")
     if vectors not in ("none", "right", "both"):
         raise ValueError(f"vectors must be 'none', 'right' or 'both', got {vectors!r}")
-    counted = Counted(op)
-    problem, name = _problem(counted, k, which, sigma, tol, max_products, basis, block, degree, seed, method)
+    problem, name = _problem(Counted(op), k, which, sigma, tol, max_products, basis, block, degree, seed, method)
     found = methods[name](problem)
-    sizes = residuals(counted, found)
-    answer = _answer(problem, found, sizes)
+    answer = _answer(problem, found)
     if vectors == "none":
-        return replace(answer, products=counted.products)
-    right = _stack(problem, found, len(answer.values))
-    answer = replace(answer, vectors=right, products=counted.products)
+        return answer
+    answer = replace(answer, vectors=_stack(problem, found, len(answer.values)))
     return answer if vectors == "right" else _two_sided(problem, name, found, answer)
 
 
-def _answer(problem: Problem, found: Found, sizes: Array) -> Eigenpairs:
+def _answer(problem: Problem, found: Found) -> Eigenpairs:
     """Residuals relative to their values, and how each pair ended."""
+    sizes = residuals(problem.op, found)
     if not found.finite:
         none = torch.full((problem.count,), torch.nan, dtype=torch.float64)
-        return Eigenpairs(none.to(torch.complex128), none, (Status.NOT_FINITE,) * problem.count, 0)
+        status = (Status.NOT_FINITE,) * problem.count
+        return Eigenpairs(none.to(torch.complex128), none, status, problem.op.products)
     modulus = np.abs(found.values)
     relative = np.where(modulus > 0, sizes / np.where(modulus > 0, modulus, 1), sizes)
     good = problem.good(sizes, found.values, found.scale)
-    status = tuple(Status.CONVERGED if one else Status.STALLED for one in good)
-    return Eigenpairs(torch.from_numpy(found.values.copy()), torch.from_numpy(relative), status, 0)
+    ends = tuple(Status.CONVERGED if one else Status.STALLED for one in good)
+    return Eigenpairs(torch.from_numpy(found.values.copy()), torch.from_numpy(relative), ends, problem.op.products)
 
 
 def _stack(problem: Problem, found: Found, count: int) -> Tensor:
@@ -152,7 +149,7 @@ def _problem(
     _check(k, units, basis, block, max_products, degree)
     key = orders[which] if sigma is None else nearest(_finite(sigma))
     methods[method]  # an unknown one is answered before any work
-    size = min(basis or (100 if method == "arnoldi" else max(2 * k + 4, 24)), units - block)
+    size = min(basis or (100 if method == "arnoldi" else max(2 * k + 4, 24 if units < LARGE else 30)), units - block)
     if method != "dense" and size < k + 3:
         if units > SMALL:
             raise ValueError(f"k = {k} of {units} eigenvalues is too many for products alone; ask for fewer")

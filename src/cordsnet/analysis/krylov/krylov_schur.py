@@ -18,9 +18,9 @@ def krylov_schur(problem: Problem) -> Found:
         if not _grow(problem, space, tool):
             return not_finite()
         schur, q = sorted_schur(space.matrix, tool.key)
-        found, estimates = _extract(problem, space, tool, schur, q)
         last = problem.left < tool.cost
-        if last or problem.good(estimates * doubt, found.values, found.scale).all():
+        if last or _promising(problem, space, tool, schur, q, doubt):
+            found = _extract(problem, space, tool, schur, q)
             if last or problem.good(residuals(problem.op, found), found.values, found.scale).all():
                 return found
             doubt *= 2
@@ -36,7 +36,7 @@ def arnoldi_once(problem: Problem) -> Found:
     space, tool = _start(problem)
     if not _grow(problem, space, tool):
         return not_finite()
-    return _extract(problem, space, tool, *sorted_schur(space.matrix, tool.key))[0]
+    return _extract(problem, space, tool, *sorted_schur(space.matrix, tool.key))
 
 
 def _start(problem: Problem) -> tuple[Decomposition, Filter]:
@@ -72,24 +72,32 @@ def _sharpened(problem: Problem, space: Decomposition, schur: Array, q: Array) -
     return Decomposition(tool.apply, basis, problem.basis, problem.block), tool
 
 
-def _extract(problem: Problem, space: Decomposition, tool: Filter, schur: Array, q: Array) -> tuple[Found, Array]:
-    """The wanted pairs that the space holds, and estimates of their residuals; zero where none come for free."""
+def _promising(problem: Problem, space: Decomposition, tool: Filter, schur: Array, q: Array, doubt: float) -> bool:
+    """Whether the residuals that the space itself estimates make it worth computing those of A.
+
+    Those of a filter's eigenvalues are other ones: near l those of A^q are up to q times those of A, relative to each.
+    """
+    values, small = eigenpairs(schur, tool.key, min(problem.count, len(schur)))
+    estimates = np.linalg.norm(space.coupling @ q @ small, axis=0)
     if isinstance(tool, Plain):
-        matrix, lead = schur, q
-    else:
+        return bool(problem.good(estimates * doubt, values, float(np.linalg.norm(schur, 2))).all())
+    return bool((estimates <= 2 * tool.cost * problem.tol * np.abs(values).max()).all())
+
+
+def _extract(problem: Problem, space: Decomposition, tool: Filter, schur: Array, q: Array) -> Found:
+    """The wanted pairs of A that the space holds."""
+    matrix, lead = schur, q
+    if not isinstance(tool, Plain):
         lead = q[:, : min(closed(schur, problem.count + 2), len(schur))]
         matrix = _rayleigh(problem, space, lead)
     values, small = eigenpairs(matrix, problem.key, min(problem.count, len(matrix)))
     weights = lead @ small
-    basis = space.basis
 
     def vector(index: int) -> torch.Tensor:
         column = weights[:, index]
-        return basis.combination(column if values[index].imag else np.ascontiguousarray(column.real))
+        return space.basis.combination(column if values[index].imag else np.ascontiguousarray(column.real))
 
-    found = Found(values, vector, float(np.linalg.norm(matrix, 2)))
-    plain = isinstance(tool, Plain)
-    return found, np.linalg.norm(space.coupling @ weights, axis=0) if plain else np.zeros(len(values))
+    return Found(values, vector, float(np.linalg.norm(matrix, 2)))
 
 
 def _rayleigh(problem: Problem, space: Decomposition, lead: Array) -> Array:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cordsnet.dynamics import Activation, State, WarmStart, settle
 from cordsnet.models import CordsNet, build
+from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.objective import Objective, objective
@@ -32,6 +33,7 @@ class TrainDynamics(Stage):
     memory : budget for what each part of a trial keeps for its gradient, such as "2GB"; None keeps all.
     spontaneous_residual : None computes spontaneous activity from zero rates for every batch; a number solves for
         it to this relative residual, starting from that of the batch before (see `WarmStart`).
+    contraction : keeps the network among those that are proven to have one attractor; None does not.
     """
 
     kind: ClassVar[str] = "train_dynamics"
@@ -44,10 +46,15 @@ class TrainDynamics(Stage):
     engine: str = "auto"
     memory: str | None = None
     spontaneous_residual: float | None = 1e-5
+    contraction: Contraction | None = None
 
     def __post_init__(self) -> None:
         if not self.slopes:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for what is written down and compared."""
+        return written(super().to_dict())
 
     def run(self, context: Context) -> StageResult:
         """Train from the stage named by `start`, or from random weights."""
@@ -57,10 +64,13 @@ class TrainDynamics(Stage):
             fresh = build(context.spec, context.seed)
             assert isinstance(fresh, CordsNet)
             model = fresh
-        module = _Module(model, self)
-        waiting = train(module, context, self.name)
+        if self.contraction is not None:
+            self.contraction.start(model)
+        metrics = train(_Module(model, self), context, self.name)
         model.activation = activation(self.slopes[-1])
-        return StageResult(model.eval(), {"test_accuracy": accuracy(model, context.data.test), **waiting})
+        if self.contraction is not None:
+            metrics |= self.contraction.metrics(model)
+        return StageResult(model.eval(), {"test_accuracy": accuracy(model, context.data.test), **metrics})
 
 
 def activation(slope: float) -> Activation:
@@ -93,6 +103,11 @@ class _Module(TrainingModule):
         """Go on from the spontaneous activity that was saved."""
         if self.warm is not None and "spontaneous" in checkpoint:
             self.warm.state = State(checkpoint["spontaneous"])
+
+    def constrain(self) -> None:
+        """Keep to the bound of the stage, if it has one."""
+        if self.stage.contraction is not None:
+            self.stage.contraction.apply(self.model)
 
     def phase(self, update: int) -> Activation:
         """The activation that belongs to an update."""

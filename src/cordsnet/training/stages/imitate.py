@@ -2,24 +2,33 @@
 
 The paper fits linear areas, one by one, through three terms of a series, and then anneals the nonlinearity. Here the
 whole network settles under each image with ReLU, and its settled rates are fitted to the CNN's by implicit gradients,
-all kernels and biases together: an area makes up for the errors of those below it, and nothing is left to anneal.
+all areas together: an area makes up for the errors of those below it, and nothing is left to anneal.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._checks import check_positive
 from cordsnet.data import Split
 from cordsnet.dynamics import Activation, Solver, steady_state
 from cordsnet.models import CNN, STEM, CordsNet
+from cordsnet.training.contraction import limit_recurrence
 from cordsnet.training.evaluate import BATCH, accuracy
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.inverse import recurrent_twin
 from cordsnet.training.stages.settled import settled_share
+
+FITTED = {
+    "recurrence": ("recurrent",),
+    "areas": ("recurrent", "feedforward"),
+    "all": ("recurrent", "feedforward", "links", "stem"),
+}
+"""Choice of `Imitate.fit` -> kernels that are fitted, beside the biases."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +37,36 @@ class Imitate(Stage):
 
     Attributes
     ----------
+    fit : what is fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas", feedforward kernels
+        too; "all", everything but the readout.
     solver : how fixed points and their gradients are computed; its `expansion_bound` keeps the network settling.
     expansion_weight : coefficient of the Lipschitz-coefficient penalty (Linsley et al. 2020), beside a fitting error
         that is 1 for a network without activity.
+    norm_bound : largest norm of a recurrent kernel (`limit_recurrence`), kept after every update; None is no bound.
     """
 
     kind: ClassVar[str] = "imitate"
     name: str = "imitate"
     start: str = "fold"
+    fit: Literal["recurrence", "areas", "all"] = "all"
     solver: Solver = field(default_factory=lambda: Solver(tol=1e-3, max_iterations=40, expansion_bound=0.9))
     expansion_weight: float = 1.0
+    norm_bound: float | None = None
     optimisation: Optimisation = field(default_factory=lambda: Optimisation(lr=1e-2, updates=400, batch=128, clip=1.0))
     augmentation: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITTED:
+            raise ValueError(f"fit must be one of {', '.join(FITTED)}, got {self.fit!r}")
+        if self.norm_bound is not None:
+            check_positive(self.norm_bound, "norm_bound")
 
     def run(self, context: Context) -> StageResult:
         """Fit from the CNN's kernels and small random recurrence."""
         cnn = context.cnn_of(self.start)
         model = recurrent_twin(cnn, context.seed)
         model.activation = Activation("relu")
-        model.wiring.readout.requires_grad_(False)
+        _freeze_all_but(model, FITTED[self.fit])
         waiting = train(_Module(model, cnn, self), context, self.name)
         model.requires_grad_(True)
         cnn.to(next(model.parameters()).device)  # training took the network along to the accelerator
@@ -70,11 +90,29 @@ def imitation(model: CordsNet, cnn: CNN, split: Split, solver: Solver) -> dict[s
     return errors | {"settled_share": settled_share(found)}
 
 
+def _freeze_all_but(model: CordsNet, kernels: tuple[str, ...]) -> None:
+    """Leave only some kernels, and the biases, to be fitted."""
+    model.requires_grad_(False)
+    for part in (*(getattr(model.wiring, name) for name in kernels), model.bias):
+        part.requires_grad_(True)
+
+
 class _Module(TrainingModule):
     def __init__(self, model: CordsNet, cnn: CNN, stage: Imitate) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage = model, stage
         self.reference: list[CNN] = [cnn]  # in a list, so that the CNN is no part of the module
+        self.limit()
+
+    def limit(self) -> None:
+        """Keep recurrent kernels within the bound, if there is one."""
+        if self.stage.norm_bound is not None:
+            limit_recurrence(self.model, self.stage.norm_bound)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Update, then keep the bound."""
+        super().optimizer_step(*args, **kwargs)
+        self.limit()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Fitting error and penalty on one batch, averaged over areas."""

@@ -58,12 +58,13 @@ def recurrent_twin(cnn: CNN, seed: int) -> CordsNet:
     """A linear CordsNet with the folded CNN's kernels, small random recurrence and the CNN's summed biases."""
     model = build(cnn.spec, seed)
     assert isinstance(model, CordsNet)
+    model = model.to(next(cnn.parameters()).dtype)
     model.activation = Activation("identity")
     for part in ("stem", "feedforward", "links", "readout"):
         getattr(model.wiring, part).load_state_dict(getattr(cnn.wiring, part).state_dict(), strict=True)
     for name, bias in model.bias.items():
         bias.copy_(cnn.mix(name, unit_bias(cnn.before[name])[None])[0] + unit_bias(cnn.after[name]))
-    return model.to(next(cnn.parameters()).dtype)
+    return model
 
 
 def targets(cnn: CNN, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
@@ -80,12 +81,13 @@ def unexplained_variance(model: CordsNet, cnn: CNN, split: Split) -> dict[str, f
     Each area is fed by the CNN's own activity, so that errors do not add up.
     """
     images = split.take(BATCH).to(cnn).images
-    recurrent, result = model.circuit().recurrent, {}
-    for area, (feed, target) in targets(cnn, images).items():
-        drive = feed + model.bias[area]
+    circuit, drives, result = model.circuit(), cnn.drives(images), {}
+    for area in model.areas:
+        target, recurrent = drives[area], circuit.recurrent[area]
+        drive = circuit.feedforward[area](cnn.read(area, drives)) + model.bias[area]
         rates = torch.zeros_like(drive)
         for _ in range(SETTLE_STEPS):
-            rates = torch.lerp(rates, drive + recurrent[area](rates), SETTLE_SHARE)
+            rates = torch.lerp(rates, drive + recurrent(rates), SETTLE_SHARE)
         result[area] = float((rates - target).square().mean() / target.var())
     return result
 

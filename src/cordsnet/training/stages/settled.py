@@ -1,13 +1,14 @@
 """Training at the settled answer alone: its memory does not grow with the duration of a trial."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn import functional
 
 from cordsnet.dynamics import Equilibrium, Solver, steady_state
 from cordsnet.models import CordsNet, build
+from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.evaluate import BATCH, accuracy, read_correctly
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
@@ -24,6 +25,7 @@ class TrainSettled(Stage):
     slope : of phi for negative drive.
     solver : how fixed points and their gradients are computed; its `expansion_bound` keeps the network settling.
     expansion_weight : coefficient of the Lipschitz-coefficient penalty (Linsley et al. 2020).
+    contraction : keeps the network among those that are proven to have one attractor; None does not.
     """
 
     kind: ClassVar[str] = "train_settled"
@@ -33,13 +35,22 @@ class TrainSettled(Stage):
     expansion_weight: float = 1e-2
     optimisation: Optimisation = field(default_factory=Optimisation)
     augmentation: str = "none"
+    contraction: Contraction | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for what is written down and compared."""
+        return written(super().to_dict())
 
     def run(self, context: Context) -> StageResult:
         """Train from the stage named by `start`, or from random weights."""
         model = context.cordsnet_of(self.start) if self.start else build(context.spec, context.seed)
         assert isinstance(model, CordsNet)
         model.activation = activation(self.slope)
+        if self.contraction is not None:
+            self.contraction.start(model)
         metrics = train(_Module(model, self), context, self.name)
+        if self.contraction is not None:
+            metrics |= self.contraction.metrics(model)
         settled, seen = 0.0, 0
         for images, _ in context.data.test.to(model.eval()).batches(BATCH):
             settled += settled_share(steady_state(model, images, solver=self.solver)) * len(images)
@@ -59,6 +70,11 @@ class _Module(TrainingModule):
     def __init__(self, model: CordsNet, stage: TrainSettled) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage = model, stage
+
+    def constrain(self) -> None:
+        """Keep to the bound of the stage, if it has one."""
+        if self.stage.contraction is not None:
+            self.stage.contraction.apply(self.model)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Cross-entropy at the fixed point, and the penalty."""

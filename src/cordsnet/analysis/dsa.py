@@ -1,0 +1,155 @@
+"""Dynamical Similarity Analysis: whether two systems move alike, whatever shape their trajectories have.
+
+The method and its code are of Ostrow et al. 2023 (NeurIPS; package `dsa-metric`): a linear operator is fitted to delay
+embeddings of each activity, and the two operators are compared up to an orthogonal change of coordinates.
+"""
+
+import importlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cordsnet.analysis.similarity import first_components
+from cordsnet.analysis.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
+
+SCORES = ("angular", "euclidean", "wasserstein")
+
+
+@dataclass(frozen=True)
+class DynamicalSimilarity:
+    """How differently two systems move.
+
+    Attributes
+    ----------
+    distance : 0 for equal dynamics, with its bootstrap over trials; for "angular" an angle, in rad, from 0 to pi.
+    predicted : for x and for y, share of variance that the fitted operator predicts one step ahead, in sample. Where it
+        is far below 1 the operators do not describe the systems, and their distance means little: raise delays or rank.
+    score : what was compared: "angular", "euclidean" (operators) or "wasserstein" (their eigenvalues alone).
+    """
+
+    distance: Estimate
+    predicted: tuple[float, float]
+    score: str
+
+
+def dsa(
+    x: Activity,
+    y: Activity,
+    area: str | None = None,
+    y_area: str | None = None,
+    *,
+    components: int = 10,
+    delays: int = 5,
+    delay_interval: int = 1,
+    rank: int = 10,
+    score: str = "angular",
+    iterations: int = 1500,
+    learning_rate: float = 5e-3,
+    bootstrap: int = 0,
+    seed: int = 0,
+    device: str = "cpu",
+) -> DynamicalSimilarity:
+    """Distance between the dynamics of two systems, by the package `dsa-metric`.
+
+    Parameters
+    ----------
+    x, y : activity; trials, times and units may differ in number, the time step must not.
+    area, y_area : for a Trajectory; `y_area` is `area` unless given.
+    components : principal components kept of each, scaled to a total variance of 1.
+    delays, delay_interval : of the embedding, how many and how many time steps apart.
+    rank : of the fitted operators, the same for both; results depend on it, so report it.
+    score : "angular" and "euclidean" search for the rotation, which takes seconds; "wasserstein" compares eigenvalues.
+    iterations, learning_rate : of that search.
+    bootstrap : resamplings of the trials of both, each as long as the whole comparison.
+    seed : of the search and of the resamplings; the global random state is left as it was.
+
+    Raises
+    ------
+    ModuleNotFoundError : the package is not installed.
+    TypeError, ValueError : activity or settings that do not fit, by name.
+    """
+    if score not in SCORES:
+        raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
+    points = [
+        _prepared(x, area, "x", components, delays, delay_interval, rank),
+        _prepared(y, y_area or area, "y", components, delays, delay_interval, rank),
+    ]
+    package = _package()
+    settings = {
+        "n_delays": delays,
+        "delay_interval": delay_interval,
+        "rank": rank,
+        "score_method": score,
+        "iters": iterations,
+        "lr": learning_rate,
+        "device": device,
+    }
+    value, predicted = _compared(package, points, settings, seed)
+    rows, columns = (resamplings(len(part), bootstrap, seed + k) for k, part in enumerate(points))
+    drawn = [
+        _compared(package, [points[0][one], points[1][other]], settings, seed)[0]
+        for one, other in zip(rows, columns, strict=False)  # none for either where one of them is a single trial
+    ]
+    resampled = torch.tensor(drawn, dtype=torch.float64)
+    return DynamicalSimilarity(Estimate(value, float(spread(resampled)), resampled), predicted, score)
+
+
+def _package() -> Any:
+    try:
+        return importlib.import_module("DSA")
+    except ModuleNotFoundError as error:
+        if error.name != "DSA":  # installed, but something that it needs is not
+            raise
+        raise ModuleNotFoundError("dsa needs the package dsa-metric: pip install 'cordsnet[geometry]'") from error
+
+
+def _prepared(
+    activity: Activity, area: str | None, name: str, components: int, delays: int, interval: int, rank: int
+) -> Tensor:
+    """Scores of the first principal components, total variance 1. Raises ValueError for settings they do not allow."""
+    if min(delays, interval, rank) < 1:
+        raise ValueError(f"delays, delay_interval and rank must be at least 1, got {delays}, {interval} and {rank}")
+    trials, _ = as_trials(activity, area, name)
+    points = compact(trials)
+    if not varies(points, trials):
+        raise ValueError(f"{name} does not vary, so it has no dynamics to compare")
+    points = first_components(points, components)
+    count, times, width = points.shape
+    left = times - (delays - 1) * interval - 1
+    if left < 1:
+        raise ValueError(f"{name} has {times} times, too few for {delays} delays of {interval} steps; lower delays")
+    if rank > min(delays * width, count * left):
+        raise ValueError(
+            f"rank must be at most {min(delays * width, count * left)} for {name} ({width} components, {delays} delays "
+            f"and {count * left} samples), got {rank}"
+        )
+    return points / points.square().sum(-1).mean().sqrt()
+
+
+def _compared(
+    package: Any, points: list[Tensor], settings: dict[str, Any], seed: int
+) -> tuple[float, tuple[float, float]]:
+    """Distance, and shares of variance that the fits predict."""
+    on_gpu = settings["device"] != "cpu"
+    with torch.random.fork_rng(enabled=True, devices=None if on_gpu else []):
+        torch.manual_seed(seed)
+        fitted = package.DSA(*(part.float() for part in points), verbose=False, **settings)
+        value = float(fitted.fit_score())
+    models = [model for group in fitted.dmds for model in group]
+    sizes = {tuple(model.A_v.shape) for model in models}
+    if sizes != {(settings["rank"], settings["rank"])}:
+        raise ValueError(f"rank {settings['rank']} was not reached, the operators are {sorted(sizes)}; lower rank")
+    first = (settings["n_delays"] - 1) * settings["delay_interval"] + 1
+    one, other = (_predicted(model, part, first) for model, part in zip(models, points, strict=True))
+    return value, (one, other)
+
+
+def _predicted(model: Any, points: Tensor, first: int) -> float:
+    """Share of the variance that the fit predicts one step ahead."""
+    wanted = points[:, first:]
+    left = model.predict(points.float().to(model.device)).double().cpu()[:, first:] - wanted
+    total = (wanted - wanted.mean((0, 1))).square().sum()
+    return float(1 - left.square().sum() / total) if float(total) > 0 else math.nan

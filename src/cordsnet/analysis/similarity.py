@@ -1,0 +1,209 @@
+"""How alike two sets of trajectories are: Procrustes distance and canonical correlations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import spatial
+from torch import Tensor
+
+from cordsnet.analysis.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
+
+
+def paired(x: Activity, y: Activity, area: str | None, y_area: str | None) -> tuple[Tensor, Tensor]:
+    """Both in compact coordinates [trials, time, d]. Raises ValueError unless trials and times are as many."""
+    one, other = as_trials(x, area, "x")[0], as_trials(y, y_area or area, "y")[0]
+    if one.shape[:2] != other.shape[:2]:
+        raise ValueError(
+            f"x and y must have as many trials and times, got {list(one.shape[:2])} and {list(other.shape[:2])}"
+        )
+    points = compact(one), compact(other)
+    for name, part in zip("xy", points, strict=True):
+        if not varies(part, one if name == "x" else other):
+            raise ValueError(f"{name} does not vary, so nothing can be compared with it")
+    return points
+
+
+@dataclass(frozen=True)
+class Procrustes:
+    """What shift, scale, rotation and reflection leave of the difference between two trajectories.
+
+    Attributes
+    ----------
+    distance : from 0 (the same shape) to 1, with its bootstrap over trials.
+    null : [shuffles], distances when the times of y are shuffled within each trial.
+    p_value : share of (null distances and the distance itself) that are at most the distance. Shuffling also destroys
+        the smoothness of y, so a small p says that the two move together, not that they are close.
+    """
+
+    distance: Estimate
+    null: Tensor
+    p_value: float
+
+
+def procrustes(
+    x: Activity,
+    y: Activity,
+    area: str | None = None,
+    y_area: str | None = None,
+    *,
+    components: int | None = None,
+    shuffles: int = 100,
+    bootstrap: int = 100,
+    seed: int = 0,
+) -> Procrustes:
+    """Procrustes distance, the sum of squared differences after the best match of two clouds of size 1 (SciPy).
+
+    Parameters
+    ----------
+    x, y : activity with as many trials and times; units may differ in number.
+    area, y_area : for a Trajectory; `y_area` is `area` unless given.
+    components : principal components kept of each, in which case what they leave out is not compared; None keeps all,
+        and each of the shuffles and resamplings then takes a singular value decomposition as large as the samples.
+    shuffles, bootstrap : how many of each; 0 for none.
+
+    Raises
+    ------
+    TypeError, ValueError : activity that does not fit, by name.
+
+    Source: Gower 1975, Psychometrika 40:33; Williams et al. 2021 (metrics between representations).
+    """
+    one, other = paired(x, y, area, y_area)
+    if shuffles < 0:
+        raise ValueError(f"shuffles must be 0 or more, got {shuffles}")
+    if components is not None:
+        one, other = first_components(one, components), first_components(other, components)
+    value = _disparity(one, other)
+    drawn = [_disparity(one[rows], other[rows]) for rows in resamplings(len(one), bootstrap, seed)]
+    draw, null = torch.Generator().manual_seed(seed + 1), []
+    for _ in range(shuffles):
+        order = torch.rand(other.shape[:2], generator=draw).argsort(1)
+        null.append(_disparity(one, other.gather(1, order[..., None].expand_as(other))))
+    resampled, shuffled = (torch.tensor(part, dtype=torch.float64) for part in (drawn, null))
+    p_value = (1 + int((shuffled <= value).sum())) / (1 + shuffles)
+    return Procrustes(Estimate(value, float(spread(resampled)), resampled), shuffled, p_value)
+
+
+def _disparity(one: Tensor, other: Tensor) -> float:
+    width = max(one.shape[-1], other.shape[-1])
+    padded = (
+        torch.nn.functional.pad(part, (0, width - part.shape[-1])).reshape(-1, width).numpy() for part in (one, other)
+    )
+    return float(np.clip(spatial.procrustes(*padded)[2], 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class CanonicalCorrelations:
+    """Pairs of directions, one in each activity, along which the two are most correlated.
+
+    Attributes
+    ----------
+    correlations : [k], in sample, falling; inflated, the more so the more dimensions and the fewer samples.
+    cross_validated : [k], of held-out samples, mean over folds; about 0 where nothing is shared.
+    cross_validated_error : [k], standard error over folds.
+    x_variates, y_variates : [trials, time, k], activity along these directions, of norm 1 over samples.
+    dimensions : principal components that were kept of x and of y.
+    folds : how many; of whole trials, or of stretches of time where there is one trial.
+    """
+
+    correlations: Tensor
+    cross_validated: Tensor
+    cross_validated_error: Tensor
+    x_variates: Tensor
+    y_variates: Tensor
+    dimensions: tuple[int, int]
+    folds: int
+
+
+def cca(
+    x: Activity,
+    y: Activity,
+    k: int,
+    area: str | None = None,
+    y_area: str | None = None,
+    *,
+    components: int = 10,
+    folds: int = 5,
+    seed: int = 0,
+) -> CanonicalCorrelations:
+    """Canonical correlations after principal components, exactly (QR and SVD: Bjorck & Golub 1973), cross-validated.
+
+    Parameters
+    ----------
+    x, y : activity with as many trials and times; units may differ in number.
+    k : pairs, at most `components`.
+    components : principal components kept of each, of the training samples alone in each fold.
+    folds : at least 2. Trials are dealt to folds by `seed`; a single trial is cut into stretches of time, which are
+        less independent of one another than trials are.
+
+    Raises
+    ------
+    TypeError, ValueError : activity that does not fit, by name; a k or number of folds that samples do not allow.
+    """
+    one, other = paired(x, y, area, y_area)
+    groups = _groups(one.shape[0], one.shape[1], folds, seed)
+    flat = [part.reshape(-1, part.shape[-1]) for part in (one, other)]
+    whole = [_Reduced(part, components) for part in flat]
+    dimensions = (whole[0].kept, whole[1].kept)
+    if not 1 <= k <= min(dimensions):
+        raise ValueError(f"k must be from 1 to the {min(dimensions)} dimensions kept (components), got {k}")
+    left, sizes, right = torch.linalg.svd(whole[0].basis.T @ whole[1].basis)
+    held_out = torch.stack([_held_out(flat, groups == fold, components, k) for fold in range(folds)])
+    shape = (*one.shape[:2], k)
+    return CanonicalCorrelations(
+        correlations=sizes[:k].clamp(max=1),
+        cross_validated=held_out.mean(0),
+        cross_validated_error=held_out.std(0) / folds**0.5,
+        x_variates=(whole[0].basis @ left[:, :k]).view(shape),
+        y_variates=(whole[1].basis @ right[:k].T).view(shape),
+        dimensions=dimensions,
+        folds=folds,
+    )
+
+
+def first_components(points: Tensor, components: int) -> Tensor:
+    """Scores [trials, time, components or fewer] of the first principal components. Raises ValueError below 1."""
+    if components < 1:
+        raise ValueError(f"components must be at least 1, got {components}")
+    flat = points.reshape(-1, points.shape[-1])
+    left, sizes, _ = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
+    scores: Tensor = (left * sizes)[:, :components].reshape(*points.shape[:2], -1)
+    return scores
+
+
+class _Reduced:
+    """Samples [n, d] as an orthonormal basis [n, kept] of their first principal components, and the way there."""
+
+    def __init__(self, samples: Tensor, components: int) -> None:
+        self.mean = samples.mean(0)
+        left, sizes, right = torch.linalg.svd(samples - self.mean, full_matrices=False)
+        self.kept = min(components, int((sizes > 1e-7 * sizes[0]).sum()))
+        self.basis = left[:, : self.kept]
+        self.map = right[: self.kept].T / sizes[: self.kept]
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """Coordinates of other samples in that basis."""
+        coordinates: Tensor = (samples - self.mean) @ self.map
+        return coordinates
+
+
+def _held_out(flat: list[Tensor], test: Tensor, components: int, k: int) -> Tensor:
+    """Correlations [k] of held-out samples along directions found in the others; 0 for those that were not found."""
+    fitted = [_Reduced(part[~test], components) for part in flat]
+    left, _, right = torch.linalg.svd(fitted[0].basis.T @ fitted[1].basis)
+    pair = fitted[0](flat[0][test]) @ left[:, :k], fitted[1](flat[1][test]) @ right[:k].T
+    one, other = (part - part.mean(0) for part in pair)
+    found = (one * other).sum(0) / (one.norm(dim=0) * other.norm(dim=0)).clamp(min=1e-300)
+    return torch.nn.functional.pad(found, (0, k - len(found)))
+
+
+def _groups(trials: int, times: int, folds: int, seed: int) -> Tensor:
+    """The fold of each sample [trials x time]."""
+    units = trials if trials > 1 else times
+    if not 2 <= folds <= (units if trials > 1 else times // 2):
+        what = f"{trials} trials" if trials > 1 else f"one trial of {times} times"
+        raise ValueError(f"folds must be at least 2 and no more than {what} allow, got {folds}")
+    if trials == 1:
+        return torch.arange(times) * folds // times
+    dealt = torch.randperm(trials, generator=torch.Generator().manual_seed(seed)) % folds
+    return dealt.repeat_interleave(times)

@@ -1,0 +1,212 @@
+"""The geometry of activity: in how many dimensions it moves, and in which.
+
+Activity is [time, units], [trials, time, units], or a recorded `Trajectory` with the name of an area. With more units
+than samples everything is computed from products between samples, so that nothing of size units x units is formed.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cordsnet._checks import is_number
+from cordsnet.dynamics import Trajectory
+
+Activity: TypeAlias = Trajectory | Tensor | np.ndarray
+
+CHUNK = 8192
+"""Units that are taken to double precision at a time."""
+
+
+def as_trials(activity: Activity, area: str | None = None, name: str = "activity") -> tuple[Tensor, tuple[int, ...]]:
+    """Activity as [trials, time, units], floating point, and the shape of its units (such as (C, H, W)).
+
+    Raises
+    ------
+    TypeError, ValueError : what is no activity, by name; an area that is missing or not asked for; numbers that are not
+        finite.
+    KeyError : an area that was not recorded.
+    """
+    if isinstance(activity, Trajectory):
+        if area is None:
+            raise ValueError(f"{name} is a Trajectory, so say of which area: area={next(iter(activity.rates), '')!r}")
+        value = activity.rates[area].detach()
+        shape = tuple(value.shape[2:]) or (1,)
+        value = value.reshape(*value.shape[:2], -1).transpose(0, 1)
+    else:
+        if not isinstance(activity, Tensor | np.ndarray):
+            raise TypeError(f"{name} must be a Trajectory, a tensor or an array, got {type(activity).__name__}")
+        value = torch.as_tensor(activity).detach()
+        value = value[None] if value.ndim == 2 else value
+        if value.ndim != 3:
+            raise ValueError(f"{name} must be [time, units] or [trials, time, units], got shape {list(value.shape)}")
+        shape = (value.shape[2],)
+    if 0 in value.shape or value.shape[0] * value.shape[1] < 2:
+        raise ValueError(f"{name} must hold at least two samples and one unit, got shape {list(value.shape)}")
+    value = value if value.is_floating_point() else value.double()
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name} holds NaN or infinite values; mask them before")
+    return value, shape
+
+
+def compact(trials: Tensor) -> Tensor:
+    """The same cloud of points about its mean in no more coordinates than samples: [trials, time, d], double, CPU.
+
+    Distances and angles between samples are kept, so whatever geometry sees is the same. With fewer units than samples
+    only the mean is taken off.
+    """
+    flat = trials.reshape(-1, trials.shape[-1])
+    samples, units = flat.shape
+    if units <= samples:
+        centred = flat.double().cpu()
+        return (centred - centred.mean(0)).view(*trials.shape[:2], -1)
+    gram = torch.zeros(samples, samples, dtype=torch.float64, device=flat.device)
+    for part in torch.split(flat, CHUNK, dim=1):
+        centred = part.double() - part.double().mean(0)
+        gram += centred @ centred.T
+    values, vectors = torch.linalg.eigh(gram)
+    coordinates = (vectors * values.clamp(min=0).sqrt()).flip(1)[:, : samples - 1]
+    compacted: Tensor = coordinates.cpu().view(*trials.shape[:2], -1)
+    return compacted
+
+
+def varies(points: Tensor, trials: Tensor) -> bool:
+    """Whether samples differ by more than the rounding of their mean."""
+    return float(points.abs().max()) > 1e-12 * float(trials.abs().max())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its bootstrap.
+
+    Attributes
+    ----------
+    value : from all trials.
+    error : standard deviation over resampled trials; NaN for one trial or without bootstrap.
+    resampled : [bootstrap], the value of each resampling.
+    """
+
+    value: float
+    error: float
+    resampled: Tensor
+
+
+def resamplings(trials: int, count: int, seed: int) -> list[Tensor]:
+    """Indices of trials drawn with replacement, `count` times; none where there is only one trial."""
+    if not (is_number(count) and count >= 0):
+        raise ValueError(f"bootstrap must be a number of resamplings, 0 or more, got {count!r}")
+    draw = torch.Generator().manual_seed(seed)
+    return [torch.randint(0, trials, (trials,), generator=draw) for _ in range(count if trials > 1 else 0)]
+
+
+def spread(resampled: Tensor) -> Tensor:
+    """Standard deviation over the first axis; NaN for fewer than two."""
+    return resampled.std(0) if len(resampled) > 1 else torch.full(resampled.shape[1:], torch.nan, dtype=torch.float64)
+
+
+def participation_ratio(
+    activity: Activity, area: str | None = None, *, bootstrap: int = 200, seed: int = 0
+) -> Estimate:
+    """Effective number of dimensions, (sum l)^2 / sum l^2 over the eigenvalues l of the covariance of units.
+
+    1 where all activity lies on a line, d where it is spread evenly over d dimensions. Few samples make it too small:
+    an isotropic cloud of d dimensions and n samples has about d n / (d + n).
+
+    Parameters
+    ----------
+    activity, area : [time, units], [trials, time, units], or a Trajectory and the name of an area.
+    bootstrap : resamplings of trials for the error. A trial that is drawn twice makes a cloud flatter, so resampled
+        values lie below the value: take their spread, not their mean.
+
+    Raises
+    ------
+    TypeError, ValueError : activity that is none, or that does not vary, by name.
+
+    Source: Gao et al. 2017, bioRxiv 214262.
+    """
+    trials, _ = as_trials(activity, area)
+    points = compact(trials)
+    if not varies(points, trials):
+        raise ValueError("activity does not vary, so it has no dimensions; give samples that differ")
+    drawn = [_ratio(points[rows]) for rows in resamplings(len(points), bootstrap, seed)]
+    resampled = torch.tensor(drawn, dtype=torch.float64)
+    return Estimate(_ratio(points), float(spread(resampled)), resampled)
+
+
+def _ratio(points: Tensor) -> float:
+    """From traces alone: (tr C)^2 / tr C^2."""
+    flat = points.reshape(-1, points.shape[-1])
+    flat = flat - flat.mean(0)
+    gram = flat.T @ flat if flat.shape[1] <= flat.shape[0] else flat @ flat.T
+    return float(gram.trace().square() / gram.square().sum())
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """The directions in which activity varies most.
+
+    Attributes
+    ----------
+    components : [k, *unit shape], orthonormal; the entry that is largest in size is positive.
+    scores : [trials, time, k], coordinates along them about the mean.
+    variance : [k], of the scores over samples (divided by samples - 1).
+    explained : [k], share of the total variance.
+    explained_error : [k], standard deviation over resampled trials.
+    mean : of each unit, [*unit shape].
+    """
+
+    components: Tensor
+    scores: Tensor
+    variance: Tensor
+    explained: Tensor
+    explained_error: Tensor
+    mean: Tensor
+
+
+def principal_components(
+    activity: Activity, k: int, area: str | None = None, *, bootstrap: int = 200, seed: int = 0
+) -> PrincipalComponents:
+    """The first k principal components, exactly, from products between samples where units are many.
+
+    Parameters
+    ----------
+    activity, area : [time, units], [trials, time, units], or a Trajectory and the name of an area.
+    k : at most the number of dimensions that the samples span.
+    bootstrap : resamplings of trials for the errors of `explained`.
+
+    Raises
+    ------
+    TypeError, ValueError : activity that is none, or a k that does not fit, by name.
+    """
+    trials, shape = as_trials(activity, area)
+    points = compact(trials)
+    left, sizes, _ = torch.linalg.svd(points.reshape(-1, points.shape[-1]), full_matrices=False)
+    spanned = int((sizes > 1e-7 * sizes[0]).sum()) if sizes[0] > 0 else 0
+    if not 1 <= k <= spanned:
+        raise ValueError(f"k must be from 1 to the {spanned} dimensions that the samples span, got {k}")
+    flat = trials.reshape(-1, trials.shape[-1])
+    mean = flat.double().mean(0)
+    weights = (left[:, :k] / sizes[:k]).to(flat.device)
+    parts = [weights.T @ (part.double() - part.double().mean(0)) for part in torch.split(flat, CHUNK, dim=1)]
+    components = torch.cat(parts, 1).cpu()
+    signs = components.gather(1, components.abs().argmax(1, keepdim=True)).sign()
+    drawn = [_shares(points[rows], k) for rows in resamplings(len(points), bootstrap, seed)]
+    return PrincipalComponents(
+        components=(signs * components).view(k, *shape),
+        scores=(left[:, :k] * sizes[:k] * signs[:, 0]).view(*trials.shape[:2], k),
+        variance=sizes[:k].square() / (len(flat) - 1),
+        explained=sizes[:k].square() / sizes.square().sum(),
+        explained_error=spread(torch.stack(drawn)) if drawn else torch.full((k,), torch.nan, dtype=torch.float64),
+        mean=mean.cpu().view(shape),
+    )
+
+
+def _shares(points: Tensor, k: int) -> Tensor:
+    """Shares of the variance of the first k components, zero beyond those that a resampling spans."""
+    flat = points.reshape(-1, points.shape[-1])
+    flat = flat - flat.mean(0)
+    gram = flat.T @ flat if flat.shape[1] <= flat.shape[0] else flat @ flat.T
+    values = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)[:k]
+    return torch.nn.functional.pad(values, (0, k - len(values))) / gram.trace()

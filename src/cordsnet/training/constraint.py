@@ -1,0 +1,76 @@
+"""Training that never leaves the networks that are proven to have one attractor, in place of a penalty."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import is_number
+from cordsnet.analysis.certificates import CRITERIA, certify_monostable, smallest_bound
+from cordsnet.models import CordsNet
+from cordsnet.models.layout import layout
+from cordsnet.models.wiring import gain_of, weight_of
+
+POINTS = 16
+"""Frequencies per axis at most: coarser, and so a little stricter on large maps, than a certificate's."""
+
+ROUNDING = 1e-5
+"""Kernels are scaled to this much below the bound, so that gains in single precision end below it."""
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """Every area's bound of `certify_monostable` is kept below `bound`, by scaling its recurrent gains.
+
+    After each update, and before the first, a kernel whose bound is above it is scaled onto it; one scalar per area,
+    so that directions and the gains' proportions are the optimiser's own. It is a function of the weights alone: there
+    is no state, and a resumed run makes the same bits.
+
+    Attributes
+    ----------
+    bound : between 0 and 1, dimensionless; the norm of the recurrent convolution if that is the criterion.
+    criterion : "norm", "perron" or "hermitian", as in `Certificate`; the first two hold for any time constants.
+    """
+
+    bound: float = 0.95
+    criterion: Literal["norm", "perron", "hermitian"] = "norm"
+
+    def __post_init__(self) -> None:
+        if not (is_number(self.bound) and 0 < self.bound < 1):
+            raise ValueError(f"bound must lie between 0 and 1, got {self.bound!r}")
+        if self.criterion not in CRITERIA:
+            raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {self.criterion!r}")
+
+    @torch.no_grad()
+    def apply(self, model: CordsNet) -> None:
+        """Scale the recurrent kernels that exceed the bound, in place."""
+        shapes = layout(model.spec).shapes
+        for area, module in model.wiring.recurrent.items():
+            kernel, size = weight_of(module), shapes[area][1:]
+            bound, _ = smallest_bound(kernel, size, self.criterion, tighten=False, points=self._points(kernel))
+            if bound > self.bound:
+                gain_of(module).mul_(self.bound * (1 - ROUNDING) / bound)
+
+    def start(self, model: CordsNet) -> None:
+        """Apply it before the first update. Raises as `certify_monostable` does: feedback cannot be bounded so."""
+        self.metrics(model)
+        self.apply(model)
+
+    def metrics(self, model: CordsNet) -> dict[str, float]:
+        """The bound of every area, `contraction_bound/area1`, and whether one attractor is proven (`certified`)."""
+        certificate = certify_monostable(model, criteria=(self.criterion,), tighten=False)
+        bounds = {f"contraction_bound/{area.area}": area.bound for area in certificate.areas}
+        return {**bounds, "certified": float(certificate.certified)}
+
+    @staticmethod
+    def _points(kernel: Tensor) -> int:
+        return max(POINTS, 4 * kernel.shape[-1])
+
+
+def written(stage: dict[str, Any]) -> dict[str, Any]:
+    """A stage's settings as they are written down: without a constraint, as before there was one.
+
+    So the runs of earlier versions, which could not have one, go on.
+    """
+    return {name: value for name, value in stage.items() if name != "contraction" or value is not None}
