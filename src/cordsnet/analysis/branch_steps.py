@@ -1,5 +1,6 @@
 """One step along a branch of fixed points: tangent, prediction, correction (Keller 1977)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -101,13 +102,14 @@ class Curve:
 
     def _by_value(self, value: float, x: Tensor) -> Tensor:
         """dv/dp by central differences."""
-        h = float(torch.finfo(x.dtype).eps ** (1 / 3)) * max(1.0, abs(value))
+        h = float(torch.finfo(x.dtype).eps) ** (1 / 3) * max(1.0, abs(value))
         high, low = (self.flow_of(value + side * h).velocity(x[None])[0] for side in (1, -1))
         slope: Tensor = (high - low) / (2 * h)
         return slope
 
     def _residual(self, flow: Flow, x: Tensor) -> float:
-        """Speed as a share of the Jacobian's size x the state's, or of the Jacobian's where the state is small."""
+        """Speed as a share of the Jacobian's size x the state's (of one of a root mean square of 0.01, if smaller)."""
         z = torch.randn(2, *flow.domain, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64).to(x)
-        rate = float(flow.jacobian(x).apply(z).norm() / z.norm())
-        return float(speed(flow, x[None])) / (max(rate, 1e-6) * max(float(x.norm()), x.numel() ** 0.5 * 1e-2))
+        rate = max(float(flow.jacobian(x).apply(z).norm() / z.norm()), 1e-6)
+        size = max(float(x.norm()), 1e-2 * math.sqrt(x.numel()))
+        return float(speed(flow, x[None])) / (rate * size)

@@ -111,28 +111,34 @@ def continue_fixed_point(
     step = _checked(flow, span, step, max_points, k, tol)
     curve = Curve(flow_of, k, seed)
     spots = [curve.first(start, span[0], 1.0 if span[1] > span[0] else -1.0)]
-    low, high = min(span), max(span)
-    status, length, found = Status.ITERATIONS, step, []
+    found, status = _follow(curve, spots, (min(span), max(span)), step, max_points, tol)
+    return _branch(spots, found, status)
+
+
+def _follow(
+    curve: Curve, spots: list[Spot], span: tuple[float, float], step: float, max_points: int, tol: float
+) -> tuple[list[Bifurcation], Status]:
+    """Append point after point to `spots`; the bifurcations passed, and how the branch ended."""
+    low, high = span
+    length, found = step, list[Bifurcation]()
     while len(spots) < max_points:
         ahead, quick = curve.advance(spots[-1], length)
         if ahead is None:
             length /= 2
             if length < 1e-6 * step:
-                status = Status.STUCK
-                break
+                return found, Status.STUCK
             continue
         outside = not low <= ahead.value <= high
         if outside:
             ahead = _to_the_edge(curve, spots[-1], length, low, high)
         kind = _passed(spots[-1], ahead)
         if kind is not None:
-            found.append(_bracketed(curve, spots[-1], length, kind, tol * (high - low), ahead))
+            found.append(_bracketed(curve, spots[-1], length, ahead, kind, tol * (high - low)))
         spots.append(ahead)
         if outside:
-            status = Status.CONVERGED
-            break
+            return found, Status.CONVERGED
         length = min(step, 1.5 * length) if quick else length
-    return _branch(spots, found, status)
+    return found, Status.ITERATIONS
 
 
 def _passed(one: Spot, other: Spot) -> str | None:
@@ -162,8 +168,8 @@ def _to_the_edge(curve: Curve, spot: Spot, length: float, low: float, high: floa
     return best
 
 
-def _bracketed(curve: Curve, spot: Spot, length: float, kind: str, tol: float, ahead: Spot) -> Bifurcation:
-    """Bisection of the arc between `spot` and `ahead`, `length` apart, until the interval is as short as asked."""
+def _bracketed(curve: Curve, spot: Spot, length: float, ahead: Spot, kind: str, tol: float) -> Bifurcation:
+    """Bisection of the arc from `spot` to `ahead`, `length` further, until the interval is as short as asked."""
     near, far, left, right = 0.0, length, spot, ahead
     for _ in range(60):
         if far - near <= tol:
