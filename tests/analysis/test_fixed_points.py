@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from flow_examples import double_well, draw, line, linear, lorenz, random_tanh
+from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, ring
 from numpy.testing import assert_allclose
 
 from cordsnet import create_model, steady_state
@@ -91,6 +91,26 @@ def test_a_line_of_points_is_found_start_by_start_with_an_eigenvalue_of_zero():
     found = fixed_points(line(), draw(10, 8))
     assert len(found) == 10
     assert_allclose(found.leading.real, 0, atol=1e-12)
+
+
+def test_bumps_of_a_ring_are_neutral_along_it_and_the_even_state_is_unstable():
+    flow = ring()
+    found = fixed_points(flow, draw(12, 64), relax_ms=600.0, dt=2.0)
+    assert len(found) == 12
+    assert float(found.leading.real.abs().max()) < 2e-3  # against 1 / tau = 0.1: discrete units leave ripples
+    even = fixed_points(flow, torch.full((1, 64), 0.4, dtype=torch.float64))
+    assert_allclose(even.points, 0.5, atol=1e-9)  # r = 1 - r
+    assert float(even.leading[0].real) == pytest.approx((4.0 / 2 - 1) / 10, abs=1e-9)  # cos, with gain tuned / 2
+
+
+def test_networks_of_more_units_are_judged_by_products():
+    flow = RateFlow(ConvOperator(0.1 * draw(3, 3, 3, 3), (12, 12)), 0.2, "softplus")
+    found = fixed_points(flow, draw(2, 3, 12, 12))
+    assert len(found) == 1
+    values = torch.linalg.eigvals(flow.jacobian(found.points[0]).to_dense())
+    assert float(found.leading[0].real) == pytest.approx(float(values.real.max()), abs=1e-6)
+    assert found.leading_status == (Status.CONVERGED,)
+    assert float(found.leading_residual) < 1e-6
 
 
 def ghost(mu):

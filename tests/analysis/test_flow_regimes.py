@@ -6,9 +6,12 @@ import pytest
 import torch
 from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, ring, van_der_pol
 
+from cordsnet import create_model, steady_state
 from cordsnet.analysis import Regime, RegimeSettings
 from cordsnet.analysis.flow_regimes import classify_flow
 from cordsnet.analysis.flows import FunctionFlow, MapFlow
+from cordsnet.analysis.network_flow import NetworkFlow
+from oracles import random_images
 
 TENS = RegimeSettings(patience=30)
 ONES = RegimeSettings(patience=30, image_ms=20.0, tau_ms=1.0)
@@ -107,6 +110,15 @@ def test_the_logistic_map(gain, regime):
     assert report.regime is regime
     if regime is Regime.CHAOTIC:
         assert report.evidence.exponent == pytest.approx(math.log(2), abs=0.15)
+
+
+def test_a_network_under_an_image_is_a_flow_like_any_other():
+    model = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, image_size=8, width=2, seed=1).double()
+    flow = NetworkFlow(model, random_images(model.spec, batch=1).double(), "euler")
+    report = classify_flow(flow, draw(4, *flow.domain).abs(), dt=2.0, settings=TENS)
+    assert report.regime is Regime.MONOSTABLE
+    settled = steady_state(model, random_images(model.spec, batch=1).double(), tol=1e-10)
+    assert float((report.states - flow.pack(settled.rates)).abs().max()) < 1e-4
 
 
 @pytest.mark.usefixtures("as_users_run_it")

@@ -1,7 +1,6 @@
 """Regimes of systems that are given as a flow: networks written down by hand, or one image of a network."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,7 +8,7 @@ from torch import Tensor
 from cordsnet._checks import check_positive, whole_steps
 from cordsnet.analysis.attractors import Geometry, geometry
 from cordsnet.analysis.flows import Flow
-from cordsnet.analysis.parting import parting
+from cordsnet.analysis.parting import Parting, parting
 from cordsnet.analysis.regimes import Regime, RegimeEvidence
 from cordsnet.analysis.settling import Scale, Settled, settle_under
 from cordsnet.analysis.thresholds import RegimeSettings
@@ -119,19 +118,19 @@ def classify_flow(
     scale = Scale({STATE: unit})
     try:
         settled = settle_under(system, State({STATE: starts}), None, scale, settings)
+        apart = parting(system, settled, scale, settings) if not bool(settled.growing.any()) else Parting()
     except DivergedError as error:
         evidence = RegimeEvidence(diverged_ms=error.time_ms, response=unit)
         return FlowReport(Regime.UNSTABLE, evidence, None, starts[:0], settings)
-    return _judge(flow, system, settled, scale, settings)
+    return _judge(flow, settled, apart, scale, settings)
 
 
-def _judge(flow: Flow, system: System[Any], settled: Settled, scale: Scale, settings: RegimeSettings) -> FlowReport:
+def _judge(flow: Flow, settled: Settled, apart: Parting, scale: Scale, settings: RegimeSettings) -> FlowReport:
     states, unit = settled.state.rates[STATE], scale.rms[STATE]
     evidence = RegimeEvidence(speed=float(settled.speed.max()), settling_ms=settled.ms, response=unit)
     if bool(settled.growing.any()):
         return FlowReport(Regime.UNSTABLE, evidence, None, states, settings)
     if bool(settled.moving.any()):
-        apart = parting(system, settled, scale, settings)
         evidence = replace(evidence, exponent=apart.exponent, exponent_error=apart.error)
         return FlowReport(Regime.CHAOTIC if apart.chaotic else Regime.OSCILLATORY, evidence, None, states, settings)
     norm = unit * flow.units**0.5

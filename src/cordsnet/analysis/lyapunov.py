@@ -42,7 +42,8 @@ class LyapunovSpectrum:
         """Whether the largest exponent is above zero by more than three standard errors, and by more than drift.
 
         Along a cycle the largest exponent is zero, but over a finite time T it is measured as c / T, where the speed
-        at the end is exp(c) times that at the start. Growth by less than exp(5) in all is not told from that.
+        at the end is exp(c) times that at the start. Growth by less than exp(5) in all is not told from that. Of a
+        trajectory that goes away without bound it says nothing: see `state`.
         """
         largest, error = float(self.exponents[0]), float(self.standard_error[0])
         return largest > 3 * error and largest * float(self.times_ms[-1]) > 5

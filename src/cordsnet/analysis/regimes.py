@@ -132,9 +132,9 @@ def classify_regime(
         whole_steps(getattr(settings, name), system.dt, name)
     try:
         found = probe(system, images, settings)
+        apart = largest_parting([parting(system, settled, found.scale, settings) for settled in found.all])
     except DivergedError as error:
         return RegimeReport(Regime.UNSTABLE, RegimeEvidence(diverged_ms=error.time_ms, images=len(images)), settings)
-    apart = largest_parting([parting(system, settled, found.scale, settings) for settled in found.all])
     evidence = replace(_evidence(found, labels, settings), exponent=apart.exponent, exponent_error=apart.error)
     return RegimeReport(_regime(found, apart, evidence, settings), evidence, settings)
 
