@@ -1,10 +1,15 @@
 """Networks as dynamical systems: what they do when they are left to themselves."""
 
+from cordsnet.analysis.attractors import Geometry, geometry
 from cordsnet.analysis.bounds import hermitian_bound, norm_bound, norm_reached, perron_bound
 from cordsnet.analysis.certificates import AreaCertificate, Certificate, certify_monostable
+from cordsnet.analysis.continuation import continue_fixed_point
+from cordsnet.analysis.dsa import DynamicalSimilarity, dsa
 from cordsnet.analysis.fixed_points import FixedPoints, fixed_points, sample_starts
+from cordsnet.analysis.flow_regimes import FlowReport, classify_flow
 from cordsnet.analysis.flows import Flow, FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.jacobians import jacobian
+from cordsnet.analysis.kreiss import KreissBound, kreiss_bound
 from cordsnet.analysis.krylov import (
     Eigenpairs,
     Inverse,
@@ -18,6 +23,7 @@ from cordsnet.analysis.krylov import (
     power_iteration,
 )
 from cordsnet.analysis.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from cordsnet.analysis.mode_maps import ModeMap, mode_map
 from cordsnet.analysis.network_flow import NetworkFlow
 from cordsnet.analysis.nonnormality import (
     Departure,
@@ -27,39 +33,50 @@ from cordsnet.analysis.nonnormality import (
 )
 from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, LinearOperator, MatrixOperator
 from cordsnet.analysis.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
+from cordsnet.analysis.pseudospectra import Pseudospectrum, pseudospectrum
 from cordsnet.analysis.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
 from cordsnet.analysis.settled import settled_response
+from cordsnet.analysis.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
 from cordsnet.analysis.slow_points import slow_points
 from cordsnet.analysis.spectra import NetworkSpectrum, network_eigenvalues
 from cordsnet.analysis.status import Status
 from cordsnet.analysis.thresholds import RegimeSettings
 from cordsnet.analysis.timescales import TimeConstants, time_constants
-from cordsnet.analysis.trajectories import PrincipalComponents, participation_ratio, principal_components
+from cordsnet.analysis.trajectories import Estimate, PrincipalComponents, participation_ratio, principal_components
 from cordsnet.analysis.transients import TransientAmplification, transient_amplification
 
 __all__ = [
     "AreaCertificate",
+    "CanonicalCorrelations",
     "Certificate",
     "ConvOperator",
     "Departure",
     "Diagonal",
+    "DynamicalSimilarity",
     "Eigenpairs",
+    "Estimate",
     "FixedPoints",
     "Flow",
+    "FlowReport",
     "FunctionFlow",
+    "Geometry",
     "Identity",
     "Inverse",
+    "KreissBound",
     "LinearOperator",
     "LinearSolution",
     "LyapunovSpectrum",
     "MapFlow",
     "MatrixOperator",
+    "ModeMap",
     "NetworkFlow",
     "NetworkSpectrum",
     "NumericalAbscissa",
     "PeriodicSpectrum",
     "PowerEstimate",
     "PrincipalComponents",
+    "Procrustes",
+    "Pseudospectrum",
     "RateFlow",
     "Regime",
     "RegimeEvidence",
@@ -70,15 +87,22 @@ __all__ = [
     "TimeConstants",
     "TransientAmplification",
     "arnoldi",
+    "cca",
     "certify_monostable",
+    "classify_flow",
     "classify_regime",
+    "continue_fixed_point",
     "departure_from_normality",
+    "dsa",
     "eigenvalues",
     "fixed_points",
+    "geometry",
     "gmres",
     "hermitian_bound",
     "jacobian",
+    "kreiss_bound",
     "lyapunov_spectrum",
+    "mode_map",
     "network_eigenvalues",
     "norm_bound",
     "norm_reached",
@@ -90,6 +114,8 @@ __all__ = [
     "perron_bound",
     "power_iteration",
     "principal_components",
+    "procrustes",
+    "pseudospectrum",
     "sample_starts",
     "settled_response",
     "slow_points",

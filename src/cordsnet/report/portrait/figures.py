@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cordsnet.analysis import Eigenpairs, SingularTriplets
 from cordsnet.experiments.portrait import AreaPortrait, Portrait
 from cordsnet.report.figures import AREA_COLOURS, BLUE, VERMILION, WIDTH, new_figure, tidy
 
-Array: TypeAlias = np.ndarray[Any, Any]
+Array = NDArray[Any]
 
 COLUMNS, PANEL = 4, 2.6
 

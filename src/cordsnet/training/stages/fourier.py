@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from cordsnet._checks import check_positive
-from cordsnet.dynamics import spectrum, transfer
+from cordsnet.dynamics import convolve, spectrum, transfer
 from cordsnet.models import CNN, CordsNet
-from cordsnet.models.wiring import convolve, weight_of
+from cordsnet.models.wiring import weight_of
 from cordsnet.training.contraction import limit
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.loop import Optimisation

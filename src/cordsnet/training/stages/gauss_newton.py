@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._checks import check_positive
-from cordsnet.dynamics import Activation, Solver, Status, anderson
+from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson
 from cordsnet.models import STEM, CordsNet
-from cordsnet.models.wiring import ConvMap, weight_of
+from cordsnet.models.wiring import weight_of
 from cordsnet.training.contraction import limit, limit_recurrence
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.stage import Context, Stage, StageResult
