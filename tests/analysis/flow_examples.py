@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from cordsnet.analysis.flows import FunctionFlow, RateFlow
+from cordsnet.analysis.flows.flows import FunctionFlow, RateFlow
 from cordsnet.analysis.operators import MatrixOperator
 
 

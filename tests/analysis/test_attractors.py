@@ -8,8 +8,8 @@ import torch
 from flow_examples import draw
 from scipy.spatial.distance import pdist, squareform
 
-from cordsnet.analysis.attractors import geometry
-from cordsnet.analysis.persistence import landmarks, loops
+from cordsnet.analysis.regimes.attractors import geometry
+from cordsnet.analysis.regimes.persistence import landmarks, loops
 
 
 def circle(count, seed=0):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from cordsnet.analysis.balancing import best_weights, mean_weights, perron_weights
-from cordsnet.analysis.bounds import frequencies, hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.convolutions.balancing import best_weights, mean_weights, perron_weights
+from cordsnet.analysis.convolutions.bounds import frequencies, hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.convolutions.periodic import periodic_singular_values
 from cordsnet.analysis.operators import ConvOperator
-from cordsnet.analysis.periodic import periodic_singular_values
 
 BOUNDS = {"norm": norm_bound, "hermitian": hermitian_bound, "perron": perron_bound}
 

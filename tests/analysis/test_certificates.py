@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cordsnet import AreaSpec, ConnectionSpec, create_model
-from cordsnet.analysis.certificates import CRITERIA, certify_monostable, smallest_bound
+from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
 from cordsnet.analysis.operators import ConvOperator
 from cordsnet.dynamics import Activation, State
 from cordsnet.models import CordsNet

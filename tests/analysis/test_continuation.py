@@ -8,8 +8,8 @@ from flow_examples import draw
 from numpy.testing import assert_allclose
 
 from cordsnet.analysis import linear as linear_algebra
-from cordsnet.analysis.continuation import continue_fixed_point
-from cordsnet.analysis.flows import FunctionFlow, MapFlow, RateFlow
+from cordsnet.analysis.flows.continuation import continue_fixed_point
+from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
 from cordsnet.analysis.status import Status
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cordsnet.analysis.dsa import dsa
+from cordsnet.analysis.activity.dsa import dsa
 
 installed = pytest.mark.skipif(
     importlib.util.find_spec("DSA") is None, reason="dsa-metric is not installed: pip install 'cordsnet[geometry]'"

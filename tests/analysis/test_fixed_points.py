@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose
 
 from cordsnet import create_model, steady_state
 from cordsnet.analysis import linear as linear_algebra
-from cordsnet.analysis.fixed_points import fixed_points, sample_starts
-from cordsnet.analysis.flows import FunctionFlow, MapFlow, RateFlow
-from cordsnet.analysis.network_flow import NetworkFlow
+from cordsnet.analysis.flows.fixed_points import fixed_points, sample_starts
+from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
+from cordsnet.analysis.flows.network_flow import NetworkFlow
+from cordsnet.analysis.flows.slow_points import slow_points
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
-from cordsnet.analysis.slow_points import slow_points
 from cordsnet.analysis.status import Status
 from oracles import random_images
 

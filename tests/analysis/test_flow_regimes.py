@@ -8,9 +8,9 @@ from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, 
 
 from cordsnet import create_model, steady_state
 from cordsnet.analysis import Regime, RegimeSettings
-from cordsnet.analysis.flow_regimes import classify_flow
-from cordsnet.analysis.flows import FunctionFlow, MapFlow
-from cordsnet.analysis.network_flow import NetworkFlow
+from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow
+from cordsnet.analysis.flows.network_flow import NetworkFlow
+from cordsnet.analysis.regimes.flow_regimes import classify_flow
 from oracles import random_images
 
 TENS = RegimeSettings(patience=30)

@@ -8,8 +8,8 @@ from flow_examples import Lorenz, double_well, draw, linear, lorenz, random_tanh
 from numpy.testing import assert_allclose
 
 from cordsnet import create_model
-from cordsnet.analysis.flows import FunctionFlow, MapFlow, RateFlow
-from cordsnet.analysis.network_flow import NetworkFlow
+from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
+from cordsnet.analysis.flows.network_flow import NetworkFlow
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
 from oracles import random_images
 

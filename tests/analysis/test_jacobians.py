@@ -5,7 +5,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from cordsnet import create_model, steady_state
-from cordsnet.analysis.jacobians import jacobian, rate_system
+from cordsnet.analysis.networks.jacobians import jacobian, rate_system
 from cordsnet.dynamics import Activation, State
 from oracles import CASCADE, DELAYS, FEEDBACK, PER_AREA_TAU, PER_UNIT_TAU, one_area, random_images, randomised, tiny_r
 

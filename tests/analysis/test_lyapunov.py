@@ -6,8 +6,8 @@ import pytest
 import torch
 from flow_examples import draw, linear, lorenz, random_tanh, van_der_pol
 
-from cordsnet.analysis.flows import MapFlow, RateFlow
-from cordsnet.analysis.lyapunov import kaplan_yorke_dimension, lyapunov_spectrum
+from cordsnet.analysis.flows.flows import MapFlow, RateFlow
+from cordsnet.analysis.flows.lyapunov import kaplan_yorke_dimension, lyapunov_spectrum
 from cordsnet.analysis.operators import ConvOperator
 from cordsnet.analysis.status import Status
 

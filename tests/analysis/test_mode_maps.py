@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from cordsnet.analysis.mode_maps import mode_map
+from cordsnet.analysis.modes.mode_maps import mode_map
 
 
 def wave(down, right, size=(16, 24), channels=(1.0,), phase=0.0, real=False):

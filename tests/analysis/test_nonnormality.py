@@ -9,12 +9,12 @@ from nonnormal_examples import EXAMPLES, jordan, normal, operator
 from numpy.testing import assert_allclose
 from scipy.linalg import expm
 
-from cordsnet.analysis.nonnormality import departure_from_normality, numerical_abscissa, spectral_norm
+from cordsnet.analysis.nonnormal.nonnormality import departure_from_normality, numerical_abscissa, spectral_norm
+from cordsnet.analysis.nonnormal.propagator import Propagator
+from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
+from cordsnet.analysis.nonnormal.transients import transient_amplification
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
-from cordsnet.analysis.propagator import Propagator
 from cordsnet.analysis.status import Status
-from cordsnet.analysis.symmetric import largest_eigenvalue
-from cordsnet.analysis.transients import transient_amplification
 
 
 def conv(dtype=torch.float64):

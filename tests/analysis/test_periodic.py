@@ -6,9 +6,9 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.optimize import linear_sum_assignment
 
+from cordsnet.analysis.convolutions.periodic import periodic_singular_values, periodic_spectrum
+from cordsnet.analysis.convolutions.symbols import in_threads
 from cordsnet.analysis.operators import ConvOperator
-from cordsnet.analysis.periodic import periodic_singular_values, periodic_spectrum
-from cordsnet.analysis.symbols import in_threads
 
 SIZES = [(4, 4), (5, 5), (3, 6), (7, 2), (1, 5), (2, 2), (1, 1)]
 

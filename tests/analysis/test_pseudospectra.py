@@ -9,10 +9,10 @@ from nonnormal_examples import EXAMPLES, jordan, normal, operator
 from numpy.testing import assert_allclose
 from scipy.linalg import expm
 
-from cordsnet.analysis.kreiss import kreiss_bound
+from cordsnet.analysis.nonnormal.kreiss import kreiss_bound
+from cordsnet.analysis.nonnormal.pseudospectra import pseudospectrum
+from cordsnet.analysis.nonnormal.resolvent import ComplexShift, smallest_singular_value
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
-from cordsnet.analysis.pseudospectra import pseudospectrum
-from cordsnet.analysis.resolvent import ComplexShift, smallest_singular_value
 from cordsnet.analysis.status import Status
 
 

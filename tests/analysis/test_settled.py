@@ -6,8 +6,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from cordsnet import steady_state
-from cordsnet.analysis.jacobians import jacobian
-from cordsnet.analysis.settled import settled_response
+from cordsnet.analysis.networks.jacobians import jacobian
+from cordsnet.analysis.networks.settled import settled_response
 from cordsnet.dynamics import Solver
 from oracles import CASCADE, DELAYS, FEEDBACK, random_images, randomised
 

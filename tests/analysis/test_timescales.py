@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from cordsnet.analysis.timescales import time_constants
+from cordsnet.analysis.modes.timescales import time_constants
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 
-from cordsnet.analysis.similarity import cca, first_components, procrustes
-from cordsnet.analysis.trajectories import as_trials, compact, participation_ratio, principal_components
+from cordsnet.analysis.activity.similarity import cca, first_components, procrustes
+from cordsnet.analysis.activity.trajectories import as_trials, compact, participation_ratio, principal_components
 from cordsnet.dynamics import State, Trajectory
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import TRIAL
 
-from cordsnet.analysis.certificates import certify_monostable
+from cordsnet.analysis.networks.certificates import certify_monostable
 from cordsnet.cli import main
 from cordsnet.dynamics import Solver
 from cordsnet.errors import InterruptionError

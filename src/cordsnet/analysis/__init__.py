@@ -1,15 +1,21 @@
 """Networks as dynamical systems: what they do when they are left to themselves."""
 
-from cordsnet.analysis.attractors import Geometry, geometry
-from cordsnet.analysis.bounds import hermitian_bound, norm_bound, norm_reached, perron_bound
-from cordsnet.analysis.certificates import AreaCertificate, Certificate, certify_monostable
-from cordsnet.analysis.continuation import continue_fixed_point
-from cordsnet.analysis.dsa import DynamicalSimilarity, dsa
-from cordsnet.analysis.fixed_points import FixedPoints, fixed_points, sample_starts
-from cordsnet.analysis.flow_regimes import FlowReport, classify_flow
-from cordsnet.analysis.flows import Flow, FunctionFlow, MapFlow, RateFlow
-from cordsnet.analysis.jacobians import jacobian
-from cordsnet.analysis.kreiss import KreissBound, kreiss_bound
+from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
+from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+from cordsnet.analysis.activity.trajectories import (
+    Estimate,
+    PrincipalComponents,
+    participation_ratio,
+    principal_components,
+)
+from cordsnet.analysis.convolutions.bounds import hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
+from cordsnet.analysis.flows.continuation import continue_fixed_point
+from cordsnet.analysis.flows.fixed_points import FixedPoints, fixed_points, sample_starts
+from cordsnet.analysis.flows.flows import Flow, FunctionFlow, MapFlow, RateFlow
+from cordsnet.analysis.flows.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from cordsnet.analysis.flows.network_flow import NetworkFlow
+from cordsnet.analysis.flows.slow_points import slow_points
 from cordsnet.analysis.krylov import (
     Eigenpairs,
     Inverse,
@@ -22,28 +28,27 @@ from cordsnet.analysis.krylov import (
     partial_svd,
     power_iteration,
 )
-from cordsnet.analysis.lyapunov import LyapunovSpectrum, lyapunov_spectrum
-from cordsnet.analysis.mode_maps import ModeMap, mode_map
-from cordsnet.analysis.network_flow import NetworkFlow
-from cordsnet.analysis.nonnormality import (
+from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
+from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
+from cordsnet.analysis.networks.certificates import AreaCertificate, Certificate, certify_monostable
+from cordsnet.analysis.networks.jacobians import jacobian
+from cordsnet.analysis.networks.settled import settled_response
+from cordsnet.analysis.networks.spectra import NetworkSpectrum, network_eigenvalues
+from cordsnet.analysis.nonnormal.kreiss import KreissBound, kreiss_bound
+from cordsnet.analysis.nonnormal.nonnormality import (
     Departure,
     NumericalAbscissa,
     departure_from_normality,
     numerical_abscissa,
 )
+from cordsnet.analysis.nonnormal.pseudospectra import Pseudospectrum, pseudospectrum
+from cordsnet.analysis.nonnormal.transients import TransientAmplification, transient_amplification
 from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, LinearOperator, MatrixOperator
-from cordsnet.analysis.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
-from cordsnet.analysis.pseudospectra import Pseudospectrum, pseudospectrum
-from cordsnet.analysis.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
-from cordsnet.analysis.settled import settled_response
-from cordsnet.analysis.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
-from cordsnet.analysis.slow_points import slow_points
-from cordsnet.analysis.spectra import NetworkSpectrum, network_eigenvalues
+from cordsnet.analysis.regimes.attractors import Geometry, geometry
+from cordsnet.analysis.regimes.flow_regimes import FlowReport, classify_flow
+from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
+from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.analysis.status import Status
-from cordsnet.analysis.thresholds import RegimeSettings
-from cordsnet.analysis.timescales import TimeConstants, time_constants
-from cordsnet.analysis.trajectories import Estimate, PrincipalComponents, participation_ratio, principal_components
-from cordsnet.analysis.transients import TransientAmplification, transient_amplification
 
 __all__ = [
     "AreaCertificate",

@@ -12,7 +12,7 @@ import torch
 
 from cordsnet._files import write_whole
 from cordsnet.analysis import Regime, RegimeSettings, classify_regime
-from cordsnet.analysis.certificates import certify_monostable
+from cordsnet.analysis.networks.certificates import certify_monostable
 from cordsnet.data import Split, load_data
 from cordsnet.errors import RunError
 from cordsnet.experiments.scales import SCALES

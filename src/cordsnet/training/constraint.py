@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import is_number
-from cordsnet.analysis.certificates import CRITERIA, certify_monostable, smallest_bound
+from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
 from cordsnet.models import CordsNet
 from cordsnet.models.layout import layout
 from cordsnet.models.wiring import gain_of, weight_of

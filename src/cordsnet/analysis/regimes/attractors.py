@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist, squareform
 from torch import Tensor
 
 from cordsnet._checks import check_positive
-from cordsnet.analysis.persistence import landmarks, loops
+from cordsnet.analysis.regimes.persistence import landmarks, loops
 
 MOST, LANDMARKS, FEWEST = 300, 32, 8
 """Points that are used at most, those whose topology is computed, and the fewest places that can show a shape."""

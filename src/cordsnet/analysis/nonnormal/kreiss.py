@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
-from cordsnet.analysis.nonnormality import spectral_norm
+from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
+from cordsnet.analysis.nonnormal.pseudospectra import pseudospectrum
+from cordsnet.analysis.nonnormal.resolvent import smallest_singular_value
 from cordsnet.analysis.operators import LinearOperator, check_square
-from cordsnet.analysis.pseudospectra import pseudospectrum
-from cordsnet.analysis.resolvent import smallest_singular_value
 from cordsnet.analysis.status import Status
 
 

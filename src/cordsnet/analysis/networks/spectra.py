@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.jacobians import At, jacobian, point_of
 from cordsnet.analysis.krylov import Eigenpairs, eigenvalues
+from cordsnet.analysis.networks.jacobians import At, jacobian, point_of
 from cordsnet.dynamics import Simulable
 
 NETWORK = "network"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.analysis.symmetric import largest_eigenvalue
 
 
 @dataclass(frozen=True)

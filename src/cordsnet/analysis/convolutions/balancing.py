@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.bounds import frequencies, over_grid, prepared, signed_sums
-from cordsnet.analysis.symbols import half_grid, symbol
+from cordsnet.analysis.convolutions.bounds import frequencies, over_grid, prepared, signed_sums
+from cordsnet.analysis.convolutions.symbols import half_grid, symbol
 
 COARSE = 12
 """Frequencies per axis at most while weights are sought."""

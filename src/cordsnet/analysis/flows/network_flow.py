@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.flows import Flow
-from cordsnet.analysis.jacobians import network_jacobian, rate_system
+from cordsnet.analysis.flows.flows import Flow
+from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
 from cordsnet.analysis.operators import LinearOperator
 from cordsnet.dynamics import Simulable, State
 

@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from cordsnet.analysis.symbols import half_grid, in_threads, symbol, whole_grid
+from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol, whole_grid
 
 
 @dataclass(frozen=True)

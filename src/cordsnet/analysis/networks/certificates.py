@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.balancing import best_weights, mean_weights, perron_weights
-from cordsnet.analysis.bounds import POINTS, hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.convolutions.balancing import best_weights, mean_weights, perron_weights
+from cordsnet.analysis.convolutions.bounds import POINTS, hermitian_bound, norm_bound, norm_reached, perron_bound
 from cordsnet.dynamics import Activation, Circuit, ConvMap, RateSystem, Simulable
 
 CRITERIA: Mapping[str, Callable[..., float]] = {

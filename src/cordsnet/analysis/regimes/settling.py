@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import whole_steps
-from cordsnet.analysis.thresholds import RegimeSettings
+from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import Hold, Record, State, System, integrate
 
 NOTHING = Record(times_ms=(), logits=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.fixed_points import default_tol, fixed_points, speed
-from cordsnet.analysis.flows import Flow
-from cordsnet.analysis.linear import leading, solve
+from cordsnet.analysis.flows.fixed_points import default_tol, fixed_points, speed
+from cordsnet.analysis.flows.flows import Flow
+from cordsnet.analysis.flows.linear import leading, solve
 from cordsnet.analysis.operators import LinearOperator
 
 CORRECTIONS, QUICK = 10, 4

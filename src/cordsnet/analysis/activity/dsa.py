@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.similarity import first_components
-from cordsnet.analysis.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
+from cordsnet.analysis.activity.similarity import first_components
+from cordsnet.analysis.activity.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
 
 SCORES = ("angular", "euclidean", "wasserstein")
 

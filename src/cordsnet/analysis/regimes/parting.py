@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import whole_steps
-from cordsnet.analysis.settling import Scale, Settled, joined, run
-from cordsnet.analysis.thresholds import RegimeSettings
+from cordsnet.analysis.regimes.settling import Scale, Settled, joined, run
+from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import State, System
 
 SPLIT = 10

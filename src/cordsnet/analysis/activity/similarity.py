@@ -7,7 +7,7 @@ import torch
 from scipy import spatial
 from torch import Tensor
 
-from cordsnet.analysis.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
+from cordsnet.analysis.activity.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
 
 
 def paired(x: Activity, y: Activity, area: str | None, y_area: str | None) -> tuple[Tensor, Tensor]:

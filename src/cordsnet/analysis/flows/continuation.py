@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
-from cordsnet.analysis.branch_steps import Curve, Spot
-from cordsnet.analysis.flows import Flow
+from cordsnet.analysis.flows.branch_steps import Curve, Spot
+from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
 

@@ -7,8 +7,8 @@ inverse is applied by GMRES; J and the rest cost one evaluation of the network e
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.jacobians import At, point_of
 from cordsnet.analysis.krylov import Inverse
+from cordsnet.analysis.networks.jacobians import At, point_of
 from cordsnet.analysis.operators.linearised import NetworkJacobian, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.traced import TracedOperator

@@ -6,8 +6,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from cordsnet._checks import check_positive
-from cordsnet.analysis.fixed_points import FixedPoints, collect, default_tol, speed, units_of
-from cordsnet.analysis.flows import Flow
+from cordsnet.analysis.flows.fixed_points import FixedPoints, collect, default_tol, speed, units_of
+from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from cordsnet.analysis.krylov import Inverse
+from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.analysis.symmetric import largest_eigenvalue
 from cordsnet.errors import NotConvergedError
 
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.convolutions.periodic import check_kernel
+from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol
 from cordsnet.analysis.operators import ConvOperator
-from cordsnet.analysis.periodic import check_kernel
-from cordsnet.analysis.symbols import half_grid, in_threads, symbol
 
 POINTS = 48
 """Frequencies per axis at most; larger maps are bounded over the continuum."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
-from cordsnet.analysis.flows import Flow
+from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
 BLOCKS = 10

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.nonnormality import spectral_norm
+from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
+from cordsnet.analysis.nonnormal.propagator import Propagator
+from cordsnet.analysis.nonnormal.symmetric import LargestEigenvalue, largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
-from cordsnet.analysis.propagator import Propagator
 from cordsnet.analysis.status import Status
-from cordsnet.analysis.symmetric import LargestEigenvalue, largest_eigenvalue
 
 SAFETY = 1.1
 """The norm is known from below; the steps of the propagator are made for one that is this much larger."""

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
-from cordsnet.analysis.flows import Flow
-from cordsnet.analysis.linear import leading, solve
+from cordsnet.analysis.flows.flows import Flow
+from cordsnet.analysis.flows.linear import leading, solve
 from cordsnet.analysis.status import Status
 
 HALVINGS = 12

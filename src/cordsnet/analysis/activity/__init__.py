@@ -1,0 +1,1 @@
+"""The geometry of recorded activity: dimensions, components, similarity."""

@@ -1,0 +1,1 @@
+"""Convolutions solved exactly or bounded for certain, a small problem per spatial frequency."""

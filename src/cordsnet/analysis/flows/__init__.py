@@ -1,0 +1,1 @@
+"""Dynamical systems behind one interface: fixed points, branches, Lyapunov exponents."""

@@ -1,0 +1,1 @@
+"""Eigenvalues and eigenvectors in the field's words: decay times, frequencies, maps."""

@@ -1,0 +1,1 @@
+"""Growth before decay: numerical abscissa, transients, pseudospectra, the Kreiss constant."""
