@@ -8,7 +8,7 @@ from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, 
 from numpy.testing import assert_allclose
 
 from cordsnet import create_model, steady_state
-from cordsnet.analysis import linear as linear_algebra
+from cordsnet.analysis.flows import linear as linear_algebra
 from cordsnet.analysis.flows.fixed_points import fixed_points, sample_starts
 from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.flows.network_flow import NetworkFlow

@@ -6,11 +6,11 @@ import pytest
 import torch
 from tiny import tiny_recipe
 
+from cordsnet.analysis import norm_bound
 from cordsnet.data import load_data
 from cordsnet.models import CNN, build, fold
 from cordsnet.models.wiring import weight_of
 from cordsnet.training import FourierInit, Optimisation, Recipe, fit
-from cordsnet.training.contraction import padded_norm
 from cordsnet.training.stages.fourier import fit_area, set_bias
 from cordsnet.training.stages.inverse import recurrent_twin, unexplained_variance
 
@@ -76,7 +76,7 @@ def test_the_bound_holds_and_the_fit_gains_from_a_wider_one():
     for bound in (0.2, 0.9):
         model, split = fitted(cnn, dataclasses.replace(LONG, norm_bound=bound))
         for area, kernel in model.wiring.recurrent.items():
-            assert float(padded_norm(weight_of(kernel).detach(), model.shapes[area][1:])) <= bound * (1 + 1e-6)
+            assert float(norm_bound(weight_of(kernel).detach(), model.shapes[area][1:])) <= bound * (1 + 1e-6)
         errors.append(unexplained_variance(model, cnn, split))
     for area, narrow in errors[0].items():
         assert errors[1][area] < narrow

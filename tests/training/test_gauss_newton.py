@@ -6,13 +6,13 @@ import pytest
 import torch
 from tiny import tiny_recipe
 
+from cordsnet.analysis import norm_bound
 from cordsnet.data import Stream, load_data
 from cordsnet.dynamics import Solver
 from cordsnet.errors import RunError
 from cordsnet.models import build
 from cordsnet.models.wiring import weight_of
 from cordsnet.training import GaussNewton, Recipe, fit
-from cordsnet.training.contraction import padded_norm
 from cordsnet.training.stage import Context
 from cordsnet.training.stages.gauss_newton import SettledArea, conjugate_gradients
 
@@ -72,7 +72,7 @@ def test_more_steps_explain_more_and_the_bound_holds(tmp_path):
     model = reports["more"].model()
     assert model.activation.name == "relu"
     for area, kernel in model.wiring.recurrent.items():
-        assert float(padded_norm(weight_of(kernel).detach(), model.shapes[area][1:])) <= more.norm_bound * (1 + 1e-5)
+        assert float(norm_bound(weight_of(kernel).detach(), model.shapes[area][1:])) <= more.norm_bound * (1 + 1e-5)
 
 
 def test_bad_settings_are_refused():

@@ -7,10 +7,10 @@ import torch
 from tiny import TRIAL, tiny_recipe
 
 from cordsnet import create_model
+from cordsnet.analysis import norm_bound
 from cordsnet.dynamics import Solver
 from cordsnet.models.wiring import weight_of
 from cordsnet.training import Imitate, Objective, Recipe, fit, objective
-from cordsnet.training.contraction import padded_norm
 from cordsnet.training.stages.imitate import unexplained
 
 
@@ -92,7 +92,7 @@ def test_the_bound_on_the_norm_holds_after_training(tmp_path):
     reports = fit(Recipe("bounded", stages, base.model), tmp_path)
     norms = {
         name: [
-            float(padded_norm(weight_of(kernel), model.shapes[area][1:]))
+            float(norm_bound(weight_of(kernel), model.shapes[area][1:]))
             for area, kernel in model.wiring.recurrent.items()
         ]
         for name, model in ((name, reports[name].model()) for name in ("free", "bounded"))

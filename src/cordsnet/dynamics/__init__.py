@@ -10,7 +10,7 @@ from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import Simulable, integrate, simulate
-from cordsnet.dynamics.spectral import convolution_norm, spectrum, transfer
+from cordsnet.dynamics.spectral import spectrum, transfer
 from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, settle, spontaneous_state
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import STEPPERS
@@ -45,7 +45,6 @@ __all__ = [
     "WarmStart",
     "anderson",
     "as_precision",
-    "convolution_norm",
     "convolve",
     "emit",
     "expansion_penalty",

@@ -1,4 +1,4 @@
-"""Convolutions in the Fourier domain: what a kernel does to each spatial frequency, and by how much it can amplify."""
+"""Convolutions in the Fourier domain: what a kernel does to each spatial frequency."""
 
 from collections.abc import Sequence
 
@@ -36,20 +36,6 @@ def transfer(weight: Tensor, size: Sequence[int], stride: int = 1) -> Tensor:
 def spectrum(maps: Tensor, stride: int = 1) -> Tensor:
     """Maps [B, C, H, W] frequency by frequency, [frequencies, B, C x stride x stride], complex; see `transfer`."""
     return _by_frequency(torch.fft.fft2(maps), stride)
-
-
-def convolution_norm(weight: Tensor, size: Sequence[int]) -> Tensor:
-    """The largest singular value of a convolution with periodic borders (Sedghi, Gupta & Long 2019).
-
-    One singular value decomposition per spatial frequency, rather than one of a matrix with a row per unit.
-
-    Parameters
-    ----------
-    weight : [out, in, k, k], k odd.
-    size : (H, W) of the maps, no smaller than the kernel.
-    """
-    largest: Tensor = torch.linalg.svdvals(transfer(weight, size)).max()
-    return largest
 
 
 def _by_frequency(values: Tensor, stride: int) -> Tensor:

@@ -1,5 +1,6 @@
-"""Training that never leaves the networks that are proven to have one attractor, in place of a penalty."""
+"""Recurrent kernels kept below a bound: below 1 a network is proven to have one attractor, in place of a penalty."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import is_number
+from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
 from cordsnet.models import CordsNet
 from cordsnet.models.layout import layout
@@ -66,6 +68,26 @@ class Contraction:
     @staticmethod
     def _points(kernel: Tensor) -> int:
         return max(POINTS, 4 * kernel.shape[-1])
+
+
+@torch.no_grad()
+def limit(weight: Tensor, size: Sequence[int], bound: float) -> None:
+    """Scale a recurrent kernel [C, C, k, k] down, in place, if its norm on maps of (H, W) `size` may exceed `bound`."""
+    reached = norm_bound(weight, size)
+    if reached > bound:
+        weight.mul_(bound / reached)
+
+
+@torch.no_grad()
+def limit_recurrence(model: CordsNet, bound: float) -> None:
+    """`limit` for every area of a network, by the gains of its recurrent kernels.
+
+    Any bound above 0 will do; one above 1 proves nothing, but leaves fewer networks that do not settle.
+    """
+    for area, module in model.wiring.recurrent.items():
+        reached = norm_bound(weight_of(module), model.shapes[area][1:])
+        if reached > bound:
+            gain_of(module).mul_(bound / reached)
 
 
 def written(stage: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A whole network as a dynamical system: everything of the toolkit that applies, in one call."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -48,7 +49,7 @@ class Portrait:
     exponents : state -> Lyapunov exponents of the trajectory that follows.
     patterns : the image patterns that settled activity of the top area amplifies most, at the first image.
     regime, certificate : of the whole network.
-    dimension : area -> [T], participation ratio of the rates of all images at each time.
+    dimension : area -> [T], participation ratio of the rates of all images at each time; NaN while they are alike.
     paths : [B, T, 2], trajectories of the top area in its first two principal components.
     time_ms : [T].
     skipped : part -> why it could not be measured.
@@ -171,9 +172,15 @@ def _trajectories(model: CordsNet, images: Tensor, found: Portrait) -> None:
     trajectory = simulate(model, show(images, found.settings.image_ms), record="all")
     found.time_ms = trajectory.time_ms
     for area, rates in trajectory.rates.items():
-        found.dimension[area] = torch.tensor([participation_ratio(one.flatten(1), bootstrap=0).value for one in rates])
+        found.dimension[area] = torch.tensor([_dimension(one.flatten(1)) for one in rates])
     top = trajectory.rates[model.areas[-1]].transpose(0, 1).flatten(2)
     found.paths = principal_components(top, 2, bootstrap=0).scores
+
+
+def _dimension(responses: Tensor) -> float:
+    """Of [B, units]; NaN before the image has reached the area, when all responses are still alike."""
+    alike = bool((responses == responses[0]).all())
+    return math.nan if alike else participation_ratio(responses, bootstrap=0).value
 
 
 def _regime(model: CordsNet, images: Tensor, labels: Tensor | None, found: Portrait) -> None:

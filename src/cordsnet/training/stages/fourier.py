@@ -15,7 +15,7 @@ from cordsnet._checks import check_positive
 from cordsnet.dynamics import convolve, spectrum, transfer
 from cordsnet.models import CNN, CordsNet
 from cordsnet.models.wiring import weight_of
-from cordsnet.training.contraction import limit
+from cordsnet.training.constraint import limit
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.loop import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
@@ -29,7 +29,7 @@ class FourierInit(Stage):
     Attributes
     ----------
     images : of training, as many as the covariance of what an area reads is measured on.
-    norm_bound : largest norm of a recurrent kernel (`padded_norm`), so that the area settles.
+    norm_bound : largest norm of a recurrent kernel (`norm_bound`), so that the area settles.
     optimisation : of the fit; it has no batches, since the error is an expectation.
     """
 

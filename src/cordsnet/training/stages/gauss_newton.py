@@ -18,7 +18,7 @@ from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson
 from cordsnet.models import STEM, CordsNet
 from cordsnet.models.wiring import weight_of
-from cordsnet.training.contraction import limit, limit_recurrence
+from cordsnet.training.constraint import limit, limit_recurrence
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.imitate import imitation
@@ -42,7 +42,7 @@ class GaussNewton(Stage):
     iterations : of conjugate gradients in each step.
     damping : of the first step, in units in which the curvature along a single weight is about 1. It falls after a
         step that helped; one that did not, or after which the area does not settle, is taken back, and it rises.
-    norm_bound : largest norm of a recurrent kernel (`padded_norm`). Below 1 the network must settle, but fits worse.
+    norm_bound : largest norm of a recurrent kernel (`norm_bound`). Below 1 the network must settle, but fits worse.
     solver : how fixed points and their derivatives are computed.
     """
 

@@ -16,7 +16,7 @@ from cordsnet._checks import check_positive
 from cordsnet.data import Split
 from cordsnet.dynamics import Activation, Solver, steady_state
 from cordsnet.models import CNN, STEM, CordsNet
-from cordsnet.training.contraction import limit_recurrence
+from cordsnet.training.constraint import limit_recurrence
 from cordsnet.training.evaluate import BATCH, accuracy
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.stage import Context, Stage, StageResult
