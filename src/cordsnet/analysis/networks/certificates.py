@@ -109,7 +109,7 @@ class Certificate:
                 "bound": area.bound,
                 "criterion": area.criterion,
                 **{f"{name} bound": value for name, value in area.bounds.items()},
-                "norm reached": area.norm_reached,
+                "unweighted norm at least": area.norm_reached,
                 "rate (1/ms)": area.rate,
             }
             for area in self.areas

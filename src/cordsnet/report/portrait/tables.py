@@ -1,5 +1,6 @@
 """Tables of a portrait: every number with its residual and status."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -75,8 +76,9 @@ def exponents(found: dict[str, LyapunovSpectrum]) -> Table:
 
 
 def regime(report: RegimeReport) -> Table:
-    """The regime and the numbers behind it."""
-    rows = [(name.replace("_", " "), f"{value:.3g}") for name, value in asdict(report.evidence).items()]
+    """The regime and the numbers behind it; what its probes had no need to measure is left out."""
+    measured = {name: value for name, value in asdict(report.evidence).items() if not math.isnan(value)}
+    rows = [(name.replace("_", " "), f"{value:.3g}") for name, value in measured.items()]
     return Table(("evidence", "value"), [("regime", report.regime.value), *rows])
 
 
