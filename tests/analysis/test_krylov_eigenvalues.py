@@ -331,3 +331,5 @@ def test_other_operators_are_refused():
         eigenvalues(MatrixOperator(draw(3, 4)))
     with pytest.raises(ValueError, match="too many for products"):
         eigenvalues(Diagonal(torch.ones(3000)), 2998)
+    with pytest.raises(ValueError, match=r"k = 90000 of 200000 eigenvalues is too many.*134\.1 GiB"):
+        eigenvalues(Diagonal(torch.ones(200_000)), 90_000)

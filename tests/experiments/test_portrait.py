@@ -12,7 +12,7 @@ from cordsnet.models import save_model
 from cordsnet.report.portrait import write_portrait
 from oracles import FEEDBACK, random_images, randomised
 
-QUICK = PortraitSettings(eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, image_ms=100.0)
+QUICK = PortraitSettings(eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, image_ms=40.0)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_what_does_not_apply_is_said(tmp_path):
         for name, parameter in model.named_parameters():
             if name.endswith("original0") and ("recurrent" in name or "links" in name):
                 parameter.mul_(0.15)
-    result = portrait(model, random_images(FEEDBACK, 3), None, QUICK)
+    result = portrait(model, random_images(FEEDBACK, 2), None, QUICK)
     assert set(result.skipped) == {"certificate"}
     page = write_portrait(result, tmp_path).read_text()
     assert "Not measured" in page
@@ -87,7 +87,7 @@ def test_the_command_prints_the_answers(tmp_path, capsys):
     save_model(model, tmp_path / "model")
     words = ["analyze", str(tmp_path / "model"), "--trials", "3", "--output", str(tmp_path / "out"), "--quiet"]
     quick = ["--eigenvalues", "3", "--patterns", "1", "--states", "1", "--starts", "2", "--exponents", "1"]
-    assert main([*words, *quick, "--image_ms", "100"]) == 0
+    assert main([*words, *quick, "--image_ms", "40"]) == 0
     said = capsys.readouterr().out
     assert "regime: " in said
     assert "report: " in said

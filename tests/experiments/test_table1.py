@@ -48,7 +48,7 @@ def test_direct_training_is_searched_for_its_learning_rates_with_a_seed_of_its_o
     scale = TABLE_SCALES["desk"]
     cell = make_cell(scale, "digits", 2)
     runs = search_runs(scale, [cell])
-    assert [run.columns["factor"] for run in runs] == [0.3, 1.0, 3.0]
+    assert [run.columns["factor"] for run in runs] == [0.3, 1.0, 3.0, 10.0]
     for run in runs:
         assert run.recipe.seed >= scale.seeds
         for stage, base in zip(run.recipe.stages, scale.direct().stages, strict=True):

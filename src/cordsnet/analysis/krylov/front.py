@@ -19,6 +19,8 @@ from cordsnet.analysis.status import Status
 
 SMALL = 2_000
 """Units up to which a question that needs (almost) all of the spectrum is answered from the matrix."""
+LARGEST_BASIS = 8
+"""GiB that the vectors of a basis may take."""
 LARGE, DEGREE = 10_000, 8
 """From this many units on, orthogonalising costs as much as products do, and spaces are built with A^DEGREE."""
 
@@ -151,10 +153,14 @@ def _problem(
     key = orders[which] if sigma is None else nearest(_finite(sigma))
     methods[method]  # an unknown one is answered before any work
     size = min(basis or (100 if method == "arnoldi" else max(2 * k + 4, 24 if units < LARGE else 30)), units - block)
-    if method != "dense" and size < k + 3:
-        if units > SMALL:
-            raise ValueError(f"k = {k} of {units} eigenvalues is too many for products alone; ask for fewer")
-        method = "dense"
+    if method != "dense":
+        gigabytes = size * units * op.dtype.itemsize / 2**30
+        if units > SMALL and (size < k + 3 or gigabytes > LARGEST_BASIS):
+            raise ValueError(
+                f"k = {k} of {units} eigenvalues is too many for products alone, its basis of {size} vectors taking "
+                f"{gigabytes:.1f} GiB; ask for fewer"
+            )
+        method = "dense" if size < k + 3 else method
     if degree is None:
         degree = DEGREE if units >= LARGE else 1
     if which != "LM" or sigma is not None:
