@@ -23,8 +23,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/cordsnet demo
 
+# One thread each: two processes of two threads wait for one another on two cores.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses 2 --quiet
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet
 
 check: $(READY)
 	$(BIN)/ruff format --check .

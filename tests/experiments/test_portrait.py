@@ -10,7 +10,7 @@ from cordsnet.cli import main
 from cordsnet.experiments.portrait import PortraitSettings, portrait
 from cordsnet.models import save_model
 from cordsnet.report.portrait import write_portrait
-from oracles import FEEDBACK, random_images, randomised
+from oracles import FEEDBACK, one_area, random_images, randomised
 
 QUICK = PortraitSettings(eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, image_ms=40.0)
 
@@ -103,3 +103,19 @@ def test_bad_settings_are_refused_in_one_sentence(words, error, capsys, tmp_path
     said = capsys.readouterr().err
     assert error in said
     assert said.count("\n") == 1
+
+
+def test_a_network_that_explodes_is_labelled_and_the_rest_says_why(tmp_path):
+    model = randomised(one_area())
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "recurrent" in name and name.endswith("original0"):
+                parameter.fill_(40.0)
+    result = portrait(model, random_images(model.spec, 2), None, QUICK)
+    assert result.regime.regime.value == "unstable"
+    assert not result.certificate.certified
+    assert "did not settle" in result.skipped["spectra, image 1"]
+    assert "stopped being finite" in result.skipped["Lyapunov exponents, image 1"]
+    page = write_portrait(result, tmp_path).read_text()
+    assert "unstable" in page
+    assert "Spectra" not in page

@@ -27,11 +27,15 @@ from cordsnet.analysis import (
     sample_starts,
     settled_response,
 )
-from cordsnet.dynamics import State, simulate, steady_state
+from cordsnet.analysis.networks.jacobians import point_of
+from cordsnet.dynamics import Record, simulate
 from cordsnet.experiments.portrait.areas import BLANK, AreaPortrait, area_portraits
 from cordsnet.experiments.portrait.settings import PortraitSettings
 from cordsnet.models import CordsNet
-from cordsnet.stimuli import show
+from cordsnet.stimuli import blank, show
+
+SAMPLES, FOLLOWED = 20, 100
+"""States recorded on a way; time constants for which Lyapunov exponents are averaged."""
 
 Tell: TypeAlias = Callable[[str, int, int], None]
 """(what is measured now, how many steps are done, of how many)."""
@@ -125,45 +129,46 @@ def _parts(
     ]
 
 
-def _settled(model: CordsNet, image: Tensor | None) -> State:
-    """Where the network goes from spontaneous activity; what simulating leaves is polished by Anderson acceleration."""
-    with torch.no_grad():
-        found = steady_state(model, image, tol=1e-5)
-        system = model.system()
-        return system.at_rest(found.rates, system.hold(image))
-
-
 def _spectra(model: CordsNet, where: str, image: Tensor | None, found: Portrait) -> None:
-    found.areas += area_portraits(model, where, _settled(model, image), image, found.settings)
+    """At the fixed point under the image. Raises ArithmeticError where the network does not settle."""
+    state = point_of(model, None, image)[2]
+    found.areas += area_portraits(model, where, state, image, found.settings)
+
+
+def _path(model: CordsNet, flow: NetworkFlow, image: Tensor | None, ms: float) -> Tensor:
+    """States [T, units] through which the network goes from spontaneous activity."""
+    every = max(1, round(ms / SAMPLES / model.dt_ms)) * model.dt_ms
+    shown = blank(ms) if image is None else show(image, ms)
+    rates = simulate(model, shown, record=Record("all", every_ms=every, logits=False)).rates
+    return flow.pack({area: value[:, 0] for area, value in rates.items()})
 
 
 def _attractors(model: CordsNet, where: str, image: Tensor | None, found: Portrait) -> None:
-    flow = NetworkFlow(model, image)
-    settled = flow.pack(_settled(model, image).rates)
-    path = torch.stack([torch.zeros_like(settled[0]), settled[0]])
-    starts = sample_starts(flow, path, found.settings.starts, noise=1.0, seed=found.settings.seed)
-    found.attractors[where] = fixed_points(flow, starts, seed=found.settings.seed)
+    """Fixed points from states on the way and noise about them, as large as the rates on that way vary."""
+    flow, settings = NetworkFlow(model, image), found.settings
+    path = torch.cat(
+        [torch.zeros(1, *flow.domain).to(flow.device, flow.dtype), _path(model, flow, image, settings.image_ms)]
+    )
+    starts = sample_starts(flow, path, settings.starts, noise=1.0, seed=settings.seed)
+    found.attractors[where] = fixed_points(flow, starts, seed=settings.seed)
 
 
 def _exponents(model: CordsNet, where: str, image: Tensor | None, found: Portrait) -> None:
-    flow = NetworkFlow(model, image)
-    tau = model.spec.tau_ms
-    start = flow.pack(_settled(model, image).rates)[0]
-    start = start + 0.1 * start.square().mean().sqrt() * torch.ones_like(start)
+    """Along the trajectory that goes on from where the network is when the image has been there for its duration."""
+    flow, settings, tau = NetworkFlow(model, image), found.settings, model.spec.tau_ms
     found.exponents[where] = lyapunov_spectrum(
         flow,
-        start,
-        min(found.settings.exponents, flow.units),
-        duration_ms=100 * tau,
-        transient_ms=20 * tau,
+        _path(model, flow, image, settings.image_ms)[-1],
+        min(settings.exponents, flow.units),
+        duration_ms=FOLLOWED * tau,
+        transient_ms=FOLLOWED / 5 * tau,
         dt=model.dt_ms,
-        seed=found.settings.seed,
+        seed=settings.seed,
     )
 
 
 def _patterns(model: CordsNet, image: Tensor, found: Portrait) -> None:
-    settled = _settled(model, image)
-    op = settled_response(model, image, model.areas[-1], settled, tol=1e-5)
+    op = settled_response(model, image, model.areas[-1], tol=1e-5)
     count = min(found.settings.patterns, *op.shape)
     found.patterns = partial_svd(op, count, tol=max(1e-3, found.settings.tol), seed=found.settings.seed)
 
