@@ -333,3 +333,9 @@ def test_other_operators_are_refused():
         eigenvalues(Diagonal(torch.ones(3000)), 2998)
     with pytest.raises(ValueError, match=r"k = 90000 of 200000 eigenvalues is too many.*134\.1 GiB"):
         eigenvalues(Diagonal(torch.ones(200_000)), 90_000)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_jordan_block_has_an_infinite_condition(dtype):
+    found = eigenvalues(MatrixOperator(torch.tensor([[0.0, 1.0], [0.0, 0.0]], dtype=dtype)), 2, "LR", vectors="both")
+    assert bool((found.condition > 1e6).all())

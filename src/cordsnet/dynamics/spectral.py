@@ -41,6 +41,8 @@ def spectrum(maps: Tensor, stride: int = 1) -> Tensor:
 def _by_frequency(values: Tensor, stride: int) -> Tensor:
     """[X, C, H, W] as [H/s x W/s, X, C x s x s]: frequencies that a stride of s makes one stand together."""
     first, channels, height, width = values.shape
+    if height % stride or width % stride:
+        raise ValueError(f"size of maps must be a multiple of the stride {stride}, got {(height, width)}")
     high, wide = height // stride, width // stride
     apart = values.reshape(first, channels, stride, high, stride, wide).permute(3, 5, 0, 1, 2, 4)
     return apart.reshape(high * wide, first, channels * stride * stride)

@@ -106,6 +106,8 @@ class AreaJacobian(LinearOperator):
         self.slope, self.gate = slope, point.gate[area]
         self.recurrent = point.circuit.recurrent.get(area)
         itself = any(source == area for source, _ in point.circuit.reads(area))
+        if itself and point.circuit.delays_ms.get(area):
+            raise ValueError(f"a connection from {area!r} has a delay, and it reads itself; set its delay_ms to 0")
         self.area, self.loop = area, Links(point.circuit, (area,), (area,)) if itself else None
 
     def apply(self, batch: Tensor) -> Tensor:

@@ -42,12 +42,15 @@ def grid(count: int, height: float = PANEL) -> tuple[Figure, list[Axes]]:
 
 
 def error_bars(pairs: Eigenpairs) -> Array:
-    """How far each eigenvalue may be off to first order: residual x modulus, times the condition where it is known."""
+    """How far each eigenvalue may be off to first order: residual x modulus, times the condition where it is known.
+
+    Zero, which draws no bar, where that is not finite.
+    """
     error = pairs.residuals * pairs.values.abs()
     if pairs.condition is not None:
         error = error * pairs.condition
-    bars: Array = np.nan_to_num(error.double().numpy())
-    return bars
+    bars: Array = error.double().cpu().numpy()
+    return np.where(np.isfinite(bars), bars, 0.0)
 
 
 def spectra(areas: Sequence[AreaPortrait]) -> Figure:
@@ -112,7 +115,7 @@ def modes(areas: Sequence[AreaPortrait]) -> Figure:
     for axes, one in zip(panels, chosen, strict=True):
         assert one.slowest.vectors is not None
         vector = one.slowest.vectors[0]
-        axes.imshow(vector.abs().square().sum(0).numpy(), cmap="viridis")
+        axes.imshow(vector.abs().square().sum(0).cpu().numpy(), cmap="viridis")
         axes.set_xticks([])
         axes.set_yticks([])
         decay = float(one.constants.decay_ms[0])
@@ -151,7 +154,7 @@ def trajectories(found: Portrait) -> Figure:
     assert found.time_ms is not None
     figure = new_figure()
     plane, over_time = figure.subplots(1, 2)
-    for path in found.paths.numpy():
+    for path in found.paths.cpu().numpy():
         plane.plot(path[:, 0], path[:, 1], color=BLUE, linewidth=0.8, alpha=0.7)
         plane.plot(path[-1, 0], path[-1, 1], "o", color=VERMILION, markersize=3)
     tidy(plane, "first component", "second component", list(found.dimension)[-1])

@@ -19,7 +19,7 @@ def write_portrait(found: Portrait, output: str | Path) -> Path:
     sections = [*_answers(found), *_spectra(found), *_paths(found), *_skipped(found)]
     introduction = (
         f"{found.model_name} as a dynamical system. Eigenvalues are of d phi(drive)/dr where the network has settled; "
-        "a mode decays where its real part is below 1. Each number comes with its residual; no matrix is formed."
+        "a mode decays where its real part is below 1. Eigenvalues come with residuals, from products alone."
     )
     footer = (
         f"cordsnet {__version__}; seed {found.settings.seed}. Every eigenvalue is in spectra.json beside this page."
@@ -42,8 +42,8 @@ def _answers(found: Portrait) -> list[Section]:
         sections.append(Section("Certificate", text, tables=(tables.certificate(found.certificate),)))
     if found.attractors:
         text = (
-            "Fixed points found from many starts by relaxation and Newton's method. A real part below 0 decays; more "
-            "starts may find more."
+            "Fixed points found from many starts by Newton's method, which finds unstable ones too; how many starts "
+            "led to one says nothing of basins. A real part below 0 decays; more starts may find more."
         )
         sections.append(Section("Fixed points", text, tables=(tables.attractors(found.attractors),)))
     if found.exponents:
@@ -58,7 +58,8 @@ def _spectra(found: Portrait) -> list[Section]:
     last = figures.states(found.areas)[-1]
     spectrum = (
         "Circles: eigenvalues of largest modulus; diamonds: of largest real part. Grey: the unit circle, and real part "
-        "1, where a mode no longer decays. Bars: residual x modulus x condition, to first order."
+        "1, where a mode no longer decays. Bars: residual x modulus x condition, to first order; none where that is "
+        "unknown or without bound."
     )
     steps = "Each dash is a mode; bars are what its error leaves open. A mode slower than tau is slowed by recurrence."
     return [

@@ -1,10 +1,10 @@
-"""Tables of a portrait: every number with its residual and status."""
+"""Tables of a portrait: eigenvalues and fixed points with residual and status."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from cordsnet.analysis import Certificate, Eigenpairs, FixedPoints, LyapunovSpectrum, RegimeReport
+from cordsnet.analysis import Certificate, Eigenpairs, FixedPoints, LyapunovSpectrum, RegimeReport, Status
 from cordsnet.experiments.portrait import AreaPortrait
 from cordsnet.report.page import Table
 
@@ -51,12 +51,18 @@ def number(value: complex) -> str:
 
 
 def attractors(found: dict[str, FixedPoints]) -> Table:
-    """Fixed points by state: how many, how they were found, and whether they are stable."""
+    """Fixed points by state: how many starts led there, or to none, and whether they are stable.
+
+    Where the leading eigenvalue did not converge, or its residual reaches across zero, stability is not decided.
+    """
     rows = []
     for where, points in found.items():
+        if points.lost:
+            rows.append((where, "none", str(points.lost), "", "", "", ""))
         for k, found_by in enumerate(points.found.tolist()):
             value, residual = complex(points.leading[k]), float(points.leading_residual[k])
-            stable = "stable" if bool(points.stable[k]) else "unstable"
+            sure = points.leading_status[k] is Status.CONVERGED and residual * abs(value) < abs(value.real)
+            stable = ("stable" if bool(points.stable[k]) else "unstable") if sure else "not decided"
             speed = f"{float(points.residual[k]):.0e}"
             rows.append((where, str(k + 1), str(found_by), speed, stable, f"{value.real:.4f}", f"{residual:.0e}"))
     heads = ("state", "point", "starts that led there", "residual", "stability", "leading real part (1/ms)", "residual")
