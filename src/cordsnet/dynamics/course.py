@@ -14,8 +14,9 @@ from torch import Tensor
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.equation import Circuit, emit
 
-CHUNK_BYTES = 4 * 2**20
-"""Size of the pieces in which time x batch is convolved, so that temporaries stay small and near the cache."""
+CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 64 * 2**20}
+"""Size of the pieces in which time x batch is convolved: on a processor so small that temporaries stay near the cache,
+on a GPU so large that a launch has much to do."""
 
 CACHE_BYTES = 2**20
 """Rates of the trials that are run through time together on a processor: a step touches them some five times."""
@@ -119,7 +120,8 @@ def trials(rates: Tensor) -> Iterator[slice]:
 
 
 def pieces(steps: int, rates: Tensor) -> Iterator[slice]:
-    """Cut `steps` steps into stretches whose rates take at most `CHUNK_BYTES`."""
-    length = max(1, CHUNK_BYTES // max(1, rates.numel() * rates.element_size()))
+    """Cut `steps` steps into stretches whose rates take at most `CHUNK_BYTES` of the device (elsewhere a GPU's)."""
+    longest = CHUNK_BYTES.get(rates.device.type, CHUNK_BYTES["cuda"])
+    length = max(1, longest // max(1, rates.numel() * rates.element_size()))
     for start in range(0, steps, length):
         yield slice(start, min(start + length, steps))

@@ -28,8 +28,8 @@ ENGINES: Registry[Engine] = Registry("engine")
 FLUSH_EVERY = 50
 """Steps between removals of subnormal rates."""
 
-BLOCK_BYTES = 64 * 2**20
-"""Size of the rates of all areas in one block where no gradient is kept."""
+BLOCK_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
+"""Size of the rates of all areas in one block where no gradient is kept, per device (elsewhere a GPU's)."""
 
 
 @ENGINES.register("auto")
@@ -64,7 +64,8 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
     cascade = _as_cascade(system, "area_major")
     longest, space = FLUSH_EVERY, None
     if not torch.is_grad_enabled():
-        longest = min(longest, max(1, BLOCK_BYTES // _bytes(state)))
+        room = BLOCK_BYTES.get(system.like.device.type, BLOCK_BYTES["cuda"])
+        longest = min(longest, max(1, room // _bytes(state)))
         space = {area: like_maps(rates, longest + 1) for area, rates in state.rates.items()}
     step, held, constant = 0, None, None
     for block in cut(schedule, longest):
