@@ -9,9 +9,10 @@ from cordsnet._checks import check_positive
 from cordsnet.analysis.flows.fixed_points import FixedPoints, collect, default_tol, speed, units_of
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 
-@torch.no_grad()
+@exact()
 def slow_points(
     flow: Flow,
     starts: Tensor,

@@ -16,6 +16,7 @@ from cordsnet.analysis.krylov.problem import Found, Problem, residuals
 from cordsnet.analysis.krylov.results import Eigenpairs
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 SMALL = 2_000
 """Units up to which a question that needs (almost) all of the spectrum is answered from the matrix."""
@@ -25,7 +26,7 @@ LARGE, DEGREE = 10_000, 8
 """From this many units on, orthogonalising costs as much as products do, and spaces are built with A^DEGREE."""
 
 
-@torch.no_grad()
+@exact()
 def eigenvalues(
     op: LinearOperator,
     k: int = 8,

@@ -19,9 +19,10 @@ from cordsnet.analysis.krylov.problem import FLOOR
 from cordsnet.analysis.krylov.results import SingularTriplets
 from cordsnet.analysis.operators import LinearOperator
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 
-@torch.no_grad()
+@exact()
 def partial_svd(
     op: LinearOperator,
     k: int,

@@ -9,7 +9,7 @@ from torch import Tensor
 from cordsnet.analysis.operators.linearised import AreaJacobian, NetworkJacobian, NetworkOperator, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.plain import Diagonal
-from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, steady_state
+from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, exact, steady_state
 
 At: TypeAlias = State | Mapping[str, Tensor] | None
 """A state of one trial; or the rates of one, area -> [1, C, H, W], long held; or None: where the network settles."""
@@ -98,7 +98,7 @@ def rate_system(model: Any) -> RateSystem:
     return system
 
 
-@torch.no_grad()
+@exact()
 def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSystem, Held, State]:
     """The system, the held frame and the state at which a model is to be linearised."""
     system = rate_system(model)

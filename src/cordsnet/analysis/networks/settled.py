@@ -12,9 +12,10 @@ from cordsnet.analysis.networks.jacobians import At, point_of
 from cordsnet.analysis.operators.linearised import NetworkJacobian, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.traced import TracedOperator
-from cordsnet.dynamics import Simulable
+from cordsnet.dynamics import Simulable, exact
 
 
+@exact()
 def settled_response(
     model: Simulable, image: Tensor | None, to: str = "logits", state: At = None, tol: float = 1e-6
 ) -> LinearOperator:

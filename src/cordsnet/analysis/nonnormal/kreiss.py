@@ -10,6 +10,7 @@ from cordsnet.analysis.nonnormal.pseudospectra import pseudospectrum
 from cordsnet.analysis.nonnormal.resolvent import smallest_singular_value
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class KreissBound:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: int = 12, seed: int = 0) -> KreissBound:
     """A bound from below of the Kreiss constant, and so of the largest amplification that dr/dt = A r makes.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Departure:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: int = 8, seed: int = 0) -> Departure:
     """Commutator of A with A' and Henrici's number, by random vectors of signs (Hutchinson 1990); errors by jackknife.
 

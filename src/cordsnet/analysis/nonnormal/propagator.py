@@ -7,6 +7,7 @@ from torch import Tensor
 
 from cordsnet._checks import is_number
 from cordsnet.analysis.operators import LinearOperator, check_square
+from cordsnet.dynamics import exact
 
 DEGREE, REACH = 20, 3.0
 """Terms of the Taylor series, and |A - shift| x step up to which they are used: what is left out is 2e-10 of e^3."""
@@ -54,7 +55,7 @@ class Propagator(LinearOperator):
         """exp(A' t) y."""
         return self._series(self.operator.T, batch)
 
-    @torch.no_grad()
+    @exact()
     def _series(self, operator: LinearOperator, value: Tensor) -> Tensor:
         if self.steps == 0:
             return value * math.exp(self.about * self.time)

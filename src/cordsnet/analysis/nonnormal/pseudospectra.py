@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Pseudospectrum:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def pseudospectrum(
     op: LinearOperator, z: Tensor | Sequence[complex], *, steps: int = 60, seed: int = 0
 ) -> Pseudospectrum:

@@ -9,6 +9,7 @@ from cordsnet.analysis.krylov import Inverse
 from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 from cordsnet.errors import NotConvergedError
 
 
@@ -65,7 +66,7 @@ class _Counted(ComplexShift):
         return super()._both(operator, batch, z)
 
 
-@torch.no_grad()
+@exact()
 def smallest_singular_value(
     op: LinearOperator,
     z: complex,

@@ -8,6 +8,7 @@ from torch import Tensor
 from cordsnet._checks import check_positive
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class LargestEigenvalue:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def largest_eigenvalue(
     op: LinearOperator,
     *,

@@ -12,6 +12,7 @@ from cordsnet.analysis.nonnormal.propagator import Propagator
 from cordsnet.analysis.nonnormal.symmetric import LargestEigenvalue, largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+from cordsnet.dynamics import exact
 
 SAFETY = 1.1
 """The norm is known from below; the steps of the propagator are made for one that is this much larger."""
@@ -49,7 +50,7 @@ class TransientAmplification:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def transient_amplification(
     op: LinearOperator,
     times_ms: Sequence[float] | Tensor,

@@ -12,7 +12,7 @@ from cordsnet.analysis.regimes.parting import Parting, parting
 from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence
 from cordsnet.analysis.regimes.settling import Scale, Settled, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import State, System
+from cordsnet.dynamics import State, System, exact
 from cordsnet.errors import DivergedError
 
 STATE = "state"
@@ -79,7 +79,7 @@ class FlowReport:
         }
 
 
-@torch.no_grad()
+@exact()
 def classify_flow(
     flow: Flow, starts: Tensor, *, dt: float, size: float | None = None, settings: RegimeSettings | None = None
 ) -> FlowReport:

@@ -16,7 +16,7 @@ from torch import Tensor
 from cordsnet._checks import whole_steps
 from cordsnet.analysis.regimes.settling import Scale, Settled, joined, run
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import State, System
+from cordsnet.dynamics import State, System, exact
 
 SPLIT = 10
 """Intervals in a part of T, after each of which the distance is measured and made small again."""
@@ -36,7 +36,7 @@ class Parting:
     chaotic: bool = False
 
 
-@torch.no_grad()
+@exact()
 def parting(system: System[Any], settled: Settled, scale: Scale, settings: RegimeSettings) -> Parting:
     """The exponent of those trials of a probe that move, of the one that is most surely chaotic, else of the largest.
 
