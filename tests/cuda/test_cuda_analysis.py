@@ -39,12 +39,12 @@ from cordsnet.experiments.portrait import PortraitSettings, portrait
 from cordsnet.models import build, save_model
 from cordsnet.report.portrait import write_portrait
 from cordsnet.stimuli import show
-from oracles import CASCADE, FEEDBACK, random_images, randomised, tiny_r
+from oracles import CASCADE, DELAYS, FEEDBACK, random_images, randomised, tiny_r
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 DEVICE = "cuda"
 QUICK = PortraitSettings(eigenvalues=3, patterns=1, states=1, starts=2, exponents=1, image_ms=40.0)
-SLOW_STEPS = {"dt_ms": 5.0, "num_classes": 10}
+TINY = dataclasses.replace(tiny_r(2, 8), dt_ms=5.0, num_classes=10)
 
 
 def normal(*shape, seed=0):
@@ -169,10 +169,10 @@ def test_a_flow_is_in_the_regime_that_the_cpu_finds():
     assert classify_flow(swinging[0], normal(2, 2).to(DEVICE), dt=0.5, settings=settings).regime.value == "oscillatory"
 
 
-@pytest.mark.parametrize("spec", [CASCADE, FEEDBACK], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [CASCADE, FEEDBACK, DELAYS], ids=lambda spec: spec.name)
 def test_a_network_is_in_the_regime_that_the_cpu_finds(spec):
     model, images, labels = calm(spec), random_images(spec, 3), torch.arange(3)
-    settings = RegimeSettings(image_ms=40.0)
+    settings = RegimeSettings(image_ms=40.0, holds=2, patience=3, parting=2)
     wanted = classify_regime(model, images, labels, settings)
     for given in (labels, labels.to(DEVICE)):  # where labels lie makes no difference
         found = classify_regime(moved(model), images.to(DEVICE), given, settings)
@@ -228,7 +228,7 @@ def test_dynamical_similarity_takes_activity_and_work_to_the_gpu():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_a_portrait_is_that_of_the_cpu(dtype, tmp_path):
-    model = build(tiny_r(2, 8, **SLOW_STEPS), 0).to(dtype)
+    model = build(TINY, 0).to(dtype)
     images, labels = random_images(model.spec, 3).to(dtype), torch.arange(3)
     found = portrait(moved(model), images.to(DEVICE), labels.to(DEVICE), QUICK)
     assert found.skipped == {}
@@ -252,7 +252,7 @@ def _area(model, image, area):
 
 
 def test_the_command_runs_where_it_is_told(tmp_path, capsys, monkeypatch):
-    model = build(tiny_r(2, 8, **SLOW_STEPS), 0)
+    model = build(TINY, 0)
     save_model(model, tmp_path / "model")
     seen = []
     monkeypatch.setattr(
