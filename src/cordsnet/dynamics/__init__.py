@@ -6,7 +6,6 @@ from cordsnet.dynamics.convolution import ConvMap, convolve
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
 from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
-from cordsnet.dynamics.exact import exact
 from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
@@ -48,7 +47,6 @@ __all__ = [
     "as_precision",
     "convolve",
     "emit",
-    "exact",
     "expansion_penalty",
     "integrate",
     "settle",

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.branch_steps import Curve, Spot
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)

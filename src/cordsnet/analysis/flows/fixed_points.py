@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.linear import leading, solve
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 HALVINGS = 12
 """Lengths of a Newton step that are tried, each half of the one before."""

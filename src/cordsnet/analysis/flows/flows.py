@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import Diagonal, LinearOperator
 from cordsnet.analysis.operators.operator import check_device, numbered
-from cordsnet.dynamics import Activation, exact
+from cordsnet.dynamics import Activation
 
 STEPS: dict[str, tuple[tuple[float, float], ...]] = {
     "euler": ((0.0, 1.0),),

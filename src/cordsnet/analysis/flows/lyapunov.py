@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 BLOCKS = 10
 """Parts of the trajectory whose means give the standard error: long enough to be nearly independent."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
 from cordsnet.analysis.operators import LinearOperator
-from cordsnet.dynamics import Simulable, State, exact
+from cordsnet.dynamics import Simulable, State
 
 
 class NetworkFlow(Flow):

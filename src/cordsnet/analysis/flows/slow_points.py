@@ -6,10 +6,10 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.fixed_points import FixedPoints, collect, default_tol, speed, units_of
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 
 @exact()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.counted import Counted
 from cordsnet.analysis.krylov.left import biorthogonal, condition, matched
 from cordsnet.analysis.krylov.methods import methods
@@ -16,7 +17,6 @@ from cordsnet.analysis.krylov.problem import Found, Problem, residuals
 from cordsnet.analysis.krylov.results import Eigenpairs
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 SMALL = 2_000
 """Units up to which a question that needs (almost) all of the spectrum is answered from the matrix."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.results import LinearSolution
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.operators.operator import check_device
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 from cordsnet.errors import NotConvergedError
 
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.counted import Counted
 from cordsnet.analysis.krylov.problem import FLOOR
 from cordsnet.analysis.krylov.results import SingularTriplets
 from cordsnet.analysis.operators import LinearOperator
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 
 @exact()

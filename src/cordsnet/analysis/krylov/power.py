@@ -3,11 +3,11 @@
 import torch
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.front import eigenvalues
 from cordsnet.analysis.krylov.results import Eigenpairs, PowerEstimate
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 
 @exact()

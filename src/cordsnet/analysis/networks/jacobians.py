@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators.linearised import AreaJacobian, NetworkJacobian, NetworkOperator, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.plain import Diagonal
-from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, exact, steady_state
+from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, steady_state
 
 At: TypeAlias = State | Mapping[str, Tensor] | None
 """A state of one trial; or the rates of one, area -> [1, C, H, W], long held; or None: where the network settles."""

@@ -7,12 +7,13 @@ inverse is applied by GMRES; J and the rest cost one evaluation of the network e
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov import Inverse
 from cordsnet.analysis.networks.jacobians import At, point_of
 from cordsnet.analysis.operators.linearised import NetworkJacobian, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.traced import TracedOperator
-from cordsnet.dynamics import Simulable, exact
+from cordsnet.dynamics import Simulable
 
 
 @exact()

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import torch
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
 from cordsnet.analysis.nonnormal.pseudospectra import pseudospectrum
 from cordsnet.analysis.nonnormal.resolvent import smallest_singular_value
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)

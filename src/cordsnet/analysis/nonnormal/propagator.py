@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import is_number
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import LinearOperator, check_square
-from cordsnet.dynamics import exact
 
 DEGREE, REACH = 20, 3.0
 """Terms of the Taylor series, and |A - shift| x step up to which they are used: what is left out is 2e-10 of e^3."""

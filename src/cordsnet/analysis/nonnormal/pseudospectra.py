@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
 from cordsnet.analysis.nonnormal.propagator import Propagator
 from cordsnet.analysis.nonnormal.symmetric import LargestEigenvalue, largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
-from cordsnet.dynamics import exact
 
 SAFETY = 1.1
 """The norm is known from below; the steps of the propagator are made for one that is this much larger."""

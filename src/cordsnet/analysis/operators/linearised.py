@@ -13,8 +13,9 @@ from math import prod
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators.operator import LinearOperator
-from cordsnet.dynamics import Circuit, Held, RateSystem, State, emit, exact
+from cordsnet.dynamics import Circuit, Held, RateSystem, State, emit
 
 
 @dataclass(frozen=True)

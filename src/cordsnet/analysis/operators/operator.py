@@ -13,7 +13,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator as ScipyOperator
 from torch import Tensor
 
-from cordsnet.dynamics import exact
+from cordsnet.analysis.exact import exact
 
 DENSE_UNITS = 20_000
 """Rows or columns beyond which `to_dense` refuses: 20,000 x 20,000 numbers are 3.2 GB in double precision."""

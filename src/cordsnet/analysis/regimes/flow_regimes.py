@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive, whole_steps
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.regimes.attractors import Geometry, geometry
 from cordsnet.analysis.regimes.parting import Parting, parting
 from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence
 from cordsnet.analysis.regimes.settling import Scale, Settled, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import State, System, exact
+from cordsnet.dynamics import State, System
 from cordsnet.errors import DivergedError
 
 STATE = "state"

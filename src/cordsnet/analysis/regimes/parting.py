@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import whole_steps
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.regimes.settling import Scale, Settled, joined, run
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import State, System, exact
+from cordsnet.dynamics import State, System
 
 SPLIT = 10
 """Intervals in a part of T, after each of which the distance is measured and made small again."""

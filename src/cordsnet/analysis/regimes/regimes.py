@@ -13,10 +13,11 @@ from torch import Tensor
 
 from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.regimes.parting import Parting, largest_parting, parting
 from cordsnet.analysis.regimes.probes import Probes, probe
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import Simulable, exact
+from cordsnet.dynamics import Simulable
 from cordsnet.errors import DivergedError
 
 
