@@ -159,7 +159,7 @@ def test_a_network_in_single_precision_settles_and_gives_its_spectrum():
         {"which": "SR", "vectors": "right"},
         {"degree": 4},
         {"block": 2},
-        {"sigma": 1.5 + 1.0j},
+        {"sigma": 2.5 + 1.0j},
         {"sigma": 2.5, "vectors": "right"},
         {"method": "arnoldi", "basis": 80, "vectors": "right"},
         {"method": "arpack", "vectors": "both"},
