@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from cordsnet import Precision, Record, State, blank, create_model, movie, show, simulate, with_noise
-from cordsnet.dynamics import ENGINES, STEPPERS, Activation
+from cordsnet.dynamics import ENGINES, STEPPERS, Activation, full_precision
 from cordsnet.errors import DivergedError
 from cordsnet.models import published_names
 from cordsnet.training.objective import objective
@@ -109,12 +109,13 @@ def test_single_precision_gives_the_rates_and_gradients_of_double(engine):
     wanted = simulate(model, show(images, 100), grad=True).logits
     wanted.square().sum().backward()
     ours = moved(model).float()
-    found = simulate(ours, show(images.to(DEVICE, torch.float32), 100), grad=True, engine=engine).logits
     ours.zero_grad()
-    found.square().sum().backward()
-    assert_near(found.double(), wanted, rtol=3e-3)  # with factors rounded to TF32
+    with full_precision():
+        found = simulate(ours, show(images.to(DEVICE, torch.float32), 100), grad=True, engine=engine).logits
+        found.square().sum().backward()
+    assert_near(found.double(), wanted, rtol=1e-4)
     for (name, parameter), other in zip(model.named_parameters(), ours.parameters(), strict=True):
-        assert_near(other.grad.double(), parameter.grad, rtol=2e-2, name=name)
+        assert_near(other.grad.double(), parameter.grad, rtol=1e-3, name=name)
 
 
 def test_second_derivatives_are_refused_where_the_backward_pass_has_a_thread_of_its_own():
@@ -258,7 +259,9 @@ def test_half_precision_is_near_full_precision(engine, precision, digits):
     ours.zero_grad()
     with torch.autocast(DEVICE, getattr(torch, precision)):
         found = simulate(ours, show(frames, 60), record="all", grad=True, engine=engine)
-        assert torch.equal(found.logits, simulate(ours, show(frames, 60), precision=precision, engine=engine).logits)
+        named = simulate(ours, show(frames, 60), precision=precision, engine=engine).logits
+    assert_near(found.logits, named, rtol=2.0**-digits)
+    assert not torch.equal(found.logits, simulate(ours, show(frames, 60), engine=engine).logits)
     found.logits.square().mean().backward()
     for area, rates in wanted.rates.items():
         assert found.rates[area].dtype == torch.float32

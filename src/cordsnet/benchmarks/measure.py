@@ -14,6 +14,7 @@ import torch
 
 from cordsnet.benchmarks.sides import Done, Side, prepare
 from cordsnet.benchmarks.works import WORKS
+from cordsnet.dynamics import full_precision
 
 T = TypeVar("T")
 
@@ -109,9 +110,8 @@ def first_that_fits(work: str, side: Side, device: str) -> tuple[Any, int, int, 
         torch.cuda.empty_cache()  # here, where the error no longer holds what did not fit
 
 
+@full_precision()  # or the two sides would differ by more than they may
 def _main(work: str, side: Side, repeats: int, device: str) -> None:
-    # float32 is float32, or the two sides would differ by more than they may: GPUs round convolutions to TF32
-    torch.backends.cudnn.conv.fp32_precision = "ieee"
     run, batch, idle, first, done = first_that_fits(work, side, device)
     peak = _peak(device) - idle
     seconds = [timed(run, device)[0] for _ in range(repeats)]

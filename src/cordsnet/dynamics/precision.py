@@ -58,7 +58,7 @@ def full_precision() -> Iterator[None]:
     and training bear that, and leave it to torch's own setting; but no fixed point is found to 1e-5 with it. The
     setting is the process's, so that it holds in the threads of a backward pass too, and is put back.
     """
-    convolutions = torch.backends.cudnn.conv
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]
     before = convolutions.fp32_precision
     convolutions.fp32_precision = "ieee"
     try:
