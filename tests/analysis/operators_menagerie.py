@@ -7,12 +7,12 @@ from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, Matrix
 from cordsnet.analysis.operators.traced import TracedOperator
 
 
-def menagerie(dtype=torch.float64, seed=0):
+def menagerie(dtype=torch.float64, seed=0, device="cpu"):
     """Name -> operator."""
     draw = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
-        return torch.randn(*shape, generator=draw, dtype=torch.float64).to(dtype)
+        return torch.randn(*shape, generator=draw, dtype=torch.float64).to(device, dtype)
 
     square = ConvOperator(normal(3, 3, 3, 3), (5, 6))
     other = ConvOperator(normal(3, 3, 5, 5), (5, 6))
@@ -36,14 +36,14 @@ def menagerie(dtype=torch.float64, seed=0):
         "shifted": square.shift(0.7),
         "transpose": ConvOperator(normal(2, 3, 3, 3), (5, 6), stride=2).T,
         "gram": tall.T @ tall,
-        "traced": _pooled(dtype),
+        "traced": _pooled(dtype, device),
     }
 
 
-def _pooled(dtype):
+def _pooled(dtype, device):
     """An average pool and a constant, whose transpose automatic differentiation finds."""
 
     def pool(maps):
         return functional.avg_pool2d(maps, 3, 2, 1).flatten(1) + 0.5
 
-    return TracedOperator(pool, (2, 5, 5), (18,), dtype, torch.device("cpu"))
+    return TracedOperator(pool, (2, 5, 5), (18,), dtype, torch.device(device))

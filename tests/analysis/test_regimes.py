@@ -9,7 +9,7 @@ from cordsnet import AreaSpec, ConnectionSpec, NetworkSpec, StemSpec, create_mod
 from cordsnet.analysis import Regime, RegimeSettings, classify_regime
 from cordsnet.dynamics import Activation
 from cordsnet.models import CordsNet, build
-from oracles import random_images
+from oracles import DELAYS, random_images, randomised
 
 SIDE = 3
 POINT = StemSpec(channels=2, kernel=1, stride=1, pool_kernel=1, pool_stride=1)
@@ -225,6 +225,16 @@ def test_a_silent_network_is_monostable():
     report = regime_of(one_area(torch.zeros(2, 2), torch.zeros(2, 2)))
     assert report.regime is Regime.MONOSTABLE
     assert report.evidence.trained_accuracy == 0.5
+
+
+def test_a_network_with_a_delayed_stem_is_probed():
+    model = randomised(DELAYS)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("original0") and ("recurrent" in name or "links" in name):
+                parameter.mul_(0.15)
+    settings = RegimeSettings(image_ms=40.0, holds=2, patience=8)
+    assert classify_regime(model, random_images(DELAYS, 3), None, settings).regime is Regime.MONOSTABLE
 
 
 def test_the_row_of_a_table_holds_regime_and_evidence():

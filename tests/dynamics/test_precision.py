@@ -5,6 +5,7 @@ import torch
 
 from cordsnet import Precision, blank, create_model, show, simulate, steady_state
 from cordsnet.training import objective
+from oracles import random_images, randomised, tiny_r
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,19 @@ def gradient(model, images, **options):
     return torch.cat([p.grad.flatten() for p in model.parameters()])
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("engine", ["time_major", "area_major", "checkpointed"])
-def test_gradients_through_half_precision_convolutions_are_near_the_full_ones(model, images, engine):
+def test_gradients_through_half_precision_convolutions_are_near_the_full_ones(model, images, engine, precision):
     wanted = gradient(model, images, precision=None)
-    assert apart(gradient(model, images, precision="bfloat16", engine=engine), wanted) < 0.05
+    assert apart(gradient(model, images, precision=precision, engine=engine), wanted) < 0.05
+
+
+@pytest.mark.parametrize("engine", ["area_major", "checkpointed"])
+def test_sums_over_time_and_trials_do_not_overflow_in_half_precision(engine):
+    large = randomised(tiny_r(4)).float()  # with rates far above 1
+    images = random_images(large.spec, batch=4).float()
+    wanted = gradient(large, images, precision=None)
+    assert apart(gradient(large, images, precision="float16", engine=engine), wanted) < 0.05
 
 
 def test_an_objective_under_autocast_is_near_the_full_one(model, images):

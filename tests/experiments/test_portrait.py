@@ -96,7 +96,12 @@ def test_the_command_prints_the_answers(tmp_path, capsys):
 
 @pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
-    ("words", "error"), [(["--states", "0"], "states must be at least 1"), (["--tol", "-1"], "tol")]
+    ("words", "error"),
+    [
+        (["--states", "0"], "states must be at least 1"),
+        (["--tol", "-1"], "tol"),
+        (["--device", "gpu"], "device must be"),
+    ],
 )
 def test_bad_settings_are_refused_in_one_sentence(words, error, capsys, tmp_path):
     assert main(["analyze", str(tmp_path), *words]) == 2

@@ -33,6 +33,7 @@ def run(folder, processes, accumulate=1):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    env |= {"CUDA_VISIBLE_DEVICES": ""}  # two processes cannot share one GPU
     started = []
     for rank in range(processes):
         if processes > 1:

@@ -14,6 +14,7 @@ import torch
 
 from cordsnet.benchmarks.sides import Done, Side, prepare
 from cordsnet.benchmarks.works import WORKS
+from cordsnet.dynamics import full_precision
 
 T = TypeVar("T")
 
@@ -105,10 +106,11 @@ def first_that_fits(work: str, side: Side, device: str) -> tuple[Any, int, int, 
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
-            batch //= 2
-            torch.cuda.empty_cache()
+        batch //= 2
+        torch.cuda.empty_cache()  # here, where the error no longer holds what did not fit
 
 
+@full_precision()  # or the two sides would differ by more than they may
 def _main(work: str, side: Side, repeats: int, device: str) -> None:
     run, batch, idle, first, done = first_that_fits(work, side, device)
     peak = _peak(device) - idle

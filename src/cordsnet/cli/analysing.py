@@ -9,6 +9,7 @@ from cordsnet.cli.options import (
     add_checkpoint_options,
     add_run_options,
     draws_progress,
+    known_device,
     make_parser,
     parse,
     trained_network,
@@ -27,10 +28,13 @@ def analyze(words: Sequence[str]) -> None:
     parser = make_parser("analyze")
     add_checkpoint_options(parser)
     add_run_options(parser, "runs/analysis")
+    parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
     parser.add_class_arguments(PortraitSettings, as_group=False)
     options = parse(parser, words)
     settings = PortraitSettings(**{name: options[name] for name in PortraitSettings.__dataclass_fields__})
+    device = known_device(options.device)
     model, shown = trained_network(options)
+    shown = shown.to(model.to(device))
     with progress_bar(draws_progress(options)) as tell:
         found = portrait(model, shown.images, shown.labels, settings, tell)
     path = write_portrait(found, options.output)

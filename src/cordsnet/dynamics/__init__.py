@@ -6,7 +6,7 @@ from cordsnet.dynamics.convolution import ConvMap, convolve
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
 from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
-from cordsnet.dynamics.precision import Precision, as_precision
+from cordsnet.dynamics.precision import Precision, as_precision, full_precision
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import Simulable, integrate, simulate
@@ -48,6 +48,7 @@ __all__ = [
     "convolve",
     "emit",
     "expansion_penalty",
+    "full_precision",
     "integrate",
     "settle",
     "simulate",

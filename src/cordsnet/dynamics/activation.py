@@ -20,7 +20,7 @@ class Shape:
 
 
 def _leaky(y: Tensor, slope: float) -> Tensor:
-    return torch.where(y > 0, y.new_tensor(1.0), y.new_tensor(slope))
+    return torch.full_like(y, slope).masked_fill(y > 0, 1.0)
 
 
 SHAPES: Registry[Shape] = Registry("activation")

@@ -59,13 +59,16 @@ def anderson(
         residual = relative_size(apart, fx)
         finite &= torch.isfinite(residual)
         better = residual < least
-        best = x if bool(better.all()) else _where(better, x, best)
         least = torch.where(better, residual, least)
-        if bool(((least <= tol) | ~finite).all()):
+        over = (least <= tol) | ~finite
+        # looked at together, since each look waits for a GPU
+        improved, ended, sound = torch.stack([better.all(), over.all(), finite.all()]).tolist()
+        best = x if improved else _where(better, x, best)
+        if ended:
             break
         history.add(fx, apart)
         x = history.mix()
-        if not bool(finite.all()):
+        if not sound:
             x = _where(finite, x, best)
     return Solution(best, least, _judge(least, finite, tol), evaluations)
 
@@ -102,7 +105,7 @@ class _History:
         eye = torch.eye(used, dtype=gram.dtype, device=gram.device)
         gram = torch.nan_to_num(gram / scale[:, None, None]) + self.ridge * eye
         ones = torch.ones(len(gram), used, 1, dtype=gram.dtype, device=gram.device)
-        weights = torch.linalg.solve(gram, ones)
+        weights = torch.linalg.solve_ex(gram, ones).result  # never singular, and a check would wait for a GPU
         weights = (weights / weights.sum(1, keepdim=True)).to(self.values.dtype)
         return _unflat(torch.bmm(weights.transpose(1, 2), self.values[:, :used])[:, 0], self.like, self.last)
 

@@ -103,7 +103,8 @@ def run_block(
         )
     starts = [rates[area] for area in system.areas]
     kernels = [kernel for plan in plans for kernel in plan.kernels()]
-    options, drives = (plans, rows, system.scratch, keep), [constant[area] for area in system.areas]
+    options = plans, rows, system.scratch, keep, system.compute != torch.float16
+    drives = [constant[area] for area in system.areas]
     found = BlockCourse.apply(*options, *starts, *drives, *kernels)  # type: ignore[no-untyped-call]
     number = len(plans)
     return Left(
@@ -126,7 +127,7 @@ def run_plans(
     return courses
 
 
-OPTIONS = 4  # plans, rows, scratch, keep
+OPTIONS = 5  # plans, rows, scratch, keep, rescales
 """Arguments of `BlockCourse` before its tensors."""
 
 
@@ -140,13 +141,23 @@ class BlockCourse(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, plans: tuple[Plan, ...], rows: tuple[int, ...], scratch: Scratch, keep: bool, *tensors: Tensor
+        ctx: Any,
+        plans: tuple[Plan, ...],
+        rows: tuple[int, ...],
+        scratch: Scratch,
+        keep: bool,
+        rescales: bool,
+        *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        """`tensors`: start of every area, constant drive of every area, kernels plan by plan."""
+        """`tensors`: start of every area, constant drive of every area, kernels plan by plan.
+
+        `rescales`: whether gradients are brought to about 1. Their sums over time and trials overflow in float16, whose
+        size is left to the loss scaler.
+        """
         number = len(plans)
         starts, constant = tensors[:number], tensors[number : 2 * number]
         courses = list(_courses(plans, starts, constant, None if keep else scratch).values())
-        ctx.plans, ctx.rows, ctx.scratch, ctx.keep = plans, rows, scratch, keep
+        ctx.plans, ctx.rows, ctx.scratch, ctx.keep, ctx.rescales = plans, rows, scratch, keep, rescales
         ctx.constant_shapes = [part.shape for part in constant]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*(courses if keep else (*starts, *constant)))
@@ -166,7 +177,7 @@ class BlockCourse(torch.autograd.Function):
         given = [gradient for gradient in upstream if gradient is not None]
         if not given:
             return (None,) * len(ctx.needs_input_grad)
-        scale, number = _towards_one(given), len(ctx.plans)
+        scale, number = _towards_one(given) if ctx.rescales else 1.0, len(ctx.plans)
         if ctx.keep:
             courses = dict(zip((plan.area for plan in ctx.plans), ctx.saved_tensors, strict=True))
         else:

@@ -15,6 +15,7 @@ from torch import Tensor
 from cordsnet._checks import check_positive
 from cordsnet.dynamics.anderson import Solution, Status, anderson
 from cordsnet.dynamics.equation import Held, LinearMap, emit
+from cordsnet.dynamics.precision import full_precision
 from cordsnet.dynamics.simulate import Simulable
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import RateSystem
@@ -110,7 +111,7 @@ def steady_state(
     if images is not None:
         model.check_input(images)
     solver = solver or Solver(tol=tol)
-    with torch.set_grad_enabled(grad):
+    with torch.set_grad_enabled(grad), full_precision():
         system = model.system()
         if not isinstance(system, RateSystem):
             raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it in time instead")
@@ -122,7 +123,8 @@ def steady_state(
 def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:
     """`steady_state` of a system whose weights are materialised already, while a frame is held."""
     solve = _by_area if system.equation.circuit.is_cascade else _jointly
-    with torch.autocast(system.like.device.type, enabled=False):  # the circuit carries its own precision
+    kind = system.like.device.type
+    with torch.autocast(kind, enabled=False), full_precision():  # the circuit carries its own precision
         rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
     return Equilibrium(
         rates=rates,
@@ -206,6 +208,7 @@ def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -
     after = f(point)
     once = f(value.detach())
 
+    @full_precision()
     def adjoint(upstream: Tensor) -> Tensor:
         """The upstream gradient carried through the fixed point."""
 

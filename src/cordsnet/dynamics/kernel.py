@@ -29,8 +29,9 @@ class Kernel:
         self.compute, self.stride, self.padding = compute, (stride, stride), (padding, padding)
         self.is_packed = packs(weight.device, compute)
         if self.is_packed:
-            weight = ONEDNN._reorder_convolution_weight(weight, self.padding, self.stride, (1, 1), 1, None)
-        self.weight = weight
+            self.weight = ONEDNN._reorder_convolution_weight(weight, self.padding, self.stride, (1, 1), 1, None)
+        else:
+            self.weight = weight.contiguous(memory_format=torch.channels_last)  # here, or cuDNN copies at every use
 
     def __call__(self, value: Tensor) -> Tensor:
         """Of maps [B, C, H, W], given back in the precision in which they came."""

@@ -81,7 +81,8 @@ def simulate(
     memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
 
     precision : of the convolutions, such as "bfloat16", or a `Precision` that names that of the rates too; None is
-        what `torch.autocast` asks for, or else the model's own.
+        what `torch.autocast` asks for, or else the model's own. On GPUs torch's own setting says whether float32
+        convolutions round their factors to TF32, as they do by default.
 
     Returns
     -------

@@ -113,7 +113,7 @@ def measure_regime(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[s
 def some_of_each_class(split: Split, count: int) -> Split:
     """The first `count` images of each class."""
     rows = torch.cat([(split.labels == label).nonzero()[:count, 0] for label in torch.unique(split.labels)])
-    return Split(split.images[rows], split.labels[rows])
+    return dataclasses.replace(split, pixels=split.images[rows], labels=split.labels[rows], normalise=None)
 
 
 def _labelled(row: Row) -> Row:

@@ -4,7 +4,7 @@ Every function takes a model and labelled images and returns numbers with their 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -114,7 +114,7 @@ def other_class(split: Split) -> Split:
     order = split.labels.argsort(stable=True)
     partner = torch.empty_like(order)
     partner[order] = order.roll(-shift)
-    return Split(split.images[partner], split.labels[partner])
+    return replace(split, pixels=split.images[partner], labels=split.labels[partner], normalise=None)
 
 
 @torch.no_grad()

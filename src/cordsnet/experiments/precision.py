@@ -63,6 +63,8 @@ def _run(model: VisionModel, images: Tensor, precision: Precision, ms: float) ->
     assert found.logits is not None
     shown = found.logits[len(found.logits) // 2 - 1]
     shown.square().sum().backward()  # type: ignore[no-untyped-call]
+    if shown.is_cuda:
+        torch.cuda.synchronize()
     seconds = time.perf_counter() - started
     gradient = torch.cat([p.grad.flatten().double() for p in model.parameters() if p.grad is not None])
     rates = {area: course.detach().double() for area, course in found.rates.items()}

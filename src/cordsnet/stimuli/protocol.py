@@ -214,7 +214,8 @@ def movie(frames: Frames, frame_ms: float, ms: float | None = None) -> Protocol:
 def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: float | None = None) -> Protocol:
     """`protocol` with Gaussian noise added to its images, redrawn every `every_ms` (None: every step).
 
-    Blank segments stay blank. Noise of standard deviation `sigma` is in units of the images as given.
+    Blank segments stay blank. Noise of standard deviation `sigma` is in units of the images as given. It is drawn where
+    the images are, so that a seed gives other numbers on a GPU than on a processor, and in another precision.
     """
     if not (is_number(sigma) and 0 <= sigma < float("inf")):
         raise ValueError(f"sigma must be a finite number of at least 0, got {sigma!r}")

@@ -197,12 +197,13 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     resume, first = newest_checkpoint(checkpoints) or (None, 0)
     keeper = Safekeeping(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
     module.seed, module.data = context.seed, context.data
-    with _quiet(), keeper.listening():
+    with _quiet(), keeper.listening(), _repeatable():
         trainer = _trainer(folder, optimisation, context.progress, keeper)
         loader = WatchedLoader(_loader(context.data, optimisation, context.seed, first, trainer))
         started = time.perf_counter()
         try:
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
+            module.to(trainer.strategy.root_device)  # which Lightning leaves, though it is the place to measure on
             shown = context.data.test.take(max(1, optimisation.batch // optimisation.accumulate)).to(module.network)
             module.watch.check_scores(shown.images, module.global_step)
         except (DivergedError, TrainingDivergedError) as error:
@@ -257,14 +258,27 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: S
 
 
 @contextmanager
+def _repeatable() -> Iterator[None]:
+    """Convolutions on a GPU give the same bits each time, at some cost of speed, as the promise of `train` needs."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Silence Lightning's banners, and its advice on worker processes, which images held in memory do not need."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    logs = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         try:
             yield
         finally:
-            log.setLevel(level)
+            for log, level in zip(logs, levels, strict=True):
+                log.setLevel(level)

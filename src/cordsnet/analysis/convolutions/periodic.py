@@ -44,7 +44,7 @@ class PeriodicSpectrum:
 
     def leading(self, count: int) -> list[tuple[int, int, int]]:
         """Where the `count` eigenvalues of largest modulus are: indices (row, column, rank) of `values`."""
-        flat = self.values.abs().flatten().argsort(descending=True)[:count]
+        flat = self.values.abs().flatten().argsort(descending=True)[:count].cpu()
         return [tuple(int(n) for n in torch.unravel_index(one, self.values.shape)) for one in flat]  # type: ignore[misc]
 
     def mode(self, index: Sequence[int]) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.branch_steps import Curve, Spot
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
@@ -66,7 +67,7 @@ class Branch:
         return self.unstable == 0
 
 
-@torch.no_grad()
+@exact()
 def continue_fixed_point(
     flow_of: Callable[[float], Flow],
     start: Tensor,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.linear import leading, solve
 from cordsnet.analysis.status import Status
@@ -57,7 +58,7 @@ class FixedPoints:
         return sum(status is not Status.CONVERGED for status in self.statuses)
 
 
-@torch.no_grad()
+@exact()
 def fixed_points(
     flow: Flow,
     starts: Tensor,
@@ -198,7 +199,7 @@ def collect(
     for row, point in enumerate(points if stability else []):
         values[row], residual[row], status = _leading(flow, point, seed)
         judged.append(status)
-    speeds = speed(flow, points) if len(points) else points.new_zeros(0, dtype=torch.float64)
+    speeds = speed(flow, points).cpu() if len(points) else torch.zeros(0, dtype=torch.float64)
     return FixedPoints(
         points, speeds / unit, speeds.square() / 2, found, values, residual, tuple(judged), tuple(statuses), flow.is_map
     )

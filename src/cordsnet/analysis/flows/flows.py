@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import Diagonal, LinearOperator
+from cordsnet.analysis.operators.operator import check_device, numbered
 from cordsnet.dynamics import Activation
 
 STEPS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -51,7 +53,7 @@ class Flow(ABC):
             raise ValueError(f"stepper must be one of {', '.join(STEPS)}, got {stepper!r}")
         if torch.Size(domain).numel() == 0:
             raise ValueError(f"domain must be the shape of a state of at least one element, got {list(domain)}")
-        self.domain, self.dtype, self.device = torch.Size(domain), dtype, torch.device(device)
+        self.domain, self.dtype, self.device = torch.Size(domain), dtype, numbered(device)
         self.stepper = stepper
 
     @property
@@ -67,7 +69,7 @@ class Flow(ABC):
         """dv/dx at one state [*domain], in 1/ms, as an operator on `domain`."""
         return AutogradJacobian(self, x)
 
-    @torch.no_grad()
+    @exact()
     def step(self, x: Tensor, dt: float) -> Tensor:
         """The states [K, *domain] `dt` ms later."""
         total, slope = torch.zeros_like(x), torch.zeros_like(x)
@@ -76,7 +78,7 @@ class Flow(ABC):
             total = total + weight * slope
         return x + dt * total
 
-    @torch.no_grad()
+    @exact()
     def linear_step(self, x: Tensor, tangents: Tensor, dt: float) -> tuple[Tensor, Tensor]:
         """One state [*domain] `dt` ms later, and tangents [K, *domain] carried along by the derivative of that step.
 
@@ -100,6 +102,7 @@ class Flow(ABC):
                 f"{name} must be a batch of states of shape {list(self.domain)}, got shape {list(x.shape)}; "
                 "put the axis of the batch first"
             )
+        check_device(x, name, self.device, "flow")
 
 
 class AutogradJacobian(LinearOperator):

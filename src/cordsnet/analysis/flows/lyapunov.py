@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
@@ -49,7 +50,7 @@ class LyapunovSpectrum:
         return largest > 3 * error and largest * float(self.times_ms[-1]) > 5
 
 
-@torch.no_grad()
+@exact()
 def lyapunov_spectrum(
     flow: Flow,
     start: Tensor,
@@ -99,7 +100,7 @@ def lyapunov_spectrum(
         tangents, sizes = _orthonormal(tangents)
         if count >= 0:
             growth[count] = sizes.double().log() / (every * dt)
-    return _spectrum(growth, every * dt, x, tol)
+    return _spectrum(growth.cpu(), every * dt, x, tol)
 
 
 def _orthonormal(tangents: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,7 +111,7 @@ def _orthonormal(tangents: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _spectrum(growth: Tensor, each_ms: float, x: Tensor, tol: float) -> LyapunovSpectrum:
-    counts = torch.arange(1, len(growth) + 1, dtype=torch.float64, device=growth.device)
+    counts = torch.arange(1, len(growth) + 1, dtype=torch.float64)
     trace = growth.cumsum(0) / counts[:, None]
     order = trace[-1].argsort(descending=True)
     exponents = trace[-1, order]

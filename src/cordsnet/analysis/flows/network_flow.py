@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
 from cordsnet.analysis.operators import LinearOperator
@@ -69,7 +70,7 @@ class NetworkFlow(Flow):
         whole = {area: target.expand(rates[area].shape) for area, target in targets.items()}
         return (self.pack(whole) - x) / self.tau_ms
 
-    @torch.no_grad()
+    @exact()
     def jacobian(self, x: Tensor) -> LinearOperator:
         """(d phi(drive) / dr - I) / tau, by the network's own operators."""
         return network_jacobian(self.system, self.held, State(self.unpack(x[None]), {}), of="flow")

@@ -6,12 +6,13 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.fixed_points import FixedPoints, collect, default_tol, speed, units_of
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
 
-@torch.no_grad()
+@exact()
 def slow_points(
     flow: Flow,
     starts: Tensor,

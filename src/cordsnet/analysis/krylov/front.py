@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.counted import Counted
 from cordsnet.analysis.krylov.left import biorthogonal, condition, matched
 from cordsnet.analysis.krylov.methods import methods
@@ -25,7 +26,7 @@ LARGE, DEGREE = 10_000, 8
 """From this many units on, orthogonalising costs as much as products do, and spaces are built with A^DEGREE."""
 
 
-@torch.no_grad()
+@exact()
 def eigenvalues(
     op: LinearOperator,
     k: int = 8,

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.results import LinearSolution
 from cordsnet.analysis.operators import LinearOperator, check_square
+from cordsnet.analysis.operators.operator import check_device
 from cordsnet.analysis.status import Status
 from cordsnet.errors import NotConvergedError
 
 
-@torch.no_grad()
+@exact()
 def gmres(
     op: LinearOperator,
     b: Tensor,
@@ -50,7 +52,7 @@ def gmres(
     while state.open and state.products < max_products:
         state.cycle(min(basis, max_products - state.products - 1))
     value = state.best.view(len(wanted), *op.domain)
-    return LinearSolution(value[0] if single else value, state.least, state.status(), state.products)
+    return LinearSolution(value[0] if single else value, state.least.cpu(), state.status(), state.products)
 
 
 class _Systems:
@@ -198,6 +200,8 @@ def _check(op: LinearOperator, b: Tensor, start: Tensor | None, tol: float, max_
     for name, value in (("b", b), ("start", start)):
         if value is not None and value.dtype != op.dtype:
             raise TypeError(f"{name} must be {op.dtype} as the operator is, got {value.dtype}; convert it")
+        if value is not None:
+            check_device(value, name, op.device, "operator")
     if start is not None and start.shape != b.shape:
         raise ValueError(f"start must be shaped like b, {list(b.shape)}, got {list(start.shape)}")
     check_positive(tol, "tol")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.counted import Counted
 from cordsnet.analysis.krylov.problem import FLOOR
@@ -21,7 +22,7 @@ from cordsnet.analysis.operators import LinearOperator
 from cordsnet.analysis.status import Status
 
 
-@torch.no_grad()
+@exact()
 def partial_svd(
     op: LinearOperator,
     k: int,

@@ -33,10 +33,10 @@ def biorthogonal(values: Values, right: Tensor, left: Tensor, near: float) -> Te
         rows = [row for row in group if known[row]]
         if len(rows) < 2:
             continue
-        overlap = (left[rows].conj() @ right[rows].T).to(torch.complex128)  # y_i' v_j
+        overlap = (left[rows].conj() @ right[rows].T).cpu().to(torch.complex128)  # y_i' v_j
         if not float(torch.linalg.cond(overlap)) <= 1e6:  # NaN where all are orthogonal, as at a Jordan block
             continue
-        turned = torch.linalg.inv(overlap).conj().to(left.dtype) @ left[rows]
+        turned = torch.linalg.inv(overlap).conj().to(left) @ left[rows]
         left[rows] = turned / torch.linalg.vector_norm(turned, dim=1, keepdim=True)
     return left
 

@@ -3,13 +3,14 @@
 import torch
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.front import eigenvalues
 from cordsnet.analysis.krylov.results import Eigenpairs, PowerEstimate
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
 
-@torch.no_grad()
+@exact()
 def power_iteration(
     op: LinearOperator, trials: int = 8, steps: int = 200, seed: int = 0, *, tol: float = 1e-6
 ) -> PowerEstimate:
@@ -35,13 +36,13 @@ def power_iteration(
             raise ValueError(f"{name} must be at least {least}, got {count}")
     vectors = op.random(torch.Generator().manual_seed(seed), count=trials).flatten(1)
     vectors /= torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    growth = torch.zeros(trials, dtype=torch.float64)
+    growth = vectors.new_zeros(trials, dtype=torch.float64)
     late = steps - steps // 2
     for step in range(steps):
         images = op.apply(vectors.view(-1, *op.domain)).flatten(1)
         sizes = torch.linalg.vector_norm(images, dim=1)
         if step >= late:
-            growth += sizes.double().cpu().log()
+            growth += sizes.double().log()
         # a start that the operator has sent to zero stays there
         vectors = torch.where(sizes[:, None] > 0, images / sizes[:, None], images)
     images = op.apply(vectors.view(-1, *op.domain)).flatten(1)
@@ -53,7 +54,7 @@ def power_iteration(
         Status.CONVERGED if one <= tol else Status.STALLED if whole else Status.NOT_FINITE
         for one, whole in zip(residuals.tolist(), finite, strict=True)
     )
-    return PowerEstimate(values, (growth / (steps - late)).exp(), residuals, status, (steps + 1) * trials)
+    return PowerEstimate(values, (growth / (steps - late)).exp().cpu(), residuals, status, (steps + 1) * trials)
 
 
 def arnoldi(op: LinearOperator, steps: int = 100, seed: int = 0, *, k: int = 8, tol: float = 1e-6) -> Eigenpairs:

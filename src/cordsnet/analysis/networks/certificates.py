@@ -171,7 +171,7 @@ def _certify(circuit: Circuit, area: str, criteria: Sequence[str], tighten: bool
     best = min(bounds, key=lambda one: bounds[one])
     proven = [bounds[one] for one in bounds if one != "hermitian"]
     rate = max(0.0, 1 - min(proven, default=1.0)) / slowest
-    return AreaCertificate(area, bounds, best, found[best][1], norm_reached(kernel, size), rate)
+    return AreaCertificate(area, bounds, best, found[best][1].cpu(), norm_reached(kernel, size), rate)
 
 
 def smallest_bound(

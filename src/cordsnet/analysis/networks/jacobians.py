@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators.linearised import AreaJacobian, NetworkJacobian, NetworkOperator, Point
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.plain import Diagonal
@@ -98,7 +99,7 @@ def rate_system(model: Any) -> RateSystem:
     return system
 
 
-@torch.no_grad()
+@exact()
 def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSystem, Held, State]:
     """The system, the held frame and the state at which a model is to be linearised."""
     system = rate_system(model)

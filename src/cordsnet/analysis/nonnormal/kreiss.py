@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
 from cordsnet.analysis.nonnormal.pseudospectra import pseudospectrum
 from cordsnet.analysis.nonnormal.resolvent import smallest_singular_value
@@ -37,7 +38,7 @@ class KreissBound:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: int = 12, seed: int = 0) -> KreissBound:
     """A bound from below of the Kreiss constant, and so of the largest amplification that dr/dt = A r makes.
 

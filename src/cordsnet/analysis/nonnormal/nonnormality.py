@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
@@ -96,7 +97,7 @@ class Departure:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: int = 8, seed: int = 0) -> Departure:
     """Commutator of A with A' and Henrici's number, by random vectors of signs (Hutchinson 1990); errors by jackknife.
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import is_number
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import LinearOperator, check_square
 
 DEGREE, REACH = 20, 3.0
@@ -54,7 +55,7 @@ class Propagator(LinearOperator):
         """exp(A' t) y."""
         return self._series(self.operator.T, batch)
 
-    @torch.no_grad()
+    @exact()
     def _series(self, operator: LinearOperator, value: Tensor) -> Tensor:
         if self.steps == 0:
             return value * math.exp(self.about * self.time)

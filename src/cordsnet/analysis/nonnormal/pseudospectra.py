@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
@@ -44,7 +45,7 @@ class Pseudospectrum:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def pseudospectrum(
     op: LinearOperator, z: Tensor | Sequence[complex], *, steps: int = 60, seed: int = 0
 ) -> Pseudospectrum:

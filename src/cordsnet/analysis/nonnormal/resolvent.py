@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov import Inverse
 from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
@@ -65,7 +66,7 @@ class _Counted(ComplexShift):
         return super()._both(operator, batch, z)
 
 
-@torch.no_grad()
+@exact()
 def smallest_singular_value(
     op: LinearOperator,
     z: complex,

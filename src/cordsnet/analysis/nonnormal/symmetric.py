@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
@@ -32,7 +33,7 @@ class LargestEigenvalue:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def largest_eigenvalue(
     op: LinearOperator,
     *,

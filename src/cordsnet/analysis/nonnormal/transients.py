@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
 from cordsnet.analysis.nonnormal.propagator import Propagator
 from cordsnet.analysis.nonnormal.symmetric import LargestEigenvalue, largest_eigenvalue
@@ -49,7 +50,7 @@ class TransientAmplification:
     products: int
 
 
-@torch.no_grad()
+@exact()
 def transient_amplification(
     op: LinearOperator,
     times_ms: Sequence[float] | Tensor,

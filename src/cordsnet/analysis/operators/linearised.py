@@ -13,6 +13,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.dynamics import Circuit, Held, RateSystem, State, emit
 
@@ -33,7 +34,7 @@ class Point:
     gate: Mapping[str, Tensor]
 
     @classmethod
-    @torch.no_grad()
+    @exact()
     def of(cls, system: RateSystem, held: Held, state: State) -> "Point":
         """At `state`, one trial. At a kink of phi the slope is the lower one."""
         activation, targets = system.equation.activation, system.equation.targets(state, held, system.dt)

@@ -13,6 +13,8 @@ import torch
 from scipy.sparse.linalg import LinearOperator as ScipyOperator
 from torch import Tensor
 
+from cordsnet.analysis.exact import exact
+
 DENSE_UNITS = 20_000
 """Rows or columns beyond which `to_dense` refuses: 20,000 x 20,000 numbers are 3.2 GB in double precision."""
 
@@ -31,7 +33,7 @@ class LinearOperator(ABC):
         self, domain: tuple[int, ...], codomain: tuple[int, ...], dtype: torch.dtype, device: torch.device
     ) -> None:
         self.domain, self.codomain = torch.Size(domain), torch.Size(codomain)
-        self.dtype, self.device = dtype, device
+        self.dtype, self.device = dtype, numbered(device)
 
     @abstractmethod
     def apply(self, batch: Tensor) -> Tensor:
@@ -51,12 +53,12 @@ class LinearOperator(ABC):
         """Whether what it returns can be fed back to it."""
         return self.domain == self.codomain
 
-    @torch.no_grad()
+    @exact()
     def mv(self, vector: Tensor) -> Tensor:
         """A x, for x of shape `domain`, or for a batch [K, *domain]. Raises ValueError or TypeError on another."""
         return self._product(vector, self.domain, self.apply)
 
-    @torch.no_grad()
+    @exact()
     def rmv(self, vector: Tensor) -> Tensor:
         """A' y, for y of shape `codomain`, or for a batch [K, *codomain]. Raises ValueError or TypeError on another."""
         return self._product(vector, self.codomain, self.apply_transpose)
@@ -71,6 +73,7 @@ class LinearOperator(ABC):
             return torch.complex(*(self._product(part, shape, apply) for part in (vector.real, vector.imag)))
         if vector.dtype != self.dtype:
             raise TypeError(f"vector must be {self.dtype} as the operator is, got {vector.dtype}; convert it")
+        check_device(vector, "vector", self.device, "operator")
         return apply(vector[None])[0] if single else apply(vector)
 
     def random(self, generator: torch.Generator | None = None, count: int | None = None) -> Tensor:
@@ -78,7 +81,7 @@ class LinearOperator(ABC):
         shape = self.domain if count is None else (count, *self.domain)
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
 
-    @torch.no_grad()
+    @exact()
     def to_dense(self) -> Tensor:
         """The matrix [rows, columns]. Raises ValueError above `DENSE_UNITS` rows or columns."""
         rows, columns = self.shape
@@ -88,7 +91,7 @@ class LinearOperator(ABC):
         for start in range(0, columns, 256):
             width = min(256, columns - start)
             eye = torch.zeros(width, columns, dtype=self.dtype, device=self.device)
-            eye[range(width), range(start, start + width)] = 1
+            eye.diagonal(start).fill_(1)
             parts.append(self.apply(eye.view(width, *self.domain)).reshape(width, rows))
         return torch.cat(parts).T.contiguous()
 
@@ -128,6 +131,18 @@ class LinearOperator(ABC):
     def shift(self, shift: float) -> "LinearOperator":
         """A - shift I. Raises ValueError when A is not square."""
         return self - shift * Identity(self)
+
+
+def numbered(device: str | torch.device) -> torch.device:
+    """A device under the name that its tensors give it: "cuda" is the current one, such as "cuda:0"."""
+    device = torch.device(device)
+    return device if device.type == "cpu" or device.index is not None else torch.empty(0, device=device).device
+
+
+def check_device(value: Tensor, name: str, device: torch.device, owner: str) -> None:
+    """Raise ValueError unless `value` lies where what it is given to does."""
+    if value.device != device:
+        raise ValueError(f"{name} must be on {device} as the {owner} is, got one on {value.device}; move it with .to()")
 
 
 def check_square(operator: LinearOperator, name: str = "operator") -> None:
@@ -236,7 +251,7 @@ class Identity(LinearOperator):
 
 
 def _check_alike(first: LinearOperator, second: LinearOperator) -> None:
-    one, other = (first.dtype, torch.device(first.device)), (second.dtype, torch.device(second.device))
+    one, other = (first.dtype, first.device), (second.dtype, second.device)
     if one != other:
         raise TypeError(
             f"operators must share precision and device, got {one[0]} on {one[1]}, {other[0]} on {other[1]}"

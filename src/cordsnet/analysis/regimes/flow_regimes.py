@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import check_positive, whole_steps
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.regimes.attractors import Geometry, geometry
 from cordsnet.analysis.regimes.parting import Parting, parting
@@ -79,7 +80,7 @@ class FlowReport:
         }
 
 
-@torch.no_grad()
+@exact()
 def classify_flow(
     flow: Flow, starts: Tensor, *, dt: float, size: float | None = None, settings: RegimeSettings | None = None
 ) -> FlowReport:

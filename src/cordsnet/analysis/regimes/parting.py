@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import whole_steps
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.regimes.settling import Scale, Settled, joined, run
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import State, System
@@ -36,7 +37,7 @@ class Parting:
     chaotic: bool = False
 
 
-@torch.no_grad()
+@exact()
 def parting(system: System[Any], settled: Settled, scale: Scale, settings: RegimeSettings) -> Parting:
     """The exponent of those trials of a probe that move, of the one that is most surely chaotic, else of the largest.
 

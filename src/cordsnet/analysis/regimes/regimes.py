@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images
+from cordsnet.analysis.exact import exact
 from cordsnet.analysis.regimes.parting import Parting, largest_parting, parting
 from cordsnet.analysis.regimes.probes import Probes, probe
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
@@ -84,7 +85,7 @@ class RegimeReport:
         return {"regime": self.regime.value, **asdict(self.evidence)}
 
 
-@torch.no_grad()
+@exact()
 def classify_regime(
     model: Simulable, images: Images, labels: ClassLabels | None = None, settings: RegimeSettings | None = None
 ) -> RegimeReport:
@@ -154,6 +155,7 @@ def _regime(found: Probes, apart: Parting, evidence: RegimeEvidence, settings: R
 
 def _evidence(found: Probes, labels: Tensor | None, settings: RegimeSettings) -> RegimeEvidence:
     early, late = found.trained_answers, found.late_answers
+    labels = None if labels is None else labels.to(early.device)
     right = torch.ones_like(early, dtype=torch.bool) if labels is None else early == labels
     still = late == (early if labels is None else labels)
     distances = torch.cat([found.image_distance, found.blank_distance])

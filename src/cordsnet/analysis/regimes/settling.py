@@ -60,7 +60,8 @@ class Settled:
 
 def run(system: System[Any], state: State, frame: Tensor | None, steps: int) -> State:
     """The state `steps` steps later, while a frame (None: blank) is held."""
-    return integrate(system, [Hold(steps, frame)], state, NOTHING, steps).final_state
+    final = integrate(system, [Hold(steps, frame)], state, NOTHING, steps).final_state
+    return final.expand(final.batch)  # of what is under way, a blank field has one trial for all
 
 
 def settle_under(
