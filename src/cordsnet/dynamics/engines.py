@@ -64,7 +64,7 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
     cascade = _as_cascade(system, "area_major")
     longest, space = FLUSH_EVERY, None
     if not torch.is_grad_enabled():
-        room = BLOCK_BYTES.get(system.like.device.type, BLOCK_BYTES["cuda"])
+        room = BLOCK_BYTES.get(cascade.like.device.type, BLOCK_BYTES["cuda"])
         longest = min(longest, max(1, room // _bytes(state)))
         space = {area: like_maps(rates, longest + 1) for area, rates in state.rates.items()}
     step, held, constant = 0, None, None
