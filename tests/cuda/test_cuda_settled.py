@@ -118,7 +118,8 @@ def test_gradients_at_a_fixed_point_are_those_of_double_precision(gradient):
 
 def test_full_precision_keeps_factors_whole_and_puts_the_setting_back():
     generator = torch.Generator().manual_seed(0)
-    value, weight = torch.randn(8, 32, 16, 16, generator=generator), torch.randn(32, 32, 3, 3, generator=generator)
+    # so large that cuDNN takes to tensor cores when it may
+    value, weight = torch.randn(16, 256, 28, 28, generator=generator), torch.randn(256, 256, 3, 3, generator=generator)
     wanted = convolve(value.double(), weight.double())
     setting = torch.backends.cudnn.conv
     before = setting.fp32_precision
@@ -132,6 +133,14 @@ def test_full_precision_keeps_factors_whole_and_puts_the_setting_back():
     assert setting.fp32_precision == before
     if DEVICE == "cuda" and torch.cuda.get_device_capability() >= (8, 0) and before == "tf32":
         assert error() > 1e-5  # else this would test nothing
+
+
+def test_weights_in_double_precision_are_those_of_a_processor():
+    model = build(tiny_r(6), 0).double()
+    ours = moved(model)
+    for (name, module), (_, same) in zip(model.named_modules(), ours.named_modules(), strict=True):
+        if hasattr(module, "parametrizations"):
+            assert_near(same.weight, module.weight, rtol=1e-14, name=name)
 
 
 def random_cnn(spec):

@@ -92,7 +92,7 @@ class NaiveLoop(nn.Module):
             if step >= steps - 10:
                 apart = [(now - then).square().mean() for now, then in zip(rates, baseline, strict=True)]
                 back.append(torch.stack(apart).mean())
-        weights = torch.logspace(-3, 0, 30, dtype=images.dtype)
+        weights = torch.logspace(-3, 0, 30, dtype=images.dtype, device=images.device)
         return (weights * torch.stack(losses)).mean() + 1e-3 * torch.stack(back).mean()
 
     def _advance(self, rates: Rates, image: Tensor, recompute: bool) -> Rates:

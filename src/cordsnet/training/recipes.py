@@ -67,21 +67,18 @@ def cifar10() -> Recipe:
 
 @RECIPES.register("cifar10_r4")
 def cifar10_r4() -> Recipe:
-    """`cifar10` on R4 with a longer CNN and twice the updates of the dynamics: minutes on a GPU, hours on two cores."""
+    """`cifar10` on R4, every batch twice as large and the CNN trained four times as long: minutes on a GPU."""
     recipe = cifar10()
-    times = {"cnn": 4, "imitate": 2, "settled": 2, "finetune": 2}
-    stages = [
-        dataclasses.replace(stage, optimisation=_more(stage.optimisation, times[stage.name]))
-        if isinstance(stage, TrainCNN | Imitate | TrainSettled | TrainDynamics)
-        else stage
-        for stage in recipe.stages
-    ]
+    stages: list[Stage] = []
+    for stage in recipe.stages:
+        if isinstance(stage, TrainCNN | Imitate | TrainSettled | TrainDynamics):
+            optimisation = dataclasses.replace(stage.optimisation, batch=2 * stage.optimisation.batch)
+            if isinstance(stage, TrainCNN):
+                optimisation = dataclasses.replace(optimisation, updates=2 * optimisation.updates)
+            stage = dataclasses.replace(stage, optimisation=optimisation)
+        stages.append(stage)
     model = dataclasses.replace(recipe.model, name="cordsnet_r4_small")
     return dataclasses.replace(recipe, name="cifar10_r4", stages=tuple(stages), model=model)
-
-
-def _more(optimisation: Optimisation, times: int) -> Optimisation:
-    return dataclasses.replace(optimisation, updates=times * optimisation.updates)
 
 
 @RECIPES.register("cifar10_direct")
