@@ -1,7 +1,9 @@
 """Figures for talks and reports: labelled axes with units, colours that colour-blind readers can tell apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
 from statistics import fmean
+from typing import TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,11 +24,17 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
 )
 AREA_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "#000000", "#7F7F7F")
 WIDTH, HEIGHT = 7.2, 3.0
+T = TypeVar("T")
 
 
 def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
     """An empty figure whose parts keep out of each other's way."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def in_colours(items: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """Every item with a colour; after the last colour the first again."""
+    return zip(cycle(AREA_COLOURS), items, strict=False)
 
 
 def tidy(axes: Axes, x: str, y: str, title: str = "") -> Axes:
@@ -67,7 +75,7 @@ def mean_rates(course: TimeCourse, half_rise: Mapping[str, float], until_ms: flo
     whole, rise = figure.subplots(1, 2)
     time = course.time_ms.numpy()
     early = (time >= 0) & (time <= until_ms)
-    for colour, area in zip(AREA_COLOURS, course.mean_rate, strict=False):
+    for colour, area in in_colours(course.mean_rate):
         rate = course.mean_rate[area].numpy()
         whole.plot(time, rate, color=colour)
         part = rate[early]

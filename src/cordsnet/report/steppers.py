@@ -1,13 +1,14 @@
 """The figure and table of stepper errors."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from cordsnet._files import write_whole
 from cordsnet.experiments.steppers import StepperError, observed_order
-from cordsnet.report.figures import AREA_COLOURS, new_figure, tidy
+from cordsnet.report.figures import in_colours, new_figure, tidy
 from cordsnet.report.page import render
 
 
@@ -16,7 +17,7 @@ def stepper_figure(rows: Sequence[StepperError]) -> Figure:
     figure = new_figure()
     by_step, by_cost = figure.subplots(1, 2, sharey=True)
     names = list(dict.fromkeys(row.stepper for row in rows))
-    for colour, marker, name in zip(AREA_COLOURS, "os^D", names, strict=False):
+    for marker, (colour, name) in zip(cycle("os^D"), in_colours(names), strict=False):
         mine = [row for row in rows if row.stepper == name]
         errors = [row.error for row in mine]
         label = f"{name.replace('_', ' ')}: order {observed_order(rows, name):.1f}"

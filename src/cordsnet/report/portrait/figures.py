@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cordsnet.analysis import Eigenpairs, SingularTriplets
 from cordsnet.experiments.portrait import AreaPortrait, Portrait
-from cordsnet.report.figures import AREA_COLOURS, BLUE, VERMILION, WIDTH, new_figure, tidy
+from cordsnet.report.figures import BLUE, VERMILION, WIDTH, in_colours, new_figure, tidy
 
 Array = NDArray[Any]
 
@@ -59,7 +59,7 @@ def spectra(areas: Sequence[AreaPortrait]) -> Figure:
     for axes, area in zip(panels, names(areas), strict=True):
         axes.add_patch(Circle((0, 0), 1, fill=False, color="0.7", linewidth=0.8))
         axes.axvline(1, color="0.7", linewidth=0.8, linestyle=":")
-        for colour, one in zip(AREA_COLOURS, [p for p in areas if p.area == area], strict=False):
+        for colour, one in in_colours([p for p in areas if p.area == area]):
             for pairs, marker in ((one.largest, "o"), (one.slowest, "d")):
                 values, error = pairs.values.numpy(), error_bars(pairs)
                 axes.errorbar(
@@ -86,7 +86,7 @@ def ladder(areas: Sequence[AreaPortrait]) -> Figure:
     figure = new_figure()
     axes = figure.subplots()
     order, shown = names(areas), states(areas)
-    for colour, where in zip(AREA_COLOURS, shown, strict=False):
+    for colour, where in in_colours(shown):
         shift = 0.16 * (shown.index(where) - (len(shown) - 1) / 2)
         for one in (p for p in areas if p.where == where):
             decaying = ~one.constants.growing
@@ -128,7 +128,7 @@ def transients(areas: Sequence[AreaPortrait]) -> Figure:
     figure = new_figure()
     axes = figure.subplots()
     chosen = [one for one in areas if one.where == states(areas)[-1]]
-    for colour, one in zip(AREA_COLOURS, chosen, strict=False):
+    for colour, one in in_colours(chosen):
         axes.plot(one.transient.time_ms.numpy(), one.transient.amplification.numpy(), "o-", color=colour, markersize=3)
         axes.plot([], [], color=colour, label=f"{one.area}: {one.transient.peak:.2f} at {one.transient.peak_ms:.0f} ms")
     axes.axhline(1, color="0.6", linewidth=0.8, linestyle=":")
@@ -158,7 +158,7 @@ def trajectories(found: Portrait) -> Figure:
         plane.plot(path[:, 0], path[:, 1], color=BLUE, linewidth=0.8, alpha=0.7)
         plane.plot(path[-1, 0], path[-1, 1], "o", color=VERMILION, markersize=3)
     tidy(plane, "first component", "second component", list(found.dimension)[-1])
-    for colour, (area, dimension) in zip(AREA_COLOURS, found.dimension.items(), strict=False):
+    for colour, (area, dimension) in in_colours(found.dimension.items()):
         over_time.plot(found.time_ms.numpy(), dimension.numpy(), color=colour, label=area)
     over_time.legend(frameon=False, fontsize=8)
     tidy(over_time, "time from onset (ms)", "participation ratio", "dimension of the responses")
