@@ -35,6 +35,13 @@ def check_positive(value: float, name: str) -> None:
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
 
 
+def check_device(name: str) -> str:
+    """The device of that name. Raises ValueError for another word, or where torch finds no GPU."""
+    if name not in ("cpu", "cuda") or (name == "cuda" and not torch.cuda.is_available()):
+        raise ValueError(f"device must be 'cpu', or 'cuda' where torch finds a GPU, got {name!r}")
+    return name
+
+
 def check_images(
     images: Tensor,
     name: str = "images",

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from cordsnet._checks import check_device
 from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
@@ -36,8 +37,7 @@ def bench(
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise ValueError(f"device must be 'cpu', or 'cuda' where torch finds a GPU, got {device!r}")
+    check_device(device)
     chosen = [WORKS[name] for name in works] or [w for w in map(WORKS.__getitem__, WORKS) if w.device in (None, device)]
     machine, rates = describe_machine(device), {}
     for precision in dict.fromkeys(work.precision for work in chosen):

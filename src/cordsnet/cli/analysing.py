@@ -9,7 +9,6 @@ from cordsnet.cli.options import (
     add_checkpoint_options,
     add_run_options,
     draws_progress,
-    known_device,
     make_parser,
     parse,
     trained_network,
@@ -22,6 +21,7 @@ if TYPE_CHECKING:  # so that listing the commands does not wait for torch
 @COMMANDS.register("analyze")
 def analyze(words: Sequence[str]) -> None:
     """Measure a trained network as a dynamical system: spectra, time constants, attractors, regime, certificate."""
+    from cordsnet._checks import check_device
     from cordsnet.experiments.portrait import PortraitSettings, portrait
     from cordsnet.report.portrait import write_portrait
 
@@ -32,7 +32,7 @@ def analyze(words: Sequence[str]) -> None:
     parser.add_class_arguments(PortraitSettings, as_group=False)
     options = parse(parser, words)
     settings = PortraitSettings(**{name: options[name] for name in PortraitSettings.__dataclass_fields__})
-    device = known_device(options.device)
+    device = check_device(options.device)
     model, shown = trained_network(options)
     shown = shown.to(model.to(device))
     with progress_bar(draws_progress(options)) as tell:

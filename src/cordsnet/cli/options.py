@@ -33,15 +33,6 @@ def trained_network(options: Namespace) -> tuple[Any, Any]:
     return model, load_data(options.data, model.input_shape[-1]).test.take(options.trials)
 
 
-def known_device(name: str) -> str:
-    """The device of that name. Raises ValueError for another word, or where torch finds no GPU."""
-    from torch.cuda import is_available
-
-    if name not in ("cpu", "cuda") or (name == "cuda" and not is_available()):
-        raise ValueError(f"device must be 'cpu', or 'cuda' where torch finds a GPU, got {name!r}")
-    return name
-
-
 def make_parser(name: str) -> ArgumentParser:
     """For a command, which may be followed by what it takes first; bad options raise."""
     doc = COMMANDS[name.split()[0]].__doc__
