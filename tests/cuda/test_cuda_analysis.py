@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from beside_cpu import DEVICE, NEEDS_GPU, alike, calm, moved, normal
 from flow_examples import line
 
 from cordsnet import simulate
@@ -39,37 +40,11 @@ from cordsnet.experiments.portrait import PortraitSettings, portrait
 from cordsnet.models import build, save_model
 from cordsnet.report.portrait import write_portrait
 from cordsnet.stimuli import show
-from oracles import CASCADE, DELAYS, FEEDBACK, random_images, randomised, tiny_r
+from oracles import CASCADE, DELAYS, FEEDBACK, random_images, tiny_r
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-DEVICE = "cuda"
+pytestmark = NEEDS_GPU
 QUICK = PortraitSettings(eigenvalues=3, patterns=1, states=1, starts=2, exponents=1, image_ms=40.0)
 TINY = dataclasses.replace(tiny_r(2, 8), dt_ms=5.0, num_classes=10)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def alike(there, here, tol=1e-9):
-    """Whether numbers from the GPU are those from the CPU, relative to the largest."""
-    there, here = (torch.as_tensor(value).cpu().to(torch.complex128) for value in (there, here))
-    assert there.shape == here.shape
-    assert float((there - here).abs().max()) <= tol * max(float(here.abs().max()), 1e-30)
-
-
-def moved(model):
-    return copy.deepcopy(model).to(DEVICE)
-
-
-def calm(spec):
-    """A network whose recurrence and connections are so weak that it settles."""
-    model = randomised(spec)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("original0") and ("recurrent" in name or "links" in name):
-                parameter.mul_(0.15)
-    return model
 
 
 def double_well(device):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from beside_cpu import DEVICE, NEEDS_GPU
 
 from cordsnet.benchmarks import measure as measuring
 from cordsnet.benchmarks import run as bench_run
@@ -14,8 +15,7 @@ from cordsnet.benchmarks.spectra import SpectrumWork
 from cordsnet.benchmarks.works import WORKS, Work
 from cordsnet.cli import main
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-DEVICE = "cuda"
+pytestmark = NEEDS_GPU
 
 TINY = (
     Work("tiny_inference", "cordsnet_r2_small", 4, "inference"),

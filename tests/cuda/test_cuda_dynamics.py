@@ -1,12 +1,12 @@
 """Simulation on a GPU: the numbers of a processor, in every engine, stepper and precision."""
 
-import copy
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from beside_cpu import DEVICE, NEEDS_GPU, assert_near, moved
 from numpy.testing import assert_allclose
 
 from cordsnet import Precision, Record, State, blank, create_model, movie, show, simulate, with_noise
@@ -17,9 +17,7 @@ from cordsnet.training.objective import objective
 from golden_rules import fill_random, sample
 from oracles import CASCADE, NETWORKS, random_images, randomised, tiny_r
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-DEVICE = "cuda"
-NOUGHT = 1e-12
+pytestmark = NEEDS_GPU
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "r2_training.npz")
 CASCADES = {
@@ -32,10 +30,6 @@ PHIS = [Activation(name) for name in ("identity", "tanh", "softplus")] + [Activa
 def shown(images):
     """More than one block of time, every kind of segment."""
     return blank(10) + show(images, 120) + movie(torch.stack([images, -images, 2 * images]), 20 / 3)
-
-
-def moved(model):
-    return copy.deepcopy(model).to(DEVICE)
 
 
 def run(model, device, protocol=shown, **options):
@@ -53,17 +47,6 @@ def run(model, device, protocol=shown, **options):
     total = total + sum((weights.flip(0) * rates.square().flatten(1).sum(1)).sum() for rates in traj.rates.values())
     inputs = {**dict(model.named_parameters()), "images": images, **{f"start {k}": v for k, v in start.items()}}
     return traj, dict(zip(inputs, torch.autograd.grad(total, list(inputs.values())), strict=True))
-
-
-def assert_near(found, wanted, rtol=1e-9, name=""):
-    """Relative to the largest number; what is smaller than `NOUGHT` is rounding, as the gradient of the direction of a
-    kernel of one element is.
-    """
-    assert found.device.type == DEVICE
-    wanted = wanted.detach().cpu()
-    assert float(wanted.abs().max()) > 0, name
-    atol = rtol * float(wanted.abs().max()) + NOUGHT
-    assert_allclose(found.detach().cpu(), wanted, rtol=rtol, atol=atol, err_msg=name)
 
 
 def assert_same(found, wanted):

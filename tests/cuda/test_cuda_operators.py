@@ -1,9 +1,8 @@
 """Linear operators and what is computed from their products, on a GPU against the CPU."""
 
-import copy
-
 import pytest
 import torch
+from beside_cpu import DEVICE, NEEDS_GPU, alike, calm, moved, normal
 from nonnormal_examples import EXAMPLES, operator
 from operators_menagerie import menagerie
 
@@ -35,33 +34,7 @@ from cordsnet.analysis.operators.traced import TracedOperator
 from cordsnet.models import build
 from oracles import CASCADE, FEEDBACK, NETWORKS, random_images, randomised, tiny_r
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-DEVICE = "cuda"
-
-
-def normal(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def alike(there, here, tol=1e-9):
-    """Whether numbers from the GPU are those from the CPU, relative to the largest."""
-    there, here = (torch.as_tensor(value).cpu().to(torch.complex128) for value in (there, here))
-    assert there.shape == here.shape
-    assert float((there - here).abs().max()) <= tol * max(float(here.abs().max()), 1e-30)
-
-
-def moved(model):
-    return copy.deepcopy(model).to(DEVICE)
-
-
-def calm(spec):
-    """A network whose recurrence and connections are so weak that it settles."""
-    model = randomised(spec)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("original0") and ("recurrent" in name or "links" in name):
-                parameter.mul_(0.15)
-    return model
+pytestmark = NEEDS_GPU
 
 
 def conv(device, scale=0.3, dtype=torch.float64):

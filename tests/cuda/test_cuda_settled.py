@@ -1,10 +1,10 @@
 """Settled activity, folding, files and behaviour on a GPU."""
 
-import copy
 import dataclasses
 
 import pytest
 import torch
+from beside_cpu import DEVICE, NEEDS_GPU, assert_near, calm, moved
 from numpy.testing import assert_allclose
 from torch import nn
 
@@ -19,8 +19,7 @@ from cordsnet.models import build
 from cordsnet.models.preprocessing import Preprocessing
 from oracles import CASCADE, NETWORKS, random_images, randomised, tiny_r
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-DEVICE = "cuda"
+pytestmark = NEEDS_GPU
 
 BACK = ConnectionSpec("area2", "area1", kernel=3, delay_ms=4.0, onto="drive")
 SPECS = {
@@ -30,32 +29,10 @@ SPECS = {
 }
 
 
-def calm(spec):
-    """A random network whose loops are weak enough for one fixed point to attract everything."""
-    model = randomised(spec)
-    with torch.no_grad():
-        for kernel in (*model.wiring.recurrent.values(), *model.wiring.links.values()):
-            kernel.parametrizations.weight.original0.mul_(0.4)
-    return model
-
-
-def moved(model):
-    return copy.deepcopy(model).to(DEVICE)
-
-
-def assert_near(found, wanted, rtol=1e-9, name=""):
-    """Relative to the largest number."""
-    assert found.device.type == DEVICE
-    wanted = wanted.detach().cpu()
-    atol = rtol * float(wanted.abs().max())
-    assert atol > 0, name
-    assert_allclose(found.detach().cpu(), wanted, rtol=rtol, atol=atol, err_msg=name)
-
-
 @pytest.mark.parametrize("gradient", ["implicit", "neumann"])
 @pytest.mark.parametrize("name", SPECS)
 def test_fixed_points_and_their_gradients_are_those_of_a_processor(name, gradient):
-    model, images = calm(SPECS[name]), random_images(SPECS[name])
+    model, images = calm(SPECS[name], 0.4), random_images(SPECS[name])
     solver = Solver(tol=1e-13, max_iterations=400, gradient=gradient, expansion_bound=0.0)
     results = []
     for network, frames in ((model, images), (moved(model), images.to(DEVICE))):
@@ -76,7 +53,7 @@ def test_fixed_points_and_their_gradients_are_those_of_a_processor(name, gradien
 @pytest.mark.parametrize("tol", [1e-5, 1e-6])
 @pytest.mark.parametrize("name", SPECS)
 def test_single_precision_converges_as_on_a_processor(name, tol):
-    model, images = calm(SPECS[name]), random_images(SPECS[name], batch=8)
+    model, images = calm(SPECS[name], 0.4), random_images(SPECS[name], batch=8)
     wanted = steady_state(model, images, tol=1e-12)
     found = steady_state(moved(model).float(), images.to(DEVICE, torch.float32), tol=tol)
     assert found.converged
@@ -106,7 +83,7 @@ def test_a_wide_network_converges_to_what_training_asks_for():
 
 @pytest.mark.parametrize("gradient", ["implicit", "neumann"])
 def test_gradients_at_a_fixed_point_are_those_of_double_precision(gradient):
-    model, images = calm(CASCADE), random_images(CASCADE, batch=4)
+    model, images = calm(CASCADE, 0.4), random_images(CASCADE, batch=4)
     solver = Solver(tol=1e-6, gradient=gradient, terms=40)
     ours = moved(model).float()
     for network, frames in ((model, images), (ours, images.to(DEVICE, torch.float32))):
@@ -190,7 +167,7 @@ def labelled():
     """A network and the images it is measured on; the images stay where data sets are."""
     spec = dataclasses.replace(tiny_r(2), num_classes=2)
     pixels = random_images(spec, batch=8)
-    return calm(spec), random_cnn(spec), Split(pixels, torch.tensor([0, 1] * 4))
+    return calm(spec, 0.4), random_cnn(spec), Split(pixels, torch.tensor([0, 1] * 4))
 
 
 def test_behaviour_is_that_of_a_processor(labelled):

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 import torch
+from beside_cpu import DEVICE, NEEDS_GPU
 from tiny import TRIAL, tiny_recipe
 
 from cordsnet import TrainingDivergedError, load_model
@@ -34,8 +35,7 @@ from cordsnet.training.logs import read_curve
 from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
 from cordsnet.training.stage import Context
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-DEVICE = "cuda"
+pytestmark = NEEDS_GPU
 
 HOW = Optimisation(lr=1e-2, updates=6, batch=16, clip=1.0)
 MODEL = ModelChoice(image_size=12, width=4)
