@@ -110,11 +110,12 @@ class Adjoint:
 
         `drives` [T, ...] receives the gradient with respect to the drive.
         """
-        share, rows, scratch = self.plan.share, self.course[:, some], torch.empty_like(adjoint)
-        for step in reversed(range(piece.start, piece.stop)):
-            self._receive(adjoint, upstream, step + 1, some)
-            drive = drives[step - piece.start]
-            self._through_phi(adjoint, rows[step], rows[step + 1], scratch, drive)
+        share, scratch = self.plan.share, torch.empty_like(adjoint)
+        rows, through = self.course[piece.start : piece.stop + 1, some].unbind(), drives.unbind()
+        for k in reversed(range(piece.stop - piece.start)):
+            self._receive(adjoint, upstream, piece.start + k + 1, some)
+            drive = through[k]
+            self._through_phi(adjoint, rows[k], rows[k + 1], scratch, drive)
             if self.recurrent is None:
                 adjoint *= 1 - share
             else:
