@@ -39,6 +39,7 @@ FACTS = {
         "versions": {"torch": "9.9"},
         "commit": {"hash": "f" * 40, "dirty": True},
         "started": "2026-01-01T00:00:00+00:00",
+        "earlier": [{"versions": {"torch": "8.8"}, "gpu": "a GPU", "started": "2025-12-31T00:00:00+00:00"}],
     },
 }
 
@@ -154,7 +155,18 @@ def test_the_card_says_what_was_measured_and_nothing_else(tmp_path):
     assert head["datasets"] == ["uoft-cs/cifar10"]
     (result,) = head["model-index"][0]["results"]
     assert result["metrics"][0]["value"] == 0.875
-    for said in ("0.875", "50,000", "monostable", "digits", "9.9", "f" * 40 + ", with changes", "Limits", "from_pretr"):
+    for said in (
+        "0.875",
+        "50,000",
+        "monostable",
+        "digits",
+        "9.9",
+        "f" * 40 + ", with changes",
+        "8.8",
+        "a GPU",
+        "Limits",
+        "from_pretr",
+    ):
         assert said in body
     huggingface_hub.ModelCard((tmp_path / "README.md").read_text())  # the hub's own reader
     head, body = front(write_model_card(tmp_path, CASCADE, {}).read_text())

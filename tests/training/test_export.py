@@ -46,6 +46,21 @@ def test_an_exported_stage_is_loaded_by_name(run, tmp_path, monkeypatch, capsys)
         assert said in card
 
 
+def test_the_card_names_what_else_a_run_was_made_with(run, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    record = json.loads((other / "record.json").read_text())
+    (last,) = record["attempts"]
+    gpu = last | {"machine": last["machine"] | {"gpu": "a GPU"}, "started": "2001"}
+    record["attempts"] = [gpu, gpu | {"started": "2002"}, last | {"started": "2003"}, last]
+    (other / "record.json").write_text(json.dumps(record))
+    assert main(["export", str(other / "finetune"), "--output", str(tmp_path)]) == 0
+    card = (tmp_path / "cordsnet_r2_small-digits" / "README.md").read_text()
+    assert card.count("a GPU") == card.count("begun 2001") == 1
+    assert "begun 2002" not in card
+    assert "begun 2003" not in card
+
+
 def test_exported_again_the_card_is_new(run, tmp_path):
     for regime in ("unstable", "monostable"):
         assert main(["export", str(run / "direct"), "--regime", regime, "--output", str(tmp_path)]) == 0

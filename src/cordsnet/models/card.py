@@ -47,7 +47,7 @@ def write_model_card(folder: str | Path, spec: NetworkSpec, facts: Mapping[str, 
     facts : as in a model's metadata, each left out of the card when absent: `name`, `recipe`, `stage`, `seed`;
         `data` (`name`, `source`, `fingerprint`, `train_images`, `test_images`, `classes`, `mean`, `std`);
         `metrics` (name -> number, `test_accuracy` among them); `regime`, what the dynamics do, in words;
-        `record` (`versions`, `commit`, `started`) of the run.
+        `record` (`versions`, `gpu`, `commit`, `started`) of the run, with those of attempts before it in `earlier`.
     where : from where the network is loaded; None is the name of the folder.
     """
     path = Path(folder) / "README.md"
@@ -114,12 +114,21 @@ def _data(facts: Mapping[str, Any]) -> str:
 def _training(facts: Mapping[str, Any]) -> str:
     made = [f"{key} `{facts[key]}`" for key in ("recipe", "stage", "seed") if key in facts]
     record = facts.get("record", {})
-    made += [f"{package} {found}" for package, found in record.get("versions", {}).items() if found]
+    made += _made_with(record)
+    earlier = ["Begun by an earlier attempt: " + "; ".join(_made_with(one)) for one in record.get("earlier", ())]
+    return "## Training\n\n" + ".\n".join(["; ".join(made), *earlier]) + "." if made else ""
+
+
+def _made_with(record: Mapping[str, Any]) -> list[str]:
+    """Versions, GPU, commit and date of an attempt at a run."""
+    made = [f"{package} {found}" for package, found in record.get("versions", {}).items() if found]
+    if record.get("gpu"):
+        made.append(record["gpu"])
     if record.get("commit"):
         made.append(f"commit {record['commit']['hash']}" + (", with changes" if record["commit"]["dirty"] else ""))
     if record.get("started"):
         made.append(f"begun {record['started']}")
-    return "## Training\n\n" + "; ".join(made) + "." if made else ""
+    return made
 
 
 def _results(facts: Mapping[str, Any]) -> str:

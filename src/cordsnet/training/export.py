@@ -39,14 +39,24 @@ def export_stage(
         raise RunError(f"{stage} was trained as {model.spec.name!r}, which is no {name!r}; leave out --name")
     described = _data(stage, model, data)
     model.metadata = model.metadata | {"name": name, "data": described, "metrics": metrics}
-    attempts = read_attempts(stage.parent)
-    if attempts:
-        model.metadata["record"] = {key: attempts[-1][key] for key in ("versions", "commit", "started")}
+    if record := _record(stage.parent):
+        model.metadata["record"] = record
     if regime:
         model.metadata["regime"] = regime
     folder = model.save_pretrained(writable_folder(Path(output) / f"{name}-{described['name']}"))
     write_model_card(folder, model.spec, model.metadata)  # also where there was one
     return folder
+
+
+def _record(run: Path) -> dict[str, Any]:
+    """With what the last attempt at a run was made, and in "earlier" those before it that were made with other things."""
+    made = [
+        {key: attempt[key] for key in ("versions", "commit", "started")} | {"gpu": attempt["machine"]["gpu"]}
+        for attempt in read_attempts(run)
+    ]
+    kinds = [one | {"started": None} for one in made]
+    earlier = [one for k, one in enumerate(made) if kinds[k] != kinds[-1] and kinds[k] not in kinds[:k]]
+    return made[-1] | ({"earlier": earlier} if earlier else {}) if made else {}
 
 
 def _finished(stage: Path) -> dict[str, Any]:
