@@ -1,9 +1,13 @@
 """Convolutions in half precision, rates in a precision of their own."""
 
+from threading import Event, Thread
+
 import pytest
 import torch
 
 from cordsnet import Precision, blank, create_model, show, simulate, steady_state
+from cordsnet.analysis import MatrixOperator
+from cordsnet.dynamics import full_precision
 from cordsnet.training import objective
 from oracles import random_images, randomised, tiny_r
 
@@ -64,10 +68,10 @@ def test_autocast_is_honoured_and_an_explicit_precision_comes_before_it(model, i
     assert not torch.equal(run(model, images, None).logits, asked)
 
 
-def gradient(model, images, **options):
+def gradient(model, images, weight=1.0, of="", **options):
     model.zero_grad()
-    run(model, images, grad=True, **options).logits.square().mean().backward()
-    return torch.cat([p.grad.flatten() for p in model.parameters()])
+    (weight * run(model, images, grad=True, **options).logits.square().mean()).backward()
+    return torch.cat([p.grad.flatten() for name, p in model.named_parameters() if of in name])
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -83,6 +87,43 @@ def test_sums_over_time_and_trials_do_not_overflow_in_half_precision(engine):
     images = random_images(large.spec, batch=4).float()
     wanted = gradient(large, images, precision=None)
     assert apart(gradient(large, images, precision="float16", engine=engine), wanted) < 0.05
+
+
+@pytest.mark.parametrize("engine", ["area_major", "checkpointed"])
+@pytest.mark.parametrize("weight", [1.0, 1e-4])
+def test_gradients_of_small_losses_are_not_lost_in_a_block_in_half_precision(model, images, engine, weight):
+    wanted = weight * gradient(model, images, precision=None, of="recurrent")
+    found = gradient(model, images, precision="float16", engine=engine, weight=weight, of="recurrent")
+    assert apart(found, wanted) < 5e-3
+
+
+def test_blocks_of_full_precision_overlap_in_threads_and_leave_the_users_settings():
+    settings = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
+
+    def now():
+        return [setting.fp32_precision for setting in settings]
+
+    before, entered, leave = now(), Event(), Event()
+
+    def other():
+        with full_precision():
+            entered.set()
+            assert leave.wait(10)
+
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        users, thread = now(), Thread(target=other)
+        with full_precision():
+            thread.start()
+            assert entered.wait(10)
+        assert now() == ["ieee", "ieee"]  # the other's block is open
+        leave.set()
+        thread.join()
+        assert now() == users
+        MatrixOperator(torch.eye(3)).mv(torch.ones(3))
+        assert now() == users
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before[0]
 
 
 def test_an_objective_under_autocast_is_near_the_full_one(model, images):

@@ -103,7 +103,7 @@ def run_block(
         )
     starts = [rates[area] for area in system.areas]
     kernels = [kernel for plan in plans for kernel in plan.kernels()]
-    options = plans, rows, system.scratch, keep, system.compute != torch.float16
+    options = plans, rows, system.scratch, keep, HEADROOM if system.compute == torch.float16 else 1.0
     drives = [constant[area] for area in system.areas]
     found = BlockCourse.apply(*options, *starts, *drives, *kernels)  # type: ignore[no-untyped-call]
     number = len(plans)
@@ -127,7 +127,11 @@ def run_plans(
     return courses
 
 
-OPTIONS = 5  # plans, rows, scratch, keep, rescales
+HEADROOM = 2.0**-8
+"""To which gradients are brought where convolutions are in float16, in which their sums over time and trials end at
+65504: 1 would leave too little room, and without it small gradients would be lost."""
+
+OPTIONS = 5  # plans, rows, scratch, keep, size
 """Arguments of `BlockCourse` before its tensors."""
 
 
@@ -146,18 +150,17 @@ class BlockCourse(torch.autograd.Function):
         rows: tuple[int, ...],
         scratch: Scratch,
         keep: bool,
-        rescales: bool,
+        size: float,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         """`tensors`: start of every area, constant drive of every area, kernels plan by plan.
 
-        `rescales`: whether gradients are brought to about 1. Their sums over time and trials overflow in float16, whose
-        size is left to the loss scaler.
+        `size`: to which the largest gradient is brought in the backward pass.
         """
         number = len(plans)
         starts, constant = tensors[:number], tensors[number : 2 * number]
         courses = list(_courses(plans, starts, constant, None if keep else scratch).values())
-        ctx.plans, ctx.rows, ctx.scratch, ctx.keep, ctx.rescales = plans, rows, scratch, keep, rescales
+        ctx.plans, ctx.rows, ctx.scratch, ctx.keep, ctx.size = plans, rows, scratch, keep, size
         ctx.constant_shapes = [part.shape for part in constant]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*(courses if keep else (*starts, *constant)))
@@ -177,7 +180,7 @@ class BlockCourse(torch.autograd.Function):
         given = [gradient for gradient in upstream if gradient is not None]
         if not given:
             return (None,) * len(ctx.needs_input_grad)
-        scale, number = _towards_one(given) if ctx.rescales else 1.0, len(ctx.plans)
+        scale, number = _towards_one(given) * ctx.size, len(ctx.plans)
         if ctx.keep:
             courses = dict(zip((plan.area for plan in ctx.plans), ctx.saved_tensors, strict=True))
         else:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +19,9 @@ for _dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
 @dataclass(frozen=True)
 class Precision:
     """Names of precisions: "float64", "float32", "bfloat16" or "float16".
+
+    Gradients in float16 need a scaled loss, as `torch.amp.GradScaler` makes and the stages of training have: those of the
+    stem, which are below 1e-7, are lost otherwise.
 
     Attributes
     ----------
@@ -50,21 +55,49 @@ def as_precision(precision: "Precision | str | None") -> Precision:
     return precision if isinstance(precision, Precision) else Precision(compute=precision)
 
 
+class _Whole:
+    """How many blocks of `full_precision` are open, in whatever threads, and what was set before the first."""
+
+    cudnn: ClassVar[Any] = torch.backends.cudnn
+    settings: ClassVar[tuple[Any, ...]] = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
+    lock, depth = Lock(), 0
+    before: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls) -> None:
+        with cls.lock:
+            if cls.depth == 0:
+                cls.before = tuple(setting.fp32_precision for setting in cls.settings)
+                cls._set(("ieee",) * len(cls.settings))
+            cls.depth += 1
+
+    @classmethod
+    def close(cls) -> None:
+        with cls.lock:
+            cls.depth -= 1
+            if cls.depth == 0:
+                cls._set(cls.before)
+
+    @classmethod
+    def _set(cls, precisions: tuple[str, ...]) -> None:
+        for setting, precision in zip(cls.settings, precisions, strict=True):
+            setting.fp32_precision = precision
+
+
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Float32 convolutions are computed in float32; also a decorator.
+    """Float32 convolutions and products are computed in float32; also a decorator.
 
     GPUs from Ampere on round the factors of float32 convolutions to 11 bits (TF32) unless told otherwise. Simulation
-    and training bear that, and leave it to torch's own setting; but no fixed point is found to 1e-5 with it. The
-    setting is the process's, so that it holds in the threads of a backward pass too, and is put back.
+    and training bear that, and leave it to torch's own settings; but no fixed point is found to 1e-5 with it. The
+    settings are the process's, so that they hold in the threads of a backward pass too, and are put back when the last
+    block has ended.
     """
-    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-    before = convolutions.fp32_precision
-    convolutions.fp32_precision = "ieee"
+    _Whole.open()
     try:
         yield
     finally:
-        convolutions.fp32_precision = before
+        _Whole.close()
 
 
 def recoverable(dtype: torch.dtype) -> bool:

@@ -115,7 +115,7 @@ def _training(facts: Mapping[str, Any]) -> str:
     made = [f"{key} `{facts[key]}`" for key in ("recipe", "stage", "seed") if key in facts]
     record = facts.get("record", {})
     made += _made_with(record)
-    earlier = ["Begun by an earlier attempt: " + "; ".join(_made_with(one)) for one in record.get("earlier", ())]
+    earlier = ["An earlier attempt at this run: " + "; ".join(_made_with(one)) for one in record.get("earlier", ())]
     return "## Training\n\n" + ".\n".join(["; ".join(made), *earlier]) + "." if made else ""
 
 

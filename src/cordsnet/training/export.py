@@ -51,7 +51,7 @@ def export_stage(
 def _record(run: Path) -> dict[str, Any]:
     """With what the last attempt at a run was made; in "earlier" those before it that were made otherwise."""
     made = [
-        {key: attempt[key] for key in ("versions", "commit", "started")} | {"gpu": attempt["machine"]["gpu"]}
+        {key: attempt[key] for key in ("versions", "commit", "started")} | {"gpu": attempt["machine"].get("gpu")}
         for attempt in read_attempts(run)
     ]
     kinds = [one | {"started": None} for one in made]

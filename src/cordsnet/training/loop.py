@@ -260,12 +260,13 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: S
 @contextmanager
 def _repeatable() -> Iterator[None]:
     """Convolutions on a GPU give the same bits each time, at some cost of speed, as the promise of `train` needs."""
-    before = torch.backends.cudnn.deterministic
-    torch.backends.cudnn.deterministic = True
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False  # a benchmark may choose another algorithm the next time
     try:
         yield
     finally:
-        torch.backends.cudnn.deterministic = before
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 @contextmanager

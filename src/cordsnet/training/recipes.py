@@ -67,7 +67,7 @@ def cifar10() -> Recipe:
 
 @RECIPES.register("cifar10_r4")
 def cifar10_r4() -> Recipe:
-    """`cifar10` on R4, every batch twice as large and the CNN trained four times as long: minutes on a GPU."""
+    """`cifar10` on R4, with batches twice as large and four times as many images for the CNN: minutes on a GPU."""
     recipe = cifar10()
     stages: list[Stage] = []
     for stage in recipe.stages:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._checks import check_positive
-from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson
+from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
 from cordsnet.models import STEM, CordsNet
 from cordsnet.models.wiring import weight_of
 from cordsnet.training.constraint import limit, limit_recurrence
@@ -64,6 +64,7 @@ class GaussNewton(Stage):
             raise ValueError(f"images, steps and iterations must be at least 1, got {given}")
 
     @torch.no_grad()
+    @full_precision()
     def run(self, context: Context) -> StageResult:
         """Fit from the CNN's feedforward kernels and small random recurrence."""
         cnn = context.cnn_of(self.start)
