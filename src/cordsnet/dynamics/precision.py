@@ -20,8 +20,8 @@ for _dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
 class Precision:
     """Names of precisions: "float64", "float32", "bfloat16" or "float16".
 
-    Gradients in float16 need a scaled loss, as `torch.amp.GradScaler` makes and the stages of training have: those of the
-    stem, which are below 1e-7, are lost otherwise.
+    Gradients in float16 need a scaled loss, as `torch.amp.GradScaler` makes and the stages of training have: those of
+    the stem, which are below 1e-7, are lost otherwise.
 
     Attributes
     ----------
