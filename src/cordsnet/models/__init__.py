@@ -1,15 +1,15 @@
 """Networks that see and evolve: specs, CordsNet, its feedforward twin, storage, and public checkpoints."""
 
 from cordsnet.models.card import write_model_card
-from cordsnet.models.cnn import CNN, fold, unit_bias
-from cordsnet.models.cordsnet import CordsNet
+from cordsnet.models.cordsnet.cnn import CNN, fold, unit_bias
+from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.files import read_metadata
 from cordsnet.models.interface import VisionModel
-from cordsnet.models.layout import layout
+from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.pretrained import list_pretrained
-from cordsnet.models.published import load_published, published_names, published_state_dict
-from cordsnet.models.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
+from cordsnet.models.cordsnet.published import load_published, published_names, published_state_dict
+from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
 from cordsnet.models.storage import load_model, save_model
 from cordsnet.models.zoo import MODELS, SPECS, build, cordsnet_spec, create_model, list_models
 

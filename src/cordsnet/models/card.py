@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet._files import write_whole
-from cordsnet.models.layout import layout
-from cordsnet.models.spec import NetworkSpec
+from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.spec import NetworkSpec
 
 LICENCE = "apache-2.0"
 HUB = "https://huggingface.co/datasets/"

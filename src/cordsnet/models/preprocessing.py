@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.models.spec import NetworkSpec
+from cordsnet.models.cordsnet.spec import NetworkSpec
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cordsnet.models.cordsnet import CordsNet
+from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.files import DESCRIPTION
-from cordsnet.models.spec import NetworkSpec, square
+from cordsnet.models.cordsnet.spec import NetworkSpec, square
 from cordsnet.registry import Registry
 
 FOLDER = Path(__file__).parents[1] / "pretrained"

@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 import torch
 
-from cordsnet.models.cnn import CNN
-from cordsnet.models.cordsnet import CordsNet
+from cordsnet.models.cordsnet.cnn import CNN
+from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.pretrained import load_pretrained
-from cordsnet.models.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec, square
+from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec, square
 from cordsnet.registry import Registry
 
 Maker: TypeAlias = Callable[..., VisionModel]

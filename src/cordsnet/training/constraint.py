@@ -11,8 +11,8 @@ from cordsnet._checks import is_number
 from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
 from cordsnet.models import CordsNet
-from cordsnet.models.layout import layout
-from cordsnet.models.wiring import gain_of, weight_of
+from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.wiring import gain_of, weight_of
 
 POINTS = 16
 """Frequencies per axis at most: coarser, and so a little stricter on large maps, than a certificate's."""

@@ -7,7 +7,7 @@ import torch
 
 from cordsnet._checks import check_positive
 from cordsnet.models import CordsNet, build
-from cordsnet.models.wiring import RECURRENT_GAIN, gain_of
+from cordsnet.models.cordsnet.wiring import RECURRENT_GAIN, gain_of
 from cordsnet.training.stage import Context, Stage, StageResult
 
 

@@ -14,9 +14,9 @@ from torch.nn import functional
 from cordsnet._checks import check_images
 from cordsnet._typing import Images, Logits
 from cordsnet.dynamics import convolve
-from cordsnet.models.layout import layout
-from cordsnet.models.spec import STEM, NetworkSpec
-from cordsnet.models.wiring import Wiring, encode, gain_of, pool, transmit, weight_of
+from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
+from cordsnet.models.cordsnet.wiring import Wiring, encode, gain_of, pool, transmit, weight_of
 
 
 class UnitBias(nn.Module):

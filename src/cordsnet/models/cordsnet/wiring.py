@@ -8,8 +8,8 @@ from torch.nn import functional
 from torch.nn.utils.parametrize import register_parametrization
 
 from cordsnet.dynamics import convolve
-from cordsnet.models.layout import MapShape, layout
-from cordsnet.models.spec import ConnectionSpec, NetworkSpec, StemSpec
+from cordsnet.models.cordsnet.layout import MapShape, layout
+from cordsnet.models.cordsnet.spec import ConnectionSpec, NetworkSpec, StemSpec
 
 RECURRENT_GAIN = 0.5
 """Spectral radius, in the limit of many channels, of a recurrent kernel at initialisation (circular law)."""

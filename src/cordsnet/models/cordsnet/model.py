@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from cordsnet.dynamics import Activation, Precision, RateEquation, RateSystem
 from cordsnet.errors import CheckpointError
 from cordsnet.models.card import write_model_card
-from cordsnet.models.circuit import ConvCircuit
+from cordsnet.models.cordsnet.circuit import ConvCircuit
 from cordsnet.models.files import read_model, write_model
 from cordsnet.models.hub import download, upload
 from cordsnet.models.interface import VisionModel
-from cordsnet.models.layout import layout
+from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.preprocessing import Preprocessing
-from cordsnet.models.spec import STEM, AreaSpec, NetworkSpec
-from cordsnet.models.wiring import Wiring
+from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
+from cordsnet.models.cordsnet.wiring import Wiring
 
 
 class CordsNet(VisionModel):

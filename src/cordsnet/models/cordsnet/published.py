@@ -5,9 +5,9 @@ from pathlib import Path
 from torch import Tensor
 
 from cordsnet.errors import CheckpointError
-from cordsnet.models.cordsnet import CordsNet
+from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.files import check_match, read_tensors
-from cordsnet.models.spec import STEM, NetworkSpec
+from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
 
 _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weight.original1"
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import ceil, prod
 from typing import TypeAlias
 
-from cordsnet.models.spec import STEM, ConnectionSpec, NetworkSpec
+from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
 
 MapShape: TypeAlias = tuple[int, int, int]
 

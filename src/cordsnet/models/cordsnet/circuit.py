@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet.dynamics import ConvMap, Held, LinearMap, Precision, Reader
-from cordsnet.models.layout import MapShape, layout
-from cordsnet.models.spec import STEM, NetworkSpec, Onto
-from cordsnet.models.wiring import Wiring, encode, pool, transmit, weight_of
+from cordsnet.models.cordsnet.layout import MapShape, layout
+from cordsnet.models.cordsnet.spec import STEM, NetworkSpec, Onto
+from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit, weight_of
 
 
 class ConvCircuit:

@@ -1,0 +1,1 @@
+"""CordsNet and its feedforward twin: specs, wiring, circuit, and the exact fold of batch norms."""
