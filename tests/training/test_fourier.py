@@ -9,7 +9,7 @@ from tiny import tiny_recipe
 from cordsnet.analysis import norm_bound
 from cordsnet.data import load_data
 from cordsnet.models import CNN, build, fold
-from cordsnet.models.cordsnet.wiring import weight_of
+from cordsnet.models.kernels import weight_of
 from cordsnet.training import FourierInit, Optimisation, Recipe, fit
 from cordsnet.training.stages.fourier import fit_area, set_bias
 from cordsnet.training.stages.inverse import recurrent_twin, unexplained_variance

@@ -2,14 +2,15 @@
 
 from cordsnet.models.card import write_model_card
 from cordsnet.models.cordsnet.cnn import CNN, fold, unit_bias
-from cordsnet.models.cordsnet.model import CordsNet
-from cordsnet.models.files import read_metadata
-from cordsnet.models.interface import VisionModel
 from cordsnet.models.cordsnet.layout import layout
-from cordsnet.models.preprocessing import Preprocessing
-from cordsnet.models.pretrained import list_pretrained
+from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.published import load_published, published_names, published_state_dict
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
+from cordsnet.models.files import read_metadata
+from cordsnet.models.interface import VisionModel
+from cordsnet.models.lesion import lesion
+from cordsnet.models.preprocessing import Preprocessing
+from cordsnet.models.pretrained import list_pretrained
 from cordsnet.models.storage import load_model, save_model
 from cordsnet.models.zoo import MODELS, SPECS, build, cordsnet_spec, create_model, list_models
 
@@ -30,6 +31,7 @@ __all__ = [
     "create_model",
     "fold",
     "layout",
+    "lesion",
     "list_models",
     "list_pretrained",
     "load_model",

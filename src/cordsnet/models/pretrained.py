@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet.models.cordsnet.model import CordsNet
-from cordsnet.models.files import DESCRIPTION
 from cordsnet.models.cordsnet.spec import NetworkSpec, square
+from cordsnet.models.files import DESCRIPTION
 from cordsnet.registry import Registry
 
 FOLDER = Path(__file__).parents[1] / "pretrained"

@@ -9,10 +9,10 @@ from torch import nn
 
 from cordsnet.errors import CheckpointError
 from cordsnet.models.cordsnet.cnn import CNN, UnitBias
-from cordsnet.models.cordsnet.model import CordsNet
-from cordsnet.models.files import read_model, write_model
 from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.spec import NetworkSpec
+from cordsnet.models.files import read_model, write_model
 
 
 def save_model(model: CordsNet | CNN, folder: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:

@@ -4,13 +4,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import torch
-
 from cordsnet.models.cordsnet.cnn import CNN
 from cordsnet.models.cordsnet.model import CordsNet
-from cordsnet.models.interface import VisionModel
-from cordsnet.models.pretrained import load_pretrained
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec, square
+from cordsnet.models.interface import VisionModel
+from cordsnet.models.kernels import seeded
+from cordsnet.models.pretrained import load_pretrained
 from cordsnet.registry import Registry
 
 Maker: TypeAlias = Callable[..., VisionModel]
@@ -93,11 +92,9 @@ def list_models(pattern: str = "*") -> list[str]:
     return MODELS.names(pattern)
 
 
-def build(spec: NetworkSpec, seed: int = 0, kind: type[CordsNet] | type[CNN] = CordsNet) -> VisionModel | CNN:
+def build(spec: NetworkSpec, seed: int = 0, kind: type[CordsNet] | type[CNN] = CordsNet) -> VisionModel:
     """A network, or its CNN twin, made from a spec with random weights drawn from `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return kind(spec)
+    return seeded(lambda: kind(spec), seed)
 
 
 def resized(spec: NetworkSpec, width: int | None = None, **changes: Any) -> NetworkSpec:

@@ -12,7 +12,7 @@ from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
 from cordsnet.models import CordsNet
 from cordsnet.models.cordsnet.layout import layout
-from cordsnet.models.cordsnet.wiring import gain_of, weight_of
+from cordsnet.models.kernels import gain_of, weight_of
 
 POINTS = 16
 """Frequencies per axis at most: coarser, and so a little stricter on large maps, than a certificate's."""

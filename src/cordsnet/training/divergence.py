@@ -10,7 +10,7 @@ from torch.nn.utils import get_total_norm
 
 from cordsnet.errors import DivergedError, TrainingDivergedError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, save_model
-from cordsnet.models.cordsnet.wiring import gain_of
+from cordsnet.models.kernels import gain_of
 
 LAST_GOOD = "last_good"
 """Folder, in a stage's, of the weights with which loss and gradients were last finite."""

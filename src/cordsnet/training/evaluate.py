@@ -5,9 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
 from cordsnet.data import Split
-from cordsnet.dynamics import Hold, Record, integrate, settle
+from cordsnet.dynamics import Hold, Record, integrate
 from cordsnet.models import CNN, VisionModel
 
 BATCH = 180
@@ -34,11 +33,11 @@ def read_correctly(scores: Tensor, labels: Tensor) -> Tensor:
 def _reader(model: VisionModel, image_ms: float) -> Callable[[Tensor], Tensor]:
     """Images -> scores `image_ms` after their onset."""
     system = model.system()
-    baseline = settle(system)
-    steps, at_end = whole_steps(image_ms, system.dt, "image_ms"), Record(times_ms=(image_ms,))
+    steps = system.clock.steps(image_ms, "image_ms")
+    at_end = Record(times_ms=(system.clock.time_ms(steps),))
 
     def read(images: Tensor) -> Tensor:
-        logits = integrate(system, [Hold(steps, images)], baseline.expand(len(images)), at_end, steps).logits
+        logits = integrate(system, [Hold(steps, {"image": images})], system.begin(len(images)), at_end, steps).logits
         assert logits is not None
         return logits[-1]
 

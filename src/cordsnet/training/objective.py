@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
+from cordsnet.dynamics import Hold, Record, State, System, integrate, relax
 from cordsnet.models import VisionModel
 from cordsnet.training.evaluate import read_correctly
 
@@ -87,7 +86,7 @@ def objective(
     dt: float | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
-    spontaneous: Callable[[System[Any], float], State] = settle,
+    spontaneous: Callable[[System[Any], float], State] = relax,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -100,17 +99,17 @@ def objective(
     dt : step, ms; None is the model's own. Where rates settle does not depend on it; how they get there does.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
-    spontaneous : (system, ms) -> spontaneous activity; `settle` starts from zero rates, a `WarmStart` from its last.
+    spontaneous : (system, ms) -> spontaneous activity; `relax` starts from zero rates, a `WarmStart` from its last.
     """
     settings = settings or Objective()
     model.check_input(images)
     _check_labels(labels, len(images), model.num_classes)
     trial, system = settings.trial, model.system(dt)
-    steps = whole_steps(trial.image, system.dt, "trial.image")
+    steps = system.clock.steps(trial.image, "trial.image")
     baseline = spontaneous(system, trial.before)
     seen = integrate(
         system,
-        [Hold(steps, images)],
+        [Hold(steps, {"image": images})],
         baseline.expand(images.shape[0]),
         Record(window_ms=(trial.image - trial.decision, trial.image)),
         steps,
@@ -142,10 +141,10 @@ def distance_to_baseline(
     memory: int | str | None = None,
 ) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
-    steps = whole_steps(trial.after, system.dt, "trial.after")
+    steps = system.clock.steps(trial.after, "trial.after")
     window = (trial.after - trial.baseline, trial.after)
     reduce = {area: _distance_from(rates) for area, rates in baseline.rates.items()}
-    record = Record("all", window_ms=window, reduce=reduce, logits=False)
+    record = Record("all", window_ms=window, reduce=reduce, outputs=())
     back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
     return torch.stack([back.rates[area].mean() for area in system.areas]).mean()
 

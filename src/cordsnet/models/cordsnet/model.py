@@ -7,17 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Activation, Precision, RateEquation, RateSystem
+from cordsnet.dynamics import Activation, Circuit, Clock, Precision, RateEquation, RateSystem
 from cordsnet.errors import CheckpointError
 from cordsnet.models.card import write_model_card
-from cordsnet.models.cordsnet.circuit import ConvCircuit
-from cordsnet.models.files import read_model, write_model
-from cordsnet.models.hub import download, upload
-from cordsnet.models.interface import VisionModel
+from cordsnet.models.cordsnet.circuit import SCORES, build_circuit
 from cordsnet.models.cordsnet.layout import layout
-from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
 from cordsnet.models.cordsnet.wiring import Wiring
+from cordsnet.models.files import read_model, write_model
+from cordsnet.models.hub import download, upload
+from cordsnet.models.interface import IMAGE, VisionModel
+from cordsnet.models.preprocessing import Preprocessing
+
+RESPONSE_MS = 200.0
+"""How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
 
 
 class CordsNet(VisionModel):
@@ -29,16 +32,13 @@ class CordsNet(VisionModel):
     activation : phi; ReLU in the final model, the identity and PReLU during training.
 
     The bias b is one value per unit [C, H, W]. An area hands on, and the readout pools, ReLU(r).
-
-    Attributes
-    ----------
-    metadata : plain data that belongs to the weights, such as the data set they were trained on; saved with them.
     """
+
+    kind = "cordsnet"
 
     def __init__(self, spec: NetworkSpec, activation: Activation | None = None) -> None:
         super().__init__()
         self.spec = spec
-        self.metadata: dict[str, Any] = {}
         self.activation = activation or Activation("relu")
         sizes = layout(spec)
         self.wiring = Wiring(spec)
@@ -51,19 +51,24 @@ class CordsNet(VisionModel):
         return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """[C, H, W] of the images."""
-        return self.spec.in_channels, *self.spec.image_size
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Images [C, H, W]."""
+        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
 
     @property
-    def num_classes(self) -> int:
-        """Number of class scores."""
-        return self.spec.num_classes
+    def outputs(self) -> dict[str, tuple[str, ...]]:
+        """Class scores."""
+        return {SCORES: ("class",)}
 
     @property
-    def dt_ms(self) -> float:
-        """The spec's step, ms."""
-        return self.spec.dt_ms
+    def clock(self) -> Clock:
+        """Continuous time with the spec's step."""
+        return Clock(self.spec.dt_ms)
+
+    @property
+    def response_ms(self) -> float:
+        """The duration for which the paper shows an image in training, ms."""
+        return RESPONSE_MS
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -125,9 +130,9 @@ class CordsNet(VisionModel):
 
         return upload(save, name, token, private)
 
-    def circuit(self, precision: Precision | None = None) -> ConvCircuit:
+    def circuit(self, precision: Precision | None = None) -> Circuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
-        precision, like = precision or Precision(), self.wiring.readout.get_parameter("bias")
+        precision, like = precision or Precision(), self.wiring.readout.bias
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             if isinstance(area.tau_ms, (int, float)):
@@ -135,15 +140,15 @@ class CordsNet(VisionModel):
             else:
                 per_unit, dtype = self._tau.get(area.name), precision.of_rates(like)
                 tau[area.name] = self.spec.tau_ms if per_unit is None else per_unit.to(like.device, dtype)
-        return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
+        return build_circuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
 
-    def system(self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None) -> RateSystem:
-        """The network bound to `dt` (ms), a stepper and a precision."""
-        circuit = self.circuit(precision)
-        step = self.dt_ms if dt is None else dt
-        equation, like = RateEquation(circuit, self.activation), circuit.readout_bias.to(circuit.dtype)
-        identity = self.activation, circuit.compute, circuit.dtype
-        return RateSystem(equation, step, stepper, like, identity, circuit.compute)
+    def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
+        """The network bound to `dt` (ms), a stepper and a precision; it begins from spontaneous activity."""
+        circuit, bias = self.circuit(precision), self.wiring.readout.bias
+        like, compute = bias.to(circuit.dtype), precision.of_convolutions(bias)
+        identity = self.activation, compute, circuit.dtype
+        equation = RateEquation(circuit, self.activation)
+        return RateSystem(equation, dt, stepper, like, identity, compute, self.spontaneous)
 
 
 def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from cordsnet.errors import CheckpointError
 from cordsnet.models.cordsnet.model import CordsNet
-from cordsnet.models.files import check_match, read_tensors
 from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
+from cordsnet.models.files import check_match, read_tensors
 
 _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weight.original1"
 

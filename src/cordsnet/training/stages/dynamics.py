@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from cordsnet.dynamics import Activation, State, WarmStart, settle
+from cordsnet.dynamics import Activation, State, WarmStart, relax
 from cordsnet.models import CordsNet, build
 from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.evaluate import accuracy
@@ -126,7 +126,7 @@ class _Module(TrainingModule):
             dt=self.stage.dt_ms,
             engine=self.stage.engine,
             memory=self.stage.memory,
-            spontaneous=self.warm or settle,
+            spontaneous=self.warm or relax,
         )
         self.keep(
             loss=losses.total,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import convolve, spectrum, transfer
 from cordsnet.models import CNN, CordsNet
-from cordsnet.models.cordsnet.wiring import weight_of
+from cordsnet.models.kernels import weight_of
 from cordsnet.training.constraint import limit
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.loop import Optimisation

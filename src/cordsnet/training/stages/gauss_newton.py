@@ -17,7 +17,7 @@ from torch.nn import functional
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
 from cordsnet.models import STEM, CordsNet
-from cordsnet.models.cordsnet.wiring import weight_of
+from cordsnet.models.kernels import weight_of
 from cordsnet.training.constraint import limit, limit_recurrence
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.stage import Context, Stage, StageResult

@@ -7,7 +7,8 @@ import torch
 
 from cordsnet._checks import check_positive
 from cordsnet.models import CordsNet, build
-from cordsnet.models.cordsnet.wiring import RECURRENT_GAIN, gain_of
+from cordsnet.models.cordsnet.wiring import RECURRENT_GAIN
+from cordsnet.models.kernels import gain_of
 from cordsnet.training.stage import Context, Stage, StageResult
 
 
