@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cordsnet._checks import check_images, check_positive, whole_steps
 from cordsnet._typing import Images, Logits
 from cordsnet.dynamics import Hold, Precision, Record, State, System, integrate, settle
+from cordsnet.models.saving import SavedModel
 
 
-class VisionModel(nn.Module, ABC):
+class VisionModel(SavedModel, ABC):
     """A model that sees and evolves in time.
 
     Subclasses say what their areas are and how they are bound to a time step (`system`);

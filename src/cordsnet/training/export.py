@@ -7,7 +7,7 @@ from typing import Any
 from cordsnet._files import writable_folder
 from cordsnet.data import load_data
 from cordsnet.errors import RunError
-from cordsnet.models import SPECS, CordsNet, load_model, write_model_card
+from cordsnet.models import MODELS, CordsNet, load_model, write_model_card
 from cordsnet.training.loop import WAITING
 from cordsnet.training.record import describe_data, read_attempts
 
@@ -35,7 +35,7 @@ def export_stage(
     if not isinstance(model, CordsNet):
         raise RunError(f"{stage} ended with a feedforward network; export a stage that ends with a CordsNet")
     name = name or model.spec.name
-    if model.spec.stem.kernel != SPECS[name].stem.kernel or len(model.spec.areas) != len(SPECS[name].areas):
+    if model.spec.stem.kernel != MODELS[name].spec.stem.kernel or len(model.spec.areas) != len(MODELS[name].spec.areas):
         raise RunError(f"{stage} was trained as {model.spec.name!r}, which is no {name!r}; leave out --name")
     described = _data(stage, model, data)
     model.metadata = model.metadata | {"name": name, "data": described, "metrics": metrics}
@@ -44,7 +44,7 @@ def export_stage(
     if regime:
         model.metadata["regime"] = regime
     folder = model.save_pretrained(writable_folder(Path(output) / f"{name}-{described['name']}"))
-    write_model_card(folder, model.spec, model.metadata)  # also where there was one
+    write_model_card(folder, model.summary(), model.metadata)  # also where there was one
     return folder
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from cordsnet.models import SPECS, NetworkSpec
-from cordsnet.models.zoo import resized
+from cordsnet.models import MODELS, NetworkSpec
 from cordsnet.registry import Registry
 from cordsnet.training.stage import Stage
 
@@ -36,11 +35,7 @@ class ModelChoice:
     def spec(self) -> NetworkSpec:
         """The network as data."""
         sizes = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
-        spec = resized(SPECS[self.name], self.width, **sizes)
-        if self.recurrent == "all":
-            return spec
-        below = tuple(dataclasses.replace(area, recurrent_kernel=None) for area in spec.areas[:-1])
-        return dataclasses.replace(spec, areas=(*below, spec.areas[-1]))
+        return MODELS[self.name].spec.changed(self.width, recurrent=self.recurrent, **sizes)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ kernel between areas.
 """
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +17,10 @@ from cordsnet._checks import check_images
 from cordsnet._typing import Images, Logits
 from cordsnet.dynamics import convolve
 from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
 from cordsnet.models.cordsnet.wiring import Wiring, encode, gain_of, pool, transmit, weight_of
+from cordsnet.models.saving import SavedModel
 
 
 class UnitBias(nn.Module):
@@ -38,12 +42,20 @@ def unit_bias(module: nn.Module) -> Tensor:
     return module.value
 
 
-class CNN(nn.Module):
+class CNN(SavedModel):
     """Feedforward network with the convolutions of a CordsNet.
 
     `before[area]` acts between the feedforward and the recurrent kernel, `after[area]` after the latter;
     both are batch norms, or unit biases once folded. Raises ValueError for networks with feedback or delays.
     """
+
+    kind = "cnn"
+    spec_type = NetworkSpec
+    about = (
+        f"The feedforward twin of a CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional network with the "
+        "same kernels, and with batch normalisation in place of dynamics."
+    )
+    spec: NetworkSpec
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -61,6 +73,41 @@ class CNN(nn.Module):
         )
         self.before = nn.ModuleDict({name: nn.BatchNorm2d(n) for name, n in channels.items()})
         self.after = nn.ModuleDict({name: nn.BatchNorm2d(n) for name, n in channels.items()})
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Area -> [C, H, W]."""
+        return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """[C, H, W] of the images."""
+        return self.spec.in_channels, *self.spec.image_size
+
+    @property
+    def num_classes(self) -> int:
+        """Number of class scores."""
+        return self.spec.num_classes
+
+    @property
+    def timing(self) -> str:
+        """There is no time in it."""
+        return "one pass, without time"
+
+    def description(self) -> dict[str, Any]:
+        """The network without its weights, ready for JSON; a folded one is of the kind "cnn_folded"."""
+        return super().description() | {"kind": "cnn_folded" if self.folded else "cnn"}
+
+    @classmethod
+    def from_described(cls, description: Mapping[str, Any]) -> "CNN":
+        """A network from its description; a folded one has empty unit biases where the batch norms were."""
+        cnn = cls(NetworkSpec.from_dict(description["spec"]))
+        if description["kind"] == "cnn_folded":
+            cnn.norm_stem, cnn.norm_links = nn.Identity(), nn.ModuleDict()
+            for norms in (cnn.before, cnn.after):
+                for area in norms:
+                    norms[area] = UnitBias(torch.zeros(cnn.shapes[area]))
+        return cnn
 
     @property
     def folded(self) -> bool:

@@ -1,23 +1,18 @@
 """CordsNet: a convolutional recurrent network that is a continuous-time dynamical system."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cordsnet.dynamics import Activation, Precision, RateEquation, RateSystem
-from cordsnet.errors import CheckpointError
-from cordsnet.models.card import write_model_card
 from cordsnet.models.cordsnet.circuit import ConvCircuit
-from cordsnet.models.files import read_model, write_model
-from cordsnet.models.hub import download, upload
-from cordsnet.models.interface import VisionModel
 from cordsnet.models.cordsnet.layout import layout
-from cordsnet.models.preprocessing import Preprocessing
+from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
 from cordsnet.models.cordsnet.wiring import Wiring
+from cordsnet.models.interface import VisionModel
 
 
 class CordsNet(VisionModel):
@@ -29,16 +24,20 @@ class CordsNet(VisionModel):
     activation : phi; ReLU in the final model, the identity and PReLU during training.
 
     The bias b is one value per unit [C, H, W]. An area hands on, and the readout pools, ReLU(r).
-
-    Attributes
-    ----------
-    metadata : plain data that belongs to the weights, such as the data set they were trained on; saved with them.
     """
+
+    kind = "cordsnet"
+    spec_type = NetworkSpec
+    about = (
+        f"A CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional recurrent network whose every area is a "
+        "continuous-time dynamical system."
+    )
+    tags = ("neuroscience", "vision", "recurrent-neural-network", "dynamical-system")
+    spec: NetworkSpec
 
     def __init__(self, spec: NetworkSpec, activation: Activation | None = None) -> None:
         super().__init__()
         self.spec = spec
-        self.metadata: dict[str, Any] = {}
         self.activation = activation or Activation("relu")
         sizes = layout(spec)
         self.wiring = Wiring(spec)
@@ -66,64 +65,19 @@ class CordsNet(VisionModel):
         return self.spec.dt_ms
 
     @property
-    def preprocessing(self) -> Preprocessing:
-        """Turns pixels into the images that the network was trained on. Raises ValueError when it does not say."""
-        return Preprocessing.of(self.metadata, self.spec)
+    def timing(self) -> str:
+        """Time constant and step, in words."""
+        return f"time constant {self.spec.tau_ms:g} ms, step {self.spec.dt_ms:g} ms"
 
     def description(self) -> dict[str, Any]:
         """The network without its weights, ready for JSON."""
         activation = {"name": self.activation.name, "slope": self.activation.slope}
-        described = {"kind": "cordsnet", "spec": self.spec.to_dict(), "activation": activation}
-        return described | {"metadata": self.metadata}
+        return super().description() | {"activation": activation}
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any], path: Path) -> "CordsNet":
-        """The network that a description, read from `path`, describes. Raises CheckpointError when it does not fit."""
-        if description["kind"] != "cordsnet":
-            raise CheckpointError(f"{path} describes a {description['kind']}, no CordsNet; use cordsnet.load_model")
-        try:
-            model = cls(NetworkSpec.from_dict(description["spec"]), Activation(**description["activation"]))
-        except (TypeError, KeyError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path} does not describe a network: {error}") from error
-        model.metadata = dict(description["metadata"])
-        return model
-
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write weights, description and, unless there is one already, a model card. Returns the folder."""
-        folder = write_model(self, folder, self.description())
-        if not (folder / "README.md").exists():
-            write_model_card(folder, self.spec, self.metadata)
-        return folder
-
-    @classmethod
-    def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> "CordsNet":
-        """The network in a folder, or in the Hugging Face repository of that name; in evaluation mode.
-
-        Parameters
-        ----------
-        name : folder that `save_pretrained` or `save_model` wrote, or "owner/name".
-        revision : branch, tag or commit of the repository.
-        token : for private repositories; None is the one that `hf auth login` stored.
-
-        Raises
-        ------
-        CheckpointError : there is no such folder and the hub does not have it, or its content does not fit.
-        """
-        folder = Path(name) if Path(name).is_dir() else download(str(name), revision, token)
-        return read_model(folder, cls.from_description)
-
-    def push_to_hub(self, name: str, *, token: str | None = None, private: bool | None = None) -> str:
-        """Put weights, description and model card into the Hugging Face repository "owner/name"; made if need be.
-
-        The card is written anew. Returns the repository's address. Raises RunError when the hub cannot be reached or
-        refuses.
-        """
-
-        def save(folder: str) -> None:
-            write_model(self, folder, self.description())
-            write_model_card(folder, self.spec, self.metadata, where=name)
-
-        return upload(save, name, token, private)
+    def from_described(cls, description: Mapping[str, Any]) -> "CordsNet":
+        """A network from its description."""
+        return cls(NetworkSpec.from_dict(description["spec"]), Activation(**description["activation"]))
 
     def circuit(self, precision: Precision | None = None) -> ConvCircuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
