@@ -220,6 +220,7 @@ def test_the_seed_alone_decides_the_weights_and_leaves_the_global_generator_as_i
     assert not torch.equal(first[stem], other[stem])
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_a_seed_gives_the_same_network_whatever_the_default_type_is():
     single = create_model("cordsnet_r2_small", width=2, seed=np.int64(5)).state_dict()
     torch.set_default_dtype(torch.float64)
@@ -231,6 +232,7 @@ def test_a_seed_gives_the_same_network_whatever_the_default_type_is():
     assert all(torch.equal(value.double(), double[name]) for name, value in single.items())
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_whole_numbers_of_numpy_are_whole_numbers():
     sizes = {"num_classes": np.int64(4), "in_channels": np.int32(1), "image_size": np.int64(8), "width": np.int16(2)}
     spec = create_model("cordsnet_r2_small", tau_ms=np.float32(20), **sizes).spec

@@ -53,11 +53,11 @@ class ModelSpec:
             raise ValueError(
                 f"create_model has no argument {unknown[0]!r}; {type(self).__name__} has {', '.join(sorted(known))}"
             )
-        changes = {
-            name: square(value) if name == "image_size" else plain_number(value) for name, value in changes.items()
-        }
+        changes = {name: plain_number(value) for name, value in changes.items()}
+        if "image_size" in changes:
+            changes["image_size"] = square(changes["image_size"])
         spec = dataclasses.replace(self, **changes)
-        return spec if width is None else spec.with_width(width)
+        return spec if width is None else spec.with_width(plain_number(width))
 
     def with_width(self: Spec, width: int) -> Spec:
         """The spec with channels in proportion to `width`. Raises ValueError where a kind cannot be scaled."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from cordsnet.models import MODELS, NetworkSpec
+from cordsnet.models import MODELS, ModelSpec
 from cordsnet.registry import Registry
 from cordsnet.training.stage import Stage
 
@@ -32,7 +32,7 @@ class ModelChoice:
     width: int | None = None
     recurrent: Literal["all", "top"] = "all"
 
-    def spec(self) -> NetworkSpec:
+    def spec(self) -> ModelSpec:
         """The network as data."""
         sizes = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
         return MODELS[self.name].spec.changed(self.width, recurrent=self.recurrent, **sizes)
