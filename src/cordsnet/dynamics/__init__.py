@@ -10,7 +10,6 @@ from cordsnet.dynamics.precision import Precision, as_precision, full_precision
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import Simulable, integrate, simulate
-from cordsnet.dynamics.spectral import spectrum, transfer
 from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, settle, spontaneous_state
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import STEPPERS
@@ -52,8 +51,6 @@ __all__ = [
     "integrate",
     "settle",
     "simulate",
-    "spectrum",
     "spontaneous_state",
     "steady_state",
-    "transfer",
 ]

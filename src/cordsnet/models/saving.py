@@ -29,6 +29,8 @@ class SavedModel(nn.Module):
     ----------
     kind : row of `KINDS`, which is written into files.
     spec_type : class of its spec.
+    feedforward_kind : row of `KINDS` of the feedforward network with the same kernels, from which the model can be
+        made; None where there is none.
     about : one sentence that says what the model is, with its paper, in Markdown; for cards and summaries.
     tags : words under which the hub lists it.
     spec : the model as data.
@@ -37,6 +39,7 @@ class SavedModel(nn.Module):
 
     kind: ClassVar[str]
     spec_type: ClassVar[type[ModelSpec]]
+    feedforward_kind: ClassVar[str | None] = None
     about: ClassVar[str]
     tags: ClassVar[tuple[str, ...]] = ("neuroscience", "vision")
     spec: ModelSpec
@@ -108,7 +111,7 @@ class SavedModel(nn.Module):
         except (TypeError, KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{path} does not describe a network: {error}") from error
         model.metadata = dict(description["metadata"])
-        return model  # type: ignore[no-any-return]
+        return model
 
     @classmethod
     def from_described(cls: type[Saved], description: Mapping[str, Any]) -> Saved:

@@ -59,6 +59,12 @@ class ModelSpec:
         spec = dataclasses.replace(self, **changes)
         return spec if width is None else spec.with_width(plain_number(width))
 
+    def is_sized(self, row: "ModelSpec") -> bool:
+        """True if the spec is that of a row of the table, made for other images and classes, or of another width."""
+        sizes = ("image_size", "in_channels", "num_classes", "name")
+        given = {name: getattr(self, name) for name in sizes if hasattr(self, name)}
+        return type(row) is type(self) and row.changed(self.width, **given) == self
+
     def with_width(self: Spec, width: int) -> Spec:
         """The spec with channels in proportion to `width`. Raises ValueError where a kind cannot be scaled."""
         raise ValueError(f"width = {width} cannot be given to a {type(self).__name__}; change its fields by name")

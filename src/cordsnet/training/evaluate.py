@@ -1,6 +1,7 @@
-"""Accuracy of feedforward and dynamical networks on the same images."""
+"""Accuracy of any model on labelled images."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,16 +9,17 @@ from torch import Tensor
 from cordsnet._checks import whole_steps
 from cordsnet.data import Split
 from cordsnet.dynamics import Hold, Record, integrate, settle
-from cordsnet.models import CNN, VisionModel
+from cordsnet.training.loss import evolves
 
 BATCH = 180
+"""Images per pass."""
 
 
 @torch.no_grad()
-def accuracy(model: VisionModel | CNN, split: Split, image_ms: float = 200.0) -> float:
-    """Share of images read correctly; by a dynamical network `image_ms` after onset, from spontaneous activity."""
+def accuracy(model: Any, split: Split, image_ms: float = 200.0) -> float:
+    """Share of images read correctly; by a model that evolves in time `image_ms` after onset, from its own start."""
     model.eval()
-    scores_of = model if isinstance(model, CNN) else _reader(model, image_ms)
+    scores_of = _reader(model, image_ms) if evolves(model) else model
     hits = seen = 0
     for images, labels in split.to(model).batches(BATCH):
         hits += int(read_correctly(scores_of(images), labels).sum())
@@ -26,13 +28,13 @@ def accuracy(model: VisionModel | CNN, split: Split, image_ms: float = 200.0) ->
 
 
 def read_correctly(scores: Tensor, labels: Tensor) -> Tensor:
-    """Whether the highest of scores [..., B, K] is at the class [B], or at the highest of soft labels [B, K]."""
+    """True where the highest of scores [..., B, K] is at the class [B], or at the highest of soft labels [B, K]."""
     classes = labels if labels.ndim == 1 else labels.argmax(1)
     return scores.detach().argmax(-1) == classes
 
 
-def _reader(model: VisionModel, image_ms: float) -> Callable[[Tensor], Tensor]:
-    """Images -> scores `image_ms` after their onset."""
+def _reader(model: Any, image_ms: float) -> Callable[[Tensor], Tensor]:
+    """Images -> scores `image_ms` after their onset. The weights are materialised once."""
     system = model.system()
     baseline = settle(system)
     steps, at_end = whole_steps(image_ms, system.dt, "image_ms"), Record(times_ms=(image_ms,))

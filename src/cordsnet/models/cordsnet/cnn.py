@@ -16,9 +16,11 @@ from torch.nn import functional
 from cordsnet._checks import check_images
 from cordsnet._typing import Images, Logits
 from cordsnet.dynamics import convolve
+from cordsnet.models.capabilities import RecurrentTwin
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
+from cordsnet.models.cordsnet.twin import Parted, recurrent_twin
 from cordsnet.models.cordsnet.wiring import Wiring, encode, gain_of, pool, transmit, weight_of
 from cordsnet.models.saving import SavedModel
 
@@ -42,7 +44,7 @@ def unit_bias(module: nn.Module) -> Tensor:
     return module.value
 
 
-class CNN(SavedModel):
+class CNN(Parted, SavedModel):
     """Feedforward network with the convolutions of a CordsNet.
 
     `before[area]` acts between the feedforward and the recurrent kernel, `after[area]` after the latter;
@@ -158,6 +160,23 @@ class CNN(SavedModel):
     def mix(self, area: str, value: Tensor) -> Tensor:
         """The kernel that is recurrent in the CordsNet, applied once."""
         return convolve(value, weight_of(self.wiring.recurrent[area]))
+
+    def fold(self) -> "CNN":
+        """The same network without batch norms; see `fold`."""
+        return fold(self)
+
+    @torch.no_grad()
+    def recurrent_twin(self, seed: int) -> RecurrentTwin:
+        """A linear CordsNet with the same kernels, small random recurrence, and the summed biases of each area.
+
+        Raises TypeError for a network with batch norms; fold it first.
+        """
+        biases = {
+            area: self.mix(area, unit_bias(self.before[area])[None])[0] + unit_bias(self.after[area])
+            for area in self.shapes
+        }
+        twin: RecurrentTwin = recurrent_twin(self, biases, seed)
+        return twin
 
 
 @torch.no_grad()

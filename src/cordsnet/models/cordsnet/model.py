@@ -11,11 +11,12 @@ from cordsnet.models.cordsnet.circuit import ConvCircuit
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
+from cordsnet.models.cordsnet.twin import Recurrent
 from cordsnet.models.cordsnet.wiring import Wiring
 from cordsnet.models.interface import VisionModel
 
 
-class CordsNet(VisionModel):
+class CordsNet(Recurrent, VisionModel):
     """tau dr/dt = -r + phi(R * r + b + F * h), area by area (Soo et al. 2024, section 3).
 
     Parameters
@@ -27,6 +28,7 @@ class CordsNet(VisionModel):
     """
 
     kind = "cordsnet"
+    feedforward_kind = "cnn"
     spec_type = NetworkSpec
     about = (
         f"A CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional recurrent network whose every area is a "

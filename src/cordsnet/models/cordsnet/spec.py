@@ -151,6 +151,12 @@ class NetworkSpec(ModelSpec):
         """Channels of the stem and the first areas."""
         return self.stem.channels
 
+    def is_sized(self, row: ModelSpec) -> bool:
+        """True for the scheme of a row: as many areas behind the same stem; time constants may be others."""
+        if not isinstance(row, NetworkSpec):
+            return False
+        return len(self.areas) == len(row.areas) and self.stem.kernel == row.stem.kernel
+
     def with_width(self, width: int) -> "NetworkSpec":
         """The spec with `width` channels in the stem, and those of the areas in proportion."""
 
