@@ -25,13 +25,13 @@ SECRET = re.compile(r"JWT|TOKEN|KEY|SECRET|PASS|CREDENTIAL")
 """Variables of these names are kept out of the record, whatever they begin with."""
 
 
-def add_attempt(folder: Path, recipe: str, seed: int, data: VisionData) -> None:
+def add_attempt(folder: Path, recipe: str, seed: int, data: dict[str, Any]) -> None:
     """Append to `folder/record.json` what this process is and what it was given; the file is there whole or not at all.
 
     Raises RunError when the record that is there cannot be read.
     """
     attempts = read_attempts(folder)
-    attempts.append({"recipe": recipe, "seed": seed, "data": describe_data(data)} | describe_process())
+    attempts.append({"recipe": recipe, "seed": seed, "data": data} | describe_process())
     write_whole(folder / RECORD, json.dumps({"attempts": attempts}, indent=1).encode())
 
 
