@@ -3,7 +3,8 @@
 A new kind is a line in `KINDS` and lines in `MODELS`: whatever saves, loads, trains or lists models finds it here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cordsnet.models.spec import ModelSpec
@@ -22,6 +23,7 @@ class ModelRow:
     source : the paper, with its address.
     clock : how the model keeps time, in words.
     licence : of the weights that its authors made public, "none stated" where they do not say; "" without weights.
+    tiny : changes of the spec that make the model so small that all checks of `cordsnet.testing` take seconds.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ModelRow:
     source: str
     clock: str
     licence: str = ""
+    tiny: Mapping[str, Any] = field(default_factory=dict)
 
 
 MODELS: Registry[ModelRow] = Registry("model")

@@ -148,7 +148,7 @@ class CNN(Parted, VisionModel):
     def scores(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Class scores [B, K] from the activity of the readout areas."""
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.bias)
+        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.get_parameter("bias"))
 
     def rates(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity [B, C, H, W], the stem's included."""
