@@ -1,0 +1,22 @@
+"""CORnet-S by name."""
+
+from cordsnet.models.cornet.spec import PAPER, CornetSpec
+
+SOURCE = f"Kubilius et al., NeurIPS 2019, {PAPER}"
+CLOCK = "steps of 100 ms by convention, one frame each"
+
+SMALL = CornetSpec(
+    "cornet_s_small",
+    image_size=(32, 32),
+    num_classes=10,
+    channels=(8, 16, 32, 64),
+    expansion=2,
+    stem_kernel=3,
+    stem_stride=1,
+)
+
+ROWS = (
+    ("cornet_s", "cornet_s", CornetSpec(), SOURCE, CLOCK, "GPL-3.0"),
+    ("cornet_s_small", "cornet_s", SMALL, SOURCE, CLOCK, ""),
+)
+"""Name, kind, spec, source, clock and licence of the public weights ("" where there are none)."""
