@@ -69,5 +69,5 @@ def convlstm(weights, strides, image, steps, stem_stride=None):
             rates[k] = torch.sigmoid(o + peephole[2] * cells[k]) * torch.tanh(cells[k])
             maps = rates[k]
         recorded.append((list(rates), list(cells)))
-        scores.append(F.linear(maps.mean((2, 3)), weights["readout.weight"], weights["readout.bias"]))
+        scores.append(F.linear(maps.mean((2, 3)), weights["decoder.weight"], weights["decoder.bias"]))
     return recorded, torch.stack(scores)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+import cordsnet
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.precision import Precision
 from cordsnet.models.convlstm import ConvLSTM, ConvLSTMCell, ConvLSTMSpec
@@ -16,7 +17,7 @@ from peers_by_hand import convlstm, ratio_of_times
 
 SMALL = ConvLSTMSpec(
     "small",
-    image_size=16,
+    image_size=(16, 16),
     num_classes=10,
     channels=(4, 6, 8),
     strides=(1, 2, 2),
@@ -99,7 +100,7 @@ def test_a_cell_of_one_pixel_is_that_of_torch():
     spec = ConvLSTMSpec(
         "pixel",
         in_channels=5,
-        image_size=1,
+        image_size=(1, 1),
         num_classes=2,
         channels=(7,),
         strides=(1,),
@@ -235,7 +236,7 @@ def test_specs_are_plain_data():
         ({"width": 3}, "width = 3 does not scale"),
     ],
 )
-def test_specs_that_cannot_be_are_refused(changes, message):
+def test_specs_that_cannot_be_are_refused(changes, message, as_users_run_it):
     with pytest.raises(ValueError, match=message):
         SMALL.changed(**changes)
 
@@ -252,10 +253,41 @@ def test_weights_are_drawn_in_single_precision_from_the_seed_alone():
     assert_close(drawn[0], drawn[1], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("engine", ["time_major", "checkpointed"])
+def test_a_protocol_gives_what_steps_give(engine):
+    model = small(ms_per_step=33.0)
+    shown = images(model)
+    record = cordsnet.Record(areas=["area1", "area3.cell"])
+    found = cordsnet.simulate(model, cordsnet.show(shown, 200), record=record, engine=engine)
+    assert found.notes == ("duration of show(): 200 ms is 6 steps of 33 ms, 198 ms",)
+    states = run(model.system(), {"image": shown}, 6)
+    assert_close(found.rates["area3.cell"], torch.stack([s.values["area3.cell"] for s in states]).detach())
+    assert_close(found.logits[-1], model.read(states[-1])["scores"].detach())
+
+
+@pytest.mark.parametrize("memory", [None, "1MB"])
+def test_blocks_that_run_twice_give_the_same_gradients(memory):
+    model = small()
+    shown, weights = images(model), list(model.parameters())
+    gradients = []
+    for engine in ("time_major", "checkpointed"):
+        budget = memory if engine == "checkpointed" else None
+        found = cordsnet.simulate(model, cordsnet.show(shown, 90), engine=engine, grad=True, memory=budget)
+        gradients.append(torch.autograd.grad(found.logits.square().sum(), weights))
+    assert_close(gradients[0], gradients[1])
+
+
+def test_lesioned_units_stay_silent():
+    model = cordsnet.lesion(small(), "area2", units=[0, 2])
+    rates = cordsnet.simulate(model, cordsnet.show(images(model), 50), record=["area2"]).rates["area2"]
+    assert not rates[:, :, [0, 2]].any()
+    assert rates[:, :, 1].any()
+
+
 def test_the_step_is_a_convention_and_the_stepper_is_not():
     model = small()
     assert (model.clock.kind, model.clock.dt_ms, model.system(dt=33).dt) == ("steps", 10, 33)
-    with pytest.raises(ValueError, match="stepper must be 'euler'"):
+    with pytest.raises(ValueError, match="needs a model in continuous time"):
         model.system(stepper="heun")
 
 
@@ -275,7 +307,7 @@ def test_rows_make_networks_of_their_size():
 
 
 @pytest.mark.parametrize("grad", [False, True])
-def test_steps_cost_no_more_than_a_plain_loop(grad):
+def test_steps_cost_no_more_than_a_plain_loop(grad, as_users_run_it):
     model = ConvLSTM(SMALL.changed(channels=(16, 16, 16)))
     shown, weights = images(model, batch=16).float(), dict(model.named_parameters())
 

@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
+import cordsnet
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.precision import Precision
 from cordsnet.errors import CheckpointError
@@ -18,7 +19,7 @@ from golden_rules import sines
 from peers_by_hand import cornet_s, ratio_of_times
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cornet_s.json"
-SMALL = CornetSpec("small", image_size=32, num_classes=10, channels=(4, 8, 12, 16), stem_kernel=3, stem_stride=1)
+SMALL = CornetSpec("small", image_size=(32, 32), num_classes=10, channels=(4, 8, 12, 16), stem_kernel=3, stem_stride=1)
 
 
 def small(**changes):
@@ -48,7 +49,7 @@ def weights_of(model):
 @pytest.fixture(scope="module")
 def published():
     torch.manual_seed(0)
-    return CornetS(CornetSpec(image_size=64)).eval()
+    return CornetS(CornetSpec(image_size=(64, 64))).eval()
 
 
 def test_sizes_are_those_of_the_public_network(published):
@@ -137,6 +138,19 @@ def test_a_silenced_area_is_silent_in_every_iteration_and_for_the_next_area():
     cut = frame(model, shown, Effects(factors={"V2 -> V4": torch.tensor(0.0, dtype=torch.float64)}))
     assert_close(state.rates["IT"], cut.rates["IT"])
     assert cut.rates["V2"].any()
+
+
+@pytest.mark.parametrize("name", ["image -> V1", "V1 -> V2", "V4 -> V4"])
+def test_a_pathway_can_be_scaled_per_unit_of_its_target(name):
+    model, area = small(image_size=(32, 46)), name[-2:]
+    shown, factor = {"image": images(model)}, torch.ones(model.shapes[area], dtype=torch.float64)
+    whole = frame(model, shown).rates[area]
+    assert_close(frame(model, shown, Effects(factors={name: factor})).rates[area], whole, rtol=0, atol=0)
+    factor[:, :3] = 0
+    changed = (frame(model, shown, Effects(factors={name: factor})).rates[area] - whole).abs().amax((0, 1, 3))
+    assert changed[:2].amin() > 0
+    if name == "image -> V1":  # the pool and the kernel behind it reach one unit further each
+        assert not changed[5:].any()
 
 
 def test_recurrence_can_be_cut_after_the_first_iteration():
@@ -231,7 +245,7 @@ def test_specs_are_plain_data():
         ({"width": 0}, "width = 0 does not scale"),
     ],
 )
-def test_specs_that_cannot_be_are_refused(changes, message):
+def test_specs_that_cannot_be_are_refused(changes, message, as_users_run_it):
     with pytest.raises(ValueError, match=message):
         SMALL.changed(**changes)
 
@@ -248,10 +262,34 @@ def test_weights_are_drawn_in_single_precision_from_the_seed_alone():
     assert_close(drawn[0], drawn[1], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("engine", ["time_major", "checkpointed"])
+def test_a_protocol_is_a_frame_per_step(engine):
+    model = small()
+    first, second = images(model), images(model, seed=1)
+    record = cordsnet.Record(areas=["V1", "V4.iterations"])
+    protocol = cordsnet.show(first, 200) + cordsnet.blank(100) + cordsnet.show(second, 100)
+    found = cordsnet.simulate(model, protocol, record=record, engine=engine)
+    assert found.time_ms.tolist() == [100, 200, 300, 400]
+    for row, inputs in enumerate([{"image": first}, {"image": first}, {}, {"image": second}]):
+        state = frame(model, inputs)
+        assert_close(found.rates["V4.iterations"][row], state.values["V4.iterations"])
+        assert_close(found.logits[row], model.read(state)["scores"].detach())
+    assert_close(model(second), found.logits[-1], check_stride=False)
+
+
+def test_lesions_hold_in_simulation_and_calibration():
+    model = cordsnet.lesion(small(), "V2")
+    model.calibrate([images(model)])
+    found = cordsnet.simulate(model, cordsnet.show(images(model), 100), record=["V2", "V4"])
+    assert not found.rates["V2"].any()
+    assert found.rates["V4"].any()
+    assert not model.get_buffer("V4.norm1_0.running_mean").any()
+
+
 def test_the_step_is_a_convention_and_the_stepper_is_not():
     model = small()
     assert (model.clock.kind, model.clock.dt_ms, model.system(dt=50).dt) == ("steps", 100, 50)
-    with pytest.raises(ValueError, match="stepper must be 'euler'"):
+    with pytest.raises(ValueError, match="needs a model in continuous time"):
         model.system(stepper="heun")
 
 
@@ -282,7 +320,7 @@ def test_rows_make_networks_of_their_size():
     assert sum(parameter.numel() for parameter in model.parameters()) < 250_000
 
 
-def test_a_step_costs_no_more_than_a_plain_loop():
+def test_a_step_costs_no_more_than_a_plain_loop(as_users_run_it):
     model = CornetS(SMALL.changed(channels=(32, 64, 64, 64))).eval()
     shown, weights = images(model, batch=8).float(), weights_of(model)
 

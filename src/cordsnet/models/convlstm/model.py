@@ -6,13 +6,15 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from cordsnet.dynamics.clock import Clock
-from cordsnet.dynamics.precision import Precision
+from cordsnet.dynamics import Clock, Precision
 from cordsnet.models.convlstm.cell import ConvLSTMCell
 from cordsnet.models.convlstm.spec import PAPER, ConvLSTMSpec
-from cordsnet.models.convlstm.system import SCORES, ConvLSTMSystem
-from cordsnet.models.interface import VisionModel
+from cordsnet.models.convlstm.system import OUTPUTS, ConvLSTMSystem
+from cordsnet.models.interface import IMAGE, VisionModel
 from cordsnet.models.weights import conv_layer
+
+RESPONSE_STEPS = 10
+"""Steps for which an image is held, by default, before the network is read."""
 
 
 class ConvLSTM(VisionModel):
@@ -45,7 +47,7 @@ class ConvLSTM(VisionModel):
             self.cells[area] = ConvLSTMCell(
                 reads, shape[0], spec.kernel, spec.recurrent_kernel, spec.peephole, size=shape[1:]
             )
-        self.readout = nn.Linear(spec.channels[-1], spec.num_classes, dtype=torch.float32)
+        self.decoder = nn.Linear(spec.channels[-1], spec.num_classes, dtype=torch.float32)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -53,19 +55,14 @@ class ConvLSTM(VisionModel):
         return dict(self.spec.shapes)
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """[C, H, W] of the images."""
-        return self.spec.in_channels, *self.spec.image_size
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Images [C, H, W]."""
+        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
 
     @property
     def outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """Name of an output -> its axes after the batch."""
-        return SCORES
-
-    @property
-    def num_classes(self) -> int:
-        """Number of class scores."""
-        return self.spec.num_classes
+        """Class scores."""
+        return OUTPUTS
 
     @property
     def clock(self) -> Clock:
@@ -73,14 +70,15 @@ class ConvLSTM(VisionModel):
         return Clock(self.spec.ms_per_step, "steps")
 
     @property
+    def response_ms(self) -> float:
+        """Ten steps, ms."""
+        return RESPONSE_STEPS * self.spec.ms_per_step
+
+    @property
     def timing(self) -> str:
         """How the network keeps time, in words."""
         return f"steps of {self.spec.ms_per_step:g} ms by convention, in which the image reaches every area"
 
-    def system(
-        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
-    ) -> ConvLSTMSystem:
-        """The network with a step of `dt` ms; None takes the spec's. Raises ValueError for steppers but euler."""
-        if stepper != "euler":
-            raise ValueError(f"stepper must be 'euler' for a {self.kind}, whose steps are its own, got {stepper!r}")
-        return ConvLSTMSystem(self, self.spec, self.spec.ms_per_step if dt is None else dt, precision or Precision())
+    def bind(self, dt: float, stepper: str, precision: Precision) -> ConvLSTMSystem:
+        """The network with steps of `dt` ms, which need no stepper."""
+        return ConvLSTMSystem(self, self.spec, dt, precision)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, Self, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from cordsnet._checks import check_positive
 from cordsnet.models.spec import ModelSpec
@@ -33,6 +33,8 @@ class ConvLSTMSpec(ModelSpec):
     ms_per_step : duration of one step, ms. It is a convention: the network knows no time. 10 ms is the time constant
         of CordsNet: its rates change as much in a time constant as gates let an LSTM change in a step.
     """
+
+    kind: ClassVar[str] = "convlstm"
 
     name: str = "convlstm"
     in_channels: int = 3
@@ -100,7 +102,7 @@ class ConvLSTMSpec(ModelSpec):
         """Channels of the lowest area."""
         return self.channels[0]
 
-    def with_width(self, width: int) -> Self:
+    def with_width(self, width: int) -> "ConvLSTMSpec":
         """The spec with `width` channels in the lowest area, and those of stem and other areas in proportion."""
         scaled = [divmod(channels * width, self.width) for channels in (self.stem_channels, *self.channels)]
         if width < 1 or any(rest for _, rest in scaled):

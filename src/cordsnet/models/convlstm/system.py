@@ -16,7 +16,7 @@ from cordsnet.dynamics.system import Inputs, System
 from cordsnet.models.convlstm.cell import GATES, ConvLSTMCell
 from cordsnet.models.convlstm.spec import ConvLSTMSpec
 
-SCORES = {"scores": ("class",)}
+OUTPUTS = {"scores": ("class",)}
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class ConvLSTMSystem(System[Held]):
     """
 
     unrolling = "sweep"
-    outputs: Mapping[str, tuple[str, ...]] = SCORES
+    outputs: Mapping[str, tuple[str, ...]] = OUTPUTS
 
     def __init__(self, model: nn.Module, spec: ConvLSTMSpec, dt: float, precision: Precision) -> None:
-        weight = model.get_parameter("readout.weight")
+        weight = model.get_parameter("decoder.weight")
         rates, compute = precision.of_rates(weight), precision.of_convolutions(weight)
         self.clock = Clock(dt, "steps")
         self.spec, self.like = spec, weight.detach().new_empty(0, dtype=rates)
@@ -72,7 +72,7 @@ class ConvLSTMSystem(System[Held]):
         self.signals = tuple(Signal(a, shape, kind) for a, shape in spec.shapes.items() for kind in ("rate", "cell"))
         chain = [f"{a} -> {b}" for a, b in zip(("image", *spec.areas), spec.areas, strict=False)]
         self.pathways = (*chain, *(f"{area} -> {area}" for area in spec.areas))
-        self.readout = weight.to(rates), model.get_parameter("readout.bias").to(rates)
+        self.readout = weight.to(rates), model.get_parameter("decoder.bias").to(rates)
         self.stem = model.get_submodule("stem") if spec.stem_channels else None
         self.compute = compute
         self.cells: dict[str, Cell] = {}

@@ -7,11 +7,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics.clock import Clock
-from cordsnet.dynamics.precision import Precision
+from cordsnet.dynamics import Clock, Precision, with_lesions
 from cordsnet.models.cornet.spec import AREAS, PAPER, CornetSpec
-from cordsnet.models.cornet.system import SCORES, CornetSystem, Watch
-from cordsnet.models.interface import VisionModel
+from cordsnet.models.cornet.system import OUTPUTS, CornetSystem
+from cordsnet.models.interface import IMAGE, VisionModel
 from cordsnet.models.weights import conv_layer
 
 ITERATION_MS: Mapping[str, tuple[tuple[float, float], ...]] = {
@@ -62,19 +61,14 @@ class CornetS(VisionModel):
         return dict(self.spec.shapes)
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """[C, H, W] of the images."""
-        return self.spec.in_channels, *self.spec.image_size
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Images [C, H, W]."""
+        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
 
     @property
     def outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """Name of an output -> its axes after the batch."""
-        return SCORES
-
-    @property
-    def num_classes(self) -> int:
-        """Number of class scores."""
-        return self.spec.num_classes
+        """Class scores."""
+        return OUTPUTS
 
     @property
     def clock(self) -> Clock:
@@ -82,23 +76,18 @@ class CornetS(VisionModel):
         return Clock(self.spec.ms_per_step, "steps")
 
     @property
+    def response_ms(self) -> float:
+        """One frame, ms."""
+        return self.spec.ms_per_step
+
+    @property
     def timing(self) -> str:
         """How the network keeps time, in words."""
         return f"steps of {self.spec.ms_per_step:g} ms by convention, one frame each; areas iterate within a step"
 
-    def system(
-        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
-    ) -> CornetSystem:
-        """The network with a step of `dt` ms; None takes the spec's. Raises ValueError for steppers but euler."""
-        return self._bound(dt, stepper, precision)
-
-    def _bound(
-        self, dt: float | None, stepper: str, precision: Precision | None, watch: Watch | None = None
-    ) -> CornetSystem:
-        if stepper != "euler":
-            raise ValueError(f"stepper must be 'euler' for a {self.kind}, whose steps are its own, got {stepper!r}")
-        step = self.spec.ms_per_step if dt is None else dt
-        return CornetSystem(self, self.spec, step, precision or Precision(), watch)
+    def bind(self, dt: float, stepper: str, precision: Precision) -> CornetSystem:
+        """The network with steps of `dt` ms, which need no stepper."""
+        return CornetSystem(self, self.spec, dt, precision)
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Tensor]) -> None:
@@ -118,10 +107,14 @@ class CornetS(VisionModel):
         ValueError, TypeError : there is no batch, or images that do not fit.
         """
         moments: dict[str, _Moments] = {}
+
+        def watch(name: str, maps: Tensor) -> None:
+            moments.setdefault(name, _Moments()).add(maps)
+
         mode, count = self.training, 0
         self.train()
         try:
-            system = self._bound(None, "euler", None, lambda name, maps: moments.setdefault(name, _Moments()).add(maps))
+            system = with_lesions(CornetSystem(self, self.spec, self.dt_ms, Precision(), watch), self.lesions)
             for count, images in enumerate(batches, 1):  # noqa: B007
                 self.check_input(images)
                 system.advance(system.zero_state(len(images)), system.hold({"image": images}))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar
 
 from cordsnet._checks import check_positive
 from cordsnet.models.spec import ModelSpec
@@ -30,6 +30,8 @@ class CornetSpec(ModelSpec):
     ms_per_step : duration of one step, in which a frame passes through all iterations of all areas, ms. It is a
         convention: the network knows no time. 100 ms is the bin that Brain-Score gives each iteration of IT.
     """
+
+    kind: ClassVar[str] = "cornet_s"
 
     name: str = "cornet_s"
     in_channels: int = 3
@@ -80,7 +82,7 @@ class CornetSpec(ModelSpec):
         """Channels of V1."""
         return self.channels[0]
 
-    def with_width(self, width: int) -> Self:
+    def with_width(self, width: int) -> "CornetSpec":
         """The spec with `width` channels in V1, and those of the other areas in proportion."""
         scaled = [divmod(channels * width, self.channels[0]) for channels in self.channels]
         if width < 1 or any(rest for _, rest in scaled):

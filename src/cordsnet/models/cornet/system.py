@@ -20,7 +20,7 @@ from cordsnet.models.cornet.spec import AREAS, CornetSpec
 Watch: TypeAlias = Callable[[str, Tensor], None]
 """Receives the name of a batch norm and what it is about to normalise [B, C, H, W]."""
 
-SCORES = {"scores": ("class",)}
+OUTPUTS = {"scores": ("class",)}
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class CornetSystem(System[Tensor]):
 
     An area's rate is that of its last iteration; "AREA.iterations" holds all of them. Interventions act on every
     iteration: a drive is the sum of a block's output and its skip, before the rectification. "V1 -> V2" delivers what
-    V2's input convolution makes of V1's rate; "V2 -> V2" delivers the rate of one iteration to the next, whose block
-    and skip both read it.
+    V2's input convolution makes of V1's rate, on the map of V1; a factor for single units of V2 acts on the positions
+    that they read. "V2 -> V2" delivers the rate of one iteration to the next, whose block and skip both read it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class CornetSystem(System[Tensor]):
     """
 
     unrolling = "inner"
-    outputs: Mapping[str, tuple[str, ...]] = SCORES
+    outputs: Mapping[str, tuple[str, ...]] = OUTPUTS
 
     def __init__(
         self, model: nn.Module, spec: CornetSpec, dt: float, precision: Precision, watch: Watch | None = None
@@ -91,10 +91,10 @@ class CornetSystem(System[Tensor]):
         """All iterations of all areas on the frame that is held."""
         if self.uses_batch:
             context = context.expand(state.batch, *context.shape[1:])
-        rate = self._first(effects.pathway("image -> V1", context), effects)
+        rate = self._first(self._deliver("image", "V1", context, effects), effects)
         values = {"V1": rate, "V1.iterations": rate[:, None]}
         for below, area in pairwise(AREAS):
-            fed = effects.pathway(f"{below} -> {area}", convolve(rate, self.kernels[f"{area}.conv_input"]))
+            fed = self._deliver(below, area, convolve(rate, self.kernels[f"{area}.conv_input"]), effects)
             iterations = self._iterate(area, fed, effects)
             rate = iterations[-1]
             values |= {area: rate, f"{area}.iterations": torch.stack(iterations, 1)}
@@ -107,6 +107,14 @@ class CornetSystem(System[Tensor]):
     def decode(self, maps: Tensor) -> Tensor:
         """Class scores [..., K] of IT's rates [..., C, H, W], such as all iterations [B, iterations, C, H, W]."""
         return functional.linear(maps.mean((-2, -1)), *self.readout)
+
+    def _deliver(self, source: str, area: str, maps: Tensor, effects: Effects) -> Tensor:
+        """What a pathway delivers, on the larger map of its source, scaled per unit of its target."""
+        name = f"{source} -> {area}"
+        if not effects:
+            return effects.pathway(name, maps)
+        factor = effects.pathway(name, self.like.new_ones(1, *self.spec.shapes[area]))
+        return maps * functional.interpolate(factor, size=maps.shape[-2:], mode="nearest")
 
     def _first(self, fed: Tensor, effects: Effects) -> Tensor:
         maps = functional.max_pool2d(torch.relu_(self._normalise("V1.norm1", fed)), 3, stride=2, padding=1)
