@@ -11,7 +11,7 @@ import cordsnet
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.precision import Precision
 from cordsnet.models.convlstm import ConvLSTM, ConvLSTMCell, ConvLSTMSpec
-from cordsnet.models.convlstm.rows import ROWS
+from cordsnet.models.table import MODELS
 from effects_seen import Seen
 from peers_by_hand import convlstm, ratio_of_times
 
@@ -299,11 +299,15 @@ def test_convolutions_in_half_precision_keep_rates_in_single():
     assert_close(half.rates["area3"], run(model.system(), shown, 3)[-1].rates["area3"], rtol=0.1, atol=0.05)
 
 
-def test_rows_make_networks_of_their_size():
-    names = {name: spec for name, _, spec, *_ in ROWS}
-    assert names["convlstm"] == ConvLSTMSpec()
-    model = ConvLSTM(names["convlstm_small"])
+def test_rows_are_in_the_table_and_their_models_are_saved(tmp_path):
+    assert MODELS["convlstm"].spec == ConvLSTMSpec()
+    model = cordsnet.create_model("convlstm_small", seed=1)
     assert sum(parameter.numel() for parameter in model.parameters()) < 50_000
+    model.metadata["note"] = "kept"
+    loaded = cordsnet.load_model(cordsnet.save_model(model, tmp_path))
+    assert isinstance(loaded, ConvLSTM)
+    assert (loaded.spec, loaded.metadata["note"]) == (model.spec, "kept")
+    assert_close(dict(loaded.state_dict()), dict(model.state_dict()), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("grad", [False, True])

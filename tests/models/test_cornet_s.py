@@ -13,7 +13,7 @@ from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.precision import Precision
 from cordsnet.errors import CheckpointError
 from cordsnet.models.cornet import AREAS, ITERATION_MS, CornetS, CornetSpec, aligned, load_published
-from cordsnet.models.cornet.rows import ROWS
+from cordsnet.models.table import MODELS
 from effects_seen import Seen
 from golden_rules import sines
 from peers_by_hand import cornet_s, ratio_of_times
@@ -313,11 +313,15 @@ def test_gradients_are_those_of_the_plain_loop():
     assert_close(own, theirs)
 
 
-def test_rows_make_networks_of_their_size():
-    names = {name: spec for name, _, spec, *_ in ROWS}
-    assert names["cornet_s"] == CornetSpec()
-    model = CornetS(names["cornet_s_small"])
+def test_rows_are_in_the_table_and_their_models_are_saved(tmp_path):
+    assert MODELS["cornet_s"].spec == CornetSpec()
+    model = cordsnet.create_model("cornet_s_small", seed=1)
     assert sum(parameter.numel() for parameter in model.parameters()) < 250_000
+    model.metadata["note"] = "kept"
+    loaded = cordsnet.load_model(cordsnet.save_model(model, tmp_path))
+    assert isinstance(loaded, CornetS)
+    assert (loaded.spec, loaded.metadata["note"]) == (model.spec, "kept")
+    assert_close(dict(loaded.state_dict()), dict(model.state_dict()), rtol=0, atol=0)
 
 
 def test_a_step_costs_no_more_than_a_plain_loop(as_users_run_it):
