@@ -115,7 +115,7 @@ def classify_flow(
     unit = size or float((starts - starts.mean(0)).double().square().mean().sqrt()) or 1.0
     scale = Scale({STATE: unit})
     try:
-        settled = settle_under(system, State({STATE: starts}), {}, scale, settings)
+        settled = settle_under(system, system.state_of({STATE: starts}), {}, scale, settings)
         apart = parting(system, settled, scale, settings) if not bool(settled.growing.any()) else Parting()
     except DivergedError as error:
         evidence = RegimeEvidence(diverged_ms=error.time_ms, response=unit)
