@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 
-from cordsnet.data import Share
+from cordsnet.data import BatchShare
 from cordsnet.training.order import UpdateOrder, mixed
 
 
 def batches(**options):
     count, batch, updates = options.pop("images", 23), options.pop("batch", 6), options.pop("updates", 9)
-    return list(UpdateOrder(count, batch, updates, 5, Share(**options)))
+    return list(UpdateOrder(count, batch, updates, 5, BatchShare(**options)))
 
 
 def test_every_image_comes_at_most_once_per_epoch_and_in_another_order_each():
@@ -25,7 +25,7 @@ def test_every_image_comes_at_most_once_per_epoch_and_in_another_order_each():
 @pytest.mark.parametrize("first", [1, 3, 4, 8, 9])
 def test_it_goes_on_anywhere(first):
     assert batches(first=first) == batches()[first:]
-    assert len(UpdateOrder(23, 6, 9, 5, Share(first))) == 9
+    assert len(UpdateOrder(23, 6, 9, 5, BatchShare(first))) == 9
 
 
 @pytest.mark.parametrize(("parts", "processes"), [(1, 2), (2, 1), (3, 2), (1, 6)])
@@ -53,6 +53,7 @@ def test_batches_that_cannot_be_shared_are_refused():
     with pytest.raises(ValueError, match="batch = 24 is more than the 23 training images"):
         batches(batch=24)
     with pytest.raises(
-        ValueError, match="batch = 6 cannot be shared evenly by 2 processes in 2 parts; use a multiple of 4"
+        ValueError,
+        match="batch = 6 cannot be divided evenly among 2 processes x 2 parts; use a multiple of 4",
     ):
         batches(parts=2, processes=2)

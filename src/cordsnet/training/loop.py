@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from cordsnet._checks import check_positive
-from cordsnet.data import AUGMENTATIONS, Share, Stream, StreamOrder, VisionData, check_readable, unit
+from cordsnet.data import AUGMENTATIONS, BatchShare, Stream, StreamOrder, VisionData, check_unreadable, to_unit_range
 from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
 from cordsnet.models import CNN, CordsNet
 from cordsnet.training.divergence import LAST_GOOD, Watch
@@ -120,7 +120,7 @@ class TrainingModule(lightning.LightningModule):
         pixels, labels, unreadable = batch
         assert self.data is not None
         self.seen, self.unreadable = self.seen + len(labels), self.unreadable + unreadable
-        check_readable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
+        check_unreadable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
         return pixels, labels
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -129,7 +129,7 @@ class TrainingModule(lightning.LightningModule):
         assert self.data is not None
         upcoming = self.trainer.fit_loop.epoch_loop.batch_idx + 1  # Lightning moves a batch before it starts it
         torch.manual_seed(mixed(self.seed, upcoming, self.global_rank, AUGMENTING))
-        images, labels = self.augment(unit(pixels), labels, len(self.data.classes))
+        images, labels = self.augment(to_unit_range(pixels), labels, len(self.data.classes))
         normalise = self.data.train.normalise
         return images if normalise is None else normalise(images), labels
 
@@ -224,7 +224,7 @@ def _loader(
     data: VisionData, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
 ) -> DataLoader[Any]:
     train, batch = data.train, min(optimisation.batch, len(data.train))
-    share = Share(first, optimisation.accumulate, trainer.global_rank, trainer.world_size)
+    share = BatchShare(first, optimisation.accumulate, trainer.global_rank, trainer.world_size)
     if isinstance(train, Stream):
         return train.loader(StreamOrder(train, batch, optimisation.updates, seed, share))
     return train.loader(UpdateOrder(len(train), batch, optimisation.updates, seed, share))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
-from cordsnet.data.share import Share
+from cordsnet.data.batch_share import BatchShare
 
 
 class UpdateOrder(Sampler[list[int]]):
@@ -18,11 +18,11 @@ class UpdateOrder(Sampler[list[int]]):
     Raises ValueError when the batch cannot be cut evenly, or when there are fewer images than a batch holds.
     """
 
-    def __init__(self, images: int, batch: int, updates: int, seed: int, share: Share | None = None) -> None:
+    def __init__(self, images: int, batch: int, updates: int, seed: int, share: BatchShare | None = None) -> None:
         if batch > images:
             raise ValueError(f"batch = {batch} is more than the {images} training images; lower it")
-        self.share = share or Share()
-        self.share.of(batch)
+        self.share = share or BatchShare()
+        self.share.images_per_part(batch)
         self.images, self.batch, self.updates, self.seed = images, batch, updates, seed
 
     def __len__(self) -> int:
