@@ -36,7 +36,7 @@ def check_positive(value: float, name: str) -> None:
 
 
 def check_device(name: str) -> str:
-    """Return `name` if it is a device that can be used: "cpu", or "cuda" if torch finds a GPU. Else raise ValueError."""
+    """Return `name` if it is "cpu", or "cuda" and torch finds a GPU. Raises ValueError otherwise."""
     if name not in ("cpu", "cuda") or (name == "cuda" and not torch.cuda.is_available()):
         raise ValueError(f"device must be 'cpu', or 'cuda' where torch finds a GPU, got {name!r}")
     return name
@@ -85,4 +85,4 @@ def check_images(
             "resize them or create the model with that image_size"
         )
     if not bool(torch.isfinite(images).all()):
-        raise ValueError(f"{name} holds NaN or infinite values; remove or mask them first")
+        raise ValueError(f"{name} holds NaN or infinite values; clean or mask them first")
