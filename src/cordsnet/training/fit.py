@@ -13,7 +13,7 @@ from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
 from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
 from cordsnet.training.divergence import LAST_GOOD
-from cordsnet.training.launch import is_alone, is_first, wait_until
+from cordsnet.training.launch import is_main_process, is_single_process, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.record import add_attempt, describe_data
 from cordsnet.training.stage import Context, Stage
@@ -78,11 +78,11 @@ def fit(
     _check_fit(spec, data)
     context = Context(spec, data, output, recipe.seed, progress)
     if restart is not None:  # last, so that a request that is refused discards nothing
-        if not is_alone():
+        if not is_single_process():
             raise RunError("restart discards results, which only one process can do; restart without a launcher")
         _discard(recipe, recipe.stage(restart), output)
     waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output) is None]
-    if is_first():
+    if is_main_process():
         if waiting:
             add_attempt(output, recipe.name, recipe.seed, data)
         write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
@@ -124,15 +124,15 @@ def fingerprint(recipe: Recipe, stage: Stage) -> str:
 
 
 def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
-    if stage.start and is_first() and not (context.run / stage.start / RESULT).is_file():
+    if stage.start and is_main_process() and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
     folder, mark = context.run / stage.name, fingerprint(recipe, stage)
-    if is_first():
+    if is_main_process():
         _claim(folder, mark)
     wait_until(lambda: _is_claimed(folder, mark))
     started = time.perf_counter()
     result = stage.run(context)
-    if not is_first():
+    if not is_main_process():
         wait_until((folder / RESULT).is_file)
         report = read_report(recipe, stage, context.run)
         assert report is not None

@@ -23,10 +23,10 @@ from cordsnet._checks import check_positive
 from cordsnet.data import AUGMENTATIONS, BatchShare, Stream, StreamOrder, VisionData, check_unreadable, to_unit_range
 from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
 from cordsnet.models import CNN, CordsNet
+from cordsnet.training.checkpoints import CheckpointWriter, newest_checkpoint
 from cordsnet.training.divergence import LAST_GOOD, Watch
-from cordsnet.training.launch import launched
-from cordsnet.training.order import UpdateOrder, mixed
-from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
+from cordsnet.training.launch import trainer_devices
+from cordsnet.training.order import UpdateOrder, mix_seed
 from cordsnet.training.stage import Context
 
 WAITING = "waiting_share"
@@ -113,7 +113,7 @@ class TrainingModule(lightning.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Whatever is drawn for this batch depends on the seed, the batch and the process alone."""
         self.began = True
-        torch.manual_seed(mixed(self.seed, batch_idx, self.global_rank))
+        torch.manual_seed(mix_seed(self.seed, batch_idx, self.global_rank))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Count what could not be read. Raises DataError when it is too much."""
@@ -128,7 +128,7 @@ class TrainingModule(lightning.LightningModule):
         pixels, labels = batch
         assert self.data is not None
         upcoming = self.trainer.fit_loop.epoch_loop.batch_idx + 1  # Lightning moves a batch before it starts it
-        torch.manual_seed(mixed(self.seed, upcoming, self.global_rank, AUGMENTING))
+        torch.manual_seed(mix_seed(self.seed, upcoming, self.global_rank, AUGMENTING))
         images, labels = self.augment(to_unit_range(pixels), labels, len(self.data.classes))
         normalise = self.data.train.normalise
         return images if normalise is None else normalise(images), labels
@@ -195,9 +195,9 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     folder, optimisation = context.run / stage, module.optimisation
     checkpoints = folder / "checkpoints"
     resume, first = newest_checkpoint(checkpoints) or (None, 0)
-    keeper = Safekeeping(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
+    keeper = CheckpointWriter(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
     module.seed, module.data = context.seed, context.data
-    with _quiet(), keeper.listening(), _repeatable():
+    with _quiet(), keeper.handling_signals(), _repeatable():
         trainer = _trainer(folder, optimisation, context.progress, keeper)
         loader = WatchedLoader(_loader(context.data, optimisation, context.seed, first, trainer))
         started = time.perf_counter()
@@ -234,10 +234,10 @@ TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mi
 """Names of precisions as Lightning writes them."""
 
 
-def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: Safekeeping) -> lightning.Trainer:
+def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: CheckpointWriter) -> lightning.Trainer:
     attempt = len(list(folder.glob("logs_*"))) + 1
     return lightning.Trainer(
-        **launched(),
+        **trainer_devices(),
         use_distributed_sampler=False,
         max_steps=optimisation.updates,
         max_epochs=-1,
