@@ -119,7 +119,7 @@ def environment() -> dict[str, str]:
 
 
 def commit() -> dict[str, Any] | None:
-    """Commit of the checkout that the package runs from, and whether its files were changed; None without a checkout."""
+    """Commit of the checkout that the package runs from, and whether files were changed; None without a checkout."""
     # None when this file is not tracked: an installed package may lie inside an unrelated repository
     own = _git("ls-files", "--error-unmatch", Path(__file__).name)
     head = _git("rev-parse", "HEAD")
