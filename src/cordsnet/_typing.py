@@ -17,9 +17,6 @@ from torch import Tensor
 
 Images: TypeAlias = Float[Tensor, "batch channel height width"]
 Frames: TypeAlias = Float[Tensor, "frame batch channel height width"]
-Rates: TypeAlias = Float[Tensor, "#batch channel height width"]
-Kernel: TypeAlias = Float[Tensor, "out in rows columns"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
-LogitsOverTime: TypeAlias = Float[Tensor, "time batch classes"]
 ClassLabels: TypeAlias = Int[Tensor, " batch"]
 SoftLabels: TypeAlias = Float[Tensor, "batch classes"]

@@ -61,6 +61,13 @@ def test_images_are_resized_by_their_shorter_side_and_cropped_to_the_centre(tmp_
     assert decode(png(wide), 20, 1).shape == (20, 20, 1)
 
 
+def test_16_bit_images_are_scaled_to_8_bit():
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    for channels in (1, 3):
+        found = decode(png(levels * 256 + 7), 16, channels)
+        assert (found == levels[:, :, None]).all()
+
+
 def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, monkeypatch):
     _, images = pictures(20, 8)
     damaged = [*images[:7], images[7][:40], b"no image", *images[9:]]

@@ -50,6 +50,16 @@ def test_unreadable_images_of_a_folder_are_counted(tmp_path, monkeypatch):
     assert len(data.train) == 14
 
 
+def test_rows_without_an_image_count_as_unreadable(tmp_path, monkeypatch):
+    _, encoded = pictures(6)
+    for split in ("train", "test"):
+        parquet_file(tmp_path / "set" / f"{split}.parquet", [*encoded, None], [0, 1, 0, 1, 0, 1, 1])
+    with pytest.raises(DataError, match="1 of 7 images"):
+        load_data(f"{tmp_path}/set", 12)
+    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
+    assert load_data(f"{tmp_path}/set", 12).train.unreadable == 1
+
+
 @pytest.mark.parametrize("names", [None, ["cat", "dog", "cow"]])
 @pytest.mark.parametrize("columns", [("image", "label"), ("img", "fine_label")])
 def test_a_folder_of_parquet_files(columns, names, tmp_path):

@@ -44,7 +44,10 @@ def decode(content: bytes, size: int, channels: int) -> NDArray[np.uint8] | None
     """
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            image = opened.convert("L" if channels == 1 else "RGB")
+            image: Image.Image = opened
+            if opened.mode.startswith("I;16"):  # `convert` would clip 16-bit values at 255 instead of scaling them
+                image = Image.fromarray((np.asarray(opened) >> 8).astype(np.uint8))
+            image = image.convert("L" if channels == 1 else "RGB")
     except (UnidentifiedImageError, OSError, ValueError):
         return None
     width, height = image.size
@@ -55,8 +58,10 @@ def decode(content: bytes, size: int, channels: int) -> NDArray[np.uint8] | None
     return np.asarray(image.crop((left, top, left + size, top + size))).reshape(size, size, channels)
 
 
-def image_bytes(image: dict[str, Any]) -> bytes:
-    """Return the encoded bytes of an image of a table; empty when its file cannot be read."""
+def image_bytes(image: dict[str, Any] | None) -> bytes:
+    """Return the encoded bytes of an image of a table; empty when it is missing or its file cannot be read."""
+    if image is None or (image["bytes"] is None and image["path"] is None):
+        return b""
     if image["bytes"] is not None:
         return bytes(image["bytes"])
     try:

@@ -75,9 +75,8 @@ class CheckpointWriter(Callback):
         if any_of(due) or stop:
             self.save(trainer)
         if stop:
-            self.signal_number = (
-                self.signal_number or signal.SIGTERM
-            )  # the signal may have reached another process only
+            # None here if the signal reached another process only
+            self.signal_number = self.signal_number or signal.SIGTERM
             if trainer.is_global_zero:
                 _requeue(self.signal_number)
             name = signal.Signals(self.signal_number).name
