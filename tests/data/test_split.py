@@ -150,5 +150,5 @@ def test_workers_end_on_a_signal_of_their_parent_but_not_of_a_scheduler(tmp_path
     next(batches)
     for worker in batches._workers:
         worker.terminate()
-        worker.join(10)
+        worker.join(60)
         assert worker.exitcode == 0
