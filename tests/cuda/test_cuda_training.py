@@ -17,7 +17,6 @@ from cordsnet.errors import InterruptionError
 from cordsnet.models import CordsNet, build
 from cordsnet.training import (
     Contraction,
-    FourierInit,
     GaussNewton,
     Imitate,
     ModelChoice,
@@ -65,7 +64,6 @@ def every_stage():
     more = (
         Imitate(optimisation=HOW),
         dataclasses.replace(GaussNewton(), images=64, steps=2),
-        FourierInit(images=200, optimisation=HOW),
         TrainSettled(start="imitate", solver=SOLVER, optimisation=HOW),
     )
     return dataclasses.replace(base, stages=(*base.stages, *more))
@@ -113,7 +111,7 @@ def test_every_stage_ends_with_a_sound_network_on_a_processor(trained):
 
 
 def test_a_stage_trains_and_measures_on_the_gpu(tmp_path):
-    context = Context(MODEL.spec(), load_data("digits", 12), tmp_path, 0, progress=False)
+    context = Context(MODEL.spec(load_data("digits", 12)), load_data("digits", 12), tmp_path, 0, progress=False)
     for stage in STAGES.values():
         model = stage.run(context).model
         assert all(value.device.type == DEVICE for value in model.parameters()), stage.name
@@ -191,7 +189,7 @@ def test_half_precision_follows_full_precision(name, precision, rtol, tmp_path):
     assert not torch.equal(course[precision], course["float32"])
     torch.testing.assert_close(course[precision][:1], course["float32"][:1], rtol=rtol, atol=1e-3)
     assert bool(torch.isfinite(course[precision]).all())
-    start = build(MODEL.spec(), 0).state_dict() if name != "cnn" else {}
+    start = build(MODEL.spec(load_data("digits", 12)), 0).state_dict() if name != "cnn" else {}
     ended = weights(tmp_path / precision / recipe.stages[0].name)
     assert name == "cnn" or any(not torch.equal(ended[key], value) for key, value in start.items())
 

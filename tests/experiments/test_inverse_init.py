@@ -14,7 +14,7 @@ from cordsnet.report.inverse_init import scheme_table
 from cordsnet.training import Run, TrainDynamics
 
 NAMES = tuple(SCHEMES)
-LINEAR = {"paper", "ten_terms", "fourier"}
+LINEAR = {"paper", "ten_terms"}
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import pytest
 
-from cordsnet.models import CNN, SPECS, build, layout
-from cordsnet.models.zoo import resized
+from cordsnet.models import CNN, MODELS, build, layout
 
 DEPTHS = (2, 4, 6, 8)
 CORDSNET = {
@@ -28,7 +27,7 @@ def rows(table):
 
 
 def parameters(depth, classes, channels, **kind):
-    spec = resized(SPECS[f"cordsnet_r{depth}"], num_classes=classes, in_channels=channels)
+    spec = MODELS[f"cordsnet_r{depth}"].spec.changed(num_classes=classes, in_channels=channels)
     return sum(parameter.numel() for parameter in build(spec, **kind).parameters())
 
 
@@ -44,4 +43,4 @@ def test_the_feedforward_twin_has_as_many_parameters_as_the_public_code(depth, c
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_recurrent_units_are_those_of_the_paper(depth):
-    assert layout(SPECS[f"cordsnet_r{depth}"]).units == UNITS[depth]
+    assert layout(MODELS[f"cordsnet_r{depth}"].spec).units == UNITS[depth]

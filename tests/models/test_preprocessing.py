@@ -64,8 +64,9 @@ def test_what_is_no_image_is_refused(images, error, said):
 
 def test_a_network_that_does_not_say_is_refused():
     model = randomised(CASCADE)
-    with pytest.raises(ValueError, match="does not say how its images were normalised"):
+    assert not hasattr(model, "preprocessing")
+    with pytest.raises(AttributeError, match="does not say how its images were normalised"):
         _ = model.preprocessing
     model.metadata = {"data": {"mean": [0.5], "std": [0.5], "classes": ["a"]}}
-    with pytest.raises(ValueError, match="1 classes for 1 channel"):
+    with pytest.raises(AttributeError, match="1 classes for 1 channel"):
         _ = model.preprocessing

@@ -149,7 +149,7 @@ def test_a_feedforward_network_is_no_cordsnet(tmp_path):
 
 
 def test_the_card_says_what_was_measured_and_nothing_else(tmp_path):
-    head, body = front(write_model_card(tmp_path, CASCADE, FACTS).read_text())
+    head, body = front(write_model_card(tmp_path, build(CASCADE).summary(), FACTS).read_text())
     assert head["license"] == "apache-2.0"
     assert head["library_name"] == "cordsnet"
     assert head["datasets"] == ["uoft-cs/cifar10"]
@@ -169,7 +169,7 @@ def test_the_card_says_what_was_measured_and_nothing_else(tmp_path):
     ):
         assert said in body
     huggingface_hub.ModelCard((tmp_path / "README.md").read_text())  # the hub's own reader
-    head, body = front(write_model_card(tmp_path, CASCADE, {}).read_text())
+    head, body = front(write_model_card(tmp_path, build(CASCADE).summary(), {}).read_text())
     assert not {"metrics", "datasets", "model-index"} & set(head)
     assert "## Results" not in body
     assert "## Data" not in body

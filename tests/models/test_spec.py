@@ -11,11 +11,10 @@ from numpy.testing import assert_allclose
 
 import cordsnet
 from cordsnet import AreaSpec, ConnectionSpec, NetworkSpec, StemSpec, create_model, list_models, show, simulate
-from cordsnet.models import MODELS, SPECS, build, cordsnet_spec, layout
-from cordsnet.models.zoo import resized
+from cordsnet.models import KINDS, MODELS, build, cordsnet_spec, layout
 from oracles import CASCADE, DELAYS, FEEDBACK, NETWORKS, PER_UNIT_TAU, one_area, random_images, randomised
 
-ALL_SPECS = {**{name: SPECS[name] for name in SPECS}, **NETWORKS}
+ALL_SPECS = {**{name: MODELS[name].spec for name in MODELS.names("cordsnet_*")}, **NETWORKS}
 
 
 @pytest.mark.parametrize("name", ALL_SPECS)
@@ -182,7 +181,7 @@ def test_list_models_gives_the_names_that_match():
     assert list_models("nothing_*") == []
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name.endswith("_small")])
+@pytest.mark.parametrize("name", list_models("cordsnet_*_small"))
 def test_every_small_model_sees_and_answers(name):
     model = create_model(name, num_classes=4, in_channels=1, width=2)
     logits = model(random_images(model.spec, batch=2).float(), ms=20)
@@ -204,7 +203,7 @@ def test_arguments_of_create_model_reach_the_network():
 
 def test_what_is_not_given_stays_as_the_row_says():
     model = create_model("cordsnet_r2_small", image_size=10)
-    wanted = dataclasses.replace(SPECS["cordsnet_r2_small"], image_size=(10, 10))
+    wanted = dataclasses.replace(MODELS["cordsnet_r2_small"].spec, image_size=(10, 10))
     assert model.spec == wanted
 
 
@@ -221,6 +220,45 @@ def test_the_seed_alone_decides_the_weights_and_leaves_the_global_generator_as_i
     assert not torch.equal(first[stem], other[stem])
 
 
+@pytest.mark.usefixtures("as_users_run_it")
+def test_a_seed_gives_the_same_network_whatever_the_default_type_is():
+    single = create_model("cordsnet_r2_small", width=2, seed=np.int64(5)).state_dict()
+    torch.set_default_dtype(torch.float64)
+    try:
+        double = create_model("cordsnet_r2_small", width=2, seed=5).state_dict()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {value.dtype for value in double.values()} == {torch.float64}
+    assert all(torch.equal(value.double(), double[name]) for name, value in single.items())
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    sizes = {"num_classes": np.int64(4), "in_channels": np.int32(1), "image_size": np.int64(8), "width": np.int16(2)}
+    spec = create_model("cordsnet_r2_small", tau_ms=np.float32(20), **sizes).spec
+    assert json.loads(json.dumps(spec.to_dict()))["num_classes"] == 4
+    assert spec == NetworkSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert spec.image_size == (8, 8)
+    assert AreaSpec("area1", np.int64(3)).channels == 3
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_row_names_its_kind_its_paper_and_a_spec_that_is_plain_data(name):
+    row = MODELS[name]
+    assert row.name == row.spec.name == name
+    assert KINDS[row.kind].spec_type is type(row.spec)
+    assert re.search(r"et al\., .* 20\d\d", row.source)
+    assert type(row.spec).from_dict(json.loads(json.dumps(row.spec.to_dict()))) == row.spec
+
+
+@pytest.mark.parametrize("name", list_models("*_r2_small"))
+def test_a_model_says_what_it_is_in_numbers(name):
+    facts = create_model(name, in_channels=1, num_classes=4, width=2).summary()
+    assert facts.inputs == {"image": (1, 16, 16)}
+    assert facts.units == 2 * 2 * 8 * 8
+    assert "2 areas, 256 units" in str(facts)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -228,7 +266,7 @@ def test_the_seed_alone_decides_the_weights_and_leaves_the_global_generator_as_i
             lambda: create_model("cordsnet_r2_smal"),
             "unknown model 'cordsnet_r2_smal'; did you mean 'cordsnet_r2_small'",
         ),
-        (lambda: create_model("xyz"), "unknown model 'xyz'; known: cordsnet_r2"),
+        (lambda: create_model("xyz"), "unknown model 'xyz'; known: cnn_r2"),
         (lambda: create_model("cordsnet_r2_small", classes=3), "create_model has no argument 'classes'"),
         (lambda: create_model("cordsnet_r2_small", width=0), "width = 0"),
         (lambda: create_model("cordsnet_r2_small", image_size=-1), "image_size must be"),
@@ -249,16 +287,16 @@ def test_registered_names_are_not_overwritten():
 
 @pytest.mark.parametrize(("width", "channels"), [(1, [1, 1, 2, 2]), (16, [16, 16, 32, 32]), (24, [24, 24, 48, 48])])
 def test_width_scales_every_area_in_proportion(width, channels):
-    spec = resized(SPECS["cordsnet_r4_small"], width)
+    spec = MODELS["cordsnet_r4_small"].spec.changed(width)
     assert spec.stem.channels == width
     assert [area.channels for area in spec.areas] == channels
-    assert spec.connections == SPECS["cordsnet_r4_small"].connections
+    assert spec.connections == MODELS["cordsnet_r4_small"].spec.connections
 
 
 def test_a_width_that_leaves_half_channels_is_refused():
     spec = one_area(stem=StemSpec(4, 1, 1, 1, 1), connections=(ConnectionSpec("stem", "area1"),))
     with pytest.raises(ValueError, match="width = 5 does not scale 2 channels to a whole number"):
-        resized(spec, 5)
+        spec.changed(5)
 
 
 @pytest.mark.parametrize("dt", [4.0, 3.0, 2.5])

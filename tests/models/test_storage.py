@@ -10,8 +10,19 @@ import torch
 from numpy.testing import assert_allclose
 from safetensors.torch import load_file, save_file
 
-from cordsnet import CNN, Activation, CheckpointError, fold, load_model, load_published, save_model, show, simulate
-from cordsnet.models import build, published_names, published_state_dict, read_metadata
+from cordsnet import (
+    CNN,
+    Activation,
+    CheckpointError,
+    CordsNet,
+    fold,
+    load_model,
+    load_published,
+    save_model,
+    show,
+    simulate,
+)
+from cordsnet.models import SavedModel, build, published_names, published_state_dict, read_metadata
 from oracles import CASCADE, FEEDBACK, NETWORKS, PER_UNIT_TAU, random_images, randomised, tiny_r
 
 R4 = tiny_r(4)
@@ -73,6 +84,38 @@ def test_metadata_comes_back(tmp_path):
     assert read_metadata(tmp_path) == metadata
     save_model(randomised(CASCADE), tmp_path)
     assert read_metadata(tmp_path) == {}
+
+
+def test_what_a_model_carries_is_kept_and_what_is_given_is_merged_over_it(tmp_path):
+    model = randomised(CASCADE)
+    model.metadata = {"stage": "linear", "seed": 1}
+    save_model(model, tmp_path, {"seed": 2, "lr": 0.1})
+    assert read_metadata(tmp_path) == load_model(tmp_path).metadata == {"stage": "linear", "seed": 2, "lr": 0.1}
+    assert model.metadata == {"stage": "linear", "seed": 1}
+    twin = build(CASCADE, 1, CNN)
+    twin.metadata = {"seed": 3}
+    assert load_model(save_model(twin, tmp_path)).metadata == {"seed": 3}
+
+
+def test_the_model_inside_a_wrapper_is_saved_and_no_other_module(tmp_path):
+    model = randomised(CASCADE)
+    for wrapped in (torch.compile(model), torch.nn.DataParallel(model), torch.compile(torch.nn.DataParallel(model))):
+        again = load_model(save_model(wrapped, tmp_path))
+        assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+    with pytest.raises(TypeError, match="must be a model of cordsnet, got Linear"):
+        save_model(torch.nn.Linear(2, 2), tmp_path)
+
+
+def test_every_kind_is_read_by_the_base_class_and_refused_by_another(tmp_path):
+    fold(build(CASCADE, 1, CNN)).save_pretrained(tmp_path)
+    again = SavedModel.from_pretrained(tmp_path)
+    assert type(again) is CNN
+    assert again.folded
+    card = (tmp_path / "README.md").read_text()
+    assert "recurrent-neural-network" not in card
+    assert "one pass, without time" in card
+    with pytest.raises(CheckpointError, match="describes a cnn_folded, no CordsNet"):
+        CordsNet.from_pretrained(tmp_path)
 
 
 def test_a_save_that_fails_leaves_the_earlier_one_whole(folder):
@@ -196,6 +239,9 @@ WRAPPINGS = {
     "module": lambda model: published(model, "module."),
     "nested": lambda model: {"state_dict": published(model), "epoch": 3},
     "nested module": lambda model: {"state_dict": published(model, "module."), "arch": "r4"},
+    "compiled": lambda model: published(model, "_orig_mod."),
+    "compiled module": lambda model: published(model, "_orig_mod.module."),
+    "module compiled": lambda model: {"model_state_dict": published(model, "module._orig_mod.module."), "epoch": 3},
 }
 
 

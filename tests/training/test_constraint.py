@@ -25,7 +25,7 @@ from cordsnet.training import (
     fit,
 )
 from cordsnet.training.fit import fingerprint
-from cordsnet.training.stages.dynamics import _Module
+from cordsnet.training.stages.train import TrainedModule
 from oracles import CASCADE, FEEDBACK, PER_UNIT_TAU, randomised
 
 CRITERIA = ("norm", "perron", "hermitian")
@@ -97,17 +97,17 @@ def test_without_it_the_same_network_is_not_certified(tmp_path):
 
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, monkeypatch):
     whole = fit(recipe(Contraction(0.7)), tmp_path / "whole", progress=False)["dynamics"].model()
-    step = _Module.training_step
+    step = TrainedModule.training_step
 
     def interrupted(self, batch, index):
         if index == 3:
             signal.raise_signal(signal.SIGTERM)
         return step(self, batch, index)
 
-    monkeypatch.setattr(_Module, "training_step", interrupted)
+    monkeypatch.setattr(TrainedModule, "training_step", interrupted)
     with pytest.raises(InterruptionError):
         fit(recipe(Contraction(0.7)), tmp_path / "cut", progress=False)
-    monkeypatch.setattr(_Module, "training_step", step)
+    monkeypatch.setattr(TrainedModule, "training_step", step)
     resumed = fit(recipe(Contraction(0.7)), tmp_path / "cut", progress=False)["dynamics"].model()
     theirs = resumed.state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in whole.state_dict().items())

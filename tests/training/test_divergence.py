@@ -175,12 +175,13 @@ def test_a_loss_scaler_may_leave_out_updates_until_it_cannot_be_lowered():
     ],
 )
 def test_the_area_to_blame_is_that_of_the_worst_values(names, area):
-    values = {name: value.detach().clone() for name, value in randomised(CASCADE).named_parameters()}
+    model = randomised(CASCADE)
+    values = {name: value.detach().clone() for name, value in model.named_parameters()}
     for name in names:
         values[name].fill_(math.nan)
-    assert worst(values, CASCADE) == area
+    assert worst(values, model) == area
     largest = {name: value if name not in names else torch.full_like(value, 1e9) for name, value in values.items()}
-    assert worst(largest, CASCADE) == area
+    assert worst(largest, model) == area
 
 
 def test_a_full_disk_does_not_hide_the_divergence(tmp_path):
@@ -200,8 +201,8 @@ def test_scores_after_the_last_update_are_looked_at():
     model = build(CASCADE, 0, CNN)
     watch = Watch(model)
     images = torch.zeros(2, 1, 5, 5)
-    watch.check_scores(images, 3)
+    watch.check_outputs(images, 3)
     with torch.no_grad():
         model.wiring.readout.bias.fill_(math.nan)
     with pytest.raises(TrainingDivergedError, match=r"class scores stopped being finite at update 3 through 'readout'"):
-        watch.check_scores(images, 3)
+        watch.check_outputs(images, 3)

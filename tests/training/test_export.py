@@ -70,7 +70,7 @@ def test_exported_again_the_card_is_new(run, tmp_path):
 @pytest.mark.parametrize(
     ("stage", "words", "said"),
     [
-        ("cnn", [], "ended with a feedforward network"),
+        ("cnn", [], "ended with a model of kind 'cnn'"),
         ("none", [], "is no folder of a finished stage"),
         ("finetune", ["--data", "mnist"], "was trained on 'digits', not on 'mnist'"),
         ("finetune", ["--name", "cordsnet_r4_small"], "was trained as 'cordsnet_r2_small'"),

@@ -52,9 +52,9 @@ def test_every_kind_of_stage_trains_on_mixed_images(tmp_path):
     real = TrainingModule.on_after_batch_transfer
 
     def watched(module, batch, index):
-        images, soft = real(module, batch, index)
-        labels.append(soft)
-        return images, soft
+        found = real(module, batch, index)
+        labels.append(found.targets["scores"])
+        return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainingModule, "on_after_batch_transfer", watched)

@@ -83,7 +83,7 @@ def test_bad_settings_are_refused():
 
 
 def test_images_that_are_streamed_are_refused(tmp_path):
-    data, spec = load_data("digits", 12), tiny_recipe().model.spec()
+    data, spec = load_data("digits", 12), tiny_recipe().spec()
     model = build(spec, 0)
     assert len(Context(spec, data, tmp_path, 0).training_images(7, model)) == 7
     streamed = dataclasses.replace(data, train=object.__new__(Stream))

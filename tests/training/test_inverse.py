@@ -5,15 +5,15 @@ import pytest
 import torch
 from tiny import tiny_recipe
 
-from cordsnet.data import Split, load_data
+from cordsnet.data import load_data
 from cordsnet.models import CNN, build, fold, unit_bias
 from cordsnet.models.kernels import weight_of
-from cordsnet.training.stages.inverse import recurrent_twin, targets, unexplained_variance
+from cordsnet.training.stages.inverse import targets, unexplained_variance
 
 
 @pytest.fixture
 def folded():
-    cnn = build(tiny_recipe().model.spec(), 3, CNN).double()
+    cnn = build(tiny_recipe().spec(), 3, CNN).double()
     for module in cnn.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_()
@@ -31,31 +31,29 @@ def test_targets_are_the_folded_cnns_own_drives(folded):
 
 
 def test_a_network_without_recurrence_settles_at_its_drive(folded):
-    split = load_data("digits", 12).test.take(20)
-    split = Split(split.images.double(), split.labels)
-    model = recurrent_twin(folded, 0)
+    images = load_data("digits", 12).test.take(20).images.double()
+    model = folded.recurrent_twin(0)
     with torch.no_grad():
         for kernel in model.wiring.recurrent.values():
             kernel.parametrizations.weight.original0.zero_()
     expected = {}
-    for area, (feed, target) in targets(folded, split.images).items():
+    for area, (feed, target) in targets(folded, images).items():
         share = 1 - (1 - 0.2) ** 100  # the leak alone, after 100 steps
         error = share * (feed + model.bias[area].detach()) - target
         expected[area] = float(error.square().mean() / target.var())
-    found = unexplained_variance(model, folded, split)
+    found = unexplained_variance(model, folded, images)
     assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_settled_area_solves_the_fixed_point_equation(folded):
     """Against a dense solve of (I - R) r = b + F h for one area."""
-    split = load_data("digits", 12).test.take(5)
-    split = Split(split.images.double(), split.labels)
-    model = recurrent_twin(folded, 0)
+    images = load_data("digits", 12).test.take(5).images.double()
+    model = folded.recurrent_twin(0)
     with torch.no_grad():
         for kernel in model.wiring.recurrent.values():
             kernel.parametrizations.weight.original0.mul_(0.3)
     recurrent = model.circuit().recurrent["area1"]
-    feed, target = targets(folded, split.images)["area1"]
+    feed, target = targets(folded, images)["area1"]
     units = feed[0].numel()
     with torch.no_grad():
         columns = recurrent(torch.eye(units, dtype=torch.float64).reshape(units, *feed.shape[1:]))
@@ -63,4 +61,4 @@ def test_a_settled_area_solves_the_fixed_point_equation(folded):
         drive = (feed + model.bias["area1"]).reshape(len(feed), -1).T
         settled = torch.linalg.solve(torch.eye(units, dtype=torch.float64) - dense, drive).T.reshape(feed.shape)
     expected = float((settled - target).square().mean() / target.var())
-    assert unexplained_variance(model, folded, split)["area1"] == pytest.approx(expected, rel=1e-6)
+    assert unexplained_variance(model, folded, images)["area1"] == pytest.approx(expected, rel=1e-6)

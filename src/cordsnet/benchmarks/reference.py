@@ -60,6 +60,7 @@ class ReferenceLoop(nn.Module):
         """Class scores [B, K]."""
         pooled = (torch.relu(rates[-1]) + torch.relu(rates[-2])).mean((2, 3))
         readout = self.model.wiring.readout
+        assert isinstance(readout.bias, Tensor)
         return functional.linear(pooled, readout.weight, readout.bias)
 
     def zero(self, batch: int, like: Tensor) -> Rates:

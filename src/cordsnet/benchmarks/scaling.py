@@ -14,8 +14,7 @@ from cordsnet._files import write_whole
 from cordsnet.benchmarks.measure import timed
 from cordsnet.benchmarks.workloads import step_flops
 from cordsnet.dynamics import Record, simulate
-from cordsnet.models import SPECS, CordsNet, build
-from cordsnet.models.zoo import resized
+from cordsnet.models import MODELS, CordsNet, build
 from cordsnet.stimuli import show
 
 STEPS, BATCH, SIZE = 100, 4, 112
@@ -53,7 +52,7 @@ def measure_scaling(device: str = "cpu", repeats: int = 3) -> list[dict[str, Any
 
 @torch.no_grad()
 def _measure(case: Case, device: str, repeats: int) -> dict[str, Any]:
-    spec = resized(SPECS["cordsnet_r2"], None, image_size=case.size, in_channels=3, num_classes=10)
+    spec = MODELS["cordsnet_r2"].spec.changed(image_size=case.size, in_channels=3, num_classes=10)
     model = build(spec, 0).to(device)
     assert isinstance(model, CordsNet)
     images = torch.randn(case.batch, *model.input_shape, device=device)

@@ -12,18 +12,23 @@ from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make
 @COMMANDS.register("models")
 def models(words: Sequence[str]) -> None:
     """List the models, with areas, units, parameters, and the data sets for which there are trained weights."""
-    from cordsnet.models import SPECS, build, layout, list_pretrained
+    import torch
+
+    from cordsnet.models import MODELS, build, list_pretrained
 
     parser = make_parser("models")
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'cordsnet_*'")
     options = parse(parser, words)
     print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  {'input':<15}pretrained")
-    for name in SPECS.names(options.pattern):
-        spec = SPECS[name]
-        count = sum(p.numel() for p in build(spec).parameters())
-        shape = " x ".join(map(str, (spec.in_channels, *spec.image_size)))
+    for name in MODELS.names(options.pattern):
+        row = MODELS[name]
+        with torch.device("meta"):  # shapes alone
+            facts = build(row.spec, kind=row.kind).summary()
+        shape = " x ".join(map(str, next(iter(facts.inputs.values()), ())))
         weights = ", ".join(data for model, data in list_pretrained() if model == name)
-        print(f"{name:<20}{len(spec.areas):>6}{layout(spec).units:>10,}{count:>12,}  {shape:<15}{weights}".rstrip())
+        print(
+            f"{name:<20}{len(facts.areas):>6}{facts.units:>10,}{facts.parameters:>12,}  {shape:<15}{weights}".rstrip()
+        )
 
 
 @COMMANDS.register("recipes")

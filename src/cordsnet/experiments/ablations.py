@@ -13,7 +13,7 @@ import torch
 from cordsnet._files import write_whole
 from cordsnet.analysis import Regime, RegimeSettings, classify_regime
 from cordsnet.analysis.networks.certificates import certify_monostable
-from cordsnet.data import Split, load_data
+from cordsnet.data import Split
 from cordsnet.errors import RunError
 from cordsnet.experiments.scales import SCALES
 from cordsnet.models import CordsNet
@@ -101,7 +101,7 @@ def measure_regime(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[s
     if not isinstance(model, CordsNet):
         raise RunError(f"stage {stage.name!r} ended with a feedforward network, which has no regime")
     trial = stage.objective.trial if isinstance(stage, TrainDynamics) else Trial()
-    test = load_data(recipe.data, recipe.model.image_size).test
+    test = recipe.load_data().test
     probes = some_of_each_class(test, PROBES_PER_CLASS).to(model)
     settings = RegimeSettings(image_ms=trial.image, tau_ms=model.spec.tau_ms)
     report = classify_regime(model, probes.images, probes.labels, settings)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._files import write_whole
-from cordsnet.data import Split, load_data
+from cordsnet.data import Split
 from cordsnet.dynamics import Record, simulate
 from cordsnet.errors import RunError
 from cordsnet.experiments.behaviour import (
@@ -88,7 +88,7 @@ def run_demo(output: str | Path, recipe: Recipe | None = None, *, progress: bool
     model, cnn = stages["finetune"].model(), stages["fold"].model()
     if not isinstance(model, CordsNet) or not isinstance(cnn, CNN):
         raise RunError(f"stages 'finetune' and 'fold' in {output} must end with a CordsNet and a CNN")
-    test = load_data(recipe.data, recipe.model.image_size).test
+    test = recipe.load_data().test
     course = time_course(model, test, hold_ms=10 * TRAINED_MS, blank_ms=BASELINE_AFTER_MS)
     noise = noise_curve(model, cnn, test, image_ms=TRAINED_MS)
     second = {"second_image_drop": second_image_drop(model, test, image_ms=TRAINED_MS)}

@@ -5,26 +5,36 @@ from cordsnet.models.cordsnet.cnn import CNN, fold, unit_bias
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.published import load_published, published_names, published_state_dict
+from cordsnet.models.cordsnet.rows import cordsnet_spec
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
 from cordsnet.models.files import read_metadata
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.lesion import lesion
 from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.pretrained import list_pretrained
+from cordsnet.models.saving import SavedModel
+from cordsnet.models.spec import ImageSpec, ModelSpec
 from cordsnet.models.storage import load_model, save_model
-from cordsnet.models.zoo import MODELS, SPECS, build, cordsnet_spec, create_model, list_models
+from cordsnet.models.summary import Summary
+from cordsnet.models.table import KINDS, MODELS, ModelRow
+from cordsnet.models.zoo import build, create_model, list_models
 
 __all__ = [
     "CNN",
+    "KINDS",
     "MODELS",
-    "SPECS",
     "STEM",
     "AreaSpec",
     "ConnectionSpec",
     "CordsNet",
+    "ImageSpec",
+    "ModelRow",
+    "ModelSpec",
     "NetworkSpec",
     "Preprocessing",
+    "SavedModel",
     "StemSpec",
+    "Summary",
     "VisionModel",
     "build",
     "cordsnet_spec",

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet._files import write_whole
-from cordsnet.models.cordsnet.layout import layout
-from cordsnet.models.cordsnet.spec import NetworkSpec
+from cordsnet.models.files import CARD
+from cordsnet.models.summary import Summary
 
 LICENCE = "apache-2.0"
 HUB = "https://huggingface.co/datasets/"
-PAPER = "https://openreview.net/forum?id=ZZ94aLbMOK"
 
 USE = """## Use
 
@@ -27,9 +26,9 @@ people. Nothing above holds for images of another kind, for another time step or
 were trained further."""
 
 LOAD = """```python
-from cordsnet import CordsNet
+from cordsnet.models import VisionModel
 
-model = CordsNet.from_pretrained("{where}")  # this folder, or its name on the hub
+model = VisionModel.from_pretrained("{where}")  # this folder, or its name on the hub
 ```"""
 
 PREPARE = """
@@ -38,34 +37,35 @@ Bring images (uint8, or floats in 0-1) into the form it was trained on with `mod
 the classes are `model.preprocessing.classes`."""
 
 
-def write_model_card(folder: str | Path, spec: NetworkSpec, facts: Mapping[str, Any], where: str | None = None) -> Path:
+def write_model_card(folder: str | Path, summary: Summary, facts: Mapping[str, Any], where: str | None = None) -> Path:
     """Write `folder/README.md`: YAML that the Hugging Face hub reads, then prose. Returns its path.
 
     Parameters
     ----------
-    spec : the network.
+    summary : what the model is (`model.summary()`).
     facts : as in a model's metadata, each left out of the card when absent: `name`, `recipe`, `stage`, `seed`;
+        `licence` (of the weights, apache-2.0 where it is absent);
         `data` (`name`, `source`, `fingerprint`, `train_images`, `test_images`, `classes`, `mean`, `std`);
         `metrics` (name -> number, `test_accuracy` among them); `regime`, what the dynamics do, in words;
         `record` (`versions`, `gpu`, `commit`, `started`) of the run, with those of attempts before it in `earlier`.
     where : from where the network is loaded; None is the name of the folder.
     """
-    path = Path(folder) / "README.md"
-    name = str(facts.get("name", spec.name))
-    parts = [_front(name, facts), _network(name, spec), _data(facts), _training(facts), _results(facts)]
+    path = Path(folder) / CARD
+    name = str(facts.get("name", summary.name))
+    parts = [_front(name, summary, facts), f"# {name}\n\n{summary}", _data(facts), _training(facts), _results(facts)]
     load = LOAD.format(where=where or path.parent.resolve().name)
     parts.append(USE.format(load=load + (PREPARE if "data" in facts else "")))
     write_whole(path, ("\n\n".join(part for part in parts if part) + "\n").encode())
     return path
 
 
-def _front(name: str, facts: Mapping[str, Any]) -> str:
+def _front(name: str, summary: Summary, facts: Mapping[str, Any]) -> str:
     """Front matter; each value as JSON, which is YAML too."""
     front: dict[str, Any] = {
-        "license": LICENCE,
+        "license": facts.get("licence", LICENCE),
         "library_name": "cordsnet",
         "pipeline_tag": "image-classification",
-        "tags": ["neuroscience", "vision", "recurrent-neural-network", "dynamical-system"],
+        "tags": list(summary.tags),
     }
     data, metrics = facts.get("data", {}), facts.get("metrics", {})
     if data:
@@ -84,16 +84,6 @@ def _front(name: str, facts: Mapping[str, Any]) -> str:
 
 def _hub_name(data: Mapping[str, Any]) -> str:
     return str(data.get("source", "")).removeprefix(HUB) if str(data.get("source")).startswith(HUB) else data["name"]
-
-
-def _network(name: str, spec: NetworkSpec) -> str:
-    sizes, shape = layout(spec), " x ".join(map(str, (spec.in_channels, *spec.image_size)))
-    return (
-        f"# {name}\n\nA CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional recurrent network whose every "
-        f"area is a continuous-time dynamical system. {len(spec.areas)} areas, {sizes.units:,} units, images "
-        f"of {shape} (channels x height x width), {spec.num_classes} classes; time constant {spec.tau_ms:g} ms, step "
-        f"{spec.dt_ms:g} ms."
-    )
 
 
 def _data(facts: Mapping[str, Any]) -> str:

@@ -18,7 +18,10 @@ from cordsnet.errors import CheckpointError
 Model = TypeVar("Model", bound=nn.Module)
 
 FORMAT = 1
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "model.json", "README.md"
+BOXES = ("state_dict", "model_state_dict")
+"""Entries of a training checkpoint that may hold the weights."""
+
 DAMAGED = (
     SafetensorError,
     pickle.UnpicklingError,
@@ -92,8 +95,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path} is damaged or is not a file of weights alone ({reason[:120]}); fetch or save it again"
         ) from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+    if isinstance(content, Mapping):
+        content = next((content[box] for box in BOXES if isinstance(content.get(box), Mapping)), content)
     if not isinstance(content, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     ):
@@ -130,7 +133,10 @@ def read_description(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); save the model again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not a model description of format {FORMAT}")
+        raise CheckpointError(
+            f"{path} is not a model description of format {FORMAT}; save the model again, or update cordsnet if a "
+            "newer version wrote it"
+        )
     if absent := {"kind", "spec", "metadata"} - set(description):
         raise CheckpointError(f"{path} lacks the entry {min(absent)!r}; save the model again")
     if not isinstance(description["metadata"], dict):

@@ -5,9 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cordsnet.errors import CheckpointError, RunError
-from cordsnet.models.files import DESCRIPTION, WEIGHTS
-
-CARD = "README.md"
+from cordsnet.models.files import CARD, DESCRIPTION, WEIGHTS
 
 
 def download(name: str, revision: str | None = None, token: str | None = None) -> Path:
@@ -41,7 +39,7 @@ def upload(save: Callable[[str], None], name: str, token: str | None, private: b
         save(folder)
         try:
             address = api.create_repo(name, private=private, exist_ok=True)
-            api.upload_folder(repo_id=name, folder_path=folder, commit_message="Upload a CordsNet")
+            api.upload_folder(repo_id=name, folder_path=folder, commit_message="Upload a model of cordsnet")
         except (HTTPError, OSError, ValueError) as error:
             raise RunError(
                 f"nothing could be put into {name!r} on the Hugging Face hub ({_reason(error)}); "

@@ -2,16 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cordsnet._checks import check_images
 from cordsnet.dynamics import (
     Clock,
     Hold,
-    Lesion,
     Precision,
     RateSystem,
     Record,
@@ -22,12 +21,13 @@ from cordsnet.dynamics import (
     start,
     with_lesions,
 )
+from cordsnet.models.saving import SavedModel
 
 IMAGE = "image"
 """Name of the input that holds images [B, C, H, W]."""
 
 
-class VisionModel(nn.Module, ABC):
+class VisionModel(SavedModel, ABC):
     """A model that sees and evolves in time.
 
     Subclasses say what they read, what their areas are, how their clock runs, and how they are bound to a time step
@@ -35,19 +35,13 @@ class VisionModel(nn.Module, ABC):
 
     Attributes
     ----------
-    kind : name of the family, under which files and tables know the class.
     spec : the network as frozen plain data.
-    metadata : plain data that belongs to the weights, such as the data set they were trained on; saved with them.
-    lesions : parts that are gone; make them with `lesion(model, ...)`.
     """
 
-    kind: ClassVar[str]
     spec: Any
 
     def __init__(self) -> None:
         super().__init__()
-        self.metadata: dict[str, Any] = {}
-        self.lesions: tuple[Lesion, ...] = ()
         self._resting: tuple[Any, list[Tensor], State] | None = None
 
     @property
@@ -90,6 +84,12 @@ class VisionModel(nn.Module, ABC):
         if classes is None:
             raise ValueError(f"{type(self).__name__} has no class scores; its outputs are {', '.join(self.outputs)}")
         return int(classes)
+
+    @property
+    def timing(self) -> str:
+        """How the model keeps time, in words."""
+        words = {"continuous": "continuous time, step", "steps": "steps that stand for", "static": "static, step"}
+        return f"{words[self.clock.kind]} {self.dt_ms:g} ms"
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -8,7 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.models.cordsnet.spec import NetworkSpec
+from cordsnet.models.spec import ImageSpec
+
+
+class UnknownPreprocessingError(AttributeError, ValueError):
+    """A model does not know how its images were normalised. An AttributeError, so that `hasattr` answers False."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,24 @@ class Preprocessing:
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any], spec: NetworkSpec) -> "Preprocessing":
-        """As a network's metadata says. Raises ValueError when it does not say, or does not fit the network."""
+    def of(cls, metadata: Mapping[str, Any], spec: Any) -> "Preprocessing":
+        """As the metadata of the model of a spec says.
+
+        Raises UnknownPreprocessingError when it does not say, or does not fit the model.
+        """
+        name = getattr(spec, "name", type(spec).__name__)
         try:
             mean, std, classes = (tuple(metadata["data"][key]) for key in ("mean", "std", "classes"))
         except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"network {spec.name!r} does not say how its images were normalised; it has random weights, or was "
+            raise UnknownPreprocessingError(
+                f"network {name!r} does not say how its images were normalised; it has random weights, or was "
                 "saved without metadata['data'] (mean, std, classes)"
             ) from error
+        if not isinstance(spec, ImageSpec):
+            raise UnknownPreprocessingError(f"network {name!r} reads no images, so there is nothing to normalise")
         if not len(mean) == len(std) == spec.in_channels or len(classes) != spec.num_classes:
-            raise ValueError(
-                f"metadata of {spec.name!r} has {len(mean)} means, {len(std)} s.d. and {len(classes)} classes for "
+            raise UnknownPreprocessingError(
+                f"metadata of {name!r} has {len(mean)} means, {len(std)} s.d. and {len(classes)} classes for "
                 f"{spec.in_channels} channel(s) and {spec.num_classes} classes; save it again"
             )
         return cls(spec.image_size, mean, std, classes)

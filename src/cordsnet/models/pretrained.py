@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cordsnet.models.cordsnet.model import CordsNet
-from cordsnet.models.cordsnet.spec import NetworkSpec, square
 from cordsnet.models.files import DESCRIPTION
+from cordsnet.models.saving import SavedModel
+from cordsnet.models.spec import ModelSpec
 from cordsnet.registry import Registry
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
@@ -19,7 +19,7 @@ def list_pretrained() -> list[tuple[str, str]]:
     return [(model, data) for model, _, data in (name.partition("-") for name in folders)]
 
 
-def load_pretrained(model: str, data: str, given: Mapping[str, Any]) -> CordsNet:
+def load_pretrained(model: str, data: str, given: Mapping[str, Any]) -> SavedModel:
     """A model with the weights that it has for a data set.
 
     Raises ValueError for unknown names, offering known ones, and when `given` asks for another network.
@@ -31,15 +31,15 @@ def load_pretrained(model: str, data: str, given: Mapping[str, Any]) -> CordsNet
     if not list(known):
         others = ", ".join(sorted({name for name, _ in list_pretrained()}))
         raise ValueError(f"{model!r} has no pretrained weights; these models have: {others or 'none'}")
-    loaded = CordsNet.from_pretrained(known[data])
+    loaded = SavedModel.from_pretrained(known[data])
     _check_agrees(loaded.spec, data, given)
     return loaded
 
 
-def _check_agrees(spec: NetworkSpec, data: str, given: Mapping[str, Any]) -> None:
+def _check_agrees(spec: ModelSpec, data: str, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
-        has = spec.stem.channels if name == "width" else getattr(spec, name, None)
-        if has != (square(value) if name == "image_size" else value):
+        if not hasattr(spec, name) or spec.changed(**{name: value}) != spec:
             raise ValueError(
-                f"{name} = {value!r} does not go with pretrained={data!r}, whose network has {has!r}; leave it out"
+                f"{name} = {value!r} does not go with pretrained={data!r}, whose network has "
+                f"{getattr(spec, name, None)!r}; leave it out"
             )

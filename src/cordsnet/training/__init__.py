@@ -6,16 +6,19 @@ from cordsnet.training.evaluate import accuracy
 from cordsnet.training.fit import StageReport, fit
 from cordsnet.training.grid import Run, grid, with_setting
 from cordsnet.training.loop import Optimisation
+from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
+from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
 from cordsnet.training.objective import Losses, Objective, Trial, objective
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
+from cordsnet.training.sources import LabelledImages, Source, as_source
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages import (
     Fold,
-    FourierInit,
     GaussNewton,
     Imitate,
     InverseInit,
     RandomInit,
+    Train,
     TrainCNN,
     TrainDynamics,
     TrainSettled,
@@ -23,30 +26,43 @@ from cordsnet.training.stages import (
 from cordsnet.training.sweeps import Measure, summary, sweep
 
 __all__ = [
+    "LOSSES",
     "RECIPES",
+    "Batch",
+    "Bound",
     "Context",
     "Contraction",
+    "EveryStep",
     "Fold",
-    "FourierInit",
     "GaussNewton",
     "Imitate",
     "InverseInit",
+    "LabelledImages",
+    "LastStep",
+    "Loss",
     "Losses",
+    "Masked",
     "Measure",
     "ModelChoice",
+    "NextFrame",
     "Objective",
     "Optimisation",
     "RandomInit",
     "Recipe",
     "Run",
+    "Settled",
+    "Source",
     "Stage",
     "StageReport",
     "StageResult",
+    "Terms",
+    "Train",
     "TrainCNN",
     "TrainDynamics",
     "TrainSettled",
     "Trial",
     "accuracy",
+    "as_source",
     "find_recipe",
     "fit",
     "grid",

@@ -10,9 +10,7 @@ from torch import Tensor
 from cordsnet._checks import is_number
 from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
-from cordsnet.models import CordsNet
-from cordsnet.models.cordsnet.layout import layout
-from cordsnet.models.kernels import gain_of, weight_of
+from cordsnet.models.capabilities import HasRecurrentKernels
 
 POINTS = 16
 """Frequencies per axis at most: coarser, and so a little stricter on large maps, than a certificate's."""
@@ -45,21 +43,26 @@ class Contraction:
             raise ValueError(f"criterion must be one of {', '.join(CRITERIA)}, got {self.criterion!r}")
 
     @torch.no_grad()
-    def apply(self, model: CordsNet) -> None:
+    def apply(self, model: HasRecurrentKernels) -> None:
         """Scale the recurrent kernels that exceed the bound, in place."""
-        shapes = layout(model.spec).shapes
-        for area, module in model.wiring.recurrent.items():
-            kernel, size = weight_of(module), shapes[area][1:]
+        for area, kernel in model.recurrent_kernels().items():
+            size = model.shapes[area][1:]
             bound, _ = smallest_bound(kernel, size, self.criterion, tighten=False, points=self._points(kernel))
             if bound > self.bound:
-                gain_of(module).mul_(self.bound * (1 - ROUNDING) / bound)
+                model.scale_recurrence(area, self.bound * (1 - ROUNDING) / bound)
 
-    def start(self, model: CordsNet) -> None:
-        """Apply it before the first update. Raises as `certify_monostable` does: feedback cannot be bounded so."""
+    def start(self, model: Any) -> None:
+        """Apply it before the first update.
+
+        Raises as `certify_monostable` does: feedback cannot be bounded so; ValueError for a model without recurrent
+        kernels that can be scaled.
+        """
+        if not isinstance(model, HasRecurrentKernels):
+            raise ValueError(f"contraction needs a model with recurrent kernels, got {type(model).__name__}")
         self.metrics(model)
         self.apply(model)
 
-    def metrics(self, model: CordsNet) -> dict[str, float]:
+    def metrics(self, model: Any) -> dict[str, float]:
         """The bound of every area, `contraction_bound/area1`, and whether one attractor is proven (`certified`)."""
         certificate = certify_monostable(model, criteria=(self.criterion,), tighten=False)
         bounds = {f"contraction_bound/{area.area}": area.bound for area in certificate.areas}
@@ -79,15 +82,15 @@ def limit(weight: Tensor, size: Sequence[int], bound: float) -> None:
 
 
 @torch.no_grad()
-def limit_recurrence(model: CordsNet, bound: float) -> None:
+def limit_recurrence(model: HasRecurrentKernels, bound: float) -> None:
     """`limit` for every area of a network, by the gains of its recurrent kernels.
 
     Any bound above 0 will do; one above 1 proves nothing, but leaves fewer networks that do not settle.
     """
-    for area, module in model.wiring.recurrent.items():
-        reached = norm_bound(weight_of(module), model.shapes[area][1:])
+    for area, kernel in model.recurrent_kernels().items():
+        reached = norm_bound(kernel, model.shapes[area][1:])
         if reached > bound:
-            gain_of(module).mul_(bound / reached)
+            model.scale_recurrence(area, bound / reached)
 
 
 def written(stage: dict[str, Any]) -> dict[str, Any]:

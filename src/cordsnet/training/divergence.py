@@ -3,14 +3,16 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from cordsnet.errors import DivergedError, TrainingDivergedError
-from cordsnet.models import CNN, CordsNet, NetworkSpec, save_model
-from cordsnet.models.kernels import gain_of
+from cordsnet.models import SavedModel, save_model
+from cordsnet.models.capabilities import HasParts, HasRecurrentKernels
+from cordsnet.training.loss import SCORES, by_name
 
 LAST_GOOD = "last_good"
 """Folder, in a stage's, of the weights with which loss and gradients were last finite."""
@@ -23,7 +25,7 @@ class Watch:
     update are kept, and given up only once its successor has finite loss and gradients too.
     """
 
-    def __init__(self, network: CordsNet | CNN) -> None:
+    def __init__(self, network: SavedModel) -> None:
         self.network = network
         self.update: int | None = None
         self._good: dict[str, Tensor] = {}
@@ -31,7 +33,7 @@ class Watch:
     def check_loss(self, loss: Tensor, update: int) -> None:
         """Raise TrainingDivergedError unless the loss is finite."""
         if not bool(torch.isfinite(loss.detach()).all()):
-            area = worst(dict(self.network.named_parameters()), self.network.spec)
+            area = worst(dict(self.network.named_parameters()), self.network)
             raise TrainingDivergedError("the loss", area, update, ", whose weights are the largest")
 
     def before_update(self, update: int, loss_scale: float | None = None) -> None:
@@ -43,7 +45,7 @@ class Watch:
         gradients = {name: p.grad for name, p in self.network.named_parameters() if p.grad is not None}
         if not is_finite(gradients, 2.0):  # the norm that clipping divides by
             if loss_scale is None or loss_scale < 1:
-                raise TrainingDivergedError("gradients", worst(gradients, self.network.spec), update)
+                raise TrainingDivergedError("gradients", worst(gradients, self.network), update)
             return
         self._check_finite(dict(self.network.named_buffers()), "running statistics", update)
         self._keep(update)
@@ -53,18 +55,19 @@ class Watch:
         self._check_finite(dict(self.network.named_parameters()), "weights", update)
 
     @torch.no_grad()
-    def check_scores(self, images: Tensor, update: int) -> None:
-        """Raise TrainingDivergedError unless class scores are finite after the last update, which has no successor."""
-        if not bool(torch.isfinite(self.network.eval()(images)).all()):
-            raise TrainingDivergedError(
-                "class scores", worst(dict(self.network.named_parameters()), self.network.spec), update
-            )
+    def check_outputs(self, inputs: Any, update: int) -> None:
+        """Raise TrainingDivergedError unless outputs are finite after the last update, which has no successor."""
+        for name, values in by_name(self.network.eval()(inputs)).items():
+            if not bool(torch.isfinite(values).all()):
+                what = "class scores" if name == SCORES else f"output {name!r}"
+                raise TrainingDivergedError(what, worst(dict(self.network.named_parameters()), self.network), update)
 
     def rescue(self, error: DivergedError | TrainingDivergedError, folder: Path, stage: str, lr: float) -> str:
         """Write the last good weights into `folder`; returns what to lower, and where they are."""
         advice = f"stage {stage!r}: lower --{stage}.optimisation.lr, now {lr:g}"
-        if isinstance(self.network, CordsNet) and error.area in self.network.wiring.recurrent:
-            gain = gain_of(self.network.wiring.recurrent[error.area]).detach().abs().mean()
+        network = self.network
+        if isinstance(network, HasRecurrentKernels) and error.area in network.recurrent_kernels():
+            gain = network.recurrent_gain(error.area).detach().abs().mean()
             advice += f", or the gain of that area's recurrent kernel, now {gain:.3g}"
         return f"{advice}; {self._save(folder, stage, lr)}; finished stages are kept"
 
@@ -90,7 +93,7 @@ class Watch:
 
     def _check_finite(self, values: Mapping[str, Tensor], what: str, update: int) -> None:
         if not is_finite(values, math.inf):
-            raise TrainingDivergedError(what, worst(values, self.network.spec), update)
+            raise TrainingDivergedError(what, worst(values, self.network), update)
 
 
 @torch.no_grad()
@@ -100,24 +103,25 @@ def is_finite(values: Mapping[str, Tensor], norm: float) -> bool:
 
 
 @torch.no_grad()
-def worst(values: Mapping[str, Tensor], spec: NetworkSpec) -> str:
-    """The area (or "readout" or "stem") with the largest share of values that are not finite, else the largest value.
+def worst(values: Mapping[str, Tensor], model: object) -> str:
+    """The area, or other part of a model, with the largest share of values that are not finite, else the largest value.
 
-    Of areas that are equally bad it is the highest, since gradients come from above.
+    Of parts that are equally bad it is the highest, since gradients come from above. In a model that does not say what
+    its parts are, each of its modules is one.
     """
-    order = [*(area.name for area in reversed(spec.areas)), "readout", "stem"]
+    if isinstance(model, HasParts):
+        order, part_of = list(model.parts), model.part_of
+    else:
+        order, part_of = [*dict.fromkeys(map(_module_of, values))], _module_of
     badness = dict.fromkeys(order, (0.0, 0.0))
     for name, value in values.items():
         if value.is_floating_point() and value.numel():
             finite = torch.isfinite(value)
             largest = float(torch.where(finite, value, 0).abs().max())
-            part = part_of(name, spec)
+            part = part_of(name)
             badness[part] = max(badness[part], (1 - float(finite.float().mean()), largest))
     return max(order, key=badness.__getitem__)
 
 
-def part_of(name: str, spec: NetworkSpec) -> str:
-    """The area to which a parameter or buffer belongs, by its name; a connection belongs to its target."""
-    words = name.split(".")
-    owners = {area.name: area.name for area in spec.areas} | {link.name: link.target for link in spec.connections}
-    return next((owners[word] for word in words if word in owners), "readout" if "readout" in words else "stem")
+def _module_of(parameter: str) -> str:
+    return parameter.partition(".")[0]

@@ -1,22 +1,24 @@
-"""Accuracy of feedforward and dynamical networks on the same images."""
+"""Accuracy of any model on labelled images."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cordsnet.data import Split
 from cordsnet.dynamics import Hold, Record, integrate
-from cordsnet.models import CNN, VisionModel
+from cordsnet.training.loss import evolves
 
 BATCH = 180
+"""Images per pass."""
 
 
 @torch.no_grad()
-def accuracy(model: VisionModel | CNN, split: Split, image_ms: float = 200.0) -> float:
-    """Share of images read correctly; by a dynamical network `image_ms` after onset, from spontaneous activity."""
+def accuracy(model: Any, split: Split, image_ms: float = 200.0) -> float:
+    """Share of images read correctly; by a model that evolves in time `image_ms` after onset, from its own start."""
     model.eval()
-    scores_of = model if isinstance(model, CNN) else _reader(model, image_ms)
+    scores_of = _reader(model, image_ms) if evolves(model) else model
     hits = seen = 0
     for images, labels in split.to(model).batches(BATCH):
         hits += int(read_correctly(scores_of(images), labels).sum())
@@ -25,13 +27,13 @@ def accuracy(model: VisionModel | CNN, split: Split, image_ms: float = 200.0) ->
 
 
 def read_correctly(scores: Tensor, labels: Tensor) -> Tensor:
-    """Whether the highest of scores [..., B, K] is at the class [B], or at the highest of soft labels [B, K]."""
+    """True where the highest of scores [..., B, K] is at the class [B], or at the highest of soft labels [B, K]."""
     classes = labels if labels.ndim == 1 else labels.argmax(1)
     return scores.detach().argmax(-1) == classes
 
 
-def _reader(model: VisionModel, image_ms: float) -> Callable[[Tensor], Tensor]:
-    """Images -> scores `image_ms` after their onset."""
+def _reader(model: Any, image_ms: float) -> Callable[[Tensor], Tensor]:
+    """Images -> scores `image_ms` after their onset. The weights are materialised once."""
     system = model.system()
     steps = system.clock.steps(image_ms, "image_ms")
     at_end = Record(times_ms=(system.clock.time_ms(steps),))

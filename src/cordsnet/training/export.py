@@ -7,9 +7,10 @@ from typing import Any
 from cordsnet._files import writable_folder
 from cordsnet.data import load_data
 from cordsnet.errors import RunError
-from cordsnet.models import SPECS, CordsNet, load_model, write_model_card
+from cordsnet.models import MODELS, SavedModel, load_model, write_model_card
 from cordsnet.training.loop import WAITING
-from cordsnet.training.record import describe_data, read_attempts
+from cordsnet.training.record import read_attempts
+from cordsnet.training.sources import as_source
 
 
 def export_stage(
@@ -27,16 +28,22 @@ def export_stage(
 
     Raises
     ------
-    RunError : the stage is not finished, ended with no CordsNet, or was trained on other data.
+    RunError : the stage is not finished, ended with a model of another kind, or was trained on other data.
     """
     stage = Path(stage)
     metrics = _finished(stage)
     model = load_model(stage)
-    if not isinstance(model, CordsNet):
-        raise RunError(f"{stage} ended with a feedforward network; export a stage that ends with a CordsNet")
-    name = name or model.spec.name
-    if model.spec.stem.kernel != SPECS[name].stem.kernel or len(model.spec.areas) != len(SPECS[name].areas):
-        raise RunError(f"{stage} was trained as {model.spec.name!r}, which is no {name!r}; leave out --name")
+    trained = model.summary().name
+    name = name or trained
+    row = MODELS[name]
+    if model.description()["kind"] != row.kind:
+        ended = model.description()["kind"]
+        raise RunError(
+            f"{stage} ended with a model of kind {ended!r}, and {name!r} is of kind {row.kind!r}; export "
+            "another stage, or name a model of that kind with --name"
+        )
+    if name != trained and not model.spec.is_sized(row.spec):
+        raise RunError(f"{stage} was trained as {trained!r}, which is no {name!r}; leave out --name")
     described = _data(stage, model, data)
     model.metadata = model.metadata | {"name": name, "data": described, "metrics": metrics}
     if record := _record(stage.parent):
@@ -44,7 +51,7 @@ def export_stage(
     if regime:
         model.metadata["regime"] = regime
     folder = model.save_pretrained(writable_folder(Path(output) / f"{name}-{described['name']}"))
-    write_model_card(folder, model.spec, model.metadata)  # also where there was one
+    write_model_card(folder, model.summary(), model.metadata)  # also where there was one
     return folder
 
 
@@ -72,7 +79,7 @@ def _finished(stage: Path) -> dict[str, Any]:
     }  # which is the machine's, not the model's
 
 
-def _data(stage: Path, model: CordsNet, name: str | None) -> dict[str, Any]:
+def _data(stage: Path, model: SavedModel, name: str | None) -> dict[str, Any]:
     """What the stage wrote about its data; for one that did not, of the data set that its run or `name` names."""
     written = model.metadata.get("data")
     recipe = stage.parent / "recipe.json"
@@ -81,4 +88,6 @@ def _data(stage: Path, model: CordsNet, name: str | None) -> dict[str, Any]:
         raise RunError(f"{stage} does not say on which data it was trained; name the data set with --data")
     if name not in (None, known):
         raise RunError(f"{stage} was trained on {known!r}, not on {name!r}; leave out --data")
-    return dict(written) if written else describe_data(load_data(known, model.input_shape[-1]))
+    if written:
+        return dict(written)
+    return as_source(load_data(known, model.summary().inputs["image"][-1])).describe()

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet._files import writable_folder, write_whole
-from cordsnet.data import VisionData, load_data
 from cordsnet.errors import RunError
-from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model, save_model
+from cordsnet.models import load_model, save_model
 from cordsnet.training.divergence import LAST_GOOD
 from cordsnet.training.launch import is_main_process, is_single_process, wait_until
 from cordsnet.training.recipe import Recipe
-from cordsnet.training.record import add_attempt, describe_data
+from cordsnet.training.record import add_attempt
+from cordsnet.training.sources import as_source
 from cordsnet.training.stage import Context, Stage
 
 RESULT, STARTED = "result.json", "started.txt"
@@ -38,7 +38,7 @@ class StageReport:
     metrics: dict[str, float]
     seconds: float
 
-    def model(self) -> CordsNet | CNN:
+    def model(self) -> Any:
         """The model with which the stage ended."""
         return load_model(self.folder)
 
@@ -74,9 +74,11 @@ def fit(
     output = writable_folder(Path("runs") / recipe.name if output is None else output)
     if only is not None:
         recipe.stage(only)
-    spec, data = recipe.model.spec(), load_data(recipe.data, recipe.model.image_size)
-    _check_fit(spec, data)
-    context = Context(spec, data, output, recipe.seed, progress)
+    source = as_source(recipe.load_data())
+    recipe = recipe.resolved(source)
+    spec = recipe.model.spec()
+    source.check(spec)
+    context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
     if restart is not None:  # last, so that a request that is refused discards nothing
         if not is_single_process():
             raise RunError("restart discards results, which only one process can do; restart without a launcher")
@@ -84,7 +86,7 @@ def fit(
     waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output) is None]
     if is_main_process():
         if waiting:
-            add_attempt(output, recipe.name, recipe.seed, data)
+            add_attempt(output, recipe.name, recipe.seed, source.describe())
         write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
     reports = {}
     for stage in recipe.stages:
@@ -119,7 +121,10 @@ def read_report(recipe: Recipe, stage: Stage, output: Path) -> StageReport | Non
 def fingerprint(recipe: Recipe, stage: Stage) -> str:
     """A digest of all that a stage's result depends on: its settings, its start's, the network, data and seed."""
     below = fingerprint(recipe, recipe.stage(stage.start)) if stage.start else ""
-    depends = [stage.to_dict(), recipe.model.spec().to_dict(), recipe.data, recipe.seed, below]
+    recipe = recipe.resolved()
+    spec, kind = recipe.model.spec(), recipe.model.kind
+    network = spec.to_dict() if kind == spec.kind else {"kind": kind, **spec.to_dict()}
+    depends = [stage.to_dict(), network, recipe.data, recipe.seed, below]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
@@ -139,7 +144,7 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
         return report
     seconds = time.perf_counter() - started
     metadata = {"recipe": recipe.name, "stage": stage.name, "metrics": result.metrics, "seed": recipe.seed}
-    save_model(result.model, folder, metadata | {"data": describe_data(context.data)})
+    save_model(result.model, folder, metadata | {"data": context.source.describe()})
     content: dict[str, Any] = {
         "stage": stage.to_dict(),
         "fingerprint": mark,
@@ -164,18 +169,6 @@ def _claim(folder: Path, mark: str) -> None:
 def _is_claimed(folder: Path, mark: str) -> bool:
     note = folder / STARTED
     return note.is_file() and note.read_text() == mark
-
-
-def _check_fit(spec: NetworkSpec, data: VisionData) -> None:
-    """Raise RunError unless the network can read the images and name the classes."""
-    if spec.num_classes != len(data.classes):
-        raise RunError(
-            f"num_classes = {spec.num_classes} but {data.name!r} has {len(data.classes)} classes; set it to that"
-        )
-    if spec.in_channels != data.train.shape[0]:
-        raise RunError(
-            f"in_channels = {spec.in_channels} but images of {data.name!r} have {data.train.shape[0]}; set it to that"
-        )
 
 
 def _discard(recipe: Recipe, stage: Stage, output: Path) -> None:

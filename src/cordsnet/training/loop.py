@@ -20,13 +20,15 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from cordsnet._checks import check_positive
-from cordsnet.data import AUGMENTATIONS, BatchShare, Stream, StreamOrder, VisionData, check_unreadable, to_unit_range
+from cordsnet.data import BatchShare
 from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
-from cordsnet.models import CNN, CordsNet
+from cordsnet.models import SavedModel
 from cordsnet.training.checkpoints import CheckpointWriter, newest_checkpoint
 from cordsnet.training.divergence import LAST_GOOD, Watch
 from cordsnet.training.launch import trainer_devices
-from cordsnet.training.order import UpdateOrder, mix_seed
+from cordsnet.training.loss import Batch
+from cordsnet.training.order import mix_seed
+from cordsnet.training.sources import Feed, Source
 from cordsnet.training.stage import Context
 
 WAITING = "waiting_share"
@@ -91,20 +93,18 @@ class Optimisation:
 
 
 class TrainingModule(lightning.LightningModule):
-    """What the Lightning modules of all stages share: augmentation on the device, draws that depend on the update
+    """What the Lightning modules of all stages share: batches prepared on the device, draws that depend on the update
     alone, and a watch on loss, gradients and weights.
     """
 
     seed = 0
     began = False
 
-    def __init__(self, network: CordsNet | CNN, optimisation: Optimisation, augmentation: str) -> None:
+    def __init__(self, network: SavedModel, optimisation: Optimisation, augmentation: str) -> None:
         super().__init__()
-        self.network, self.optimisation = network, optimisation
-        self.augment = AUGMENTATIONS[augmentation]()
+        self.network, self.optimisation, self.augmentation = network, optimisation, augmentation
         self.watch = Watch(network)
-        self.data: VisionData | None = None  # what it is trained on, once it is
-        self.seen = self.unreadable = 0
+        self.feed: Feed | None = None  # what prepares batches, once there is data to train on
 
     def configure_optimizers(self) -> Any:
         """As the stage's `Optimisation` says, for every parameter that is not frozen."""
@@ -116,22 +116,16 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(mix_seed(self.seed, batch_idx, self.global_rank))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Count what could not be read. Raises DataError when it is too much."""
-        pixels, labels, unreadable = batch
-        assert self.data is not None
-        self.seen, self.unreadable = self.seen + len(labels), self.unreadable + unreadable
-        check_unreadable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
-        return pixels, labels
+        """Check what the loader gave. Raises DataError when too much of it could not be read."""
+        assert self.feed is not None
+        return self.feed.received(batch)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augment pixels as values of 0-1 where they are, then normalise them."""
-        pixels, labels = batch
-        assert self.data is not None
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+        """The batch that is trained on, prepared on the device."""
+        assert self.feed is not None
         upcoming = self.trainer.fit_loop.epoch_loop.batch_idx + 1  # Lightning moves a batch before it starts it
         torch.manual_seed(mix_seed(self.seed, upcoming, self.global_rank, AUGMENTING))
-        images, labels = self.augment(to_unit_range(pixels), labels, len(self.data.classes))
-        normalise = self.data.train.normalise
-        return images if normalise is None else normalise(images), labels
+        return self.feed.batch(batch)
 
     def keep(self, **values: Tensor) -> None:
         """Log numbers under their names, the first on the progress bar too."""
@@ -196,16 +190,16 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     checkpoints = folder / "checkpoints"
     resume, first = newest_checkpoint(checkpoints) or (None, 0)
     keeper = CheckpointWriter(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
-    module.seed, module.data = context.seed, context.data
+    module.seed, module.feed = context.seed, context.source.feed(module.augmentation)
     with _quiet(), keeper.handling_signals(), _repeatable():
         trainer = _trainer(folder, optimisation, context.progress, keeper)
-        loader = WatchedLoader(_loader(context.data, optimisation, context.seed, first, trainer))
+        loader = WatchedLoader(_loader(context.source, optimisation, context.seed, first, trainer))
         started = time.perf_counter()
         try:
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
             module.to(trainer.strategy.root_device)  # which Lightning leaves, though it is the place to measure on
-            shown = context.data.test.take(max(1, optimisation.batch // optimisation.accumulate)).to(module.network)
-            module.watch.check_scores(shown.images, module.global_step)
+            shown = context.source.probe(max(1, optimisation.batch // optimisation.accumulate), module.network)
+            module.watch.check_outputs(shown, module.global_step)
         except (DivergedError, TrainingDivergedError) as error:
             error.add_note(module.watch.rescue(error, folder / LAST_GOOD, stage, optimisation.lr))
             raise
@@ -221,13 +215,10 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
 
 
 def _loader(
-    data: VisionData, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
+    source: Source, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
 ) -> DataLoader[Any]:
-    train, batch = data.train, min(optimisation.batch, len(data.train))
     share = BatchShare(first, optimisation.accumulate, trainer.global_rank, trainer.world_size)
-    if isinstance(train, Stream):
-        return train.loader(StreamOrder(train, batch, optimisation.updates, seed, share))
-    return train.loader(UpdateOrder(len(train), batch, optimisation.updates, seed, share))
+    return source.loader(optimisation.batch, optimisation.updates, seed, share)
 
 
 TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}

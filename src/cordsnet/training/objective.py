@@ -1,4 +1,4 @@
-"""What training minimises: one objective for every stage that trains the dynamics.
+"""The objective of the paper.
 
 A trial is a blank (to reach spontaneous activity, without gradient), an image, and a blank
 (Soo et al. 2024, section 3 and appendix).
@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, System, integrate, relax
+from cordsnet.dynamics import Hold, Record, State, System, integrate, own_start, start
 from cordsnet.models import VisionModel
 from cordsnet.training.evaluate import read_correctly
+from cordsnet.training.loss import IMAGE, SCORES, Batch, Bound, Loss, Terms
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Objective:
-    """Weights of the two terms.
+class Objective(Loss):
+    """The objective of Soo et al. 2024: the weights of its two terms.
 
     Attributes
     ----------
@@ -51,10 +52,17 @@ class Objective:
         window; they select networks that answer at a fixed point rather than in passing.
     """
 
+    kind = "paper"
     spontaneous_weight: float = 1e-3
     first_weight: float = 1e-3
     last_weight: float = 1.0
     trial: Trial = field(default_factory=Trial)
+
+    def __call__(self, bound: Bound, batch: Batch) -> Terms:
+        """The objective on labelled images."""
+        losses = _objective(bound, batch.inputs[IMAGE], batch.targets[SCORES], self)
+        terms = {"classification": losses.classification, "spontaneous": losses.spontaneous}
+        return Terms(losses.total, terms, {"accuracy": losses.accuracy[-1]})
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def objective(
     dt: float | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
-    spontaneous: Callable[[System[Any], float], State] = relax,
+    spontaneous: Callable[[System[Any], float], State] = own_start,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -99,30 +107,28 @@ def objective(
     dt : step, ms; None is the model's own. Where rates settle does not depend on it; how they get there does.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
-    spontaneous : (system, ms) -> spontaneous activity; `relax` starts from zero rates, a `WarmStart` from its last.
+    spontaneous : (system, ms) -> spontaneous activity; `own_start` starts from zero rates, a `WarmStart` from its last.
     """
-    settings = settings or Objective()
-    model.check_input(images)
-    _check_labels(labels, len(images), model.num_classes)
-    trial, system = settings.trial, model.system(dt)
+    bound = Bound.of(model, dt, engine=engine, memory=memory, rest=spontaneous)
+    return _objective(bound, images, labels, settings or Objective())
+
+
+def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, settings: Objective) -> Losses:
+    system, trial = bound.system, settings.trial
+    assert system is not None
+    bound.model.check_input(images)
+    _check_labels(labels, len(images), bound.model.num_classes)
     steps = system.clock.steps(trial.image, "trial.image")
-    baseline = spontaneous(system, trial.before)
-    seen = integrate(
-        system,
-        [Hold(steps, {"image": images})],
-        baseline.expand(images.shape[0]),
-        Record(window_ms=(trial.image - trial.decision, trial.image)),
-        steps,
-        engine,
-        memory,
-    )
+    baseline = bound.rest(system, trial.before)
+    window = Record(window_ms=(trial.image - trial.decision, trial.image))
+    seen = bound.run([Hold(steps, {IMAGE: images})], start(system, baseline, images.shape[0]), window)
     assert seen.logits is not None
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
     weights = _log_spaced(settings, cross_entropy)
     classification = (weights * cross_entropy).mean()
     distance = classification.new_zeros(())
     if settings.spontaneous_weight:
-        distance = distance_to_baseline(system, seen.final_state, baseline, trial, engine, memory)
+        distance = distance_to_baseline(system, seen.final_state, baseline, trial, bound.engine, bound.memory)
     return Losses(
         total=classification + settings.spontaneous_weight * distance,
         classification=classification,

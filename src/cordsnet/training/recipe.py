@@ -5,12 +5,18 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-from cordsnet.models import SPECS, NetworkSpec
-from cordsnet.models.zoo import resized
+from cordsnet.data import load_data
+from cordsnet.models import MODELS, ImageSpec, ModelSpec
+from cordsnet.models.spec import square
 from cordsnet.registry import Registry
+from cordsnet.training.sources import as_source
 from cordsnet.training.stage import Stage
+
+SIZES = ("image_size", "in_channels", "num_classes")
+"""Fields of a spec that may follow from the data."""
 
 
 @dataclass(frozen=True)
@@ -20,27 +26,53 @@ class ModelChoice:
     Attributes
     ----------
     name : a row of the table.
-    image_size, in_channels, num_classes : of the data.
-    width : channels of the stem and the first areas; None keeps the row's.
-    recurrent : areas with a recurrent kernel: "all", or only the "top" one. Without the others the network has no
-        feedforward twin, so it is trained from random weights.
+    image_size, in_channels, num_classes : of the data; None takes what follows from the data. Images that can be made
+        as large as the network reads them take the row's size.
+    width : channels of the first areas; None keeps the row's.
+    recurrent : for a CordsNet, areas with a recurrent kernel: "all", or only the "top" one. Without the others the
+        network has no feedforward twin, so it is trained from random weights.
+    options : any other field of the spec of that kind of model.
     """
 
     name: str = "cordsnet_r2_small"
-    image_size: int = 16
-    in_channels: int = 1
-    num_classes: int = 10
+    image_size: int | None = None
+    in_channels: int | None = None
+    num_classes: int | None = None
     width: int | None = None
     recurrent: Literal["all", "top"] = "all"
+    options: dict[str, Any] = field(default_factory=dict)
 
-    def spec(self) -> NetworkSpec:
-        """The network as data."""
-        sizes = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
-        spec = resized(SPECS[self.name], self.width, **sizes)
-        if self.recurrent == "all":
-            return spec
-        below = tuple(dataclasses.replace(area, recurrent_kernel=None) for area in spec.areas[:-1])
-        return dataclasses.replace(spec, areas=(*below, spec.areas[-1]))
+    @property
+    def kind(self) -> str:
+        """Row of `KINDS` of the network."""
+        return MODELS[self.name].kind
+
+    @property
+    def shown_size(self) -> int:
+        """Size at which images are loaded, px."""
+        asked = self.options.get("image_size", self.image_size)
+        if asked is not None:
+            return square(asked)[-1]
+        spec = MODELS[self.name].spec
+        return spec.image_size[-1] if isinstance(spec, ImageSpec) else 0
+
+    def spec(self, data: Any = None) -> ModelSpec:
+        """The network as data, with what is left open taken from the data, or from the row where there is none.
+
+        Raises ValueError, naming the option, for options that this kind of model does not have.
+        """
+        row = MODELS[self.name]
+        known = {f.name for f in dataclasses.fields(row.spec)}
+        sizes = {} if data is None else {k: v for k, v in as_source(data).sizes().items() if k in known}
+        own = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
+        given = sizes | {key: value for key, value in own.items() if value is not None} | self.options
+        if self.recurrent != "all":
+            given["recurrent"] = self.recurrent
+        return row.spec.changed(self.width, **given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON; without options as before there were any."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "options" or value}
 
 
 @dataclass(frozen=True)
@@ -85,10 +117,39 @@ class Recipe:
         old = self.stage(name)
         return dataclasses.replace(self, stages=tuple(stage if s is old else s for s in self.stages))
 
+    def load_data(self) -> Any:
+        """The data, images at the size that the network reads."""
+        return load_data(self.data, self.model.shown_size)
+
+    def spec(self) -> ModelSpec:
+        """The network as data. Loads the data where something follows from it."""
+        return self.resolved().model.spec()
+
+    def resolved(self, data: Any = None) -> "Recipe":
+        """The recipe with everything written out that follows from the data (None: loads it if need be)."""
+        model = self.model
+        known = {f.name for f in dataclasses.fields(MODELS[model.name].spec)} - set(model.options)
+        open_ = [name for name in SIZES if name in known and getattr(model, name) is None]
+        if not open_:
+            return self
+        sizes = _sizes(self.data, model.shown_size) if data is None else as_source(data).sizes()
+        found = {name: sizes[name] for name in open_ if name in sizes}
+        height, width = found.get("image_size", (0, 0))
+        if height != width:
+            raise ValueError(f"images of {self.data!r} are {height} x {width} px; set model.options.image_size to that")
+        if "image_size" in found:
+            found["image_size"] = width
+        return dataclasses.replace(self, model=dataclasses.replace(model, **found))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        rest = {"name": self.name, "model": dataclasses.asdict(self.model), "data": self.data, "seed": self.seed}
+        rest = {"name": self.name, "model": self.model.to_dict(), "data": self.data, "seed": self.seed}
         return rest | {"stages": [stage.to_dict() for stage in self.stages]}
+
+
+@lru_cache(maxsize=32)
+def _sizes(data: str, image_size: int) -> dict[str, Any]:
+    return dict(as_source(load_data(data, image_size)).sizes())
 
 
 RecipeFunction: TypeAlias = Callable[[], Recipe]

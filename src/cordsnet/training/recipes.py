@@ -60,7 +60,7 @@ def cifar10() -> Recipe:
     return Recipe(
         "cifar10",
         stages=(cnn, Fold(), imitate, *_from_settled_to_full("imitate", "settled", "finetune", (1e-3, 1e-3))),
-        model=ModelChoice("cordsnet_r2_small", image_size=32, in_channels=3),
+        model=ModelChoice("cordsnet_r2_small", image_size=32),
         data="cifar10",
     )
 

@@ -27,13 +27,13 @@ SECRET = re.compile(r"JWT|TOKEN|KEY|SECRET|PASS|CREDENTIAL")
 """Environment variables whose name contains one of these words are never recorded."""
 
 
-def add_attempt(folder: Path, recipe: str, seed: int, data: VisionData) -> None:
-    """Append this process and its settings to `folder/record.json`, atomically.
+def add_attempt(folder: Path, recipe: str, seed: int, data: dict[str, Any]) -> None:
+    """Append this process, its settings and a description of its data to `folder/record.json`, atomically.
 
     Raises RunError when the existing record cannot be read.
     """
     attempts = read_attempts(folder)
-    attempts.append({"recipe": recipe, "seed": seed, "data": describe_data(data)} | describe_process())
+    attempts.append({"recipe": recipe, "seed": seed, "data": data} | describe_process())
     write_whole(folder / RECORD, json.dumps({"attempts": attempts}, indent=1).encode())
 
 

@@ -3,14 +3,18 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from cordsnet.data import Stream, VisionData
 from cordsnet.errors import RunError
-from cordsnet.models import CNN, CordsNet, NetworkSpec, load_model
+from cordsnet.models import KINDS, ModelSpec, build, load_model
+from cordsnet.models.capabilities import FeedforwardTwin
+from cordsnet.training.sources import LabelledImages, Source, as_source
+
+Capability = TypeVar("Capability")
 
 
 @dataclass(frozen=True)
@@ -20,51 +24,85 @@ class Context:
     Attributes
     ----------
     spec : the network that is being trained.
-    data : images and labels.
+    data : what it is trained on: labelled images, or any other `Source`.
     run : folder of the run; each stage has the folder `run / stage.name`.
     seed : of everything that is drawn; every stage of a run has the same.
     progress : whether to draw progress bars.
+    kind : row of `KINDS` of the network.
     """
 
-    spec: NetworkSpec
-    data: VisionData
+    spec: ModelSpec
+    data: Any
     run: Path
     seed: int
     progress: bool = True
+    kind: str = ""
 
-    def model_of(self, stage: str) -> CordsNet | CNN:
-        """The model with which another stage ended."""
-        return load_model(self.run / stage)
+    @cached_property
+    def source(self) -> Source:
+        """The data as a source of batches and measures."""
+        return as_source(self.data)
 
-    def cordsnet_of(self, stage: str) -> CordsNet:
-        """As `model_of`, for stages that need a dynamical network."""
-        model = self.model_of(stage)
-        if not isinstance(model, CordsNet):
-            raise RunError(f"stage {stage!r} ended with a feedforward network; name one that ends with a CordsNet")
+    def fresh_model(self, feedforward: bool = False) -> Any:
+        """The network with random weights; or the feedforward network with its kernels.
+
+        Raises RunError when there is no such feedforward network.
+        """
+        kind = self.kind or self.spec.kind
+        if feedforward:
+            twin = KINDS[kind].feedforward_kind
+            if twin is None:
+                raise RunError(f"models of kind {kind!r} have no feedforward twin to train; use stage Train")
+            kind = twin
+        return build(self.spec, self.seed, kind)
+
+    def model_of(self, stage: str) -> Any:
+        """The model with which another stage ended, without what was written down about that stage."""
+        model = load_model(self.run / stage)
+        model.metadata = {}
         return model
 
-    def cnn_of(self, stage: str) -> CNN:
-        """As `model_of`, for stages that need a feedforward network."""
+    def model_with(self, stage: str, capability: type[Capability], ending: str) -> Capability:
+        """As `model_of`, for stages that need more of a model than to be simulated.
+
+        Raises RunError, saying what the stage should have ended with, when the model does not offer it.
+        """
         model = self.model_of(stage)
-        if not isinstance(model, CNN):
-            raise RunError(f"stage {stage!r} ended with a CordsNet; name one that ends with a feedforward network")
+        if not isinstance(model, capability):
+            raise RunError(f"stage {stage!r} ended with a {type(model).__name__}; name one that ends with {ending}")
         return model
 
-    def training_images(self, count: int, model: CordsNet | CNN) -> Tensor:
+    def folded_twin_of(self, stage: str) -> Any:
+        """The folded feedforward network with which another stage ended. Raises RunError for another model."""
+        twin = self.model_with(stage, FeedforwardTwin, "a folded feedforward network")  # type: ignore[type-abstract]
+        if not twin.folded:
+            raise RunError(f"stage {stage!r} ended with a network that has batch norms; name one that ends with a fold")
+        return twin
+
+    def training_images(self, count: int, model: nn.Module) -> Tensor:
         """The first images of training [N, C, H, W], normalised, on the device and in the precision of a model.
 
-        Raises RunError where they are streamed.
+        Raises RunError where they are streamed, or where the data are no labelled images.
         """
-        if isinstance(self.data.train, Stream):
-            raise RunError(f"{self.data.name!r} streams its images, and this stage wants {count} at once; download it")
-        return self.data.train.take(count).to(model).images
+        if not isinstance(self.source, LabelledImages):
+            raise RunError(f"this stage needs labelled images, and {self.source.name!r} has none; choose other data")
+        return self.source.first(count, model)
+
+    def test_images(self, count: int, model: nn.Module) -> Tensor:
+        """The first test images, as `training_images`."""
+        images: Tensor = self.source.probe(count, model)
+        return images
+
+    def measure(self, model: nn.Module) -> dict[str, float]:
+        """How well a model does on the test data, by name of the measure, such as `test_accuracy`."""
+        return self.source.measure(model)
 
 
 @dataclass(frozen=True)
 class StageResult:
     """How a stage ended: its model, and numbers worth reporting."""
 
-    model: CordsNet | CNN
+    model: Any
     metrics: dict[str, float]
 
 

@@ -7,6 +7,7 @@ kernel between areas.
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +15,12 @@ from torch.nn import functional
 
 from cordsnet._typing import Images
 from cordsnet.dynamics import NONE, Clock, Effects, Inputs, Precision, Signal, State, System, convolve
+from cordsnet.models.capabilities import RecurrentTwin
 from cordsnet.models.cordsnet.circuit import SCORES
 from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
+from cordsnet.models.cordsnet.twin import Parted, recurrent_twin
 from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit
 from cordsnet.models.interface import IMAGE, VisionModel
 from cordsnet.models.kernels import gain_of, weight_of
@@ -41,7 +45,7 @@ def unit_bias(module: nn.Module) -> Tensor:
     return module.value
 
 
-class CNN(VisionModel):
+class CNN(Parted, VisionModel):
     """Feedforward network with the convolutions of a CordsNet. Its clock is static: it answers at once.
 
     `before[area]` acts between the feedforward and the recurrent kernel, `after[area]` after the latter;
@@ -49,6 +53,12 @@ class CNN(VisionModel):
     """
 
     kind = "cnn"
+    spec_type = NetworkSpec
+    about = (
+        f"The feedforward twin of a CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional network with the "
+        "same kernels, and with batch normalisation in place of dynamics."
+    )
+    spec: NetworkSpec
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -93,6 +103,26 @@ class CNN(VisionModel):
         return self.spec.dt_ms
 
     @property
+    def timing(self) -> str:
+        """There is no time in it."""
+        return "one pass, without time"
+
+    def description(self) -> dict[str, Any]:
+        """The network without its weights, ready for JSON; a folded one is of the kind "cnn_folded"."""
+        return super().description() | {"kind": "cnn_folded" if self.folded else "cnn"}
+
+    @classmethod
+    def from_described(cls, description: Mapping[str, Any]) -> "CNN":
+        """A network from its description; a folded one has empty unit biases where the batch norms were."""
+        cnn = cls(NetworkSpec.from_dict(description["spec"]))
+        if description["kind"] == "cnn_folded":
+            cnn.norm_stem, cnn.norm_links = nn.Identity(), nn.ModuleDict()
+            for norms in (cnn.before, cnn.after):
+                for area in norms:
+                    norms[area] = UnitBias(torch.zeros(cnn.shapes[area]))
+        return cnn
+
+    @property
     def folded(self) -> bool:
         """True if the batch norms have been folded away."""
         return isinstance(self.norm_stem, nn.Identity)
@@ -118,7 +148,7 @@ class CNN(VisionModel):
     def scores(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Class scores [B, K] from the activity of the readout areas."""
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.bias)
+        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.get_parameter("bias"))
 
     def rates(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity [B, C, H, W], the stem's included."""
@@ -143,14 +173,14 @@ class CNN(VisionModel):
         """F * (what the area reads), before any normalisation or bias of the area itself."""
         kernel, stride = weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride
         if not any(f"{link.source} -> {area}" in effects.factors for link in self.spec.into(area)):
-            return convolve(self.read(area, drives), kernel, stride)
+            return convolve(self.afferent(area, drives), kernel, stride)
         parts = [
             effects.pathway(f"{link.source} -> {area}", convolve(self.deliver(link, drives), kernel, stride))
             for link in self.spec.into(area)
         ]
         return torch.stack(parts).sum(0)
 
-    def read(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+    def afferent(self, area: str, drives: dict[str, Tensor]) -> Tensor:
         """What the feedforward kernel of an area reads of the stem and of other areas, [B, C, H, W]."""
         first, *rest = (self.deliver(link, drives) for link in self.spec.into(area))
         return sum(rest, start=first)
@@ -165,6 +195,23 @@ class CNN(VisionModel):
     def mix(self, area: str, value: Tensor) -> Tensor:
         """The kernel that is recurrent in the CordsNet, applied once."""
         return convolve(value, weight_of(self.wiring.recurrent[area]))
+
+    def fold(self) -> "CNN":
+        """The same network without batch norms; see `fold`."""
+        return fold(self)
+
+    @torch.no_grad()
+    def recurrent_twin(self, seed: int) -> RecurrentTwin:
+        """A linear CordsNet with the same kernels, small random recurrence, and the summed biases of each area.
+
+        Raises TypeError for a network with batch norms; fold it first.
+        """
+        biases = {
+            area: self.mix(area, unit_bias(self.before[area])[None])[0] + unit_bias(self.after[area])
+            for area in self.shapes
+        }
+        twin: RecurrentTwin = recurrent_twin(self, biases, seed)
+        return twin
 
 
 class StaticSystem(System[dict[str, Tensor]]):

@@ -1,29 +1,25 @@
 """CordsNet: a convolutional recurrent network that is a continuous-time dynamical system."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cordsnet.dynamics import Activation, Circuit, Clock, Precision, RateEquation, RateSystem
-from cordsnet.errors import CheckpointError
-from cordsnet.models.card import write_model_card
 from cordsnet.models.cordsnet.circuit import SCORES, build_circuit
 from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
+from cordsnet.models.cordsnet.twin import Recurrent
 from cordsnet.models.cordsnet.wiring import Wiring
-from cordsnet.models.files import read_model, write_model
-from cordsnet.models.hub import download, upload
 from cordsnet.models.interface import IMAGE, VisionModel
-from cordsnet.models.preprocessing import Preprocessing
 
 RESPONSE_MS = 200.0
 """How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
 
 
-class CordsNet(VisionModel):
+class CordsNet(Recurrent, VisionModel):
     """tau dr/dt = -r + phi(R * r + b + F * h), area by area (Soo et al. 2024, section 3).
 
     Parameters
@@ -35,6 +31,14 @@ class CordsNet(VisionModel):
     """
 
     kind = "cordsnet"
+    feedforward_kind = "cnn"
+    spec_type = NetworkSpec
+    about = (
+        f"A CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional recurrent network whose every area is a "
+        "continuous-time dynamical system."
+    )
+    tags = ("neuroscience", "vision", "recurrent-neural-network", "dynamical-system")
+    spec: NetworkSpec
 
     def __init__(self, spec: NetworkSpec, activation: Activation | None = None) -> None:
         super().__init__()
@@ -71,68 +75,23 @@ class CordsNet(VisionModel):
         return RESPONSE_MS
 
     @property
-    def preprocessing(self) -> Preprocessing:
-        """Turns pixels into the images that the network was trained on. Raises ValueError when it does not say."""
-        return Preprocessing.of(self.metadata, self.spec)
+    def timing(self) -> str:
+        """Time constant and step, in words."""
+        return f"time constant {self.spec.tau_ms:g} ms, step {self.spec.dt_ms:g} ms"
 
     def description(self) -> dict[str, Any]:
         """The network without its weights, ready for JSON."""
         activation = {"name": self.activation.name, "slope": self.activation.slope}
-        described = {"kind": "cordsnet", "spec": self.spec.to_dict(), "activation": activation}
-        return described | {"metadata": self.metadata}
+        return super().description() | {"activation": activation}
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any], path: Path) -> "CordsNet":
-        """The network that a description, read from `path`, describes. Raises CheckpointError when it does not fit."""
-        if description["kind"] != "cordsnet":
-            raise CheckpointError(f"{path} describes a {description['kind']}, no CordsNet; use cordsnet.load_model")
-        try:
-            model = cls(NetworkSpec.from_dict(description["spec"]), Activation(**description["activation"]))
-        except (TypeError, KeyError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path} does not describe a network: {error}") from error
-        model.metadata = dict(description["metadata"])
-        return model
-
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write weights, description and, unless there is one already, a model card. Returns the folder."""
-        folder = write_model(self, folder, self.description())
-        if not (folder / "README.md").exists():
-            write_model_card(folder, self.spec, self.metadata)
-        return folder
-
-    @classmethod
-    def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> "CordsNet":
-        """The network in a folder, or in the Hugging Face repository of that name; in evaluation mode.
-
-        Parameters
-        ----------
-        name : folder that `save_pretrained` or `save_model` wrote, or "owner/name".
-        revision : branch, tag or commit of the repository.
-        token : for private repositories; None is the one that `hf auth login` stored.
-
-        Raises
-        ------
-        CheckpointError : there is no such folder and the hub does not have it, or its content does not fit.
-        """
-        folder = Path(name) if Path(name).is_dir() else download(str(name), revision, token)
-        return read_model(folder, cls.from_description)
-
-    def push_to_hub(self, name: str, *, token: str | None = None, private: bool | None = None) -> str:
-        """Put weights, description and model card into the Hugging Face repository "owner/name"; made if need be.
-
-        The card is written anew. Returns the repository's address. Raises RunError when the hub cannot be reached or
-        refuses.
-        """
-
-        def save(folder: str) -> None:
-            write_model(self, folder, self.description())
-            write_model_card(folder, self.spec, self.metadata, where=name)
-
-        return upload(save, name, token, private)
+    def from_described(cls, description: Mapping[str, Any]) -> "CordsNet":
+        """A network from its description."""
+        return cls(NetworkSpec.from_dict(description["spec"]), Activation(**description["activation"]))
 
     def circuit(self, precision: Precision | None = None) -> Circuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
-        precision, like = precision or Precision(), self.wiring.readout.bias
+        precision, like = precision or Precision(), self.wiring.readout.get_parameter("bias")
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             if isinstance(area.tau_ms, (int, float)):
@@ -144,7 +103,7 @@ class CordsNet(VisionModel):
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
         """The network bound to `dt` (ms), a stepper and a precision; it begins from spontaneous activity."""
-        circuit, bias = self.circuit(precision), self.wiring.readout.bias
+        circuit, bias = self.circuit(precision), self.wiring.readout.get_parameter("bias")
         like, compute = bias.to(circuit.dtype), precision.of_convolutions(bias)
         identity = self.activation, compute, circuit.dtype
         equation = RateEquation(circuit, self.activation)

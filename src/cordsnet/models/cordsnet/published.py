@@ -1,5 +1,6 @@
 """Strict translation between our parameter names and those of the public CordsNet code."""
 
+import re
 from pathlib import Path
 
 from torch import Tensor
@@ -9,24 +10,30 @@ from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
 from cordsnet.models.files import check_match, read_tensors
 
+PREFIXES = re.compile(r"^((module|_orig_mod)\.)+")
+"""What wrappers put before the names of parameters."""
+
 _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weight.original1"
 
 
 def load_published(model: CordsNet, path: str | Path) -> CordsNet:
     """Fill `model` with the weights of a public checkpoint, such as `cordsnetr8.pth`.
 
-    The file is a plain state dict (or safetensors), with or without the `module.` prefix that multi-GPU
-    training leaves. Weights alone are read; nothing that the file brings is executed. Every name and shape
-    must match, both ways.
+    The file is a plain state dict (or safetensors), or a training checkpoint with one as its entry `state_dict` or
+    `model_state_dict`. Names may have the prefixes `module.` and `_orig_mod.` that training on several GPUs and
+    `torch.compile` leave, in any number. Weights alone are read; nothing that the file brings is executed. Every name
+    and shape must match, both ways.
 
     Raises
     ------
     CheckpointError : missing, damaged or foreign file, a name or shape that does not fit; the model is then unchanged.
     """
-    content = read_tensors(path)
-    found = {name.removeprefix("module."): value for name, value in content.items()}
-    if twice := [name for name in found if name in content and f"module.{name}" in content]:
-        raise CheckpointError(f"{path} holds {twice[0]!r} twice, with and without 'module.'; keep one of the two")
+    found: dict[str, Tensor] = {}
+    for name, value in read_tensors(path).items():
+        plain = PREFIXES.sub("", name)
+        if plain in found:
+            raise CheckpointError(f"{path} holds {plain!r} twice, with different prefixes; keep one of the two")
+        found[plain] = value
     names = published_names(model.spec)
     own = model.state_dict()
     check_match(found, {names[name]: value for name, value in own.items()}, path)

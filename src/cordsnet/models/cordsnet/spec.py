@@ -1,13 +1,14 @@
 """Networks as data: areas, connections, time constants. Every network of the library is a row made of these."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from torch import nn
 
 from cordsnet._checks import check_positive, is_number
+from cordsnet.models.spec import ModelSpec, with_plain_numbers
 
 STEM = "stem"
 """Name of the encoded image, which areas read like an area."""
@@ -28,6 +29,9 @@ class StemSpec:
     stride: int = 2
     pool_kernel: int = 3
     pool_stride: int = 2
+
+    def __post_init__(self) -> None:
+        with_plain_numbers(self)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class AreaSpec:
     tau_ms: TimeConstant | None = None
 
     def __post_init__(self) -> None:
+        with_plain_numbers(self)
         if self.tau_ms is not None and not is_number(self.tau_ms):
             object.__setattr__(self, "tau_ms", _as_tuples(self.tau_ms, self.name))
 
@@ -77,6 +82,9 @@ class ConnectionSpec:
     delay_ms: float = 0.0
     onto: Onto = "input"
 
+    def __post_init__(self) -> None:
+        with_plain_numbers(self)
+
     @property
     def name(self) -> str:
         """Key of the connection's weights, and its name in messages."""
@@ -90,7 +98,7 @@ class ConnectionSpec:
 
 
 @dataclass(frozen=True)
-class NetworkSpec:
+class NetworkSpec(ModelSpec):
     """A whole network.
 
     Attributes
@@ -103,6 +111,7 @@ class NetworkSpec:
     dt_ms : step used where none is given, ms. Any dt that represents every delay simulates the same network.
     """
 
+    kind: ClassVar[str] = "cordsnet"
     name: str
     stem: StemSpec
     areas: tuple[AreaSpec, ...]
@@ -118,7 +127,7 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         for name in ("areas", "connections", "readout"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "image_size", square(self.image_size))
+        super().__post_init__()
         _check_counts(self)
         _check_names(self)
         _check_times(self)
@@ -137,43 +146,42 @@ class NetworkSpec:
         order = {STEM: -1} | {area.name: k for k, area in enumerate(self.areas)}
         return all(order[c.source] < order[c.target] for c in self.connections)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON."""
-        return dataclasses.asdict(self)
+    @property
+    def width(self) -> int:
+        """Channels of the stem and the first areas."""
+        return self.stem.channels
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "NetworkSpec":
-        """The inverse of `to_dict`. Raises ValueError, naming the field, on anything unknown or missing."""
-        fields = _known(cls, data)
-        fields["stem"] = StemSpec(**_known(StemSpec, fields["stem"]))
-        fields["areas"] = tuple(AreaSpec(**_known(AreaSpec, area)) for area in fields["areas"])
-        fields["connections"] = tuple(ConnectionSpec(**_known(ConnectionSpec, c)) for c in fields["connections"])
-        fields["readout"], fields["image_size"] = tuple(fields["readout"]), square(fields.get("image_size", 224))
-        return cls(**fields)
+    def is_sized(self, row: ModelSpec) -> bool:
+        """True for the scheme of a row: as many areas behind the same stem; time constants may be others."""
+        if not isinstance(row, NetworkSpec):
+            return False
+        return len(self.areas) == len(row.areas) and self.stem.kernel == row.stem.kernel
 
+    def with_width(self, width: int) -> "NetworkSpec":
+        """The spec with `width` channels in the stem, and those of the areas in proportion."""
 
-def square(size: int | Sequence[int]) -> tuple[int, int]:
-    """(height, width) from one number or two."""
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
-        raise ValueError(f"image_size must be a whole number of pixels or (height, width), got {size!r}")
-    return pair[0], pair[1]
+        def scale(channels: int) -> int:
+            scaled, rest = divmod(channels * width, self.stem.channels)
+            if width < 1 or rest or not scaled:
+                raise ValueError(
+                    f"width = {width} does not scale {channels} channels to a whole number; try a multiple"
+                )
+            return scaled
 
+        areas = tuple(dataclasses.replace(area, channels=scale(area.channels)) for area in self.areas)
+        return dataclasses.replace(self, stem=dataclasses.replace(self.stem, channels=width), areas=areas)
 
-def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{kind.__name__} must be written as a table of its fields, got {type(data).__name__}")
-    names = {f.name for f in dataclasses.fields(kind)}
-    needed = {
-        f.name
-        for f in dataclasses.fields(kind)
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    if unknown := sorted(set(data) - names):
-        raise ValueError(f"{kind.__name__} has no field {unknown[0]!r}; known: {', '.join(sorted(names))}")
-    if missing := sorted(needed - set(data)):
-        raise ValueError(f"{kind.__name__} lacks the field {missing[0]!r}")
-    return dict(data)
+    def changed(
+        self, width: int | None = None, recurrent: Literal["all", "top"] = "all", **changes: Any
+    ) -> "NetworkSpec":
+        """As `ModelSpec.changed`; with `recurrent="top"` only the highest area keeps its recurrent kernel."""
+        spec = super().changed(width, **changes)
+        if recurrent == "all":
+            return spec
+        if recurrent != "top":
+            raise ValueError(f"recurrent must be 'all' or 'top', got {recurrent!r}")
+        below = tuple(dataclasses.replace(area, recurrent_kernel=None) for area in spec.areas[:-1])
+        return dataclasses.replace(spec, areas=(*below, spec.areas[-1]))
 
 
 def _as_tuples(value: Any, area: str) -> Any:

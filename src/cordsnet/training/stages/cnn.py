@@ -3,17 +3,13 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from torch import Tensor
-from torch.nn import functional
-
-from cordsnet.models import CNN, build
-from cordsnet.training.evaluate import accuracy, read_correctly
-from cordsnet.training.loop import Optimisation, TrainingModule, train
-from cordsnet.training.stage import Context, Stage, StageResult
+from cordsnet.training.loop import Optimisation
+from cordsnet.training.losses import LastStep
+from cordsnet.training.stages.train import Train, TrainingStage
 
 
 @dataclass(frozen=True)
-class TrainCNN(Stage):
+class TrainCNN(TrainingStage):
     """Cross-entropy on the feedforward network (Soo et al. 2024, training step 1)."""
 
     kind: ClassVar[str] = "train_cnn"
@@ -23,18 +19,6 @@ class TrainCNN(Stage):
     )
     augmentation: str = "none"
 
-    def run(self, context: Context) -> StageResult:
-        """Train from random weights."""
-        cnn = build(context.spec, context.seed, CNN)
-        assert isinstance(cnn, CNN)
-        waiting = train(_Module(cnn, self.optimisation, self.augmentation), context, self.name)
-        return StageResult(cnn.eval(), {"test_accuracy": accuracy(cnn, context.data.test), **waiting})
-
-
-class _Module(TrainingModule):
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        images, labels = batch
-        logits = self.network(images)
-        loss = functional.cross_entropy(logits, labels)
-        self.keep(loss=loss, accuracy=read_correctly(logits, labels).float().mean())
-        return self.check_loss(loss)
+    def as_train(self) -> Train:
+        """The feedforward network, by its scores."""
+        return Train(self.name, self.start, LastStep(), self.optimisation, self.augmentation, feedforward=True)

@@ -16,13 +16,10 @@ from torch.nn import functional
 
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
-from cordsnet.models import STEM, CordsNet
-from cordsnet.models.kernels import weight_of
 from cordsnet.training.constraint import limit, limit_recurrence
-from cordsnet.training.evaluate import accuracy
+from cordsnet.training.evaluate import BATCH
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.imitate import imitation
-from cordsnet.training.stages.inverse import recurrent_twin
 
 Weights: TypeAlias = list[Tensor]
 """Recurrent kernel, feedforward kernel and bias of an area."""
@@ -67,27 +64,20 @@ class GaussNewton(Stage):
     @full_precision()
     def run(self, context: Context) -> StageResult:
         """Fit from the CNN's feedforward kernels and small random recurrence."""
-        cnn = context.cnn_of(self.start)
-        model = recurrent_twin(cnn, context.seed)
+        cnn = context.folded_twin_of(self.start)
+        model = cnn.recurrent_twin(context.seed)
         model.activation = Activation("relu")
         limit_recurrence(model, self.norm_bound)
         drives = cnn.drives(context.training_images(self.images, cnn))
-        settled = {STEM: drives[STEM]}
+        settled = {name: drive for name, drive in drives.items() if name not in model.areas}  # the encoded image
         for area in model.areas:
-            problem = SettledArea(
-                cnn.read(area, settled), functional.relu(drives[area]), _stride(model, area), self.solver
-            )
-            weights, settled[area] = fit_area(problem, weights_of_area(model, area), self)
-            model.wiring.recurrent[area].weight, model.wiring.feedforward[area].weight = weights[:2]
-            model.bias[area].copy_(weights[2])
-        metrics = {"test_accuracy": accuracy(model, context.data.test)}
-        return StageResult(model, metrics | imitation(model, cnn, context.data.test, self.solver))
-
-
-def weights_of_area(model: CordsNet, area: str) -> Weights:
-    """Copies of what is fitted in an area."""
-    kernels = (weight_of(kernels[area]) for kernels in (model.wiring.recurrent, model.wiring.feedforward))
-    return [value.detach().clone() for value in (*kernels, model.bias[area])]
+            start = model.area_weights(area)
+            problem = SettledArea(cnn.afferent(area, settled), functional.relu(drives[area]), start.stride, self.solver)
+            weights = [value.detach().clone() for value in (start.recurrent, start.feedforward, start.bias)]
+            weights, settled[area] = fit_area(problem, weights, self)
+            model.set_area_weights(area, *weights)
+        fitted = imitation(model, cnn, context.test_images(BATCH, model), self.solver)
+        return StageResult(model, context.measure(model) | fitted)
 
 
 class SettledArea:
@@ -189,10 +179,6 @@ def conjugate_gradients(a: Callable[[Weights], Weights], b: Weights, iterations:
         before, size = size, _dot(residual, residual)
         direction = _plus(residual, size / before, direction)
     return x
-
-
-def _stride(model: CordsNet, area: str) -> int:
-    return model.spec.area(area).stride
 
 
 def _scaled(weights: Weights, units: list[float]) -> Weights:

@@ -13,15 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._checks import check_positive
-from cordsnet.data import Split
 from cordsnet.dynamics import Activation, Solver, steady_state
-from cordsnet.models import CNN, STEM, CordsNet
+from cordsnet.models.capabilities import FeedforwardTwin
 from cordsnet.training.constraint import limit_recurrence
-from cordsnet.training.evaluate import BATCH, accuracy
+from cordsnet.training.evaluate import BATCH
 from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.loss import IMAGE, Batch
+from cordsnet.training.losses import settled_share
 from cordsnet.training.stage import Context, Stage, StageResult
-from cordsnet.training.stages.inverse import recurrent_twin
-from cordsnet.training.stages.settled import settled_share
 
 FITTED = {
     "recurrence": ("recurrent",),
@@ -63,15 +62,15 @@ class Imitate(Stage):
 
     def run(self, context: Context) -> StageResult:
         """Fit from the CNN's kernels and small random recurrence."""
-        cnn = context.cnn_of(self.start)
-        model = recurrent_twin(cnn, context.seed)
+        cnn = context.folded_twin_of(self.start)
+        model = cnn.recurrent_twin(context.seed)
         model.activation = Activation("relu")
-        _freeze_all_but(model, FITTED[self.fit])
+        model.train_only(FITTED[self.fit])
         waiting = train(_Module(model, cnn, self), context, self.name)
         model.requires_grad_(True)
         cnn.to(next(model.parameters()).device)  # training took the network along to the accelerator
-        metrics = {"test_accuracy": accuracy(model.eval(), context.data.test), **waiting}
-        return StageResult(model, metrics | imitation(model, cnn, context.data.test, self.solver))
+        fitted = imitation(model.eval(), cnn, context.test_images(BATCH, model), self.solver)
+        return StageResult(model, context.measure(model) | waiting | fitted)
 
 
 def unexplained(rates: Tensor, target: Tensor) -> Tensor:
@@ -80,28 +79,20 @@ def unexplained(rates: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def imitation(model: CordsNet, cnn: CNN, split: Split, solver: Solver) -> dict[str, float]:
-    """How well settled rates imitate the CNN's, each area fed by the network's own activity, and the share of trials
-    that settle.
+def imitation(model: Any, cnn: FeedforwardTwin, images: Tensor, solver: Solver) -> dict[str, float]:
+    """How well settled rates under `images` [B, C, H, W] imitate the CNN's, each area fed by the network's own
+    activity, and the share of trials that settle.
     """
-    images = split.take(BATCH).to(model).images
     found, wanted = steady_state(model, images, solver=solver), cnn.rates(images)
     errors = {f"unexplained_variance/{a}": float(unexplained(found.rates[a], wanted[a])) for a in model.areas}
     return errors | {"settled_share": settled_share(found)}
 
 
-def _freeze_all_but(model: CordsNet, kernels: tuple[str, ...]) -> None:
-    """Leave only some kernels, and the biases, to be fitted."""
-    model.requires_grad_(False)
-    for part in (*(getattr(model.wiring, name) for name in kernels), model.bias):
-        part.requires_grad_(True)
-
-
 class _Module(TrainingModule):
-    def __init__(self, model: CordsNet, cnn: CNN, stage: Imitate) -> None:
+    def __init__(self, model: Any, cnn: Any, stage: Imitate) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage = model, stage
-        self.reference: list[CNN] = [cnn]  # in a list, so that the CNN is no part of the module
+        self.reference: list[Any] = [cnn]  # in a list, so that the CNN is no part of the module
         self.limit()
 
     def limit(self) -> None:
@@ -114,11 +105,12 @@ class _Module(TrainingModule):
         super().optimizer_step(*args, **kwargs)
         self.limit()
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """Fitting error and penalty on one batch, averaged over areas."""
-        images, cnn = batch[0], self.reference[0].to(self.device)
+        images, cnn = batch.inputs[IMAGE], self.reference[0].to(self.device)
         with torch.no_grad():
-            wanted = {area: functional.relu(drive) for area, drive in cnn.drives(images).items() if area != STEM}
+            drives = cnn.drives(images)
+            wanted = {area: functional.relu(drives[area]) for area in self.model.areas}
         found = steady_state(self.model, images, solver=self.stage.solver, grad=True)
         errors = {area: unexplained(found.rates[area], target) for area, target in wanted.items()}
         loss = torch.stack(list(errors.values())).mean() + self.stage.expansion_weight * found.expansion

@@ -10,11 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from cordsnet.data import Split
-from cordsnet.dynamics import Activation
-from cordsnet.models import CNN, STEM, CordsNet, build, unit_bias
-from cordsnet.training.evaluate import BATCH, accuracy
+from cordsnet.models.capabilities import FeedforwardTwin, RecurrentTwin
+from cordsnet.training.evaluate import BATCH
 from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.loss import IMAGE, Batch
 from cordsnet.training.stage import Context, Stage, StageResult
 
 SETTLE_STEPS, SETTLE_SHARE = 100, 0.2
@@ -42,49 +41,33 @@ class InverseInit(Stage):
 
     def run(self, context: Context) -> StageResult:
         """Fit from small random recurrent kernels."""
-        cnn = context.cnn_of(self.start)
-        model = recurrent_twin(cnn, context.seed)
+        cnn = context.folded_twin_of(self.start)
+        model = cnn.recurrent_twin(context.seed)
         waiting = train(_Module(model, cnn, self), context, self.name)
         cnn.to(next(model.parameters()).device)  # training took it along to the accelerator
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
-        unexplained = unexplained_variance(model, cnn, context.data.test)
+        model.requires_grad_(True)
+        unexplained = unexplained_variance(model, cnn, context.test_images(BATCH, cnn))
         metrics = {f"unexplained_variance/{area}": value for area, value in unexplained.items()}
-        return StageResult(model, {"test_accuracy": accuracy(model, context.data.test), **metrics, **waiting})
+        return StageResult(model, context.measure(model) | metrics | waiting)
 
 
-@torch.no_grad()
-def recurrent_twin(cnn: CNN, seed: int) -> CordsNet:
-    """A linear CordsNet with the folded CNN's kernels, small random recurrence and the CNN's summed biases."""
-    model = build(cnn.spec, seed)
-    assert isinstance(model, CordsNet)
-    model = model.to(next(cnn.parameters()).dtype)
-    model.activation = Activation("identity")
-    for part in ("stem", "feedforward", "links", "readout"):
-        getattr(model.wiring, part).load_state_dict(getattr(cnn.wiring, part).state_dict(), strict=True)
-    for name, bias in model.bias.items():
-        bias.copy_(cnn.mix(name, unit_bias(cnn.before[name])[None])[0] + unit_bias(cnn.after[name]))
-    return model
-
-
-def targets(cnn: CNN, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+def targets(cnn: FeedforwardTwin, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Area -> (what its feedforward kernel delivers, the drive that it should settle at), in the folded CNN."""
     with torch.no_grad():
         drives = cnn.drives(images)
-        return {area: (cnn.feed(area, drives), drives[area]) for area in drives if area != STEM}
+        return {area: (cnn.feed(area, drives), drives[area]) for area in cnn.shapes}
 
 
 @torch.no_grad()
-def unexplained_variance(model: CordsNet, cnn: CNN, split: Split) -> dict[str, float]:
+def unexplained_variance(model: RecurrentTwin, cnn: FeedforwardTwin, images: Tensor) -> dict[str, float]:
     """Per area: mean squared error of its settled linear activity over the variance of its CNN target.
 
-    Each area is fed by the CNN's own activity, so that errors do not add up.
+    Each area is fed by the CNN's own activity under `images` [B, C, H, W], so that errors do not add up.
     """
-    images = split.take(BATCH).to(cnn).images
-    circuit, drives, result = model.circuit(), cnn.drives(images), {}
+    drives, result = cnn.drives(images), {}
     for area in model.areas:
-        target, recurrent = drives[area], circuit.recurrent[area]
-        drive = circuit.feedforward[area](cnn.read(area, drives)) + model.bias[area]
+        target, (recurrent, feedforward) = drives[area], model.area_maps(area)
+        drive = feedforward(cnn.afferent(area, drives)) + model.area_weights(area).bias
         rates = torch.zeros_like(drive)
         for _ in range(SETTLE_STEPS):
             rates = torch.lerp(rates, drive + recurrent(rates), SETTLE_SHARE)
@@ -95,25 +78,22 @@ def unexplained_variance(model: CordsNet, cnn: CNN, split: Split) -> dict[str, f
 class _Module(TrainingModule):
     """All areas at once: their losses share no parameter, so each is fitted as if alone."""
 
-    def __init__(self, model: CordsNet, cnn: CNN, stage: InverseInit) -> None:
+    def __init__(self, model: Any, cnn: Any, stage: InverseInit) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage = model, stage
-        self.reference: list[CNN] = [cnn]  # in a list, so that the CNN is no part of the module
-        model.requires_grad_(False)
-        for area, kernel in model.wiring.recurrent.items():
-            kernel.requires_grad_(True)
-            model.bias[area].requires_grad_(True)
+        self.reference: list[Any] = [cnn]  # in a list, so that the CNN is no part of the module
+        model.train_only(("recurrent",))
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """Fitting error and penalty on one batch, summed over areas."""
         cnn = self.reference[0].to(self.device)
-        recurrent = self.model.circuit().recurrent
         losses = {}
-        for area, (feed, target) in targets(cnn, batch[0]).items():
-            source = feed + self.model.bias[area]
+        for area, (feed, target) in targets(cnn, batch.inputs[IMAGE]).items():
+            recurrent, _ = self.model.area_maps(area)
+            source = feed + self.model.area_weights(area).bias
             rates = echo = source
             for _ in range(self.stage.terms):
-                rates, echo = source + recurrent[area](rates), recurrent[area](echo)
+                rates, echo = source + recurrent(rates), recurrent(echo)
             losses[area] = (rates - target).square().mean() + self.stage.penalty * echo.square().mean()
         total = torch.stack(list(losses.values())).sum()
         self.keep(loss=total, **losses)
@@ -125,5 +105,5 @@ class _Module(TrainingModule):
         """Clip area by area, since the areas are fitted independently."""
         if gradient_clip_val is None:
             return
-        for area, kernel in self.model.wiring.recurrent.items():
-            nn.utils.clip_grad_norm_([*kernel.parameters(), self.model.bias[area]], gradient_clip_val)
+        for area in self.model.areas:
+            nn.utils.clip_grad_norm_(self.model.fitted_parameters(area), gradient_clip_val)

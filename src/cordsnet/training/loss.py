@@ -1,0 +1,142 @@
+"""What a loss is: a frozen row of settings and a pure function of a model bound to a system, and a batch."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor
+
+from cordsnet.dynamics import SPONTANEOUS_MS, Hold, Record, State, System, Trajectory, integrate, own_start, start
+from cordsnet.registry import Registry
+
+IMAGE, SCORES = "image", "scores"
+"""Names of the input that holds images, and of the output that holds class scores."""
+
+CLASS = "class"
+"""Axis of an output that is read as scores of classes; other outputs are compared by their squared error."""
+
+Rest: TypeAlias = Callable[[System[Any], float], State]
+"""(system, ms) -> the state, one trial, after `ms` without input."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a loss compares.
+
+    Attributes
+    ----------
+    inputs : input -> [B, *shape], held for the whole trial, or [F, B, *shape], F frames of equal duration.
+    targets : output -> classes [B], soft labels [B, K] or values [B, ...]; or one for each frame, [F, B, ...].
+    mask : output -> weights [B] or [F, B] with which its error counts; None counts everything alike.
+    """
+
+    inputs: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+    mask: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Value of a loss.
+
+    Attributes
+    ----------
+    total : what is minimised.
+    terms : name -> a term, before its coefficient.
+    measures : name -> what is worth a look beside the loss, such as the accuracy on the batch.
+    """
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
+    measures: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A model bound to a system, and how its time loops are run.
+
+    Attributes
+    ----------
+    model : the model.
+    system : the model with its weights materialised; None for a model without time, which is called instead.
+    engine, memory : how time loops are run, and their budget for the gradient; they change cost, not the result.
+    rest : how the state without input is found.
+    """
+
+    model: Any
+    system: System[Any] | None
+    engine: str = "auto"
+    memory: int | str | None = None
+    rest: Rest = own_start
+
+    @classmethod
+    def of(cls, model: Any, dt: float | None = None, **settings: Any) -> "Bound":
+        """A model bound to a step of `dt` ms (None: its own)."""
+        return cls(model, model.system(dt) if evolves(model) else None, **settings)
+
+    def begin(self, batch: int, ms: float = SPONTANEOUS_MS) -> State:
+        """The state of `batch` trials before anything is shown; noise is drawn from torch's generator."""
+        assert self.system is not None
+        seed = int(torch.randint(2**31, ())) if self.system.has_noise else 0
+        return start(self.system, self.rest(self.system, ms), batch, seed)
+
+    def run(self, holds: list[Hold], state: State, record: Record) -> Trajectory:
+        """The system through holds, from a state."""
+        assert self.system is not None
+        steps = sum(hold.steps for hold in holds)
+        return integrate(self.system, holds, state, record, steps, self.engine, self.memory)
+
+
+class Loss(ABC):
+    """Base of all losses; a subclass is a frozen dataclass.
+
+    Attributes
+    ----------
+    kind : its name in files, and in `LOSSES`.
+    needs_time : True if only models that evolve in time can be trained with it.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def __call__(self, bound: Bound, batch: Batch) -> Terms:
+        """The loss of a batch, with its named terms. Raises ValueError, by name, for a batch that does not fit."""
+
+    needs_time: ClassVar[bool] = True
+
+    def check(self, model: Any) -> None:
+        """Raise ValueError, saying why, when a model cannot be trained with this loss."""
+        if self.needs_time and not evolves(model):
+            raise ValueError(
+                f"loss {self.kind!r} needs a model that evolves in time, got {type(model).__name__}; use 'last_step'"
+            )
+
+    def report(self, model: Any, source: Any) -> dict[str, float]:
+        """Numbers on a trained model that only this loss has, measured on the test data of a `Source`."""
+        return {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: the kind and the settings."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}  # type: ignore[call-overload]
+
+
+LOSSES: Registry[type[Loss]] = Registry("loss")
+"""Kind -> class."""
+
+for _name, _class in (("paper", "objective:Objective"), ("settled", "losses:Settled"), ("masked", "losses:Masked")):
+    LOSSES.add_lazy(_name, f"cordsnet.training.{_class}")
+for _name, _class in (("last_step", "LastStep"), ("every_step", "EveryStep"), ("next_frame", "NextFrame")):
+    LOSSES.add_lazy(_name, f"cordsnet.training.losses:{_class}")
+
+
+def evolves(model: Any) -> bool:
+    """True for a model with a course in time, False for one that answers at once."""
+    return bool(model.clock.kind != "static")
+
+
+def by_name(outputs: Any) -> dict[str, Tensor]:
+    """What a model returns, by output; class scores alone are returned as they are."""
+    return dict(outputs) if isinstance(outputs, Mapping) else {SCORES: outputs}

@@ -1,0 +1,157 @@
+"""Training: any loss, any model, any data, from random weights or from where an earlier stage ended."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from cordsnet.dynamics import Activation, State, WarmStart, own_start
+from cordsnet.errors import RunError
+from cordsnet.models.capabilities import HasActivation
+from cordsnet.training.constraint import Contraction, written
+from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.loss import Batch, Bound, Loss
+from cordsnet.training.losses import LastStep
+from cordsnet.training.stage import Context, Stage, StageResult
+
+
+@dataclass(frozen=True)
+class Train(Stage):
+    """Train a model with a loss.
+
+    Attributes
+    ----------
+    loss : what is minimised; a row of `LOSSES`.
+    optimisation : how parameters are updated.
+    augmentation : of images, a row of `AUGMENTATIONS`.
+    feedforward : trains the feedforward network with the model's kernels, in place of the model.
+    slopes : slope of phi for negative drive in each of several phases, which share the updates equally: (1,) is a
+        linear model, (0,) ReLU, and (0.95, 0.9, ..., 0) anneals from one to the other. The optimiser's memory is
+        cleared between phases. None leaves the model's nonlinearity as it is.
+    dt_ms : step in training, ms; None is the model's own. Where a network settles does not depend on it, and a step of
+        half the time constant takes less than half the time of one of a fifth.
+    engine : how the time loop is run.
+    memory : budget for what each part of a trial keeps for its gradient, such as "2GB"; None keeps all.
+    spontaneous_residual : None computes spontaneous activity from zero rates for every batch; a number solves for
+        it to this relative residual, starting from that of the batch before (see `WarmStart`).
+    contraction : keeps the network among those that are proven to have one attractor; None does not.
+    """
+
+    kind: ClassVar[str] = "train"
+    name: str = "train"
+    loss: Loss = field(default_factory=LastStep)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    augmentation: str = "none"
+    feedforward: bool = False
+    slopes: tuple[float, ...] | None = None
+    dt_ms: float | None = None
+    engine: str = "auto"
+    memory: str | None = None
+    spontaneous_residual: float | None = None
+    contraction: Contraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.slopes is not None and not self.slopes:
+            raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for what is written down and compared."""
+        return written(super().to_dict() | {"loss": self.loss.to_dict()})
+
+    def run(self, context: Context) -> StageResult:
+        """Train from the stage named by `start`, or from random weights."""
+        model = context.model_of(self.start) if self.start else context.fresh_model(self.feedforward)
+        self._check(model)
+        if self.slopes is not None:
+            model.activation = activation(self.slopes[0])
+        if self.contraction is not None:
+            self.contraction.start(model)
+        metrics = train(TrainedModule(model.train(), self), context, self.name)
+        if self.slopes is not None:
+            model.activation = activation(self.slopes[-1])
+        if self.contraction is not None:
+            metrics |= self.contraction.metrics(model)
+        metrics |= self.loss.report(model.eval(), context.source)
+        return StageResult(model, context.measure(model) | metrics)
+
+    def _check(self, model: Any) -> None:
+        """Raise RunError when the model cannot be trained so."""
+        before = f"stage {self.name!r}" + (f", which starts from {self.start!r}" if self.start else "")
+        try:
+            self.loss.check(model)
+        except ValueError as error:
+            raise RunError(f"{before}: {error}") from error
+        if self.slopes is not None and not isinstance(model, HasActivation):
+            raise RunError(f"{before}: slopes need a model whose nonlinearity can be changed; leave them out")
+
+    def phase(self, update: int) -> Activation | None:
+        """The activation that belongs to an update; None leaves it as it is."""
+        if self.slopes is None:
+            return None
+        phases = len(self.slopes)
+        return activation(self.slopes[min(update * phases // self.optimisation.updates, phases - 1)])
+
+
+class TrainingStage(Stage):
+    """A stage that is `Train` with some settings, under names of its own."""
+
+    def as_train(self) -> Train:
+        """The stage with all its settings."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it trains")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for what is written down and compared."""
+        return written(super().to_dict())
+
+    def run(self, context: Context) -> StageResult:
+        """Train from the stage named by `start`, or from random weights."""
+        return self.as_train().run(context)
+
+
+def activation(slope: float) -> Activation:
+    """phi with the given slope for negative drive."""
+    if slope in (0.0, 1.0):
+        return Activation("identity" if slope else "relu")
+    return Activation("prelu", slope)
+
+
+class TrainedModule(TrainingModule):
+    """The Lightning module of `Train`."""
+
+    def __init__(self, model: Any, stage: Train) -> None:
+        super().__init__(model, stage.optimisation, stage.augmentation)
+        self.model, self.stage = model, stage
+        self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Take the activation of this update; a new phase starts with a fresh optimiser."""
+        super().on_train_batch_start(batch, batch_idx)
+        update, phase = self.trainer.global_step, self.stage.phase
+        if self.stage.slopes is not None:
+            self.model.activation = phase(update)
+            if update and phase(update) != phase(update - 1):
+                self.trainer.optimizers[0].state.clear()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Spontaneous activity goes along, so that a resumed run takes the same steps."""
+        if self.warm is not None and self.warm.state is not None:
+            checkpoint["spontaneous"] = dict(self.warm.state.rates)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from the spontaneous activity that was saved."""
+        if self.warm is not None and "spontaneous" in checkpoint:
+            self.warm.state = State(checkpoint["spontaneous"])
+
+    def constrain(self) -> None:
+        """Keep to the bound of the stage, if it has one."""
+        if self.stage.contraction is not None:
+            self.stage.contraction.apply(self.model)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The loss of one batch, its terms and measures logged."""
+        stage = self.stage
+        how = {"engine": stage.engine, "memory": stage.memory, "rest": partial(own_start, warm=self.warm)}
+        found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
+        self.keep(loss=found.total, **found.measures, **found.terms)
+        return self.check_loss(found.total)
