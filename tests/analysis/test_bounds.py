@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from cordsnet.analysis.convolutions.balancing import best_weights, mean_weights, perron_weights
-from cordsnet.analysis.convolutions.bounds import frequencies, hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.convolutions.bounds import (
+    frequency_grid,
+    hermitian_bound,
+    norm_bound,
+    norm_reached,
+    perron_bound,
+)
 from cordsnet.analysis.convolutions.periodic import periodic_singular_values
 from cordsnet.analysis.operators import ConvOperator
 
@@ -122,11 +128,11 @@ def test_the_naive_maximum_is_too_small_where_the_bound_is_not():
 
 def test_grids_and_factors():
     kernel = draw(1, 1, 3, 3)
-    assert frequencies(kernel, (4, 7)).grid == (5, 8)
-    assert frequencies(kernel, (4, 7)).factor == 1
-    assert frequencies(kernel, None, 12).factor == pytest.approx(math.cos(math.pi / 12) ** -2)
-    assert frequencies(draw(1, 1, 1, 1), None).grid == (1, 1)
-    mixed = frequencies(kernel, (4, 100), 20)
+    assert frequency_grid(kernel, (4, 7)).grid == (5, 8)
+    assert frequency_grid(kernel, (4, 7)).factor == 1
+    assert frequency_grid(kernel, None, 12).factor == pytest.approx(math.cos(math.pi / 12) ** -2)
+    assert frequency_grid(draw(1, 1, 1, 1), None).grid == (1, 1)
+    mixed = frequency_grid(kernel, (4, 100), 20)
     assert mixed.grid == (5, 20)
     assert mixed.factor == pytest.approx(1 / math.cos(math.pi / 20))
 

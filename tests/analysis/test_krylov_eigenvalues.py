@@ -8,7 +8,7 @@ from scipy import linalg
 
 from cordsnet.analysis.krylov import eigenvalues
 from cordsnet.analysis.krylov.basis import Basis
-from cordsnet.analysis.krylov.decomposition import Decomposition
+from cordsnet.analysis.krylov.decomposition import KrylovDecomposition
 from cordsnet.analysis.operators import ConvOperator, Diagonal, MatrixOperator
 from cordsnet.analysis.status import Status
 
@@ -195,8 +195,8 @@ def test_a_start_within_an_invariant_subspace_is_no_limit():
     basis = Basis(13, op, op.domain, torch.Generator().manual_seed(1))
     basis.rows[0] = torch.cat([draw(4), torch.zeros(16)])
     basis.orthogonalise(0)
-    space = Decomposition(lambda v: op.mv(v), basis, 12, 1)
-    assert all(space.step() for _ in range(12))
+    space = KrylovDecomposition(lambda v: op.mv(v), basis, 12, 1)
+    assert all(space.expand() for _ in range(12))
     v = basis.rows
     assert_allclose(v @ v.T, torch.eye(13), atol=1e-13)
     assert_allclose(op.mv(v[:12]), space.matrix.T @ v[:12].numpy() + space.coupling.T @ v[12:].numpy(), atol=1e-12)
@@ -339,3 +339,10 @@ def test_other_operators_are_refused():
 def test_a_jordan_block_has_an_infinite_condition(dtype):
     found = eigenvalues(MatrixOperator(torch.tensor([[0.0, 1.0], [0.0, 0.0]], dtype=dtype)), 2, "LR", vectors="both")
     assert bool((found.condition > 1e6).all())
+
+
+def test_arnoldi_takes_one_cycle_and_more_steps_lower_the_residual():
+    matrix = torch.randn(200, 200, generator=torch.Generator().manual_seed(3), dtype=torch.float64) / 200**0.5
+    few, more = (eigenvalues(MatrixOperator(matrix), 4, method="arnoldi", basis=steps, seed=2) for steps in (80, 180))
+    assert few.products <= 80 + 5
+    assert float(more.residuals[0]) < float(few.residuals[0])

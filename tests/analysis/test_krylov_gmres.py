@@ -123,7 +123,7 @@ def test_an_inverse_that_is_not_found_is_an_error_that_says_why():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda op, b: gmres(op, b[:4]), "b must have the shape"),
+        (lambda op, b: gmres(op, b[:4]), "b must have shape"),
         (lambda op, b: gmres(op, b.float()), "b must be torch.float64"),
         (lambda op, b: gmres(op, b, start=b[None]), "start must be shaped like b"),
         (lambda op, b: gmres(op, b, tol=0.0), "tol must be a finite number above 0"),

@@ -9,9 +9,9 @@ from nonnormal_examples import EXAMPLES, jordan, normal, operator
 from numpy.testing import assert_allclose
 from scipy.linalg import expm
 
+from cordsnet.analysis.nonnormal.lanczos import largest_eigenvalue
 from cordsnet.analysis.nonnormal.nonnormality import departure_from_normality, numerical_abscissa, spectral_norm
 from cordsnet.analysis.nonnormal.propagator import Propagator
-from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.nonnormal.transients import transient_amplification
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
 from cordsnet.analysis.status import Status

@@ -21,7 +21,6 @@ from cordsnet.analysis import (
     partial_svd,
     periodic_singular_values,
     periodic_spectrum,
-    power_iteration,
     pseudospectrum,
     settled_response,
     transient_amplification,
@@ -193,13 +192,6 @@ def test_linear_systems_are_solved_as_on_the_cpu():
     singular = gmres(MatrixOperator(torch.diag(torch.tensor([1.0, 0.0]).double()).to(DEVICE)), normal(2).to(DEVICE))
     assert singular.status == (Status.EXHAUSTED,)
     alike(Inverse(there, 1e-10).rmv(b.to(DEVICE)), Inverse(here, 1e-10).rmv(b), 1e-8)
-
-
-def test_power_iteration_is_that_of_the_cpu():
-    found, wanted = (power_iteration(op.T @ op, 4, 100) for op in (conv(DEVICE), conv("cpu")))
-    for name in ("values", "moduli"):
-        assert getattr(found, name).device.type == "cpu"
-        alike(getattr(found, name), getattr(wanted, name))
 
 
 def test_periodic_spectra_are_those_of_the_cpu():

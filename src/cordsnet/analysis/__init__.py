@@ -20,13 +20,10 @@ from cordsnet.analysis.krylov import (
     Eigenpairs,
     Inverse,
     LinearSolution,
-    PowerEstimate,
     SingularTriplets,
-    arnoldi,
     eigenvalues,
     gmres,
     partial_svd,
-    power_iteration,
 )
 from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
 from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
@@ -78,7 +75,6 @@ __all__ = [
     "NetworkSpectrum",
     "NumericalAbscissa",
     "PeriodicSpectrum",
-    "PowerEstimate",
     "PrincipalComponents",
     "Procrustes",
     "Pseudospectrum",
@@ -91,7 +87,6 @@ __all__ = [
     "Status",
     "TimeConstants",
     "TransientAmplification",
-    "arnoldi",
     "cca",
     "certify_monostable",
     "classify_flow",
@@ -117,7 +112,6 @@ __all__ = [
     "periodic_singular_values",
     "periodic_spectrum",
     "perron_bound",
-    "power_iteration",
     "principal_components",
     "procrustes",
     "pseudospectrum",

@@ -16,9 +16,9 @@ class ConvOperator(LinearOperator):
     Parameters
     ----------
     kernel : [C_out, C_in, k, k], k odd.
-    size : (H, W) of the maps that it reads.
+    size : (H, W) of the input maps.
     padding : "zero", as in networks, or "periodic", whose spectrum is known exactly (`periodic_spectrum`).
-    stride : of the convolution; periodic maps are then to be a multiple of it.
+    stride : stride of the convolution; the size of periodic maps must be a multiple of it.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class ConvOperator(LinearOperator):
 
     @torch.no_grad()
     def apply_transpose(self, batch: Tensor) -> Tensor:
-        """The adjoint: what each unit receives back from the units it feeds."""
+        """The adjoint: a transposed convolution."""
         if self.padding == "zero" or self.reach == 0:
             return self._map.transpose(batch, self.size)
         height, width = self.size
