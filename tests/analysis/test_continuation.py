@@ -7,7 +7,7 @@ import torch
 from flow_examples import draw
 from numpy.testing import assert_allclose
 
-from cordsnet.analysis.flows import linear as linear_algebra
+from cordsnet.analysis.flows import linear_algebra
 from cordsnet.analysis.flows.continuation import continue_fixed_point
 from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator

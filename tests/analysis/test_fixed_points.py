@@ -8,7 +8,7 @@ from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, 
 from numpy.testing import assert_allclose
 
 from cordsnet import create_model, steady_state
-from cordsnet.analysis.flows import linear as linear_algebra
+from cordsnet.analysis.flows import linear_algebra
 from cordsnet.analysis.flows.fixed_points import fixed_points, sample_starts
 from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.flows.network_flow import NetworkFlow
@@ -28,7 +28,7 @@ def test_all_points_of_a_double_well_are_found_the_unstable_one_as_well():
     order = found.points[:, 0].argsort()
     assert found.stable[order].tolist() == [True, False, True]
     assert_allclose(found.leading[order].real, [-1.0, 1.0, -1.0], atol=1e-8)
-    assert int(found.found.sum()) == 20 - found.lost == 20
+    assert int(found.start_counts.sum()) == 20 - found.failed_starts == 20
     assert bool((found.residual <= 1e-9).all())
     assert bool((found.leading_residual < 1e-12).all())
     assert_allclose(found.q, 0, atol=1e-18)
@@ -66,7 +66,7 @@ def test_states_may_be_maps_in_single_precision():
     flow = RateFlow(ConvOperator(0.3 * draw(2, 2, 3, 3, dtype=torch.float32), (4, 5)), 0.2, "softplus")
     found = fixed_points(flow, draw(4, 2, 4, 5, dtype=torch.float32))
     assert found.points.shape == (1, 2, 4, 5)
-    assert found.found.tolist() == [4]
+    assert found.start_counts.tolist() == [4]
     values = torch.linalg.eigvals(flow.jacobian(found.points[0]).to_dense().double())
     assert float(found.leading.real) == pytest.approx(float(values.real.max()), abs=1e-6)
 
@@ -122,7 +122,7 @@ def test_the_ghost_of_two_points_is_slow_and_not_fixed():
     starts = draw(6, 2)
     none = fixed_points(ghost(1e-3), starts)
     assert len(none) == 0
-    assert none.lost == 6
+    assert none.failed_starts == 6
     assert set(none.statuses) <= {Status.STUCK, Status.ITERATIONS}
     slow = slow_points(ghost(1e-3), starts)
     assert len(slow) == 1

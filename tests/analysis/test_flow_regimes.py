@@ -13,8 +13,8 @@ from cordsnet.analysis.flows.network_flow import NetworkFlow
 from cordsnet.analysis.regimes.flow_regimes import classify_flow
 from oracles import random_images
 
-TENS = RegimeSettings(patience=30)
-ONES = RegimeSettings(patience=30, image_ms=20.0, tau_ms=1.0)
+TENS = RegimeSettings(max_durations=30)
+ONES = RegimeSettings(max_durations=30, image_ms=20.0, tau_ms=1.0)
 
 
 def test_a_ring_attractor():
@@ -60,7 +60,7 @@ def test_a_limit_cycle_slow_or_fast_in_places(mu):
 
 
 def test_lorenz_is_chaotic():
-    settings = RegimeSettings(patience=10, image_ms=2.0, tau_ms=0.1)
+    settings = RegimeSettings(max_durations=10, image_ms=2.0, tau_ms=0.1)
     report = classify_flow(lorenz(), 10 * draw(2, 3) + 20, dt=0.01, settings=settings)
     assert report.regime is Regime.CHAOTIC
     assert report.evidence.exponent == pytest.approx(0.9056, abs=5 * report.evidence.exponent_error)
@@ -69,7 +69,7 @@ def test_lorenz_is_chaotic():
 
 @pytest.mark.parametrize(("gain", "regime"), [(0.7, Regime.MONOSTABLE), (2.0, Regime.CHAOTIC)])
 def test_random_networks_below_and_above_the_onset_of_chaos(gain, regime):
-    settings = RegimeSettings(patience=6, image_ms=40.0, tau_ms=1.0, parting=20)
+    settings = RegimeSettings(max_durations=6, image_ms=40.0, tau_ms=1.0, divergence_durations=20)
     report = classify_flow(random_tanh(300, gain, 0, stepper="euler"), draw(2, 300), dt=0.2, settings=settings)
     assert report.regime is regime
 
@@ -80,7 +80,7 @@ def test_chaos_is_seen_in_single_precision():
         return torch.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], -1)
 
     flow = FunctionFlow(velocity, (3,), torch.float32)
-    settings = RegimeSettings(patience=10, image_ms=2.0, tau_ms=0.1)
+    settings = RegimeSettings(max_durations=10, image_ms=2.0, tau_ms=0.1)
     report = classify_flow(flow, 10 * draw(2, 3, dtype=torch.float32) + 20, dt=0.01, settings=settings)
     assert report.regime is Regime.CHAOTIC
     assert report.evidence.exponent == pytest.approx(0.9, abs=0.3)
@@ -105,7 +105,7 @@ def test_an_explosion_is_dated():
 )
 def test_the_logistic_map(gain, regime):
     starts = torch.tensor([[0.12], [0.43], [0.77]]).double()
-    settings = RegimeSettings(patience=12, image_ms=25.0, tau_ms=1.0, parting=20)
+    settings = RegimeSettings(max_durations=12, image_ms=25.0, tau_ms=1.0, divergence_durations=20)
     report = classify_flow(MapFlow(lambda x: gain * x * (1 - x), (1,)), starts, dt=1.0, settings=settings)
     assert report.regime is regime
     if regime is Regime.CHAOTIC:

@@ -90,7 +90,7 @@ def test_random_vectors_are_those_of_the_seed():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda op: op.mv(torch.zeros(3, 5, 5, dtype=torch.float64)), "vector must have the shape"),
+        (lambda op: op.mv(torch.zeros(3, 5, 5, dtype=torch.float64)), "vector must have shape"),
         (lambda op: op.mv(torch.zeros(3, 5, 6)), "vector must be torch.float64"),
         (lambda op: op @ MatrixOperator(torch.zeros(4, 4, dtype=torch.float64)), "second operator of a product"),
         (lambda op: op + MatrixOperator(torch.zeros(4, 4, dtype=torch.float64)), "equal shapes"),

@@ -13,7 +13,7 @@ from oracles import DELAYS, random_images, randomised
 
 SIDE = 3
 POINT = StemSpec(channels=2, kernel=1, stride=1, pool_kernel=1, pool_stride=1)
-FAST = RegimeSettings(patience=30)
+FAST = RegimeSettings(max_durations=30)
 
 
 def set_kernel(module, weight):
@@ -233,7 +233,7 @@ def test_a_network_with_a_delayed_stem_is_probed():
         for name, parameter in model.named_parameters():
             if name.endswith("original0") and ("recurrent" in name or "links" in name):
                 parameter.mul_(0.15)
-    settings = RegimeSettings(image_ms=40.0, holds=2, patience=8)
+    settings = RegimeSettings(image_ms=40.0, holds=2, max_durations=8)
     assert classify_regime(model, random_images(DELAYS, 3), None, settings).regime is Regime.MONOSTABLE
 
 
@@ -262,10 +262,10 @@ def test_bad_requests_are_refused_by_name():
         classify_regime(model, images(), settings=RegimeSettings(image_ms=201.0))
     with pytest.raises(ValueError, match="noise must be a finite number above 0"):
         RegimeSettings(noise=0.0)
-    with pytest.raises(ValueError, match="patience"):
-        RegimeSettings(patience=2)
-    with pytest.raises(ValueError, match="parting must be at least 2"):
-        RegimeSettings(parting=1)
+    with pytest.raises(ValueError, match="max_durations"):
+        RegimeSettings(max_durations=2)
+    with pytest.raises(ValueError, match="divergence_durations must be at least 2"):
+        RegimeSettings(divergence_durations=1)
 
 
 def random_channels(gain, channels=60, seed=1):
@@ -279,7 +279,7 @@ def random_channels(gain, channels=60, seed=1):
 
 @pytest.mark.parametrize(("gain", "regime"), [(0.6, Regime.MONOSTABLE), (4.0, Regime.CHAOTIC)])
 def test_random_channels_below_and_above_the_onset_of_chaos(gain, regime):
-    report = regime_of(random_channels(gain), RegimeSettings(patience=8, parting=20))
+    report = regime_of(random_channels(gain), RegimeSettings(max_durations=8, divergence_durations=20))
     assert report.regime is regime
     if regime is Regime.CHAOTIC:
         assert report.evidence.exponent > 3 * report.evidence.exponent_error > 0
@@ -288,6 +288,6 @@ def test_random_channels_below_and_above_the_onset_of_chaos(gain, regime):
 
 def test_oscillation_carries_the_evidence_that_nothing_parts():
     evidence = regime_of(ring_of_three(3.0)).evidence
-    assert abs(evidence.exponent) * 10_000 < FAST.folds
+    assert abs(evidence.exponent) * 10_000 < FAST.min_log_growth
     assert evidence.exponent_error >= 0
     assert math.isnan(regime_of(one_area(0.5 * torch.eye(2), torch.eye(2))).evidence.exponent)

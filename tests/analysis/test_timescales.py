@@ -101,7 +101,7 @@ def test_rows_hold_plain_numbers():
         (lambda: time_constants([1.0], 0.0), "tau_ms"),
         (lambda: time_constants([1.0], residuals=torch.zeros(2)), r"residuals must be \[1\]"),
         (lambda: time_constants([1.0], residuals=torch.tensor([-1.0])), "residuals must be at least 0"),
-        (lambda: time_constants([1.0], condition=torch.tensor([1.0])), "needs residuals"),
+        (lambda: time_constants([1.0], condition=torch.tensor([1.0])), "used with residuals only"),
         (lambda: time_constants([1.0], residuals=torch.zeros(1), condition=torch.tensor([0.5])), "condition must be"),
     ],
 )

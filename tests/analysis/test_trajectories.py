@@ -8,7 +8,12 @@ from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 
 from cordsnet.analysis.activity.similarity import cca, first_components, procrustes
-from cordsnet.analysis.activity.trajectories import as_trials, compact, participation_ratio, principal_components
+from cordsnet.analysis.activity.trajectories import (
+    as_trials,
+    participation_ratio,
+    principal_components,
+    reduced_coordinates,
+)
 from cordsnet.dynamics import State, Trajectory
 
 
@@ -97,7 +102,7 @@ def test_principal_components_are_those_of_scikit_learn(units):
 
 def test_compact_coordinates_keep_all_distances():
     x = normal(3, 10, 20_000).float() + 100
-    points = compact(x)
+    points = reduced_coordinates(x)
     assert points.shape == (3, 10, 29)
     flat = x.double().reshape(30, -1)
     assert_allclose(

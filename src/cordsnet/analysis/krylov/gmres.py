@@ -215,4 +215,4 @@ def _check(op: LinearOperator, b: Tensor, start: Tensor | None, tol: float, max_
     check_positive(tol, "tol")
     for name, count in (("max_products", max_products), ("basis", basis)):
         if not (math.isfinite(count) and count >= 1):
-            raise ValueError(f"{name} must be at best_residual 1, got {count}")
+            raise ValueError(f"{name} must be at least 1, got {count}")
