@@ -75,11 +75,11 @@ def test_a_line_straight_or_curved(bend):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("dimensions", [2, 3, 8])
-def test_a_cloud_is_none_of_these(dimensions, seed):
+def test_a_cloud_is_neither_line_nor_ring(dimensions, seed):
     assert geometry(draw(60, dimensions, seed=seed)).label == "none"
 
 
-def test_points_are_counted():
+def test_separate_points_are_counted():
     spots = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]).double()
     found = geometry(spots.repeat(10, 1) + 1e-3 * draw(30, 3))
     assert (found.label, found.places) == ("points", 3)
@@ -89,7 +89,7 @@ def test_points_are_counted():
     assert geometry(1e-3 * circle(40), size=1.0).label == "point"
 
 
-def test_maps_are_states_too():
+def test_states_can_be_maps():
     assert geometry(embedded(circle(40), 48).reshape(40, 3, 4, 4)).label == "ring"
 
 
@@ -104,6 +104,6 @@ def test_maps_are_states_too():
         (lambda: geometry(draw(9, 3), size=-1.0), "size must be a finite number"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()

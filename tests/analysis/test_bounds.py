@@ -101,7 +101,7 @@ def test_a_maximum_between_the_frequencies_of_the_maps_is_not_missed():
 
 @pytest.mark.parametrize("points", [3, 5, 6, 7, 9])
 @pytest.mark.parametrize("seed", range(10))
-def test_the_factor_covers_what_lies_between_points(points, seed):
+def test_the_factor_covers_frequencies_between_grid_points(points, seed):
     """Polynomials sampled far more finely; and one for which the naive maximum is below and the factor is reached."""
     kernel = draw(2, 2, 3, 3, seed=seed)
     fine = periodic_singular_values(kernel, (96, 96)).max()
@@ -116,7 +116,7 @@ def test_the_factor_covers_what_lies_between_points(points, seed):
         assert norm_bound(one, points=points) >= 1 - 1e-12
 
 
-def test_the_naive_maximum_is_too_small_where_the_bound_is_not():
+def test_the_maximum_over_the_grid_alone_is_no_bound():
     turn = math.pi / 6
     rotation = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]).double()
     kernel = torch.zeros(2, 2, 3, 3, dtype=torch.float64)
@@ -138,7 +138,7 @@ def test_grids_and_factors():
 
 
 @pytest.mark.parametrize("name", ["random", "wide", "inhibition", "chain"])
-def test_weights_never_make_it_worse(name):
+def test_weights_never_raise_the_bound(name):
     kernel, size = KERNELS[name], (5, 5)
     for criterion in ("norm", "hermitian"):
         plain = BOUNDS[criterion](kernel, size)
@@ -147,7 +147,7 @@ def test_weights_never_make_it_worse(name):
     assert perron_bound(kernel, size, weights=perron_weights(kernel, size)) <= perron_bound(kernel, size) + 1e-12
 
 
-def test_weights_find_what_is_known():
+def test_weights_reach_known_optima():
     """A cycle of gains 9, 1, 1 has norm 9 and, weighed, their geometric mean 9^(1/3); Perron finds it as well."""
     kernel = KERNELS["chain"]
     assert norm_bound(kernel) == pytest.approx(9)
@@ -175,7 +175,7 @@ def test_the_perron_bound_covers_every_pattern_of_active_units(seed):
         assert np.linalg.eigvals(gains[:, None] * dense(kernel, (3, 3))).real.max() <= bound + 1e-9
 
 
-def test_bounds_grow_in_proportion():
+def test_bounds_are_proportional_to_the_kernel():
     kernel = KERNELS["random"]
     for bound in BOUNDS.values():
         assert bound(3 * kernel, (4, 4)) == pytest.approx(3 * bound(kernel, (4, 4)), rel=1e-12)
@@ -194,6 +194,6 @@ def test_bounds_grow_in_proportion():
         (lambda: norm_bound(draw(2, 2, 3, 3) * math.nan), "NaN or infinite"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()

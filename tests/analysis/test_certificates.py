@@ -70,7 +70,7 @@ def test_a_certified_network_has_one_attractor(criterion, seed):
     assert spread_after(model, 1500, starts=1000) < 1e-6
 
 
-def test_the_symmetric_part_certifies_what_norms_do_not():
+def test_the_symmetric_part_certifies_more_than_norms():
     model = with_kernel(scaled_to(0.9, inhibitory(1), "hermitian"))
     (area,) = certify_monostable(model).areas
     assert area.criterion == "hermitian"
@@ -200,7 +200,7 @@ def test_a_model_of_the_table_and_its_precision():
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_what_the_proof_does_not_cover_is_refused_by_name():
+def test_models_outside_the_proof_are_refused_by_name():
     model = randomised(CASCADE)
     with pytest.raises(ValueError, match="top -> low"):
         certify_monostable(randomised(FEEDBACK))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from beside_cpu import DEVICE, NEEDS_GPU, alike, calm, moved, normal
 from nonnormal_examples import EXAMPLES, operator
-from operators_menagerie import menagerie
+from operator_examples import example_operators
 
 from cordsnet.analysis import (
     ConvOperator,
@@ -40,9 +40,9 @@ def conv(device, scale=0.3, dtype=torch.float64):
     return ConvOperator(scale * normal(3, 3, 3, 3, seed=2, dtype=dtype).to(device), (5, 6))
 
 
-@pytest.mark.parametrize("name", menagerie())
+@pytest.mark.parametrize("name", example_operators())
 def test_products_and_matrices_are_those_of_the_cpu(name):
-    here, there = menagerie()[name], menagerie(device=DEVICE)[name]
+    here, there = example_operators()[name], example_operators(device=DEVICE)[name]
     x, y = normal(2, *here.domain), normal(2, *here.codomain, seed=1)
     forward, back = there.mv(x.to(DEVICE)), there.rmv(y.to(DEVICE))
     assert forward.device.type == back.device.type == there.to_dense().device.type == DEVICE
@@ -172,7 +172,7 @@ def test_a_product_that_is_not_finite_ends_the_search():
 
 def test_singular_triplets_are_those_of_the_cpu():
     for transposed in (False, True):
-        here, there = (menagerie(device=device)["zero_strided"] for device in ("cpu", DEVICE))
+        here, there = (example_operators(device=device)["zero_strided"] for device in ("cpu", DEVICE))
         op = there.T if transposed else there
         wanted, found = partial_svd(here.T if transposed else here, 3, tol=1e-9), partial_svd(op, 3, tol=1e-9)
         assert found.converged

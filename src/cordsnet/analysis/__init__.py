@@ -1,16 +1,16 @@
-"""Networks as dynamical systems: what they do when they are left to themselves."""
+"""Analysis of networks as dynamical systems; `docs/analysis.md` lists every name."""
 
-from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
-from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
-from cordsnet.analysis.activity.trajectories import (
+from cordsnet.analysis.activity.components import (
     Estimate,
     PrincipalComponents,
     participation_ratio,
     principal_components,
 )
-from cordsnet.analysis.convolutions.bounds import hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
+from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
-from cordsnet.analysis.flows.continuation import continue_fixed_point
+from cordsnet.analysis.flows.continuation import Bifurcation, Branch, continue_fixed_point
 from cordsnet.analysis.flows.fixed_points import FixedPoints, fixed_points, sample_starts
 from cordsnet.analysis.flows.flows import Flow, FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.flows.lyapunov import LyapunovSpectrum, lyapunov_spectrum
@@ -49,6 +49,8 @@ from cordsnet.analysis.status import Status
 
 __all__ = [
     "AreaCertificate",
+    "Bifurcation",
+    "Branch",
     "CanonicalCorrelations",
     "Certificate",
     "ConvOperator",
@@ -98,20 +100,17 @@ __all__ = [
     "fixed_points",
     "geometry",
     "gmres",
-    "hermitian_bound",
     "jacobian",
     "kreiss_bound",
     "lyapunov_spectrum",
     "mode_map",
     "network_eigenvalues",
     "norm_bound",
-    "norm_reached",
     "numerical_abscissa",
     "partial_svd",
     "participation_ratio",
     "periodic_singular_values",
     "periodic_spectrum",
-    "perron_bound",
     "principal_components",
     "procrustes",
     "pseudospectrum",

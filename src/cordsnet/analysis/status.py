@@ -1,4 +1,4 @@
-"""How an iterative computation ended, and what to do about it."""
+"""Status of iterative computations: how they ended, and what to do about it."""
 
 from enum import Enum
 

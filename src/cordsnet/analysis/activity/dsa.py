@@ -1,4 +1,4 @@
-"""Dynamical Similarity Analysis: do two systems move alike, whatever the shape of their trajectories?
+"""Dynamical Similarity Analysis: a distance between the dynamics of two systems.
 
 Method and code of Ostrow et al. 2023 (NeurIPS; package `dsa-metric`): a linear operator is fitted to delay embeddings
 of each activity, and the two operators are compared up to an orthogonal change of coordinates.
@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.activity.similarity import first_components
-from cordsnet.analysis.activity.trajectories import (
+from cordsnet.analysis.activity.components import (
     Activity,
     Estimate,
     as_trials,
@@ -22,6 +21,7 @@ from cordsnet.analysis.activity.trajectories import (
     reduced_coordinates,
     varies,
 )
+from cordsnet.analysis.activity.similarity import first_components
 
 SCORES = ("angular", "euclidean", "wasserstein")
 
@@ -77,8 +77,7 @@ def dsa(
 
     Raises
     ------
-    ModuleNotFoundError : the package is not installed.
-    TypeError, ValueError : activity or settings that do not fit, by name.
+    ModuleNotFoundError : the package is not installed. TypeError, ValueError : arguments that do not fit, by name.
     """
     if score not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")

@@ -7,7 +7,7 @@ import torch
 from scipy import spatial
 from torch import Tensor
 
-from cordsnet.analysis.activity.trajectories import (
+from cordsnet.analysis.activity.components import (
     Activity,
     Estimate,
     as_trials,

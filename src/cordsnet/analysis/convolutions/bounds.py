@@ -177,6 +177,7 @@ def _sums(kernel: Tensor) -> Tensor:
 def _rounding(kernel: Tensor) -> float:
     """Bound on how much a computed singular value of a symbol may be too small."""
     channels, _, height, width = kernel.shape
+    # In units of eps |K|: the sum over taps, the phases of the waves along either axis, and the LAPACK solver
     units = height * width + 8 * (height + width) + 4 * max(channels, kernel.shape[1])
     return units * torch.finfo(torch.float64).eps * float(_sums(kernel).norm())
 

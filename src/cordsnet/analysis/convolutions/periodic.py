@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol, whole_grid
+from cordsnet.analysis.operators.convolution import check_kernel_shape
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,6 @@ def check_kernel(kernel: Tensor, size: Sequence[int] | None = None) -> None:
     """Raise TypeError or ValueError unless kernel is finite, real, [out, in, k, k] with k odd, and size is (H, W)."""
     if not kernel.is_floating_point() or kernel.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"kernel must be float32 or float64, got {kernel.dtype}; convert it with .float()")
-    if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3] or kernel.shape[3] % 2 == 0 or 0 in kernel.shape:
-        raise ValueError(f"kernel must be [out, in, k, k] with k odd, got shape {list(kernel.shape)}")
+    check_kernel_shape(kernel, size)
     if not bool(torch.isfinite(kernel).all()):
         raise ValueError("kernel holds NaN or infinite values; load earlier weights")
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise ValueError(f"size must be (height, width) of the maps, at least 1, got {tuple(size)!r}")

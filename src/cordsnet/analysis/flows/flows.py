@@ -15,7 +15,7 @@ from torch.autograd import forward_ad
 from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import Diagonal, LinearOperator, check_square
-from cordsnet.analysis.operators.operator import check_device, numbered
+from cordsnet.analysis.operators.operator import check_device, indexed_device
 from cordsnet.dynamics import Activation
 
 STEPPERS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -53,7 +53,7 @@ class Flow(ABC):
             raise ValueError(f"stepper must be one of {', '.join(STEPPERS)}, got {stepper!r}")
         if torch.Size(domain).numel() == 0:
             raise ValueError(f"domain must be the shape of a state of at least one element, got {list(domain)}")
-        self.domain, self.dtype, self.device = torch.Size(domain), dtype, numbered(device)
+        self.domain, self.dtype, self.device = torch.Size(domain), dtype, indexed_device(device)
         self.stepper = stepper
 
     @property

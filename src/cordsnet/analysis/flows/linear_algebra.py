@@ -21,6 +21,7 @@ def solve(op: LinearOperator, b: Tensor, tol: float = 1e-4, max_products: int = 
     if op.shape[0] > DENSE:
         return gmres(op, b, tol=tol, max_products=max_products).value
     matrix, wanted = op.to_dense().cpu().double(), b.reshape(-1, 1).cpu().double()
+    # rcond drops the null direction of a Jacobian at a bifurcation, along which a Newton step would be huge
     found: Tensor = torch.linalg.lstsq(matrix, wanted, driver="gelsd", rcond=1e-10).solution
     return found.reshape(b.shape).to(b)
 

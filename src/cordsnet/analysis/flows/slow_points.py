@@ -73,6 +73,7 @@ def _minimise_speed(flow: Flow, start: Tensor, unit: float, size: float, max_ite
     first = start.double().flatten().cpu().numpy() / size
     if not np.isfinite(q(first)[0]):
         return start
+    # ftol = 0: near a minimum q is tiny, and its relative change would end the search too early
     options = {"maxiter": max_iterations, "ftol": 0.0, "gtol": 1e-14}
     found = minimize(q, first, jac=True, method="L-BFGS-B", options=options)
     return (torch.from_numpy(found.x) * size).reshape(start.shape).to(start)

@@ -23,7 +23,7 @@ SMALL = 2_000
 LARGEST_BASIS = 8
 """Largest size of a basis, GiB."""
 LARGE, DEGREE = 10_000, 8
-"""From this many units on orthogonalising costs as much as products, so spaces are built with A^DEGREE."""
+"""Number of units from which spaces are built with A^DEGREE: orthogonalising then costs as much as products."""
 
 
 @exact()
@@ -51,15 +51,13 @@ def eigenvalues(
     which : "LM", largest modulus; "LR", largest real part; "SR", smallest real part; "LI", largest imaginary part.
     sigma : if given, the eigenvalues nearest to this number or its conjugate, by shift-invert with GMRES. There is no
         preconditioner: far inside a spectrum expect NotConvergedError.
-    tol : relative residual |A v - l v| / |l|, |v| = 1, at which a pair counts as converged. This is a backward error:
-        the eigenvalue can be off by `condition` times as much. Residuals up to 20 rounding errors of the operator's
-        norm also count as converged.
+    tol : relative residual |A v - l v| / |l|, |v| = 1, at which a pair counts as converged; at least 20 rounding errors
+        of the operator's norm. This is a backward error: the eigenvalue can be off by `condition` times as much.
     max_products : products with the operator, residuals included; vectors="both" may use as many with the transpose.
         The last system of shift-invert and the residuals of k pairs may exceed it.
     basis : vectors held between restarts, at least k + 3. None is 2 k + 4 and at least 24 (30 from 10,000 units on).
         For "arnoldi" it is the number of steps, and None is 100.
-    block : start vectors. One start vector finds a multiple eigenvalue once, until rounding brings in more copies; b
-        start vectors find b copies. An exhausted space is continued with random vectors.
+    block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more copies; b find b copies.
     degree : for "LM" only: after a first cycle the space is built with A^degree, so that fewer vectors are
         orthogonalised per product. None is 8 from 10,000 units on, else 1.
     seed : seed of the start vectors.

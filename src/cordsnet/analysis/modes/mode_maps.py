@@ -81,6 +81,7 @@ def _phase(values: Tensor) -> Tensor:
 def _wave(values: Tensor) -> tuple[float, float, float]:
     """Frequency, orientation and share of the strongest wave; a wave and its mirror image (-f) count as one."""
     power = torch.fft.fft2(values).abs().square().sum(0)
+    # mirrored[k] = power[-k]: a real wave has its power at k and at -k
     mirrored = power.flip((0, 1)).roll((1, 1), (0, 1))
     height, width = power.shape
     alone = [2 * torch.arange(n) % n == 0 for n in (height, width)]  # frequencies that are their own mirror image

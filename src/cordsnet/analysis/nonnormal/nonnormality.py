@@ -1,8 +1,7 @@
-"""How far an operator is from normal, which its eigenvalues do not show.
+"""Numerical abscissa and departure from normality of an operator, by products alone.
 
 The eigenvalues of a normal operator A describe the flow dr/dt = A r at all times. A non-normal one can amplify before
-it decays: the numerical abscissa is the largest initial growth rate, `transients` gives the largest amplification, and
-the departure from normality is estimated here by products alone.
+it decays: the numerical abscissa is the largest initial growth rate; `transients` gives the largest amplification.
 """
 
 import math

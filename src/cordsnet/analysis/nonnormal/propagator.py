@@ -63,6 +63,7 @@ class Propagator(LinearOperator):
         for _ in range(self.steps):
             term, total = value, value
             for order in range(1, DEGREE + 1):
+                # ((A - shift) step)^order x / order!, from the term before
                 term = torch.sub(operator.apply(term), term, alpha=self.shift_by).mul_(step / order)
                 total = total + term
             value = total * math.exp(self.shift_by * step)

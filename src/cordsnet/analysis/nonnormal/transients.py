@@ -92,12 +92,12 @@ def transient_amplification(
         peak_ms, peak = search.between(times[best - 1 : best + 2], found[best - 1 : best + 2], refine)
     return TransientAmplification(
         time_ms=torch.tensor(times, dtype=torch.float64),
-        amplification=torch.tensor([_root(one) for one in found], dtype=torch.float64),
-        residuals=torch.tensor([_relative(one) for one in found], dtype=torch.float64),
+        amplification=torch.tensor([_amplification(one) for one in found], dtype=torch.float64),
+        residuals=torch.tensor([_relative_residual(one) for one in found], dtype=torch.float64),
         status=tuple(one.status for one in found),
-        peak=_root(peak),
+        peak=_amplification(peak),
         peak_ms=peak_ms,
-        peak_residual=_relative(peak),
+        peak_residual=_relative_residual(peak),
         peak_status=peak.status,
         ends_at_peak=len(times) > 1 and best == len(times) - 1,
         initial=peak.vector,
@@ -128,6 +128,7 @@ class _Search:
     ) -> tuple[float, LargestEigenvalue]:
         """Time and result of the highest point after `refine` steps of parabolic interpolation."""
         points = sorted(zip(times, found, strict=True), key=lambda point: point[0])
+        # Successive parabolic interpolation (Brent 1973, chapter 5)
         for _ in range(refine):
             best = max(range(len(points)), key=lambda k: points[k][1].value)
             if not 0 < best < len(points) - 1:
@@ -147,11 +148,11 @@ def _vertex(points: Sequence[tuple[float, LargestEigenvalue]]) -> float:
     return b - 0.5 * ((b - a) * above - (b - c) * below) / (above - below) if above != below else b
 
 
-def _root(one: LargestEigenvalue) -> float:
+def _amplification(one: LargestEigenvalue) -> float:
     return math.sqrt(max(one.value, 0.0))
 
 
-def _relative(one: LargestEigenvalue) -> float:
+def _relative_residual(one: LargestEigenvalue) -> float:
     return one.residual / one.value if one.value > 0 else math.inf
 
 

@@ -32,7 +32,7 @@ class LinearOperator(ABC):
         self, domain: tuple[int, ...], codomain: tuple[int, ...], dtype: torch.dtype, device: torch.device
     ) -> None:
         self.domain, self.codomain = torch.Size(domain), torch.Size(codomain)
-        self.dtype, self.device = dtype, numbered(device)
+        self.dtype, self.device = dtype, indexed_device(device)
 
     @abstractmethod
     def apply(self, batch: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class LinearOperator(ABC):
         return self - shift * Identity(self)
 
 
-def numbered(device: str | torch.device) -> torch.device:
+def indexed_device(device: str | torch.device) -> torch.device:
     """The device with its index, as tensors carry it: "cuda" becomes the current one, such as "cuda:0"."""
     device = torch.device(device)
     return device if device.type == "cpu" or device.index is not None else torch.empty(0, device=device).device
@@ -241,12 +241,10 @@ class Identity(LinearOperator):
         super().__init__(like.domain, like.codomain, like.dtype, like.device)
 
     def apply(self, batch: Tensor) -> Tensor:
-        """x itself."""
+        """x itself; the transpose is the same."""
         return batch
 
-    def apply_transpose(self, batch: Tensor) -> Tensor:
-        """y itself."""
-        return batch
+    apply_transpose = apply
 
 
 def _check_alike(first: LinearOperator, second: LinearOperator) -> None:

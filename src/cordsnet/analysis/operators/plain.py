@@ -13,12 +13,10 @@ class Diagonal(LinearOperator):
         self.values = values.detach()
 
     def apply(self, batch: Tensor) -> Tensor:
-        """d x."""
+        """d x; the transpose is the same."""
         return self.values * batch
 
-    def apply_transpose(self, batch: Tensor) -> Tensor:
-        """d y."""
-        return self.values * batch
+    apply_transpose = apply
 
 
 class MatrixOperator(LinearOperator):

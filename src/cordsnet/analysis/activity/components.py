@@ -62,6 +62,7 @@ def reduced_coordinates(trials: Tensor) -> Tensor:
     if units <= samples:
         centred = flat.double().cpu()
         return (centred - centred.mean(0)).view(*trials.shape[:2], -1)
+    # Coordinates from the Gram matrix keep all distances, as in classical multidimensional scaling
     gram = torch.zeros(samples, samples, dtype=torch.float64, device=flat.device)
     for part in torch.split(flat, CHUNK, dim=1):
         centred = part.double() - part.double().mean(0)
