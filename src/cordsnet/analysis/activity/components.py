@@ -73,9 +73,13 @@ def reduced_coordinates(trials: Tensor) -> Tensor:
     return compacted
 
 
-def varies(points: Tensor, trials: Tensor) -> bool:
-    """True if samples differ by more than the rounding of their mean."""
-    return float(points.abs().max()) > 1e-12 * float(trials.abs().max())
+def varying_points(activity: Activity, area: str | None, name: str = "activity") -> Tensor:
+    """Activity in reduced coordinates, [trials, time, d]. Raises ValueError if its samples do not differ."""
+    trials, _ = as_trials(activity, area, name)
+    points = reduced_coordinates(trials)
+    if not float(points.abs().max()) > 1e-12 * float(trials.abs().max()):  # the rounding of the mean
+        raise ValueError(f"{name} does not vary, so it has no dimensions or dynamics; give samples that differ")
+    return points
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,11 @@ class Estimate:
     value: float
     error: float
     resampled: Tensor
+
+    @classmethod
+    def from_resampled(cls, value: float, resampled: Tensor) -> "Estimate":
+        """The value with the values of its resamplings, [bootstrap]."""
+        return cls(value, float(bootstrap_error(resampled)), resampled)
 
 
 def bootstrap_rows(trials: int, count: int, seed: int) -> list[Tensor]:
@@ -128,12 +137,9 @@ def participation_ratio(
 
     Source: Gao et al. 2017, bioRxiv 214262.
     """
-    trials, _ = as_trials(activity, area)
-    points = reduced_coordinates(trials)
-    if not varies(points, trials):
-        raise ValueError("activity does not vary, so it has no dimensions; give samples that differ")
+    points = varying_points(activity, area)
     resampled = _resampled(points, bootstrap_rows(len(points), bootstrap, seed))
-    return Estimate(_ratio(points), float(bootstrap_error(resampled)), resampled)
+    return Estimate.from_resampled(_ratio(points), resampled)
 
 
 def _centred_gram(points: Tensor) -> Tensor:

@@ -12,15 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.activity.components import (
-    Activity,
-    Estimate,
-    as_trials,
-    bootstrap_error,
-    bootstrap_rows,
-    reduced_coordinates,
-    varies,
-)
+from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 from cordsnet.analysis.activity.similarity import first_components
 
 SCORES = ("angular", "euclidean", "wasserstein")
@@ -102,7 +94,7 @@ def dsa(
         for one, other in zip(rows, columns, strict=False)  # empty if one of them is a single trial
     ]
     resampled = torch.tensor(drawn, dtype=torch.float64)
-    return DynamicalSimilarity(Estimate(value, float(bootstrap_error(resampled)), resampled), predicted, score)
+    return DynamicalSimilarity(Estimate.from_resampled(value, resampled), predicted, score)
 
 
 def _package() -> Any:
@@ -120,11 +112,7 @@ def _component_scores(
     """Scores of the first principal components, total variance 1. Raises ValueError if settings do not fit."""
     if min(delays, interval, rank) < 1:
         raise ValueError(f"delays, delay_interval and rank must be at least 1, got {delays}, {interval} and {rank}")
-    trials, _ = as_trials(activity, area, name)
-    points = reduced_coordinates(trials)
-    if not varies(points, trials):
-        raise ValueError(f"{name} does not vary, so it has no dynamics to compare")
-    points = first_components(points, components)
+    points = first_components(varying_points(activity, area, name), components)
     count, times, width = points.shape
     left = times - (delays - 1) * interval - 1
     if left < 1:

@@ -7,30 +7,18 @@ import torch
 from scipy import spatial
 from torch import Tensor
 
-from cordsnet.analysis.activity.components import (
-    Activity,
-    Estimate,
-    as_trials,
-    bootstrap_error,
-    bootstrap_rows,
-    reduced_coordinates,
-    varies,
-)
+from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 
 
 def paired(x: Activity, y: Activity, area: str | None, y_area: str | None) -> tuple[Tensor, Tensor]:
     """Both in reduced coordinates [trials, time, d]. Raises ValueError unless numbers of trials and times agree."""
-    one, other = as_trials(x, area, "x")[0], as_trials(y, y_area or area, "y")[0]
+    one, other = varying_points(x, area, "x"), varying_points(y, y_area or area, "y")
     if one.shape[:2] != other.shape[:2]:
         raise ValueError(
             "x and y must have the same numbers of trials and times, got "
             f"{list(one.shape[:2])} and {list(other.shape[:2])}"
         )
-    points = reduced_coordinates(one), reduced_coordinates(other)
-    for name, part in zip("xy", points, strict=True):
-        if not varies(part, one if name == "x" else other):
-            raise ValueError(f"{name} does not vary, so nothing can be compared with it")
-    return points
+    return one, other
 
 
 @dataclass(frozen=True)
@@ -91,7 +79,7 @@ def procrustes(
         null.append(_disparity(one, other.gather(1, order[..., None].expand_as(other))))
     resampled, shuffled = (torch.tensor(part, dtype=torch.float64) for part in (drawn, null))
     p_value = (1 + int((shuffled <= value).sum())) / (1 + shuffles)
-    return Procrustes(Estimate(value, float(bootstrap_error(resampled)), resampled), shuffled, p_value)
+    return Procrustes(Estimate.from_resampled(value, resampled), shuffled, p_value)
 
 
 def _disparity(one: Tensor, other: Tensor) -> float:
