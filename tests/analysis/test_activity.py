@@ -14,7 +14,7 @@ from cordsnet.analysis.activity.components import (
     reduced_coordinates,
 )
 from cordsnet.analysis.activity.similarity import cca, first_components, procrustes
-from cordsnet.dynamics import State, Trajectory
+from cordsnet.dynamics import Clock, State, Trajectory
 
 
 def normal(*shape, seed=0):
@@ -35,7 +35,7 @@ def rotation(n, seed=0):
 
 def recorded(rates, axes=("channel", "row", "column")):
     names = dict.fromkeys(rates, ("time", "trial", *axes))
-    return Trajectory(torch.arange(len(next(iter(rates.values())))), rates, None, names, State({}), 1.0)
+    return Trajectory(torch.arange(len(next(iter(rates.values())))), rates, {}, names, State({}), Clock(1.0))
 
 
 def test_the_dimension_of_an_isotropic_cloud_is_that_of_its_space():

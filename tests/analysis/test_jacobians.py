@@ -31,7 +31,7 @@ def flat(rates):
 def step_jacobian(model, image, rates):
     """d r(t + dt) / d r(t) by automatic differentiation of the library's own Euler step."""
     system = model.system()
-    held = system.hold(image)
+    held = system.hold({"image": image})
     sizes = [value.numel() for value in rates.values()]
 
     def step(vector):
@@ -87,7 +87,7 @@ def test_the_flow_is_the_derivative_of_the_velocity_by_differences():
     model, image, rates = at_random(FEEDBACK, "tanh")
     with torch.no_grad():
         system = model.system(0.001)
-        held = system.hold(image)
+        held = system.hold({"image": image})
 
     def velocity(state):
         return (flat(system.advance(state, held).rates) - flat(state.rates)) / system.dt
