@@ -6,7 +6,6 @@ import torch
 import cordsnet
 from cordsnet import Clock, Record, blank, show, simulate
 
-
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
 
 
