@@ -14,8 +14,7 @@ from cordsnet._checks import check_device
 from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
-from cordsnet.benchmarks.spectra import SpectrumWorkload
-from cordsnet.benchmarks.workloads import WORKLOADS, Workload
+from cordsnet.benchmarks.workloads import WORKLOADS, AnyWorkload
 from cordsnet.training.record import commit, processor
 
 MAX_DIFFERENCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
@@ -70,9 +69,7 @@ HEADER = (
 )
 
 
-def _row(
-    workload: Workload | SpectrumWorkload, ours: Measurement, reference: Measurement, rate: float
-) -> dict[str, Any]:
+def _row(workload: AnyWorkload, ours: Measurement, reference: Measurement, rate: float) -> dict[str, Any]:
     difference = abs(ours.value - reference.value) / abs(reference.value)
     if ours.batch == reference.batch and not difference <= MAX_DIFFERENCE[workload.precision]:
         raise RuntimeError(

@@ -7,9 +7,10 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet.benchmarks.peers import PeerWorkload, prepare_peer
 from cordsnet.benchmarks.reference import ReferenceLoop
 from cordsnet.benchmarks.spectra import SpectrumWorkload, solve
-from cordsnet.benchmarks.workloads import IMAGE_STEPS, Workload
+from cordsnet.benchmarks.workloads import IMAGE_STEPS, AnyWorkload, Workload
 from cordsnet.dynamics import Record, WarmStart, simulate, steady_state
 from cordsnet.models import CordsNet
 from cordsnet.registry import Registry
@@ -44,10 +45,13 @@ class RunResult:
 Run: TypeAlias = Callable[[], RunResult]
 
 
-def prepare(workload: Workload | SpectrumWorkload, side: Side, batch: int, device: str = "cpu") -> Run:
+def prepare(workload: AnyWorkload, side: Side, batch: int, device: str = "cpu") -> Run:
     """Prepare one side of a workload with `batch` trials, as a function that can be called repeatedly."""
     if isinstance(workload, SpectrumWorkload):
         return _spectrum(workload, side, device)
+    if isinstance(workload, PeerWorkload):
+        value_of = prepare_peer(workload, side, batch, device)
+        return lambda: RunResult(value_of())
     return _network(workload, side, batch, device)
 
 

@@ -1,8 +1,9 @@
 """The workloads of `cordsnet bench`, and the number of operations that each needs at least."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from cordsnet.benchmarks.peers import PeerWorkload
 from cordsnet.benchmarks.spectra import SpectrumWorkload
 from cordsnet.models import CordsNet, create_model, layout
 from cordsnet.registry import Registry
@@ -75,7 +76,9 @@ def step_flops(model: CordsNet) -> float:
     return total
 
 
-_ALL: tuple[Workload | SpectrumWorkload, ...] = (
+AnyWorkload: TypeAlias = Workload | SpectrumWorkload | PeerWorkload
+
+_ALL: tuple[AnyWorkload, ...] = (
     Workload("r2_b4_inference", "cordsnet_r2", 4, "inference"),
     Workload("r8_b4_inference", "cordsnet_r8", 4, "inference"),
     Workload("steady_state", "cordsnet_r2", 2, "steady_state"),
@@ -90,7 +93,10 @@ _ALL: tuple[Workload | SpectrumWorkload, ...] = (
     SpectrumWorkload("spectrum_28", 64, 28, "arpack", tol=1e-4),
     SpectrumWorkload("spectrum_28_arnoldi", 64, 28, "arnoldi", tol=1e-4),
     SpectrumWorkload("spectrum_56", 64, 56, "arpack", tol=1e-3),
+    PeerWorkload("convlstm_inference", steps=10, image_size=64),
+    PeerWorkload("convlstm_training", steps=10, image_size=64, training=True),
+    PeerWorkload("convlstm_100_steps_64mb", steps=100, image_size=32, training=True, memory="64MB", batch=4),
 )
-WORKLOADS: Registry[Workload | SpectrumWorkload] = Registry("workload")
+WORKLOADS: Registry[AnyWorkload] = Registry("workload")
 for _workload in _ALL:
     WORKLOADS.add(_workload.name, _workload)
