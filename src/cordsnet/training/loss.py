@@ -1,4 +1,4 @@
-"""What a loss is: a frozen row of settings and a pure function of a model bound to a system, and a batch."""
+"""Base of all losses: frozen settings, and a pure function of a model bound to a system and a batch."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ Rest: TypeAlias = Callable[[System[Any], float], State]
 
 @dataclass(frozen=True)
 class Batch:
-    """What a loss compares.
+    """Inputs of a batch, and the targets with which a loss compares the outputs.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Terms:
 
     Attributes
     ----------
-    total : what is minimised.
+    total : the value that is minimised.
     terms : name -> a term, before its coefficient.
-    measures : name -> what is worth a look beside the loss, such as the accuracy on the batch.
+    measures : name -> a number to log beside the loss, such as the accuracy on the batch.
     """
 
     total: Tensor
@@ -131,5 +131,5 @@ def evolves(model: Any) -> bool:
 
 
 def by_name(outputs: Any) -> dict[str, Tensor]:
-    """What a model returns, by output; class scores alone are returned as they are."""
+    """Outputs of a model by name; a single tensor holds class scores."""
     return dict(outputs) if isinstance(outputs, Mapping) else {SCORES: outputs}

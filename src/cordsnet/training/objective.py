@@ -72,7 +72,7 @@ class Losses:
 
     Attributes
     ----------
-    total : what is minimised.
+    total : the value that is minimised.
     classification : log-weighted cross-entropy, averaged over the decision window.
     spontaneous : mean squared distance to spontaneous activity, before its coefficient.
     cross_entropy : [T], at each step of the decision window.

@@ -1,4 +1,4 @@
-"""Where training gets its batches from, and its measures: labelled images, or anything else that answers alike."""
+"""Sources of batches and measures for training: labelled images, or anything else with the same methods."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ from cordsnet.training.record import describe_data
 
 @runtime_checkable
 class Feed(Protocol):
-    """What a source does with the batches of one stage, on the device where it is trained."""
+    """Preparation of the batches of one stage, on the device where it is trained."""
 
     def received(self, raw: Any) -> Any:
         """A batch as it comes from the loader, checked, ready to be moved to the device."""
@@ -44,7 +44,7 @@ class Source(Protocol):
         """Batches for a range of updates, in the part that falls to this process."""
 
     def feed(self, augmentation: str) -> Feed:
-        """What turns the loader's batches into those that are trained on."""
+        """Preparation of the loader's batches, with an augmentation of the table."""
 
     def probe(self, count: int, model: torch.nn.Module) -> Any:
         """A few inputs of the test data, in the precision and on the device of a model, to look at its outputs."""

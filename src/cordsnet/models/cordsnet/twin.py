@@ -1,4 +1,4 @@
-"""What CordsNet and its feedforward twin offer to the stages of training that make the one from the other."""
+"""Capabilities of CordsNet and its feedforward twin for the training stages that make one from the other."""
 
 from typing import Any
 

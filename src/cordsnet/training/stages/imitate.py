@@ -36,7 +36,7 @@ class Imitate(Stage):
 
     Attributes
     ----------
-    fit : what is fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas", feedforward kernels
+    fit : the weights that are fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas", feedforward kernels
         too; "all", everything but the readout.
     solver : how fixed points and their gradients are computed; its `expansion_bound` keeps the network settling.
     expansion_weight : coefficient of the Lipschitz-coefficient penalty (Linsley et al. 2020), beside a fitting error

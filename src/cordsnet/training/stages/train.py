@@ -21,7 +21,7 @@ class Train(Stage):
 
     Attributes
     ----------
-    loss : what is minimised; a row of `LOSSES`.
+    loss : the loss that is minimised; a row of `LOSSES`.
     optimisation : how parameters are updated.
     augmentation : of images, a row of `AUGMENTATIONS`.
     feedforward : trains the feedforward network with the model's kernels, in place of the model.
