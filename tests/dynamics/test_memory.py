@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cordsnet import blank, show, simulate
-from cordsnet.dynamics.memory import KERNEL_COPIES, WORKSPACE, block_length, parse_bytes
+from cordsnet.dynamics.engines.memory import WEIGHT_COPIES, block_length, parse_bytes
 from oracles import CASCADE, random_images, randomised
 
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
@@ -28,19 +28,19 @@ def test_other_texts_are_refused_by_name(text):
 
 @pytest.mark.parametrize("budget", [200, 400, 1000, 10_000])
 def test_the_block_is_the_longest_that_fits(budget):
-    steps, state, largest, kernels = 100, 7, 4, 11
+    steps, state, per_step, weights = 100, 7, 17.0, 11
 
     def need(length):
-        return KERNEL_COPIES * kernels - (-steps // length) * state + length * (state + WORKSPACE * largest)
+        return WEIGHT_COPIES * weights - (-steps // length) * state + length * per_step
 
-    length = block_length(steps, state, largest, kernels, budget=budget + 200)
+    length = block_length(steps, state, per_step, weights, budget=budget + 200)
     assert need(length) <= budget + 200
     assert length == steps or need(length + 1) > budget + 200
 
 
 def test_a_budget_that_nothing_fits_is_refused_with_what_would():
     with pytest.raises(ValueError, match=r"memory = 50 bytes is too small .* needs \d+; lower the batch"):
-        block_length(100, 7, 4, 11, budget=50)
+        block_length(100, 7, 17.0, 11, budget=50)
 
 
 def test_a_budget_changes_no_gradient():

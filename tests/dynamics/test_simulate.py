@@ -103,7 +103,7 @@ def test_only_the_areas_asked_for_are_kept(model, protocol, record, areas):
 
 def test_an_area_that_was_not_recorded_says_how_to_record_it(model, protocol):
     traj = simulate(model, protocol, record=["area1"])
-    with pytest.raises(KeyError, match=r"rates of 'area2' were not recorded \(recorded: area1\); pass record="):
+    with pytest.raises(KeyError, match=r"'area2' was not recorded \(recorded: area1\); pass record="):
         traj.rates["area2"]
 
 
@@ -136,7 +136,7 @@ def test_a_function_may_reduce(model, protocol, full, function, axes):
 
 
 def test_logits_can_be_left_out(model, protocol):
-    traj = simulate(model, protocol, record=Record("area1", logits=False))
+    traj = simulate(model, protocol, record=Record("area1", outputs=()))
     assert traj.logits is None
     assert "logits" not in traj.to_xarray()
 
@@ -293,16 +293,16 @@ class Watched:
         self.images, self.steps, self.alive = images, steps, []
 
     def check(self, model):
-        model.check_input(self.images)
+        model.check_inputs({"image": self.images})
 
-    def total_steps(self, dt):
+    def total_steps(self, clock, notes=None):
         return self.steps
 
-    def schedule(self, dt):
+    def schedule(self, clock, notes=None):
         for step in range(self.steps):
             if step % 20 == 19:
                 self.alive.append(numbers_alive())
-            yield Hold(1, self.images)
+            yield Hold(1, {"image": self.images})
 
 
 def numbers_alive():
@@ -349,7 +349,7 @@ def test_divergence_names_the_first_step_and_area_that_are_not_finite(gain, dtyp
     images = random_images(model.spec).to(dtype)
     system = model.system()
     with torch.no_grad():
-        state, held, step, bad = system.zero_state(2), system.hold(images), 0, []
+        state, held, step, bad = system.zero_state(2), system.hold({"image": images}), 0, []
         while not bad:
             state, step = system.advance(state, held), step + 1
             bad = [area for area in model.areas if not torch.isfinite(state.rates[area]).all()]
@@ -395,7 +395,7 @@ def test_subnormal_rates_are_removed_and_nothing_else_changes():
     with torch.no_grad():
         state = system.zero_state(2)
         for step in range(steps):
-            state = system.advance(state, system.hold(images if step < 10 else None))
+            state = system.advance(state, system.hold({"image": images} if step < 10 else {}))
     smallest = torch.finfo(torch.float32).tiny
     assert any(subnormal(rates, smallest).any() for rates in state.rates.values())
     flushed = simulate(model, show(images, 20) + blank((steps - 10) * DT), initial_state="zero").final_state

@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from cordsnet import blank, simulate
-from cordsnet.dynamics import State, WarmStart, settle
+from cordsnet.dynamics import State, WarmStart, relax
 from cordsnet.training import Objective, Trial, objective
 from oracles import CASCADE, DELAYS, NETWORKS, random_images, randomised
 
@@ -33,7 +33,7 @@ def patient(residual):
 def test_it_is_where_a_long_blank_ends(name):
     model = calm(NETWORKS[name])
     found = patient(1e-12)(model.system())
-    wanted = settle(model.system(), 2000.0)
+    wanted = relax(model.system(), 2000.0)
     for area in model.areas:
         assert_allclose(found.rates[area], wanted.rates[area], rtol=1e-9, atol=1e-11)
 
@@ -58,7 +58,7 @@ def test_after_a_small_change_of_weights_it_takes_fewer_evaluations():
     moved = warm(model.system())
     assert 0 < warm.evaluations < cold
     assert warm.relaxed == 0
-    assert_allclose(moved.rates["area2"], settle(model.system(), 2000.0).rates["area2"], rtol=1e-5, atol=1e-6)
+    assert_allclose(moved.rates["area2"], relax(model.system(), 2000.0).rates["area2"], rtol=1e-5, atol=1e-6)
 
 
 def test_a_network_without_a_resting_state_is_left_alone_as_settle_does():
@@ -70,7 +70,7 @@ def test_a_network_without_a_resting_state_is_left_alone_as_settle_does():
     warm.solver = dataclasses.replace(warm.solver, max_iterations=3)
     found = warm(model.system(), 20.0)
     assert warm.relaxed == 1
-    wanted = settle(model.system(), 20.0)
+    wanted = relax(model.system(), 20.0)
     for area in model.areas:
         assert torch.equal(found.rates[area], wanted.rates[area])
 
@@ -81,7 +81,7 @@ def test_the_objective_is_that_of_a_long_enough_blank():
     trial = Trial(before=2000.0, image=40.0, decision=20.0, after=40.0, baseline=10.0)
     settings = Objective(spontaneous_weight=0.1, trial=trial)
     gradients = []
-    for spontaneous in (settle, WarmStart(1e-13)):
+    for spontaneous in (relax, WarmStart(1e-13)):
         model.zero_grad()
         objective(model, images, labels, settings, spontaneous=spontaneous).total.backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
@@ -90,7 +90,7 @@ def test_the_objective_is_that_of_a_long_enough_blank():
 
 def test_delayed_signals_at_rest_are_those_of_the_resting_rates():
     model = calm(DELAYS)
-    rest = model.system().at_rest(settle(model.system(), 400.0).rates, model.system().hold(None))
+    rest = model.system().at_rest(relax(model.system(), 400.0).rates, model.system().hold({}))
     assert isinstance(rest, State)
     for source, queue in rest.past.items():
         for signal in queue:
@@ -106,7 +106,7 @@ def test_half_precision_is_solved_to_its_rounding_and_no_further():
         found = warm(model.system())
     assert warm.relaxed == 0
     assert warm.evaluations < 60
-    wanted = settle(model.system(), 2000.0)
+    wanted = relax(model.system(), 2000.0)
     for area in model.areas:
         assert found.rates[area].dtype == torch.float32
         assert float((found.rates[area] - wanted.rates[area]).norm() / wanted.rates[area].norm()) < 0.02

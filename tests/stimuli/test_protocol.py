@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from cordsnet import Protocol, blank, movie, show, simulate, with_noise
+from cordsnet import Clock, Protocol, blank, movie, show, simulate, with_noise
 from oracles import CASCADE, random_images, randomised
 
 DT = 2.0
@@ -14,7 +14,7 @@ MOVIE_MS = 1000 / 75
 
 def frames_per_step(protocol, dt=DT):
     """The frame on screen at every step, None for a blank field."""
-    return [hold.frame for hold in protocol.schedule(dt) for _ in range(hold.steps)]
+    return [hold.inputs.get("image") for hold in protocol.schedule(Clock(dt)) for _ in range(hold.steps)]
 
 
 def coloured(batch=1):
@@ -50,14 +50,14 @@ def test_only_protocols_can_be_added(other):
 def test_total_duration_and_steps():
     protocol = blank(100) + show(torch.zeros(3, 1, 2, 2), 200.0) + movie(coloured(3), 20)
     assert protocol.ms == 500.0
-    assert [protocol.total_steps(dt) for dt in (0.5, 1.0, 2.0, 20.0)] == [1000, 500, 250, 25]
-    assert sum(hold.steps for hold in protocol.schedule(2.0)) == 250
+    assert [protocol.total_steps(Clock(dt)) for dt in (0.5, 1.0, 2.0, 20.0)] == [1000, 500, 250, 25]
+    assert sum(hold.steps for hold in protocol.schedule(Clock(2.0))) == 250
     assert protocol.batch == 3
 
 
 def test_parts_of_no_duration_are_skipped():
     protocol = blank(0) + show(torch.ones(1, 1, 2, 2), 4) + blank(0)
-    assert [hold.steps for hold in protocol.schedule(DT)] == [2]
+    assert [hold.steps for hold in protocol.schedule(Clock(DT))] == [2]
 
 
 def test_blank_fields_fit_any_number_of_trials():
@@ -109,7 +109,7 @@ def test_the_last_frame_stays_until_the_movie_ends():
 def test_a_movie_lasts_as_long_as_its_frames():
     assert movie(coloured(), 20).ms == 200
     assert levels(movie(coloured(), 20)) == [frame for frame in range(10) for _ in range(10)]
-    assert movie(coloured()[:3], MOVIE_MS).total_steps(DT) == 20
+    assert movie(coloured()[:3], MOVIE_MS).total_steps(Clock(DT)) == 20
 
 
 def test_a_frame_shown_as_a_movie_is_an_image_shown():
@@ -181,7 +181,7 @@ def test_noise_leaves_blank_fields_blank_and_durations_as_they_were():
     noisy = with_noise(protocol, 1.0)
     assert isinstance(noisy, Protocol)
     assert [frame is None for frame in frames_per_step(noisy)] == [True, True, False, False, False, True]
-    assert (noisy.ms, noisy.batch, noisy.total_steps(DT)) == (12, 2, 6)
+    assert (noisy.ms, noisy.batch, noisy.total_steps(Clock(DT))) == (12, 2, 6)
 
 
 def test_noise_of_no_size_changes_nothing():
@@ -192,7 +192,7 @@ def test_noise_of_no_size_changes_nothing():
 @pytest.mark.parametrize("number", [np.int64(20), np.float32(20), np.float64(20), 20, 20.0])
 @pytest.mark.usefixtures("as_users_run_it")
 def test_durations_may_be_numbers_of_any_kind(number):
-    assert (blank(number) + show(torch.zeros(1, 1, 2, 2), number)).total_steps(number / 10) == 20
+    assert (blank(number) + show(torch.zeros(1, 1, 2, 2), number)).total_steps(Clock(number / 10)) == 20
 
 
 REFUSED = {
@@ -208,21 +208,25 @@ REFUSED = {
     "three axes": (lambda: show(torch.zeros(1, 2, 2), 10), "images", "[1, 2, 2]"),
     "sigma": (lambda: with_noise(blank(10), -1.0), "sigma", "-1.0"),
     "sigma nan": (lambda: with_noise(blank(10), float("nan")), "sigma", "nan"),
-    "multiple of show": (lambda: show(torch.zeros(1, 1, 2, 2), 5).total_steps(2.0), "duration of show", "5 ms"),
-    "multiple of blank": (lambda: (blank(4) + blank(3)).total_steps(2.0), "duration of blank", "3 ms"),
-    "multiple of movie": (lambda: movie(coloured()[:1], MOVIE_MS).total_steps(2.0), "duration of movie", "13.3333 ms"),
+    "multiple of show": (lambda: show(torch.zeros(1, 1, 2, 2), 5).total_steps(Clock(2.0)), "duration of show", "5 ms"),
+    "multiple of blank": (lambda: (blank(4) + blank(3)).total_steps(Clock(2.0)), "duration of blank", "3 ms"),
+    "multiple of movie": (
+        lambda: movie(coloured()[:1], MOVIE_MS).total_steps(Clock(2.0)),
+        "duration of movie",
+        "13.3333 ms",
+    ),
     "multiple under noise": (
-        lambda: with_noise(show(torch.zeros(1, 1, 2, 2), 5), 1.0).total_steps(2.0),
+        lambda: with_noise(show(torch.zeros(1, 1, 2, 2), 5), 1.0).total_steps(Clock(2.0)),
         "duration of show",
         "5 ms",
     ),
     "noise clock": (
-        lambda: list(with_noise(show(torch.zeros(1, 1, 2, 2), 6), 1.0, every_ms=3).schedule(2.0)),
+        lambda: list(with_noise(show(torch.zeros(1, 1, 2, 2), 6), 1.0, every_ms=3).schedule(Clock(2.0))),
         "every_ms",
         "3 ms",
     ),
     "noise clock of zero": (
-        lambda: list(with_noise(show(torch.zeros(1, 1, 2, 2), 6), 1.0, every_ms=0).schedule(2.0)),
+        lambda: list(with_noise(show(torch.zeros(1, 1, 2, 2), 6), 1.0, every_ms=0).schedule(Clock(2.0))),
         "every_ms",
         "0",
     ),
@@ -248,12 +252,12 @@ def test_a_negative_seed_is_refused_by_name():
 @pytest.mark.usefixtures("as_users_run_it")
 def test_a_long_duration_off_by_half_a_step_is_refused():
     with pytest.raises(ValueError, match="1e\\+06 ms is not a whole number of steps"):
-        blank(1_000_001).total_steps(2.0)
+        blank(1_000_001).total_steps(Clock(2.0))
 
 
 @pytest.mark.usefixtures("as_users_run_it")
 def test_a_movie_whose_frames_would_be_skipped_is_refused_by_name():
     fast = movie(torch.zeros(10, 1, 1, 2, 2), 1.0)
     with pytest.raises(ValueError, match="frame_ms = 1 ms is too short for dt = 2 ms: 5 of 10 frames"):
-        list(fast.schedule(2.0))
-    assert len(list(fast.schedule(1.0))) == 10
+        list(fast.schedule(Clock(2.0)))
+    assert len(list(fast.schedule(Clock(1.0)))) == 10

@@ -11,7 +11,7 @@ from cordsnet.data import Stream, load_data
 from cordsnet.dynamics import Solver
 from cordsnet.errors import RunError
 from cordsnet.models import build
-from cordsnet.models.cordsnet.wiring import weight_of
+from cordsnet.models.kernels import weight_of
 from cordsnet.training import GaussNewton, Recipe, fit
 from cordsnet.training.stage import Context
 from cordsnet.training.stages.gauss_newton import SettledArea, conjugate_gradients

@@ -9,7 +9,7 @@ from tiny import TRIAL, tiny_recipe
 from cordsnet import create_model
 from cordsnet.analysis import norm_bound
 from cordsnet.dynamics import Solver
-from cordsnet.models.cordsnet.wiring import weight_of
+from cordsnet.models.kernels import weight_of
 from cordsnet.training import Imitate, Objective, Recipe, fit, objective
 from cordsnet.training.stages.imitate import unexplained
 

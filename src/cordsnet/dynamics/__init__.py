@@ -1,33 +1,53 @@
-"""Time and tensors: the rate equation, steppers, engines, recording. No images, no networks."""
+"""Time and tensors: clocks, states, circuits, the rate equation, engines, recording. No images, no networks."""
 
 from cordsnet.dynamics.activation import Activation
 from cordsnet.dynamics.anderson import Status, anderson
+from cordsnet.dynamics.circuit import Circuit, Held, Pathway, Reader, emit
+from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.convolution import ConvMap, convolve
+from cordsnet.dynamics.effects import NONE, Effects
 from cordsnet.dynamics.engines import ENGINES
-from cordsnet.dynamics.equation import Circuit, Held, LinearMap, RateEquation, Reader, emit
+from cordsnet.dynamics.equation import RateEquation
 from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
+from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
+from cordsnet.dynamics.lesions import Lesion, with_lesions
+from cordsnet.dynamics.maps import Chain, DenseMap, Enlarge, KernelMap, LinearMap, Masked, Pool, channels_last
 from cordsnet.dynamics.precision import Precision, as_precision, full_precision
+from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
-from cordsnet.dynamics.simulate import Simulable, integrate, simulate
-from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, settle, spontaneous_state
-from cordsnet.dynamics.state import State
+from cordsnet.dynamics.simulate import Simulable, integrate, simulate, start
+from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, relax, spontaneous_state
+from cordsnet.dynamics.state import Signal, State
 from cordsnet.dynamics.steppers import STEPPERS
-from cordsnet.dynamics.system import RateSystem, System
+from cordsnet.dynamics.system import Inputs, System
 from cordsnet.dynamics.trajectory import Trajectory
 
 __all__ = [
     "ENGINES",
+    "NONE",
     "REDUCTIONS",
     "SPONTANEOUS_MS",
     "STEPPERS",
     "Activation",
+    "Chain",
     "Circuit",
+    "Clock",
     "ConvMap",
+    "DenseMap",
+    "Effects",
+    "Enlarge",
     "Equilibrium",
     "Held",
     "Hold",
+    "Inputs",
+    "Intervention",
+    "KernelMap",
+    "Lesion",
     "LinearMap",
+    "Masked",
+    "Pathway",
+    "Pool",
     "Precision",
     "RateEquation",
     "RateSystem",
@@ -35,6 +55,7 @@ __all__ = [
     "Record",
     "Recorder",
     "Schedule",
+    "Signal",
     "Simulable",
     "Solver",
     "State",
@@ -44,13 +65,20 @@ __all__ = [
     "WarmStart",
     "anderson",
     "as_precision",
+    "channels_last",
+    "clamp",
     "convolve",
     "emit",
     "expansion_penalty",
     "full_precision",
+    "inject",
     "integrate",
-    "settle",
+    "relax",
+    "scale",
+    "silence",
     "simulate",
     "spontaneous_state",
+    "start",
     "steady_state",
+    "with_lesions",
 ]

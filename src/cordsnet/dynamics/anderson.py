@@ -21,7 +21,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Solution:
-    """Of a fixed-point problem.
+    """Result of a fixed-point solve.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Convolutions as linear operators on maps: applied, transposed, differentiated."""
+"""Convolutions as linear maps: applied, transposed, differentiated."""
 
 from collections.abc import Sequence
 
@@ -29,6 +29,11 @@ class ConvMap:
         self.padding = (weight.shape[-1] - 1) // 2
         self._forward: Kernel | None = None
         self._adjoint: Kernel | None = None
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """The kernel."""
+        return (self.weight,)
 
     def __call__(self, rates: Tensor) -> Tensor:
         """weight * rates."""

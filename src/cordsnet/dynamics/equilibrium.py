@@ -14,11 +14,12 @@ from torch import Tensor
 
 from cordsnet._checks import check_positive
 from cordsnet.dynamics.anderson import Solution, Status, anderson
-from cordsnet.dynamics.equation import Held, LinearMap, emit
+from cordsnet.dynamics.circuit import Held, Pathway, Reader, emit
+from cordsnet.dynamics.maps import LinearMap
 from cordsnet.dynamics.precision import full_precision
+from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.simulate import Simulable
 from cordsnet.dynamics.state import State
-from cordsnet.dynamics.system import RateSystem
 
 GradientRule: TypeAlias = Literal["implicit", "neumann"]
 Settled: TypeAlias = tuple[dict[str, Tensor], dict[str, Solution], list[Tensor]]
@@ -32,7 +33,7 @@ class Equilibrium:
     Attributes
     ----------
     rates : area -> [B, C, H, W].
-    logits : [B, K].
+    outputs : output -> [B, ...].
     residual : area -> [B], |phi(drive(r)) - r| / |phi(drive(r))|.
     status : area -> one `Status` per trial.
     evaluations : area -> how often its recurrent operator was applied.
@@ -40,15 +41,20 @@ class Equilibrium:
     """
 
     rates: Mapping[str, Tensor]
-    logits: Tensor
+    outputs: Mapping[str, Tensor]
     residual: Mapping[str, Tensor]
     status: Mapping[str, tuple[Status, ...]]
     evaluations: Mapping[str, int]
     expansion: Tensor
 
     @property
+    def logits(self) -> Tensor:
+        """Class scores [B, K], the output "scores"."""
+        return self.outputs["scores"]
+
+    @property
     def converged(self) -> bool:
-        """Whether every area of every trial converged."""
+        """True if every area of every trial converged."""
         return all(one is Status.CONVERGED for statuses in self.status.values() for one in statuses)
 
 
@@ -115,9 +121,9 @@ def steady_state(
         system = model.system()
         if not isinstance(system, RateSystem):
             raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it in time instead")
-        if start is not None:
-            system.check_state(start)
-        return equilibrium(system, system.hold(images), 1 if images is None else len(images), solver, start)
+        start = None if start is None else system.admit(start)
+        inputs = {} if images is None else {"image": images}
+        return equilibrium(system, system.hold(inputs), 1 if images is None else len(images), solver, start)
 
 
 def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:
@@ -125,10 +131,10 @@ def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, star
     solve = _by_area if system.equation.circuit.is_cascade else _jointly
     kind = system.like.device.type
     with torch.autocast(kind, enabled=False), full_precision():  # the circuit carries its own precision
-        rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).rates, solver)
+        rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).values, solver)
     return Equilibrium(
         rates=rates,
-        logits=system.equation.readout(rates),
+        outputs=system.equation.circuit.read(rates),
         residual={area: one.residual for area, one in found.items()},
         status={area: one.status for area, one in found.items()},
         evaluations={area: one.evaluations for area, one in found.items()},
@@ -141,12 +147,16 @@ def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
     rates: dict[str, Tensor] = {}
     found: dict[str, Solution] = {}
     penalties: list[Tensor] = []
+    equation = system.equation
     for area in system.areas:
-        drive = _constant_drive(system, area, held, rates, len(start[area]))
-        recurrent = system.equation.circuit.recurrent.get(area)
+        circuit, recurrent = equation.circuit, equation.circuit.recurrent.get(area)
+        # Areas below have settled, so all but the area's own recurrence is constant.
+        drive = held.drive[area].expand(len(start[area]), *start[area].shape[1:])
+        brought = circuit.drive(area, circuit.afferent[area], _reader(held, rates))
+        drive = drive if brought is None else drive + brought
 
         def f(x: Tensor, drive: Tensor = drive, recurrent: LinearMap | None = recurrent) -> Tensor:
-            return system.equation.activation(drive if recurrent is None else drive + recurrent(x))
+            return equation.activation(drive if recurrent is None else drive + recurrent(x))
 
         rates[area], found[area] = _solve(f, start[area], solver)
         penalties += _penalty(f, rates[area], solver)
@@ -162,16 +172,23 @@ def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         return {area: part.reshape(start[area].shape) for area, part in zip(start, flat, strict=True)}
 
     def f(x: Tensor) -> Tensor:
-        rates = parts(x)
-
-        def read(source: str, delay_ms: float) -> Tensor:
-            return held.emitted if source == system.equation.circuit.source else emit(rates[source])
-
-        targets = [system.equation.target(area, rates, held, read).expand_as(start[area]) for area in start]
+        read = _reader(held, parts(x))
+        targets = [system.equation.target(area, held, read).expand_as(start[area]) for area in start]
         return torch.cat([target.flatten(1) for target in targets], 1)
 
     value, found = _solve(f, torch.cat([rates.flatten(1) for rates in start.values()], 1), solver)
     return parts(value), dict.fromkeys(start, found), _penalty(f, value, solver)
+
+
+def _reader(held: Held, rates: Mapping[str, Tensor]) -> Reader:
+    """Signals at a fixed point, where a delayed signal is the present one."""
+
+    def read(pathway: Pathway) -> Tensor:
+        if pathway.recurrent:
+            return rates[pathway.source]
+        return held.emitted[pathway.source] if pathway.source in held.emitted else emit(rates[pathway.source])
+
+    return read
 
 
 def _penalty(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -> list[Tensor]:
@@ -185,21 +202,6 @@ def _solve(f: Callable[[Tensor], Tensor], start: Tensor, solver: Solver) -> tupl
     """Solved without a graph, then tied to it by one evaluation."""
     found = anderson(f, start, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
     return (tie_to_graph(f, found.value, solver) if torch.is_grad_enabled() else found.value), found
-
-
-def _constant_drive(system: RateSystem, area: str, held: Held, rates: Mapping[str, Tensor], batch: int) -> Tensor:
-    """What reaches an area besides its own rates, once the areas below have settled."""
-    circuit = system.equation.circuit
-
-    def read(source: str, delay_ms: float) -> Tensor:
-        return held.emitted if source == circuit.source else emit(rates[source])
-
-    drive = held.drive[area].expand(batch, -1, -1, -1)
-    if (gathered := circuit.gather(area, read)) is not None:
-        drive = drive + circuit.feedforward[area](gathered)
-    if (direct := circuit.onto_drive(area, read)) is not None:
-        drive = drive + direct
-    return drive
 
 
 def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -> Tensor:

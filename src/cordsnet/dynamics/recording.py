@@ -2,33 +2,48 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
-from cordsnet.dynamics.state import State
+from cordsnet.dynamics.clock import Clock
+from cordsnet.dynamics.state import Signal, State
+from cordsnet.dynamics.system import System
 from cordsnet.errors import DivergedError
 from cordsnet.registry import Registry
 
 Reducer: TypeAlias = Callable[[Tensor], Tensor]
 
+OUTPUT = "output:"
+"""Begins the keys of outputs among what is kept; areas are kept under their names."""
+
 
 @dataclass(frozen=True)
 class Reduction:
-    """A reduction of rates [B, C, H, W] to what is kept, and the names of the axes that remain."""
+    """A reduction of values [B, *shape] to what is kept.
+
+    Attributes
+    ----------
+    apply : values -> what is kept, [B, ...].
+    axes : names of the axes of `shape` -> names of those that remain.
+    """
 
     apply: Reducer
-    axes: tuple[str, ...]
+    axes: Callable[[tuple[str, ...]], tuple[str, ...]]
+
+
+def _mean(values: Tensor, first: int) -> Tensor:
+    """Mean over all axes from the `first` one on."""
+    return values.mean(tuple(range(first, values.ndim))) if values.ndim > first else values
 
 
 REDUCTIONS: Registry[Reduction] = Registry("reduction")
-REDUCTIONS.add("none", Reduction(lambda r: r, ("channel", "row", "column")))
-REDUCTIONS.add("channels", Reduction(lambda r: r.mean((2, 3)), ("channel",)))
-REDUCTIONS.add("map", Reduction(lambda r: r.mean(1), ("row", "column")))
-REDUCTIONS.add("mean", Reduction(lambda r: r.mean((1, 2, 3)), ()))
-REDUCTIONS.add("norm", Reduction(lambda r: r.flatten(1).norm(dim=1), ()))
+REDUCTIONS.add("none", Reduction(lambda r: r, lambda axes: axes))
+REDUCTIONS.add("channels", Reduction(lambda r: _mean(r, 2), lambda axes: axes[:1]))
+REDUCTIONS.add("map", Reduction(lambda r: r.mean(1), lambda axes: axes[1:]))
+REDUCTIONS.add("mean", Reduction(lambda r: _mean(r, 1), lambda axes: ()))
+REDUCTIONS.add("norm", Reduction(lambda r: r.flatten(1).norm(dim=1), lambda axes: ()))
 
 
 @dataclass(frozen=True)
@@ -37,13 +52,13 @@ class Record:
 
     Attributes
     ----------
-    areas : names of areas whose rates are kept, or "all".
+    areas : names of areas whose rates are kept, or "all"; other signals by name, such as "area1.cell".
     times_ms : times to keep; None keeps every `every_ms` within `window_ms`.
     every_ms : spacing of the kept times; None is every step.
     window_ms : (start, stop]: keep times after start up to stop; None is the whole protocol.
-    reduce : "none" keeps [B, C, H, W]; "channels" [B, C]; "map" [B, H, W]; "mean" and "norm" [B];
-        or a function of rates [B, C, H, W] that returns a tensor [B, ...], or one such function for each area.
-    logits : whether class scores are kept at the same times.
+    reduce : "none" keeps [B, *shape]; of maps, "channels" keeps [B, C] and "map" [B, H, W]; "mean" and "norm" [B];
+        or a function of values [B, *shape] that returns a tensor [B, ...], or one such function for each area.
+    outputs : names of outputs that are kept at the same times, "all", or () for none.
     """
 
     areas: Sequence[str] | str = ()
@@ -51,38 +66,37 @@ class Record:
     every_ms: float | None = None
     window_ms: tuple[float, float] | None = None
     reduce: str | Reducer | Mapping[str, Reducer] = "none"
-    logits: bool = True
+    outputs: Sequence[str] | str = "all"
 
-    def names(self, known: Sequence[str]) -> tuple[str, ...]:
-        """The areas asked for, checked against those that exist."""
-        if self.areas == "all":
-            return tuple(known)
-        if isinstance(self.areas, str):
-            return self._checked((self.areas,), known)
-        return self._checked(tuple(self.areas), known)
+    def signals(self, system: System[Any]) -> dict[str, Signal]:
+        """The signals asked for, by name. Raises ValueError, offering the nearest, for those that are not there."""
+        known = {signal.name: signal for signal in system.signals}
+        names = system.areas if self.areas == "all" else self.areas
+        return {name: known[name] for name in _chosen(names, known, "area in record")}
 
-    def _checked(self, areas: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
-        table: Registry[str] = Registry("area in record")
-        for name in known:
-            table.add(name, name)
-        return tuple(table[name] for name in areas)
+    def output_names(self, system: System[Any]) -> tuple[str, ...]:
+        """The outputs asked for."""
+        names = tuple(system.outputs) if self.outputs == "all" else self.outputs
+        return _chosen(names, system.outputs, "output in record")
 
-    def reductions(self, areas: Sequence[str]) -> tuple[dict[str, Reducer], tuple[str, ...] | None]:
-        """The reduction of each area, and its axes when they are known."""
+    def reductions(self, signals: Mapping[str, Signal]) -> tuple[dict[str, Reducer], dict[str, tuple[str, ...] | None]]:
+        """The reduction of each signal, and its axes where they are known."""
         if isinstance(self.reduce, str):
             row = REDUCTIONS[self.reduce]
-            return dict.fromkeys(areas, row.apply), row.axes
+            return dict.fromkeys(signals, row.apply), {name: row.axes(s.axes) for name, s in signals.items()}
+        unknown: dict[str, tuple[str, ...] | None] = dict.fromkeys(signals)
         if not isinstance(self.reduce, Mapping):
-            return dict.fromkeys(areas, self.reduce), None
-        missing = [area for area in areas if area not in self.reduce]
+            return dict.fromkeys(signals, self.reduce), unknown
+        missing = [name for name in signals if name not in self.reduce]
         if missing:
-            raise ValueError(f"reduce has no function for {missing[0]!r}; give one for each of {', '.join(areas)}")
-        return {area: self.reduce[area] for area in areas}, None
+            raise ValueError(f"reduce has no function for {missing[0]!r}; give one for each of {', '.join(signals)}")
+        return {name: self.reduce[name] for name in signals}, unknown
 
-    def steps(self, total: int, dt: float) -> list[int]:
-        """The steps (1-based: step k ends at k * dt) that are kept, in order."""
+    def steps(self, total: int, clock: Clock, notes: list[str] | None = None) -> list[int]:
+        """The steps that are kept, in order; step k, counted from 1, ends at k x dt."""
+        dt = clock.dt_ms
         if self.times_ms is not None:
-            steps = sorted({whole_steps(ms, dt, "times_ms") for ms in self.times_ms})
+            steps = sorted({clock.steps(ms, "times_ms", notes) for ms in self.times_ms})
             outside = [step for step in steps if not 1 <= step <= total]
             if outside:
                 raise ValueError(
@@ -90,21 +104,28 @@ class Record:
                     f"use times from {dt:g} to {total * dt:g} ms"
                 )
             return steps
-        stride = 1 if self.every_ms is None else whole_steps(self.every_ms, dt, "every_ms")
+        stride = 1 if self.every_ms is None else clock.steps(self.every_ms, "every_ms", notes)
         if stride == 0:
             raise ValueError(f"every_ms must be at least one step of dt = {dt:g} ms, got {self.every_ms} ms")
-        start, stop = (0, total) if self.window_ms is None else self._window(total, dt)
+        start, stop = (0, total) if self.window_ms is None else self._window(total, clock, notes)
         return list(range(start + stride, stop + 1, stride))
 
-    def _window(self, total: int, dt: float) -> tuple[int, int]:
+    def _window(self, total: int, clock: Clock, notes: list[str] | None) -> tuple[int, int]:
         assert self.window_ms is not None
-        start, stop = (whole_steps(ms, dt, "window_ms") for ms in self.window_ms)
+        start, stop = (clock.steps(ms, "window_ms", notes) for ms in self.window_ms)
         if not 0 <= start < stop <= total:
             raise ValueError(
-                f"window_ms = {self.window_ms} does not lie within the protocol of {total * dt:g} ms; "
+                f"window_ms = {self.window_ms} does not lie within the protocol of {total * clock.dt_ms:g} ms; "
                 "give (start, stop) with start < stop"
             )
         return start, stop
+
+
+def _chosen(names: Sequence[str] | str, known: Mapping[str, object], kind: str) -> tuple[str, ...]:
+    table: Registry[str] = Registry(kind)
+    for name in known:
+        table.add(name, name)
+    return tuple(table[name] for name in ((names,) if isinstance(names, str) else names))
 
 
 def as_record(record: "Record | Sequence[str] | str") -> Record:
@@ -119,37 +140,31 @@ class Recorder:
     arrays allocated once.
     """
 
-    look_every = 50
-
     def __init__(
         self,
         record: Record,
-        areas: Sequence[str],
+        system: System[Any],
         total_steps: int,
-        dt: float,
-        readout: Callable[[State], Tensor],
         keep_graph: bool = False,
+        notes: list[str] | None = None,
     ) -> None:
-        self.areas, self.dt, self.total, self.keep_graph = record.names(areas), dt, total_steps, keep_graph
-        self.steps = record.steps(total_steps, dt)
-        self.logits, self.readout = record.logits, readout
-        self.reduce, self.axes = record.reductions(self.areas)
+        self.clock, self.total, self.keep_graph = system.clock, total_steps, keep_graph
+        self.notes = [] if notes is None else notes
+        self.steps = record.steps(total_steps, system.clock, self.notes)
+        self.signals, self.outputs, self.system = record.signals(system), record.output_names(system), system
+        self.reduce, self.axes = record.reductions(self.signals)
         self._slot = {step: k for k, step in enumerate(self.steps)}
         self._listed: dict[str, list[Tensor]] = {}
         self._filled: dict[str, Tensor] = {}
         self._next = 0
-        self._probes: list[dict[str, Tensor]] = []
-
-    def take(self, step: int, state: State) -> None:
-        """Receive the state after one step."""
-        self.watch(step, state.rates)
-        if step in self._slot:
-            slot = self._slot[step]
-            self._store(slice(slot, slot + 1), {key: value[None] for key, value in self._reduced(state).items()})
 
     def wanted(self, before: int, steps: int) -> tuple[int, ...]:
         """Which of the `steps` steps after step `before` are to be kept, counted from 1."""
         return tuple(k for k in range(1, steps + 1) if before + k in self._slot)
+
+    def reduce_state(self, state: State) -> dict[str, Tensor]:
+        """What is to be kept of a state after a wanted step: key -> [1, B, ...]. A pure function."""
+        return {key: value[None] for key, value in self._reduced(state).items()}
 
     def reduce_rows(self, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What is to be kept of rates [n, B, ...] after wanted steps: key -> [n, B, ...]. A pure function."""
@@ -159,21 +174,11 @@ class Recorder:
         flat = self._reduced(State({area: rows.flatten(0, 1) for area, rows in rates.items()}))
         return {key: value.view(*trials, *value.shape[1:]) for key, value in flat.items()}
 
-    def watch(self, step: int, rates: Mapping[str, Tensor]) -> None:
-        """Note the extreme rates after `step`, and look at them now and then: looking each step would stall a GPU.
-
-        Raises DivergedError, naming the first step and area, when they are not finite.
-        """
-        self._probes.append({area: torch.stack(value.detach().aminmax()) for area, value in rates.items()})
-        if step == self.total or step % self.look_every == 0:
-            found = {area: torch.stack([probe[area] for probe in self._probes]) for area in rates}
-            self._raise_if_diverged(step - len(self._probes), found)
-            self._probes = []
-
     def watch_block(self, before: int, last: Mapping[str, Tensor], courses: Callable[[], Mapping[str, Tensor]]) -> None:
-        """As `watch`, for the steps of a block: a rate that is not finite stays so, so its last state tells.
+        """Raise DivergedError, naming the first step and area, when rates stopped being finite within a block.
 
-        `courses` gives the rates after each step [T, B, ...] and is called only when something is wrong.
+        A rate that is not finite stays so, so the last rates of a block tell. `courses` gives the rates after each
+        step [T, B, ...] and is called only when something is wrong.
         """
         if not all(bool(torch.isfinite(torch.stack(rates.detach().aminmax())).all()) for rates in last.values()):
             self._raise_if_diverged(before, {area: course.detach().flatten(1) for area, course in courses().items()})
@@ -184,29 +189,30 @@ class Recorder:
         if bool(bad.any()):
             row = int(bad.any(0).nonzero()[0])
             area = list(rates)[int(bad[:, row].nonzero()[0])]
-            raise DivergedError(area, before + row + 1, (before + row + 1) * self.dt)
+            raise DivergedError(area, before + row + 1, self.clock.time_ms(before + row + 1))
 
     def keep(self, selected: Mapping[str, Tensor]) -> None:
-        """Keep what `reduce_rows` returned, in the order of time."""
-        if selected:
-            count = len(next(iter(selected.values())))
-            self._store(slice(self._next, self._next + count), selected)
-            self._next += count
-
-    def result(self, key: str) -> Tensor:
-        """What was kept for an area, or for the logits (key ""), time first."""
-        return torch.cat(self._listed[key]) if self.keep_graph else self._filled[key]
-
-    def _reduced(self, state: State) -> dict[str, Tensor]:
-        kept = {area: self.reduce[area](state.rates[area]) for area in self.areas}
-        return kept | ({"": self.readout(state)} if self.logits else {})
-
-    def _store(self, slots: slice, values: Mapping[str, Tensor]) -> None:
-        """Keep rows [n, B, ...] that belong into `slots`."""
-        for key, value in values.items():
+        """Keep what `reduce_rows` or `reduce_state` returned, in the order of time."""
+        if not selected:
+            return
+        count = len(next(iter(selected.values())))
+        slots = slice(self._next, self._next + count)
+        self._next += count
+        for key, value in selected.items():
             if self.keep_graph:
                 self._listed.setdefault(key, []).append(value)
                 continue
             if key not in self._filled:
                 self._filled[key] = value.new_empty(len(self.steps), *value.shape[1:])
             self._filled[key][slots] = value.detach()
+
+    def result(self, key: str) -> Tensor:
+        """What was kept of a signal, or of an output (its name after `OUTPUT`), time first."""
+        return torch.cat(self._listed[key]) if self.keep_graph else self._filled[key]
+
+    def _reduced(self, state: State) -> dict[str, Tensor]:
+        kept = {name: self.reduce[name](state.values[name]) for name in self.signals}
+        if self.outputs:
+            read = self.system.read(state)
+            kept |= {OUTPUT + name: read[name] for name in self.outputs}
+        return kept

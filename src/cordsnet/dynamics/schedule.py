@@ -1,18 +1,33 @@
-"""The external input as the time loop sees it: frames, each held for a number of steps."""
+"""The external input as the time loop sees it: inputs and interventions, each held for a number of steps."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from torch import Tensor
 
+from cordsnet.dynamics.effects import NONE, Effects
+
 
 @dataclass(frozen=True)
 class Hold:
-    """One frame [B, C, H, W] held for `steps` steps; None is a blank field, the same for every trial."""
+    """Inputs that are held for `steps` steps.
+
+    Attributes
+    ----------
+    steps : how many.
+    inputs : name -> values [B, *shape]; an input that is left out is blank, the same for every trial.
+    effects : what interventions do meanwhile.
+    """
 
     steps: int
-    frame: Tensor | None = None
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
+    effects: Effects = NONE
 
 
 Schedule: TypeAlias = Iterable[Hold]
+
+
+def same_inputs(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """True if both hold the very same tensors under the same names."""
+    return one.keys() == other.keys() and all(value is other[name] for name, value in one.items())

@@ -1,12 +1,16 @@
 """From a model and a protocol to a trajectory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
+from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.engines import ENGINES
-from cordsnet.dynamics.memory import parse_bytes
+from cordsnet.dynamics.engines.memory import parse_bytes
+from cordsnet.dynamics.interventions import Intervention, intervene
 from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import Record, Recorder, as_record
 from cordsnet.dynamics.schedule import Schedule
@@ -20,19 +24,16 @@ class Simulable(Protocol):
     """A model as `simulate` needs it."""
 
     @property
-    def dt_ms(self) -> float:
-        """The step that the model was made with, ms."""
+    def clock(self) -> Clock:
+        """The clock that the model was made with."""
 
     def system(
         self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
     ) -> System[Any]:
         """The model bound to a time step and a precision, weights materialised."""
 
-    def check_input(self, images: torch.Tensor) -> None:
-        """Refuse images that the model cannot read."""
-
-    def spontaneous(self, system: System[Any], stepper: str) -> State:
-        """Spontaneous activity of the model under `system`, one trial; remembered while the weights stay."""
+    def check_inputs(self, inputs: Mapping[str, Tensor]) -> None:
+        """Refuse inputs that the model cannot read."""
 
 
 @runtime_checkable
@@ -40,17 +41,17 @@ class Showable(Protocol):
     """A protocol as `simulate` needs it."""
 
     def check(self, model: Simulable) -> None:
-        """Refuse frames that the model cannot read."""
+        """Refuse inputs that the model cannot read."""
 
     @property
     def batch(self) -> int | None:
         """Number of trials; None when nothing but blank fields is shown."""
 
-    def total_steps(self, dt: float) -> int:
-        """Number of steps; refuses durations that are not whole numbers of steps."""
+    def total_steps(self, clock: Clock, notes: list[str] | None = None) -> int:
+        """Number of steps."""
 
-    def schedule(self, dt: float) -> Schedule:
-        """The frames in order, each with the steps for which it is held."""
+    def schedule(self, clock: Clock, notes: list[str] | None = None) -> Schedule:
+        """The inputs in order, each with the steps for which they are held."""
 
 
 def simulate(
@@ -61,7 +62,9 @@ def simulate(
     stepper: str = "euler",
     engine: str = "auto",
     record: Record | Sequence[str] | str = (),
-    initial_state: State | str = "spontaneous",
+    initial_state: State | str | None = None,
+    seed: int = 0,
+    interventions: Sequence[Intervention] | Intervention = (),
     grad: bool = False,
     memory: int | str | None = None,
     precision: Precision | str | None = None,
@@ -70,27 +73,31 @@ def simulate(
 
     Parameters
     ----------
-    model : any model of the zoo.
+    model : any model of the table.
     protocol : what is shown when, such as `blank(100) + show(images, 200)`.
-    dt : step in ms; None is the model's own. What it cannot represent is refused by name.
+    dt : step in ms, for models in continuous time; None is the model's own. What it cannot represent is refused by
+        name. For models of steps it sets what one step stands for.
     stepper, engine : names of rows of the stepper and engine tables; engines differ in cost alone.
-    record : areas whose rates are kept ("all" for all), or a `Record` for times and reductions.
-        Class scores are kept in any case unless a `Record` says otherwise.
-    initial_state : "spontaneous" (after 200 ms without input), "zero", or a `State`.
+    record : areas whose rates are kept ("all" for all), or a `Record` for times, reductions and other signals.
+        Outputs are kept in any case unless a `Record` says otherwise.
+    initial_state : None for the model's own start (a CordsNet starts from its spontaneous activity), "spontaneous"
+        (the same, for models that have such activity), "zero", or a `State`.
+    seed : of the private noise of models that have some.
+    interventions : what is silenced, clamped, injected or scaled, and when.
     grad : keep the autograd graph, so that the result can be differentiated.
     memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
-
     precision : of the convolutions, such as "bfloat16", or a `Precision` that names that of the rates too; None is
         what `torch.autocast` asks for, or else the model's own. On GPUs torch's own setting says whether float32
         convolutions round their factors to TF32, as they do by default.
 
     Returns
     -------
-    Trajectory with `time_ms` [T], `logits` [T, B, K], `rates[area]` [T, B, C, H, W].
+    Trajectory with `time_ms` [T], `outputs[name]` [T, B, ...] and `logits` [T, B, K], `rates[area]` [T, B, *shape],
+    and `notes` on durations that were rounded to the steps of the model.
 
     Raises
     ------
-    ValueError, TypeError : images, durations, dt, names that do not fit, each by name.
+    ValueError, TypeError : inputs, durations, dt, names that do not fit, each by name.
     DivergedError : rates stopped being finite; says where and when.
     """
     if not isinstance(model, Simulable):
@@ -102,16 +109,20 @@ def simulate(
         )
     protocol.check(model)
     with torch.set_grad_enabled(grad):
-        system = model.system(dt, stepper, as_precision(precision))
-        total = protocol.total_steps(system.dt)
+        system, notes = model.system(dt, stepper, as_precision(precision)), list[str]()
+        total = protocol.total_steps(system.clock, notes)
         if total == 0:
             raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
         kept = as_record(record)
-        if not kept.steps(total, system.dt):
+        if not kept.steps(total, system.clock, notes):
             given = "times_ms is empty" if kept.every_ms is None else f"every_ms = {kept.every_ms:g} ms is too long"
             raise ValueError(f"{given} for a protocol of {total * system.dt:g} ms, so nothing would be recorded")
-        state = _start(model, system, stepper, initial_state, protocol.batch)
-        return integrate(system, protocol.schedule(system.dt), state, kept, total, engine, memory)
+        state = start(system, initial_state, protocol.batch, seed)
+        schedule = protocol.schedule(system.clock, notes)
+        chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)
+        if chosen:
+            schedule = intervene(schedule, chosen, system, total, state.batch, notes)
+        return integrate(system, schedule, state, kept, total, engine, memory, notes)
 
 
 def integrate(
@@ -122,22 +133,32 @@ def integrate(
     steps: int,
     engine: str = "auto",
     memory: int | str | None = None,
+    notes: list[str] | None = None,
 ) -> Trajectory:
     """Run a system through `steps` steps of a schedule; the graph is kept where gradients are on."""
     run = ENGINES[engine]
-    recorder = Recorder(record, system.areas, steps, system.dt, system.readout, torch.is_grad_enabled())
+    recorder = Recorder(record, system, steps, torch.is_grad_enabled(), notes)
     budget = None if memory is None else parse_bytes(memory)
-    device = next(iter(state.rates.values())).device.type
-    with torch.autocast(device, enabled=False):  # the system converts by itself, once where autocast would each time
+    # The system converts by itself, once; autocast would at every step.
+    with torch.autocast(system.like.device.type, enabled=False):
         return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder, budget))
 
 
-def _start(model: Simulable, system: System[Any], stepper: str, initial_state: State | str, batch: int | None) -> State:
+def start(system: System[Any], initial_state: State | str | None, batch: int | None, seed: int = 0) -> State:
+    """The state in which a simulation starts, for `batch` trials (None: as many as the state has, else 1)."""
     if isinstance(initial_state, State):
-        system.check_state(initial_state)
-        return initial_state if batch is None else initial_state.expand(batch)
+        state = system.admit(initial_state)
+        state = state if batch is None else state.expand(batch)
+        if system.has_noise and (state.seeds is None or len(state.seeds) != state.batch):
+            state = replace(state, seeds=system.seeds(state.batch, seed))
+        return state
     if initial_state == "zero":
-        return system.zero_state(batch or 1)
-    if initial_state == "spontaneous":
-        return model.spontaneous(system, stepper).expand(batch or 1)
-    raise ValueError(f"initial_state must be 'spontaneous', 'zero' or a State, got {initial_state!r}")
+        return system.zero_state(batch or 1, seed)
+    if initial_state == "spontaneous" and system.clock.kind != "continuous":
+        raise ValueError(
+            "initial_state = 'spontaneous' needs a model in continuous time; leave it out, and the model starts in its "
+            "own way"
+        )
+    if initial_state in (None, "spontaneous"):
+        return system.begin(batch or 1, seed)
+    raise ValueError(f"initial_state must be None, 'spontaneous', 'zero' or a State, got {initial_state!r}")

@@ -1,17 +1,15 @@
 """Spontaneous activity: the state that a network reaches when it is left without input."""
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 
-from cordsnet._checks import whole_steps
 from cordsnet.dynamics.equilibrium import Solver, equilibrium
+from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import Record
 from cordsnet.dynamics.schedule import Hold
 from cordsnet.dynamics.simulate import Simulable, integrate
 from cordsnet.dynamics.state import State
-from cordsnet.dynamics.system import RateSystem, System
 
 SPONTANEOUS_MS = 200.0
 """How long a network is left without input to reach spontaneous activity (Soo et al. 2024, section 3)."""
@@ -20,36 +18,38 @@ SPONTANEOUS_MS = 200.0
 def spontaneous_state(
     model: Simulable, *, ms: float = SPONTANEOUS_MS, dt: float | None = None, stepper: str = "euler"
 ) -> State:
-    """The state after `ms` without input from zero rates; one trial, expanded where more are needed.
+    """The state after `ms` without input from zero rates, without noise; one trial, expanded where more are needed.
 
     Spontaneous activity does not depend on the image, so it is computed once for a whole batch, and
-    without gradient, as in the paper's training.
+    without gradient, as in the paper's training. Raises TypeError for a model without a rate equation.
     """
     with torch.no_grad():
-        return settle(model.system(dt, stepper), ms)
+        return relax(_rate_system(model.system(dt, stepper)), ms)
 
 
-@torch.no_grad()
-def settle(system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
+def relax(system: RateSystem, ms: float = SPONTANEOUS_MS) -> State:
     """`spontaneous_state` of a system whose weights are materialised already."""
-    steps = whole_steps(ms, system.dt, "duration of spontaneous activity")
-    nothing = Record(times_ms=(), logits=False)
-    return integrate(system, [Hold(steps)], system.zero_state(1), nothing, steps).final_state
+    # Outside inference mode, so that what is kept of it can take part in training later.
+    with torch.inference_mode(False), torch.no_grad():
+        quiet = system.without_noise()
+        steps = quiet.clock.steps(ms, "duration of spontaneous activity")
+        nothing = Record(times_ms=(), outputs=())
+        return replace(integrate(quiet, [Hold(steps)], quiet.zero_state(1), nothing, steps).final_state, step=0)
 
 
 class WarmStart:
-    """`settle` for a network whose weights change little from call to call: solved, starting from the last solution.
+    """`relax` for a network whose weights change little from call to call: solved, starting from the last solution.
 
     The fixed point without input is found by Anderson acceleration to a relative residual of `residual`, or to the
     rounding of the convolutions where they are computed in half precision. Where that does not converge (no fixed
-    point nearby, or oscillations), the network is left alone for `ms` from zero rates, as `settle` does. Two
-    differences to `settle`: a network that has not come to rest after `ms` is taken where it will, and one with
-    several resting states is taken at one near the last, be it stable or not.
+    point nearby, or oscillations), the network is left alone for `ms` from zero rates, as `relax` does. There are two
+    differences to `relax`: a network that has not come to rest after `ms` is taken to where it will, and one with
+    several resting states is taken to one near the last, be it stable or not.
 
     Attributes
     ----------
-    state : of the last call; None before the first one.
-    evaluations : how often the recurrent operators were applied in the last call, areas together.
+    state : spontaneous activity of the last call; None before the first one.
+    evaluations : how often the recurrent maps were applied in the last call, summed over areas.
     relaxed : in how many calls the network was left alone instead.
     """
 
@@ -59,11 +59,11 @@ class WarmStart:
         self.evaluations = self.relaxed = 0
 
     @torch.no_grad()
-    def __call__(self, system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
+    def __call__(self, system: RateSystem, ms: float = SPONTANEOUS_MS) -> State:
         """Spontaneous activity, one trial. Raises TypeError for a system without a rate equation."""
         if not isinstance(system, RateSystem):
-            raise TypeError(f"WarmStart needs a rate equation, got {type(system).__name__}; use settle")
-        held = system.hold(None)
+            raise TypeError(f"WarmStart needs a rate equation, got {type(system).__name__}; use system.begin")
+        held = system.hold({})
         solver = replace(self.solver, tol=max(self.solver.tol, torch.finfo(system.compute).eps))
         start = None if self.state is None else self.state.map(lambda rates: rates.to(system.like))
         found = equilibrium(system, held, 1, solver, start)
@@ -72,5 +72,11 @@ class WarmStart:
             self.state = system.at_rest(found.rates, held)
         else:
             self.relaxed += 1
-            self.state = settle(system, ms)
+            self.state = relax(system, ms)
         return self.state
+
+
+def _rate_system(system: object) -> RateSystem:
+    if not isinstance(system, RateSystem):
+        raise TypeError(f"spontaneous activity needs a rate equation, got {type(system).__name__}; use system.begin")
+    return system

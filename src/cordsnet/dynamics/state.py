@@ -1,41 +1,107 @@
 """What a dynamical model carries from one step to the next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+MAP_AXES = ("channel", "row", "column")
+"""Names of the axes of a map [C, H, W]."""
+
 
 @dataclass(frozen=True)
-class State:
-    """Rates of every area, and what delayed connections still have to deliver.
+class Signal:
+    """One tensor that a model carries from step to step.
 
     Attributes
     ----------
-    rates : area -> [B, C, H, W] (for a peer model, whatever it carries, batch first).
-    past : source -> what that source emitted 1, 2, ... steps ago, newest first; only sources
-        that some connection reads with a delay are kept.
+    area : the area to which it belongs.
+    shape : without the batch axis.
+    kind : "rate" for what experiments, recordings and losses read; any other word ("cell", "gate", "iterations", ...)
+        for what the model carries beside it.
+    axes : names of the axes of `shape`; empty takes ("channel", "row", "column") for maps and ("unit",) for vectors.
     """
 
-    rates: Mapping[str, Tensor]
+    area: str
+    shape: tuple[int, ...]
+    kind: str = "rate"
+    axes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {3: MAP_AXES, 1: ("unit",)}.get(len(self.shape), tuple(f"axis{k}" for k in range(len(self.shape))))
+        object.__setattr__(self, "axes", self.axes or known)
+
+    @property
+    def name(self) -> str:
+        """Key in `State.values`: the area's name for its rate, "area.kind" for everything else."""
+        return self.area if self.kind == "rate" else f"{self.area}.{self.kind}"
+
+
+@dataclass(frozen=True)
+class State:
+    """The signals of a model, and what else its next step depends on.
+
+    Attributes
+    ----------
+    values : name of a signal -> [B, *shape].
+    step : number of steps since the model began; keys batch norms per step and noise.
+    seeds : seed of every trial's noise [B]; None for a model without noise.
+    past : source -> what it emitted 1, 2, ... steps ago, newest first; only sources that some pathway reads with a
+        delay are kept.
+    """
+
+    values: Mapping[str, Tensor]
+    step: int = 0
+    seeds: Tensor | None = None
     past: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    @property
+    def rates(self) -> dict[str, Tensor]:
+        """Area -> its rates [B, *shape]: the signals whose name is that of their area."""
+        return {name: value for name, value in self.values.items() if "." not in name}
 
     @property
     def batch(self) -> int:
         """Number of trials."""
-        return next(iter(self.rates.values())).shape[0]
+        return next(iter(self.values.values())).shape[0]
+
+    def after(self, values: Mapping[str, Tensor], past: Mapping[str, tuple[Tensor, ...]] | None = None) -> "State":
+        """The state one step later, with other values."""
+        return replace(self, values=values, step=self.step + 1, past=self.past if past is None else past)
+
+    def with_values(self, values: Mapping[str, Tensor]) -> "State":
+        """The state at the same step with some values replaced."""
+        return replace(self, values={**self.values, **values})
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "State":
-        """The state with `change` applied to every tensor in it."""
-        rates = {name: change(value) for name, value in self.rates.items()}
-        past = {name: tuple(change(value) for value in values) for name, values in self.past.items()}
-        return replace(self, rates=rates, past=past)
+        """The state with `change` applied to every signal and every delayed signal."""
+        values = {name: change(value) for name, value in self.values.items()}
+        past = {name: tuple(change(value) for value in queue) for name, queue in self.past.items()}
+        return replace(self, values=values, past=past)
+
+    def zip(self, other: "State", combine: Callable[[Tensor, Tensor], Tensor]) -> "State":
+        """Both states' signals and delayed signals combined, one by one."""
+        values = {name: combine(value, other.values[name]) for name, value in self.values.items()}
+        past = {
+            name: tuple(combine(*pair) for pair in zip(queue, other.past[name], strict=True))
+            for name, queue in self.past.items()
+        }
+        return replace(self, values=values, past=past)
 
     def detach(self) -> "State":
         """The state cut from the autograd graph."""
         return self.map(Tensor.detach)
+
+    def clone(self) -> "State":
+        """The state in memory of its own."""
+        return self.map(torch.clone)
+
+    def trials(self, rows: slice | Tensor) -> "State":
+        """Some of the trials; `rows` indexes the batch axis and keeps it."""
+        seeds = None if self.seeds is None else self.seeds[rows]
+        return replace(self.map(lambda value: value if len(value) == 1 < self.batch else value[rows]), seeds=seeds)
 
     def expand(self, batch: int) -> "State":
         """A one-trial state shown as `batch` equal trials, without copying.
@@ -48,6 +114,25 @@ class State:
                 "give a state of one trial or of as many trials as images"
             )
         return self.map(lambda value: value.expand(batch, *value.shape[1:]))
+
+    @staticmethod
+    def cat(states: Sequence["State"]) -> "State":
+        """The trials of several states of the same model and step, one after another."""
+        first = states[0]
+        names, step = set(first.values), first.step
+        if any(set(state.values) != names or state.step != step for state in states):
+            raise ValueError("states to be joined must be of the same model and the same step; simulate them alike")
+        seeds = None if first.seeds is None else torch.cat([s.seeds for s in states if s.seeds is not None])
+        past = {
+            source: tuple(torch.cat(row) for row in zip(*(_full(s, s.past[source]) for s in states), strict=True))
+            for source in first.past
+        }
+        return State({name: torch.cat([s.values[name] for s in states]) for name in first.values}, step, seeds, past)
+
+
+def _full(state: State, queue: tuple[Tensor, ...]) -> list[Tensor]:
+    """Delayed signals with all trials: those of a blank field have batch size 1."""
+    return [value.expand(state.batch, *value.shape[1:]) for value in queue]
 
 
 def flush(values: Tensor) -> Tensor:

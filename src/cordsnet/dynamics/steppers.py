@@ -12,7 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.equation import Held, RateEquation
+from cordsnet.dynamics.circuit import Held
+from cordsnet.dynamics.effects import NONE, Effects
+from cordsnet.dynamics.equation import RateEquation
 from cordsnet.dynamics.state import State
 from cordsnet.registry import Registry
 
@@ -20,13 +22,18 @@ from cordsnet.registry import Registry
 class Stepper(ABC):
     """One step of tau dr/dt = -r + phi(drive)."""
 
+    name: ClassVar[str]
     order: ClassVar[int]
     limit: ClassVar[float] = math.inf
     evaluations: ClassVar[int] = 1
 
     @abstractmethod
-    def step(self, equation: RateEquation, state: State, held: Held, dt: float) -> State:
-        """The state `dt` ms later, with `held` shown meanwhile."""
+    def step(self, equation: RateEquation, state: State, held: Held, dt: float, effects: Effects = NONE) -> State:
+        """The state `dt` ms later, with `held` shown and `effects` acting meanwhile."""
+
+    @abstractmethod
+    def decay(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """Factor by which one step shrinks the rate of a unit without drive."""
 
     def check(self, equation: RateEquation, dt: float) -> None:
         """Raise ValueError when `dt` is too coarse for some area's time constant."""
@@ -46,19 +53,24 @@ class Relaxation(Stepper):
     def share(self, dt: float, tau: float | Tensor) -> float | Tensor:
         """The share of the way covered in one step."""
 
-    def step(self, equation: RateEquation, state: State, held: Held, dt: float) -> State:
+    def step(self, equation: RateEquation, state: State, held: Held, dt: float, effects: Effects = NONE) -> State:
         """r + share (target - r) in every area."""
-        tau = equation.circuit.tau_ms
+        tau, before = equation.circuit.tau_ms, state.values
         rates = {
-            area: torch.lerp(state.rates[area], target, self.share(dt, tau[area]))
-            for area, target in equation.targets(state, held, dt).items()
+            area: effects.rate(area, torch.lerp(before[area], target, self.share(dt, tau[area])))
+            for area, target in equation.targets(before, state, held, dt, effects).items()
         }
         return equation.carry(state, rates, held)
+
+    def decay(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """1 - share."""
+        return 1 - self.share(dt, tau)
 
 
 class Euler(Relaxation):
     """Explicit Euler, the stepper of the paper: share = dt / tau."""
 
+    name = "euler"
     order = 1
     limit = 2.0
 
@@ -70,6 +82,7 @@ class Euler(Relaxation):
 class ExponentialEuler(Relaxation):
     """Exact for a constant target, so stable at any dt for an area without recurrence: share = 1 - exp(-dt / tau)."""
 
+    name = "exponential_euler"
     order = 1
 
     def share(self, dt: float, tau: float | Tensor) -> float | Tensor:
@@ -80,21 +93,31 @@ class ExponentialEuler(Relaxation):
 class Heun(Stepper):
     """Heun's method: the mean of the slopes at both ends of the step."""
 
+    name = "heun"
     order = 2
     limit = 2.0
     evaluations = 2
 
-    def step(self, equation: RateEquation, state: State, held: Held, dt: float) -> State:
+    def step(self, equation: RateEquation, state: State, held: Held, dt: float, effects: Effects = NONE) -> State:
         """Predict with Euler, then correct with the slope at the predicted end."""
-        tau = equation.circuit.tau_ms
-        first = equation.targets(state, held, dt)
-        ahead = {area: torch.lerp(rates, first[area], dt / tau[area]) for area, rates in state.rates.items()}
-        second = equation.targets(equation.carry(state, ahead, held), held, dt)
+        tau, before = equation.circuit.tau_ms, state.values
+        first = equation.targets(before, state, held, dt, effects)
+        ahead = {
+            area: effects.rate(area, torch.lerp(rates, first[area], dt / tau[area])) for area, rates in before.items()
+        }
+        second = equation.targets(ahead, equation.carry(state, ahead, held), held, dt, effects)
         rates = {
-            area: rates + (dt / tau[area]) * ((first[area] - rates) + (second[area] - ahead[area])) / 2
-            for area, rates in state.rates.items()
+            area: effects.rate(
+                area, rates + (dt / tau[area]) * ((first[area] - rates) + (second[area] - ahead[area])) / 2
+            )
+            for area, rates in before.items()
         }
         return equation.carry(state, rates, held)
+
+    def decay(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """1 - x + x^2 / 2, with x = dt / tau."""
+        x = dt / tau
+        return 1 - x + x**2 / 2
 
 
 class RungeKutta4(Stepper):
@@ -102,6 +125,7 @@ class RungeKutta4(Stepper):
     Heun's for the same number of convolutions (docs/results/steppers.md). Refuses delays, which it would read
     between steps."""
 
+    name = "rk4"
     order = 4
     limit = 2.7853
     evaluations = 4
@@ -113,23 +137,26 @@ class RungeKutta4(Stepper):
             source = next(iter(equation.circuit.delays_ms))
             raise ValueError(f"stepper 'rk4' reads between steps, but {source!r} is read with a delay; use 'heun'")
 
-    def step(self, equation: RateEquation, state: State, held: Held, dt: float) -> State:
+    def step(self, equation: RateEquation, state: State, held: Held, dt: float, effects: Effects = NONE) -> State:
         """Four slopes: at the start, twice half way, and at the end; weighted 1, 2, 2, 1."""
-        tau, start = equation.circuit.tau_ms, state.rates
+        tau, start = equation.circuit.tau_ms, state.values
         total = {area: torch.zeros_like(rates) for area, rates in start.items()}
-        at, slope = state, dict(total)
+        at, slope = dict(start), dict(total)
         for ahead, weight in ((0.0, 1.0), (0.5, 2.0), (0.5, 2.0), (1.0, 1.0)):
             if ahead:
-                rates = {area: start[area] + ahead * slope[area] for area in start}
-                at = State(rates)
-            targets = equation.targets(at, held, dt)
-            slope = {area: (dt / tau[area]) * (targets[area] - at.rates[area]) for area in start}
+                at = {area: effects.rate(area, start[area] + ahead * slope[area]) for area in start}
+            targets = equation.targets(at, state, held, dt, effects)
+            slope = {area: (dt / tau[area]) * (targets[area] - at[area]) for area in start}
             total = {area: total[area] + weight / 6 * slope[area] for area in start}
-        return State({area: start[area] + total[area] for area in start})
+        rates = {area: effects.rate(area, start[area] + total[area]) for area in start}
+        return equation.carry(state, rates, held)
+
+    def decay(self, dt: float, tau: float | Tensor) -> float | Tensor:
+        """1 - x + x^2 / 2 - x^3 / 6 + x^4 / 24, with x = dt / tau."""
+        x = dt / tau
+        return 1 - x + x**2 / 2 - x**3 / 6 + x**4 / 24
 
 
 STEPPERS: Registry[Stepper] = Registry("stepper")
-STEPPERS.add("euler", Euler())
-STEPPERS.add("exponential_euler", ExponentialEuler())
-STEPPERS.add("heun", Heun())
-STEPPERS.add("rk4", RungeKutta4())
+for _stepper in (Euler(), ExponentialEuler(), Heun(), RungeKutta4()):
+    STEPPERS.add(_stepper.name, _stepper)

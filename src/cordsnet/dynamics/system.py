@@ -2,127 +2,112 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive, whole_steps
-from cordsnet.dynamics.adjoint import Scratch
-from cordsnet.dynamics.equation import Held, RateEquation, zero_state
-from cordsnet.dynamics.state import State
-from cordsnet.dynamics.steppers import STEPPERS
+from cordsnet.dynamics.clock import Clock
+from cordsnet.dynamics.effects import NONE, Effects
+from cordsnet.dynamics.noise import trial_seeds
+from cordsnet.dynamics.state import Signal, State
 
 Context = TypeVar("Context")
+Inputs: TypeAlias = Mapping[str, Tensor]
+"""Name of an input -> its values [B, *shape] while they are held. An input that is left out is zero everywhere."""
+
+Unrolling: TypeAlias = Literal["sync", "sweep", "inner"]
 
 
 class System(ABC, Generic[Context]):
     """A dynamical vision model with its weights materialised and its time step chosen.
 
-    `Context` is whatever the model derives from a held frame, once per frame.
+    `Context` is whatever the model computes once for inputs that are held. `hold`, `advance` and `read` are pure: they
+    change nothing, and the same arguments give the same result, since engines may run a block of time twice.
+
+    Attributes
+    ----------
+    clock : how steps relate to ms.
+    signals : what is carried from step to step, lowest area first.
+    outputs : name -> names of the axes of what is read out, after the batch axis; `scores` for image models.
+    like : a tensor with the device and dtype of the signals.
+    pathways : names "source -> target" of what `advance` passes through `effects.pathway`.
+    unrolling : "sync": every area reads the step before. "sweep": areas are updated bottom to top, each reading what
+        the lower ones have become. "inner": an area runs all its iterations before the next one starts.
+    identity : what the dynamics depend on beside weights and clock, such as activation and precision.
+    has_noise : True if steps depend on `State.seeds`.
     """
 
-    dt: float
-    areas: tuple[str, ...]
+    clock: Clock
+    signals: tuple[Signal, ...]
+    outputs: Mapping[str, tuple[str, ...]]
+    like: Tensor
+    pathways: tuple[str, ...] = ()
+    unrolling: ClassVar[Unrolling] = "sync"
     identity: object = None
-    """What the dynamics depend on beside weights, dt and stepper, such as phi and precision; equal for equal ones."""
+    has_noise: bool = False
+
+    @property
+    def dt(self) -> float:
+        """Duration of one step, ms."""
+        return self.clock.dt_ms
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Names of the areas that have a rate, lowest first."""
+        return tuple(signal.area for signal in self.signals if signal.kind == "rate")
+
+    def zero_state(self, batch: int, seed: int = 0) -> State:
+        """The state with all signals at zero, [batch, *shape]; `seed` fixes the noise of all that follows."""
+        values = {signal.name: self.like.new_zeros(batch, *signal.shape) for signal in self.signals}
+        return State(values, seeds=self.seeds(batch, seed))
+
+    def seeds(self, batch: int, seed: int) -> Tensor | None:
+        """Seeds of the trials' noise [batch]; None for a system without noise."""
+        return trial_seeds(seed, batch, self.like.device) if self.has_noise else None
+
+    def begin(self, batch: int, seed: int = 0) -> State:
+        """The state in which the model starts by itself, before the first step; all zero unless it says otherwise."""
+        return self.zero_state(batch, seed)
 
     @abstractmethod
-    def zero_state(self, batch: int) -> State:
-        """The state before anything has happened."""
+    def hold(self, inputs: Inputs) -> Context:
+        """Everything that stays constant while `inputs` are held."""
 
     @abstractmethod
-    def hold(self, frame: Tensor | None) -> Context:
-        """Everything that stays constant while `frame` [B, C, H, W] (or a blank field) is held."""
+    def advance(self, state: State, context: Context, effects: Effects = NONE) -> State:
+        """The state one step later, `state.after(values)`.
+
+        Every drive goes through `effects.drive`, every new rate through `effects.rate` before anything reads it, and
+        what a named pathway delivers through `effects.pathway`.
+        """
 
     @abstractmethod
-    def advance(self, state: State, context: Context) -> State:
-        """The state one step later."""
+    def read(self, state: State) -> dict[str, Tensor]:
+        """Name of an output -> its values [B, ...] at `state`."""
 
     def check_state(self, state: State) -> None:
         """Raise TypeError or ValueError, saying why, when `state` is not one of this system's."""
         if not isinstance(state, State):
             raise TypeError(f"state must be a State, got {type(state).__name__}; start from model.initial_state(batch)")
-        if set(state.rates) != set(self.areas):
+        wanted = {signal.name: signal for signal in self.signals}
+        if set(state.values) != set(wanted):
             raise ValueError(
-                f"initial_state has the areas {sorted(state.rates)}, the model has {sorted(self.areas)}; "
+                f"initial_state has the signals {sorted(state.values)}, the model has {sorted(wanted)}; "
                 "give a state of the same model"
             )
-
-    @abstractmethod
-    def readout(self, state: State) -> Tensor:
-        """Class scores [B, K] at `state`."""
-
-
-class RateSystem(System[Held]):
-    """A rate equation with its stepper and its dt: the system behind CordsNet and its relatives.
-
-    Rates are kept in the precision of `like`, convolutions computed in `compute`. Raises ValueError, naming the
-    culprit, when `dt` cannot represent a delay or is too coarse.
-    """
-
-    def __init__(
-        self,
-        equation: RateEquation,
-        dt: float,
-        stepper: str,
-        like: Tensor,
-        identity: object = None,
-        compute: torch.dtype | None = None,
-    ) -> None:
-        check_positive(dt, "dt")
-        self.equation, self.dt, self.like = equation, float(dt), like
-        self.stepper = STEPPERS[stepper]
-        self.areas = equation.circuit.areas
-        self.identity = identity
-        self.compute = compute or like.dtype
-        self.scratch = Scratch()
-        for source, delays in equation.circuit.delays_ms.items():
-            for delay in delays:
-                whole_steps(delay, dt, f"delay of the connection from {source!r}")
-        self.stepper.check(equation, dt)
-
-    def zero_state(self, batch: int) -> State:
-        """All rates zero."""
-        return zero_state(self.equation.circuit, batch, self.dt, self.like)
-
-    def hold(self, frame: Tensor | None) -> Held:
-        """Constant drive and encoded frame."""
-        return self.equation.circuit.hold(frame)
-
-    def at_rest(self, rates: Mapping[str, Tensor], held: Held) -> State:
-        """The state in which `rates` have long been what they are, delayed signals included."""
-        state = State(rates, self.zero_state(1).past)
-        for _ in range(max((len(queue) for queue in state.past.values()), default=0)):
-            state = self.equation.carry(state, rates, held)
-        return state
-
-    def advance(self, state: State, context: Held) -> State:
-        """One step of the chosen stepper."""
-        return self.stepper.step(self.equation, state, context, self.dt)
-
-    def check_state(self, state: State) -> None:
-        """As for every system; shapes and what is under way in delayed connections must fit too."""
-        super().check_state(state)
-        wanted = self.zero_state(1)
-        for area, rates in state.rates.items():
-            if rates.dtype != self.like.dtype:
+        for name, value in state.values.items():
+            if value.dtype != self.like.dtype:
                 raise TypeError(
-                    f"initial_state has rates of {rates.dtype} in {area!r}, they are to be kept in {self.like.dtype}; "
-                    f"convert it with state.map(lambda rates: rates.to({self.like.dtype}))"
+                    f"initial_state has {value.dtype} in {name!r}, which is kept in {self.like.dtype}; "
+                    f"convert it with state.map(lambda values: values.to({self.like.dtype}))"
                 )
-            if rates.shape[1:] != wanted.rates[area].shape[1:]:
+            if tuple(value.shape[1:]) != tuple(wanted[name].shape):
                 raise ValueError(
-                    f"initial_state has rates of shape {list(rates.shape[1:])} in {area!r}, "
-                    f"the model {list(wanted.rates[area].shape[1:])}; give a state of the same model"
+                    f"initial_state has the shape {list(value.shape[1:])} in {name!r}, "
+                    f"the model {list(wanted[name].shape)}; give a state of the same model"
                 )
-        under_way = {source: len(queue) for source, queue in state.past.items()}
-        if under_way != {source: len(queue) for source, queue in wanted.past.items()}:
-            raise ValueError(
-                f"initial_state has delayed signals under way in steps of another dt than {self.dt:g} ms; "
-                "simulate at the dt it was made with"
-            )
 
-    def readout(self, state: State) -> Tensor:
-        """Class scores from what the areas emit."""
-        return self.equation.readout(state.rates)
+    def admit(self, state: State) -> State:
+        """A state that comes from outside, checked, and without what the model has lost."""
+        self.check_state(state)
+        return state

@@ -166,7 +166,7 @@ def noise_curve(
         noisy = with_noise(show(split.images, image_ms), sigma * unit, seed=seed)
         logits = simulate(model, noisy, record=Record(times_ms=(image_ms,))).logits
         assert logits is not None
-        scores = torch.stack([cnn(hold.frame) for hold in noisy.schedule(model.dt_ms) if hold.frame is not None])
+        scores = torch.stack([cnn(hold.inputs["image"]) for hold in noisy.schedule(model.clock)])
         answers = (logits[-1], scores[-1], scores.mean(0))
         hits = [float((answer.argmax(1) == split.labels).float().mean()) for answer in answers]
         rows.append((hits[0], hits[1], hits[2]))

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
-from cordsnet.dynamics import STEPPERS, Record, State, simulate, steady_state
+from cordsnet.dynamics import STEPPERS, Clock, Record, State, simulate, steady_state
 from cordsnet.models import VisionModel
 from cordsnet.stimuli import show
 
@@ -43,7 +42,7 @@ def stepper_errors(
     """
     coarsest, finest = max(dts), min(dts)
     for dt in dts:
-        whole_steps(coarsest, dt, "the coarsest of dts")
+        Clock(dt).steps(coarsest, "the coarsest of dts")
     resting = steady_state(model, tol=100 * torch.finfo(images.dtype).eps)
     start = State(resting.rates)
     truth = _course(model, images, start, ms, coarsest, finest / FINER, TRUE_STEPPER)
@@ -67,6 +66,6 @@ def _course(
     model: VisionModel, images: Tensor, start: State, ms: float, every: float, dt: float, stepper: str
 ) -> dict[str, Tensor]:
     """Area -> rates at multiples of `every` ms."""
-    record = Record("all", every_ms=every, logits=False)
+    record = Record("all", every_ms=every, outputs=())
     rates = simulate(model, show(images, ms), dt=dt, stepper=stepper, record=record, initial_state=start).rates
     return {area: course.double() for area, course in rates.items()}

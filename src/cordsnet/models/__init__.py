@@ -9,6 +9,7 @@ from cordsnet.models.cordsnet.rows import cordsnet_spec
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
 from cordsnet.models.files import read_metadata
 from cordsnet.models.interface import VisionModel
+from cordsnet.models.lesion import lesion
 from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.pretrained import list_pretrained
 from cordsnet.models.saving import SavedModel
@@ -40,6 +41,7 @@ __all__ = [
     "create_model",
     "fold",
     "layout",
+    "lesion",
     "list_models",
     "list_pretrained",
     "load_model",

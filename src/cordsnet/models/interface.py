@@ -1,4 +1,4 @@
-"""The one interface that every dynamical vision model answers."""
+"""The one interface that every vision model answers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,20 +7,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_images, check_positive, whole_steps
-from cordsnet._typing import Images, Logits
-from cordsnet.dynamics import Hold, Precision, Record, State, System, integrate, settle
+from cordsnet._checks import check_images
+from cordsnet.dynamics import (
+    Clock,
+    Hold,
+    Precision,
+    RateSystem,
+    Record,
+    State,
+    System,
+    integrate,
+    relax,
+    start,
+    with_lesions,
+)
 from cordsnet.models.saving import SavedModel
+
+IMAGE = "image"
+"""Name of the input that holds images [B, C, H, W]."""
 
 
 class VisionModel(SavedModel, ABC):
     """A model that sees and evolves in time.
 
-    Subclasses say what their areas are and how they are bound to a time step (`system`);
-    everything else, from streaming to recording, follows from that.
+    Subclasses say what they read, what their areas are, how their clock runs, and how they are bound to a time step
+    (`bind`); everything else, from streaming to lesions, follows from that.
+
+    Attributes
+    ----------
+    lesions : parts that are gone; make them with `lesion(model, ...)`.
     """
 
-    _spontaneous: tuple[tuple[Any, ...], State] | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._resting: tuple[Any, list[Tensor], State] | None = None
 
     @property
     @abstractmethod
@@ -29,87 +49,177 @@ class VisionModel(SavedModel, ABC):
 
     @property
     @abstractmethod
+    def inputs(self) -> Mapping[str, tuple[int, ...]]:
+        """Input -> shape of its values without the batch axis; images are called "image", [C, H, W]."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> Mapping[str, tuple[str, ...]]:
+        """Output -> names of its axes; class scores are called "scores"."""
+
+    @property
+    @abstractmethod
+    def clock(self) -> Clock:
+        """The clock with the model's own step."""
+
+    @property
+    @abstractmethod
+    def response_ms(self) -> float:
+        """How long inputs are held before the model is read, where nothing else is said, ms."""
+
+    @abstractmethod
+    def bind(self, dt: float, stepper: str, precision: Precision) -> System[Any]:
+        """The model bound to a step of `dt` ms, a stepper and a precision, with its weights materialised.
+
+        `stepper` is meant for models in continuous time. Raises ValueError, naming the culprit, when `dt` cannot
+        represent the model.
+        """
+
+    @property
+    def num_classes(self) -> int:
+        """Number of class scores. Raises ValueError for a model without scores."""
+        classes = getattr(self.spec, "num_classes", None)
+        if classes is None:
+            raise ValueError(f"{type(self).__name__} has no class scores; its outputs are {', '.join(self.outputs)}")
+        return int(classes)
+
+    @property
     def input_shape(self) -> tuple[int, int, int]:
         """[C, H, W] of the images it reads."""
+        channels, height, width = self.inputs[IMAGE]
+        return channels, height, width
 
     @property
-    @abstractmethod
-    def num_classes(self) -> int:
-        """Number of class scores."""
-
-    @property
-    @abstractmethod
     def dt_ms(self) -> float:
         """Step used where none is given, ms."""
-
-    @abstractmethod
-    def system(
-        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
-    ) -> System[Any]:
-        """The model bound to a time step and a precision, with its weights materialised: what the engines run.
-
-        Raises ValueError, naming the culprit, when `dt` cannot represent the network.
-        """
+        return self.clock.dt_ms
 
     @property
     def areas(self) -> tuple[str, ...]:
         """Names of the areas, lowest first."""
         return tuple(self.shapes)
 
-    def check_input(self, images: Tensor) -> None:
-        """Raise TypeError or ValueError, naming what came and what would do, unless the model can read `images`."""
-        channels, *size = self.input_shape
-        check_images(images, channels=channels, size=size, dtype=next(self.parameters()).dtype)
+    @property
+    def like(self) -> Tensor:
+        """A parameter, for device and dtype."""
+        return next(self.parameters())
 
-    def spontaneous(self, system: System[Any], stepper: str) -> State:
-        """Spontaneous activity of the model under `system`, one trial; computed once and kept while the weights stay.
+    def system(
+        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
+    ) -> System[Any]:
+        """The model as the engines run it, without the parts that it has lost.
 
-        A change of weights is noticed by their sums and norms, however it was made.
+        Parameters and errors are those of `bind`; None takes the model's own step and precision.
         """
-        with torch.no_grad():
-            double = {"dtype": torch.float64}
-            sums = [v for p in self.parameters() for v in (p.sum(**double), torch.linalg.vector_norm(p, **double))]
-        device = next(self.parameters()).device
-        key = (system.dt, stepper, system.identity, device, tuple(torch.stack(sums).tolist()))
-        if self._spontaneous is None or self._spontaneous[0] != key:
-            self._spontaneous = (key, settle(system))
-        return self._spontaneous[1]
+        if self.clock.kind != "continuous" and stepper != "euler":
+            raise ValueError(f"stepper {stepper!r} needs a model in continuous time; leave it out for {self.kind!r}")
+        system = self.bind(self.dt_ms if dt is None else dt, stepper, precision or Precision())
+        return with_lesions(system, self.lesions) if self.lesions else system
 
-    def initial_state(self, batch: int, dt: float | None = None) -> State:
-        """The state before anything has happened: all rates zero. For streaming with `step`."""
+    def check_inputs(self, inputs: Mapping[str, Tensor]) -> None:
+        """Raise TypeError or ValueError, naming what came and what would do, unless the model can read `inputs`."""
+        for name, values in inputs.items():
+            if name not in self.inputs:
+                raise ValueError(f"input {name!r} is unknown to this model; it reads {', '.join(self.inputs)}")
+            if name == IMAGE:
+                self.check_input(values)
+            elif not isinstance(values, Tensor) or values.dtype != self.like.dtype:
+                raise TypeError(f"input {name!r} must be a tensor of {self.like.dtype}, got {_kind(values)}")
+            elif tuple(values.shape[1:]) != tuple(self.inputs[name]):
+                wanted = ", ".join(map(str, ("B", *self.inputs[name])))
+                raise ValueError(f"input {name!r} must have the shape [{wanted}], got {list(values.shape)}")
+            elif not bool(torch.isfinite(values).all()):
+                raise ValueError(f"input {name!r} holds NaN or infinite values")
+
+    def check_input(self, images: Tensor) -> None:
+        """As `check_inputs`, for images [B, C, H, W]."""
+        channels, *size = self.input_shape
+        check_images(images, channels=channels, size=size, dtype=self.like.dtype)
+
+    def initial_state(self, batch: int, dt: float | None = None, seed: int = 0) -> State:
+        """The state before anything has happened, all signals at zero, for streaming with `step`."""
         if batch < 1:
             raise ValueError(f"batch must be at least 1 trial, got {batch}")
-        return self.system(dt).zero_state(batch)
+        return self.system(dt).zero_state(batch, seed)
 
-    def step(self, state: State, image: Images | None, dt: float | None = None) -> State:
-        """The state one step later, with `image` [B, C, H, W] (None: a blank field) shown meanwhile.
+    def step(self, state: State, inputs: Tensor | Mapping[str, Tensor] | None, dt: float | None = None) -> State:
+        """The state one step later, with images [B, C, H, W], or inputs by name, shown meanwhile (None: blank).
 
         Materialises the weights at each call; a long stream is faster with `system = model.system()`,
-        then `system.hold(image)` per frame and `system.advance(state, held)` per step.
+        then `system.hold(inputs)` per frame and `system.advance(state, held)` per step.
         """
-        if image is not None:
-            self.check_input(image)
+        given = _by_name(inputs)
+        self.check_inputs(given)
         system = self.system(dt)
-        system.check_state(state)
-        if image is not None and len(image) != state.batch:
-            raise ValueError(
-                f"state holds {state.batch} trials but image shows {len(image)}; give as many images as trials"
-            )
-        return system.advance(state, system.hold(image))
+        state = system.admit(state)
+        for name, values in given.items():
+            if len(values) != state.batch:
+                raise ValueError(
+                    f"state holds {state.batch} trials but {name} shows {len(values)}; give as many as there are trials"
+                )
+        return system.advance(state, system.hold(given))
 
-    def readout(self, state: State) -> Logits:
+    def read(self, state: State) -> dict[str, Tensor]:
+        """Output -> its values [B, ...] at `state`."""
+        system = self.system()
+        return system.read(system.admit(state))
+
+    def readout(self, state: State) -> Tensor:
         """Class scores [B, K] at `state`."""
-        system = self.system()
-        system.check_state(state)
-        return system.readout(state)
+        return self.read(state)["scores"]
 
-    def forward(self, images: Images, ms: float = 200.0) -> Logits:
-        """Class scores [B, K] after `ms` of a steady image, from spontaneous activity (without gradient there)."""
-        self.check_input(images)
+    def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Any:
+        """Outputs after `ms` of steady inputs (None: `response_ms`), from the model's own start.
+
+        Parameters
+        ----------
+        inputs : images [B, C, H, W], or values by name.
+        ms : how long they are held.
+
+        Returns
+        -------
+        Class scores [B, K]; for a model with other outputs, all of them by name.
+        """
+        given = _by_name(inputs)
+        self.check_inputs(given)
         system = self.system()
-        check_positive(ms, "ms")
-        steps = whole_steps(ms, system.dt, "ms")
-        start = self.spontaneous(system, "euler").expand(images.shape[0])
-        traj = integrate(system, [Hold(steps, images)], start, Record(times_ms=(ms,)), steps)
-        assert traj.logits is not None
-        return traj.logits[-1]
+        steps = system.clock.steps(self.response_ms if ms is None else ms, "ms")
+        if steps < 1:
+            raise ValueError(f"ms must be at least one step of {system.dt:g} ms, got {ms}")
+        state = start(system, None, len(next(iter(given.values()))))
+        at_end = Record(times_ms=(system.clock.time_ms(steps),))
+        found = {k: v[-1] for k, v in integrate(system, [Hold(steps, given)], state, at_end, steps).outputs.items()}
+        return found["scores"] if set(found) == {"scores"} else found
+
+    def spontaneous(self, system: RateSystem) -> State:
+        """Spontaneous activity under `system`, one trial; computed once and kept while nothing it depends on changes.
+
+        What it depends on is compared tensor by tensor, so that a change of weights is noticed however it was made.
+        """
+        key = (system.clock, system.stepper, system.identity, self.like.device)
+        tensors = [*self.parameters(), *self.buffers()]
+        if self._resting is None or self._resting[0] != key or not _equal(self._resting[1], tensors):
+            with torch.inference_mode(False), torch.no_grad():
+                self._resting = key, [tensor.detach().clone() for tensor in tensors], relax(system)
+        return self._resting[2].clone()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what is kept to save time."""
+        return {**self.__dict__, "_resting": None}
+
+
+def _equal(kept: list[Tensor], tensors: list[Tensor]) -> bool:
+    return len(kept) == len(tensors) and all(
+        one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+        for one, other in zip(kept, tensors, strict=True)
+    )
+
+
+def _by_name(inputs: Tensor | Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
+    if inputs is None:
+        return {}
+    return inputs if isinstance(inputs, Mapping) else {IMAGE: inputs}
+
+
+def _kind(values: object) -> str:
+    return str(values.dtype) if isinstance(values, Tensor) else type(values).__name__

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from torch import Tensor, nn
 
+from cordsnet.dynamics import Clock, Lesion
 from cordsnet.errors import CheckpointError
 from cordsnet.models.card import write_model_card
 from cordsnet.models.files import CARD, read_model, write_model
 from cordsnet.models.hub import download, upload
 from cordsnet.models.preprocessing import Preprocessing
-from cordsnet.models.spec import ImageSpec, ModelSpec
+from cordsnet.models.spec import ModelSpec
 from cordsnet.models.summary import Summary
 from cordsnet.models.table import KINDS
 
@@ -34,6 +35,7 @@ class SavedModel(nn.Module):
     about : one sentence that says what the model is, with its paper, in Markdown; for cards and summaries.
     tags : words under which the hub lists it.
     spec : the model as data.
+    lesions : parts that are gone, saved with the weights.
     metadata : plain data that belongs to the weights, such as the data set they were trained on; saved with them.
     """
 
@@ -44,10 +46,11 @@ class SavedModel(nn.Module):
     tags: ClassVar[tuple[str, ...]] = ("neuroscience", "vision")
     spec: ModelSpec
     metadata: dict[str, Any]
+    lesions: tuple[Lesion, ...]
 
     def __init__(self) -> None:
         super().__init__()
-        self.metadata = {}
+        self.metadata, self.lesions = {}, ()
 
     def __getattr__(self, name: str) -> Tensor | nn.Module:
         if name == "preprocessing":  # torch would replace the reason why there is none by "has no attribute"
@@ -72,7 +75,12 @@ class SavedModel(nn.Module):
     @property
     def timing(self) -> str:
         """How the model keeps time, in words."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it keeps time")
+        clock: Clock = self.clock  # type: ignore[assignment]
+        return {
+            "continuous": f"continuous time, step {clock.dt_ms:g} ms",
+            "steps": f"steps that stand for {clock.dt_ms:g} ms each",
+            "static": "one pass, without time",
+        }[clock.kind]
 
     def summary(self) -> Summary:
         """Facts about the model, in numbers and words."""
@@ -84,7 +92,7 @@ class SavedModel(nn.Module):
             areas=dict(shapes),
             units=sum(math.prod(shape) for shape in shapes.values()),
             parameters=sum(parameter.numel() for parameter in self.parameters()),
-            inputs=_inputs(self.spec),
+            inputs=dict(cast("Mapping[str, tuple[int, ...]]", self.inputs)),
             num_classes=getattr(self.spec, "num_classes", None),
             timing=self.timing,
             tags=self.tags,
@@ -92,7 +100,8 @@ class SavedModel(nn.Module):
 
     def description(self) -> dict[str, Any]:
         """The model without its weights, ready for JSON."""
-        return {"kind": self.kind, "spec": self.spec.to_dict(), "metadata": self.metadata}
+        described = {"kind": self.kind, "spec": self.spec.to_dict(), "metadata": self.metadata}
+        return described | ({"lesions": [lesion.to_dict() for lesion in self.lesions]} if self.lesions else {})
 
     @classmethod
     def from_description(cls: type[Saved], description: Mapping[str, Any], path: Path) -> Saved:
@@ -108,6 +117,7 @@ class SavedModel(nn.Module):
             raise CheckpointError(f"{path} describes a {kind}, no {cls.__name__}; use cordsnet.load_model")
         try:
             model = found.from_described(description)
+            model.lesions = tuple(Lesion.from_dict(one) for one in description.get("lesions", ()))
         except (TypeError, KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{path} does not describe a network: {error}") from error
         model.metadata = dict(description["metadata"])
@@ -158,7 +168,3 @@ class SavedModel(nn.Module):
             write_model_card(folder, self.summary(), self.metadata, where=name)
 
         return upload(save, name, token, private)
-
-
-def _inputs(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    return {"image": (spec.in_channels, *spec.image_size)} if isinstance(spec, ImageSpec) else {}

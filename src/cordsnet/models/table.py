@@ -41,6 +41,10 @@ KINDS: Registry[type[Any]] = Registry("kind")
 KINDS.add_lazy("cordsnet", "cordsnet.models.cordsnet.model:CordsNet")
 KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
+KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
+
+MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")
+MODELS.add_lazy("task_rnn_small", "cordsnet.models.task_rnn:SMALL")
 
 for _depth in (2, 4, 6, 8):
     for _size in ("", "_small"):

@@ -1,149 +1,40 @@
 """What is shown when: protocols are sums of segments, times in ms."""
 
 import dataclasses
-from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor
 from typing import Protocol as TypingProtocol
 from typing import runtime_checkable
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive, is_number, whole_steps
+from cordsnet._checks import check_positive, is_number
 from cordsnet._typing import Frames, Images
-from cordsnet.dynamics import Hold
+from cordsnet.dynamics import Clock, Hold
+from cordsnet.stimuli.segments import (
+    Blank,
+    Event,
+    Give,
+    Movie,
+    Noise,
+    Segment,
+    Staggered,
+    Together,
+    events_of,
+    holds_of,
+    steps_of,
+)
+
+IMAGE = "image"
 
 
 @runtime_checkable
-class Reader(TypingProtocol):
-    """Whoever is shown the frames."""
+class Viewer(TypingProtocol):
+    """A model to which inputs are shown."""
 
-    def check_input(self, images: Tensor) -> None:
-        """Refuse images that cannot be read."""
-
-
-class Segment(ABC):
-    """A stretch of the protocol."""
-
-    ms: float
-
-    @property
-    @abstractmethod
-    def frames(self) -> Tensor | None:
-        """All frames of the segment with the trials on the second-last image axis, or None for a blank field."""
-
-    @property
-    def batch(self) -> int | None:
-        """Number of trials, or None when the segment fits any number."""
-        return None if self.frames is None else self.frames.shape[-4]
-
-    @abstractmethod
-    def holds(self, dt: float) -> Iterator[Hold]:
-        """The frames in order, each with the steps for which it is held."""
-
-
-@dataclass(frozen=True)
-class Blank(Segment):
-    """No input for `ms`."""
-
-    ms: float
-
-    @property
-    def frames(self) -> None:
-        """None: a blank field."""
-        return None
-
-    def holds(self, dt: float) -> Iterator[Hold]:
-        """One blank hold."""
-        yield Hold(whole_steps(self.ms, dt, "duration of blank()"))
-
-
-@dataclass(frozen=True)
-class Show(Segment):
-    """`images` [B, C, H, W] held for `ms`."""
-
-    images: Images
-    ms: float
-
-    @property
-    def frames(self) -> Images:
-        """The images."""
-        return self.images
-
-    def holds(self, dt: float) -> Iterator[Hold]:
-        """One hold."""
-        yield Hold(whole_steps(self.ms, dt, "duration of show()"), self.images)
-
-
-@dataclass(frozen=True)
-class Movie(Segment):
-    """`movie_frames` [T, B, C, H, W], one every `frame_ms`; a step shows the frame that is on screen when it starts."""
-
-    movie_frames: Frames
-    frame_ms: float
-    ms: float
-
-    @property
-    def frames(self) -> Frames:
-        """The frames."""
-        return self.movie_frames
-
-    def holds(self, dt: float) -> Iterator[Hold]:
-        """Each frame for the steps that start while it is on screen: the frame clock and dt are separate."""
-        steps = whole_steps(self.ms, dt, "duration of movie()")
-        last = len(self.movie_frames) - 1
-        shown = Counter(min(floor(step * dt / self.frame_ms + 1e-9), last) for step in range(steps))
-        due = min(last + 1, ceil(self.ms / self.frame_ms - 1e-9))
-        if len(shown) < due:
-            raise ValueError(
-                f"frame_ms = {self.frame_ms:g} ms is too short for dt = {dt:g} ms: "
-                f"{due - len(shown)} of {due} frames would never be seen; use a dt of at most {self.frame_ms:g} ms"
-            )
-        for frame, held in shown.items():
-            yield Hold(held, self.movie_frames[frame])
-
-
-@dataclass(frozen=True)
-class Noise(Segment):
-    """Another segment with Gaussian noise of standard deviation `sigma` added, redrawn every `every_ms`."""
-
-    segment: Segment
-    sigma: float
-    seed: int
-    every_ms: float | None
-
-    @property
-    def ms(self) -> float:  # type: ignore[override]
-        """Duration of the segment underneath."""
-        return self.segment.ms
-
-    @property
-    def frames(self) -> Tensor:
-        """Frames without their noise."""
-        frames = self.segment.frames
-        assert frames is not None
-        return frames
-
-    def holds(self, dt: float) -> Iterator[Hold]:
-        """A new draw for every step, or for every `every_ms`; the same draws at each call."""
-        span = 1 if self.every_ms is None else whole_steps(self.every_ms, dt, "every_ms")
-        if span < 1:
-            raise ValueError(f"every_ms must be at least one step of dt = {dt:g} ms, got {self.every_ms}")
-        generator = torch.Generator(self.frames.device).manual_seed(self.seed)
-        draw, left = self.frames.new_zeros(()), 0
-        for hold in self.segment.holds(dt):
-            assert hold.frame is not None
-            steps = hold.steps
-            while steps:
-                if left == 0:
-                    draw, left = torch.empty_like(hold.frame).normal_(0.0, self.sigma, generator=generator), span
-                held = min(steps, left)
-                yield Hold(held, hold.frame + draw)
-                steps, left = steps - held, left - held
+    def check_inputs(self, inputs: Mapping[str, Tensor]) -> None:
+        """Refuse inputs that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +47,7 @@ class Protocol:
         if not isinstance(other, Protocol):
             return NotImplemented
         joined = Protocol(self.segments + other.segments)
-        sizes = {segment.batch for segment in joined.segments if segment.batch is not None}
-        if len(sizes) > 1:
-            raise ValueError(f"segments show different numbers of trials, {sorted(sizes)}; give each the same batch")
+        _check_trials(joined.segments)
         return joined
 
     @property
@@ -171,21 +60,32 @@ class Protocol:
         """Number of trials; None when nothing but blank fields is shown."""
         return next((segment.batch for segment in self.segments if segment.batch is not None), None)
 
-    def check(self, model: Reader) -> None:
-        """Refuse frames that `model` cannot read."""
-        for segment in self.segments:
-            frames = segment.frames
-            if frames is not None:
-                model.check_input(frames.reshape(-1, *frames.shape[-3:]))
+    @property
+    def events(self) -> list[Event]:
+        """Onset and offset of everything that is shown, in ms from the start, in the order of the segments."""
+        return events_of(self.segments)
 
-    def total_steps(self, dt: float) -> int:
-        """Number of steps of `dt` ms; refuses durations that are not whole numbers of steps."""
-        return sum(whole_steps(segment.ms, dt, f"duration of {_call(segment)}()") for segment in self.segments)
+    def times_ms(self, kind: str = "onset", input: str = IMAGE) -> list[float]:  # noqa: A002
+        """Times of the "onset" or "offset" events of an input, ms. Raises ValueError where trials differ."""
+        times = [event.time_ms for event in self.events if (event.kind, event.input) == (kind, input)]
+        if any(isinstance(time, tuple) for time in times):
+            raise ValueError(f"{kind}s of {input!r} differ from trial to trial; read them from protocol.events")
+        return [time for time in times if not isinstance(time, tuple)]
 
-    def schedule(self, dt: float) -> Iterator[Hold]:
-        """The frames in order, each with the steps for which it is held."""
+    def check(self, model: Viewer) -> None:
+        """Refuse inputs that `model` cannot read."""
         for segment in self.segments:
-            yield from (hold for hold in segment.holds(dt) if hold.steps)
+            for name, values in _all_values(segment):
+                shown = values.flatten(0, 1) if name == IMAGE and values.ndim == 5 else values
+                model.check_inputs({name: shown})
+
+    def total_steps(self, clock: Clock, notes: list[str] | None = None) -> int:
+        """Number of steps; what a clock of steps rounds is appended to `notes`. Raises as `Clock.steps` does."""
+        return sum(steps_of(self.segments, clock, notes))
+
+    def schedule(self, clock: Clock, notes: list[str] | None = None) -> Iterator[Hold]:
+        """The inputs in order, each with the steps for which they are held."""
+        return holds_of(self.segments, clock, notes)
 
 
 def blank(ms: float) -> Protocol:
@@ -196,7 +96,42 @@ def blank(ms: float) -> Protocol:
 def show(images: Images, ms: float) -> Protocol:
     """`images` [B, C, H, W] held for `ms`."""
     _check_frames(images, 4, "images", "[B, C, H, W]")
-    return Protocol((Show(images, _duration(ms, "show")),))
+    return Protocol((Give(IMAGE, images, _duration(ms, "show")),))
+
+
+def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total_ms: float) -> Protocol:
+    """`images` [B, C, H, W], each shown for `ms` from a time of its own, in a stretch of `total_ms`; blank otherwise.
+
+    Raises ValueError unless there is one onset for each image, and all of them lie within the stretch.
+    """
+    _check_frames(images, 4, "images", "[B, C, H, W]")
+    onsets = tuple(_duration(float(onset), "show_at") for onset in onset_ms)
+    if len(onsets) != len(images) or max(onsets, default=0.0) >= total_ms:
+        raise ValueError(
+            f"onset_ms must be {len(images)} times below total_ms = {total_ms:g} ms, one for each image, got {onsets}"
+        )
+    return Protocol((Staggered(IMAGE, images, onsets, _duration(ms, "show_at"), _duration(total_ms, "show_at")),))
+
+
+def give(name: str, values: Tensor, ms: float) -> Protocol:
+    """Values [B, *shape] of the input called `name`, held for `ms`, such as `give("fixation", cue, 500)`."""
+    if not isinstance(values, Tensor) or values.ndim < 2:
+        raise TypeError(f"values of {name!r} must be a torch tensor [B, ...], got {_shape(values)}")
+    return Protocol((Give(name, values, _duration(ms, "give"), "give"),))
+
+
+def together(*protocols: Protocol) -> Protocol:
+    """Several protocols of the same duration at the same time, such as an image beside a fixation cue.
+
+    Raises ValueError when durations or numbers of trials differ, or when two of them show the same input.
+    """
+    if len({protocol.ms for protocol in protocols}) != 1:
+        raise ValueError(f"protocols shown together must last equally long, got {[p.ms for p in protocols]} ms")
+    names = [name for p in protocols for name in {n for segment in p.segments for n in segment.values}]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"input {min(twice)!r} is shown by two of the protocols; join them with + instead")
+    _check_trials([segment for protocol in protocols for segment in protocol.segments])
+    return Protocol((Together(tuple(protocol.segments for protocol in protocols)),))
 
 
 def movie(frames: Frames, frame_ms: float, ms: float | None = None) -> Protocol:
@@ -208,7 +143,8 @@ def movie(frames: Frames, frame_ms: float, ms: float | None = None) -> Protocol:
     check_positive(frame_ms, "frame_ms")
     if len(frames) == 0:
         raise ValueError("frames is empty, shape [0, ...]; give at least one frame")
-    return Protocol((Movie(frames, float(frame_ms), _duration(len(frames) * frame_ms if ms is None else ms, "movie")),))
+    duration = _duration(len(frames) * frame_ms if ms is None else ms, "movie")
+    return Protocol((Movie(IMAGE, frames, float(frame_ms), duration),))
 
 
 def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: float | None = None) -> Protocol:
@@ -222,10 +158,25 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")
     segments = tuple(
-        segment if segment.frames is None else Noise(segment, float(sigma), _seed_of(seed, k), every_ms)
+        Noise(segment, IMAGE, float(sigma), _seed_of(seed, k), every_ms) if IMAGE in segment.values else segment
         for k, segment in enumerate(protocol.segments)
     )
     return dataclasses.replace(protocol, segments=segments)
+
+
+def _all_values(segment: Segment) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(segment, Together):
+        for part in segment.parts:
+            for one in part:
+                yield from _all_values(one)
+    else:
+        yield from segment.values.items()
+
+
+def _check_trials(segments: Sequence[Segment]) -> None:
+    sizes = {segment.batch for segment in segments if segment.batch is not None}
+    if len(sizes) > 1:
+        raise ValueError(f"segments show different numbers of trials, {sorted(sizes)}; give each the same batch")
 
 
 def _seed_of(seed: int, segment: int) -> int:
@@ -246,5 +197,5 @@ def _check_frames(frames: object, axes: int, name: str, shape: str) -> None:
         raise ValueError(f"{name} must have the axes {shape}, got shape {list(frames.shape)}")
 
 
-def _call(segment: Segment) -> str:
-    return _call(segment.segment) if isinstance(segment, Noise) else type(segment).__name__.lower()
+def _shape(values: object) -> str:
+    return f"shape {list(values.shape)}" if isinstance(values, Tensor) else type(values).__name__

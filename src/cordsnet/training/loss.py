@@ -3,21 +3,23 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
+import torch
 from torch import Tensor
 
-from cordsnet.dynamics import Hold, Record, State, System, Trajectory, integrate, settle
+from cordsnet.dynamics import SPONTANEOUS_MS, Hold, RateSystem, Record, State, System, Trajectory, integrate, relax
+from cordsnet.models.interface import IMAGE as IMAGE
 from cordsnet.registry import Registry
 
-IMAGE, SCORES = "image", "scores"
-"""Names of the input that holds images, and of the output that holds class scores."""
+SCORES = "scores"
+"""Name of the output that holds class scores."""
 
 CLASS = "class"
 """Axis of an output that is read as scores of classes; other outputs are compared by their squared error."""
 
-Rest: TypeAlias = Callable[[System[Any], float], State]
+Rest: TypeAlias = Callable[[RateSystem, float], State]
 """(system, ms) -> the state, one trial, after `ms` without input."""
 
 
@@ -62,19 +64,38 @@ class Bound:
     model : the model.
     system : the model with its weights materialised; None for a model without time, which is called instead.
     engine, memory : how time loops are run, and their budget for the gradient; they change cost, not the result.
-    rest : how the state without input is found.
+    rest : how the state without input is found; None leaves the model without input from its own start.
     """
 
     model: Any
     system: System[Any] | None
     engine: str = "auto"
     memory: int | str | None = None
-    rest: Rest = settle
+    rest: Rest | None = None
 
     @classmethod
     def of(cls, model: Any, dt: float | None = None, **settings: Any) -> "Bound":
         """A model bound to a step of `dt` ms (None: its own)."""
         return cls(model, model.system(dt) if evolves(model) else None, **settings)
+
+    def resting(self, ms: float) -> State:
+        """The state after `ms` without input, one trial and without gradient."""
+        system = self.system
+        assert system is not None
+        if isinstance(system, RateSystem):
+            return (self.rest or relax)(system, ms)
+        with torch.no_grad():
+            steps = system.clock.steps(ms, "duration of the blank field")
+            nothing = Record(times_ms=(), outputs=())
+            return replace(integrate(system, [Hold(steps)], system.begin(1), nothing, steps).final_state, step=0)
+
+    def start(self, batch: int) -> State:
+        """The state in which a trial starts: the model's own start, for a rate equation its resting state."""
+        system = self.system
+        assert system is not None
+        if isinstance(system, RateSystem) and self.rest is not None:
+            return self.rest(system, SPONTANEOUS_MS).expand(batch)
+        return system.begin(batch)
 
     def run(self, holds: list[Hold], state: State, record: Record) -> Trajectory:
         """The system through holds, from a state."""
@@ -127,7 +148,8 @@ for _name, _class in (("last_step", "LastStep"), ("every_step", "EveryStep"), ("
 
 def evolves(model: Any) -> bool:
     """True for a model with a course in time, False for one that answers at once."""
-    return hasattr(model, "system")
+    kind: str = model.clock.kind
+    return kind != "static"
 
 
 def by_name(outputs: Any) -> dict[str, Tensor]:

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet._checks import whole_steps
-from cordsnet.dynamics import SPONTANEOUS_MS, Equilibrium, Hold, Record, Solver, steady_state
+from cordsnet.dynamics import Equilibrium, Hold, Record, Solver, steady_state
 from cordsnet.training.evaluate import BATCH, read_correctly
 from cordsnet.training.loss import CLASS, IMAGE, SCORES, Batch, Bound, Loss, Terms, by_name
 from cordsnet.training.sources import LabelledImages
@@ -30,7 +29,7 @@ class LastStep(Loss):
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Cross-entropy for class scores, squared error for other outputs, summed over the outputs with a target."""
         if bound.system is None:
-            outputs = by_name(bound.model(batch.inputs[IMAGE]))
+            outputs = by_name(bound.model(batch.inputs))
         else:
             outputs = {name: values[-1] for name, values in course(bound, batch.inputs, self.ms, last=True).items()}
         targets = _checked(batch.targets, outputs)
@@ -161,20 +160,35 @@ def settled_share(found: Equilibrium) -> float:
 def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float, last: bool = False) -> dict[str, Tensor]:
     """Outputs at every step of a trial, or at its last step alone: name -> [T, B, ...].
 
-    The trial starts from spontaneous activity. Inputs with frames are shown one after another, each for its share of
-    `ms`.
+    The trial starts as the model does. Inputs with frames are shown one after another, each for its share of `ms`.
     """
-    system, images = bound.system, inputs[IMAGE]
-    assert system is not None
-    frames = images if images.ndim == 5 else images[None]
+    assert bound.system is not None
+    frames = _frames(bound, inputs)
     for frame in frames:
-        bound.model.check_input(frame)
-    steps = whole_steps(ms / len(frames), system.dt, "duration of a frame")
-    state = bound.rest(system, SPONTANEOUS_MS).expand(frames.shape[1])
-    record = Record(times_ms=(ms,)) if last else Record()
-    found = bound.run([Hold(steps, frame) for frame in frames], state, record)
-    assert found.logits is not None
-    return {SCORES: found.logits}
+        bound.model.check_inputs(frame)
+    clock = bound.system.clock
+    names = [("duration of a frame", ms / len(frames))] * len(frames)
+    holds = [Hold(steps, frame) for steps, frame in zip(clock.cut(names), frames, strict=True)]
+    total = sum(hold.steps for hold in holds)
+    record = Record(times_ms=(clock.time_ms(total),)) if last else Record()
+    batch = len(next(iter(frames[0].values())))
+    return dict(bound.run(holds, bound.start(batch), record).outputs)
+
+
+def _frames(bound: Bound, inputs: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Inputs frame by frame; those that are held for the whole trial stand in every frame."""
+    shapes: Mapping[str, tuple[int, ...]] = bound.model.inputs
+    if unknown := sorted(set(inputs) - set(shapes)):
+        raise ValueError(f"input {unknown[0]!r} is unknown to this model; it reads {', '.join(shapes)}")
+    if not inputs:
+        raise ValueError("batch has no inputs; give at least one")
+    moving = {name for name, values in inputs.items() if values.ndim == len(shapes[name]) + 2}
+    counts = {len(inputs[name]) for name in moving} or {1}
+    if len(counts) > 1:
+        raise ValueError(f"inputs have different numbers of frames, {sorted(counts)}; give all the same number")
+    return [
+        {name: values[k] if name in moving else values for name, values in inputs.items()} for k in range(counts.pop())
+    ]
 
 
 def masked(
@@ -211,7 +225,7 @@ def error(values: Tensor, target: Tensor, axes: tuple[str, ...], reduction: str 
 
 def axes_of(bound: Bound, output: str) -> tuple[str, ...]:
     """Names of the axes of an output after the batch axis."""
-    known: Mapping[str, tuple[str, ...]] = getattr(bound.system, "outputs", {SCORES: (CLASS,)})
+    known: Mapping[str, tuple[str, ...]] = (bound.system or bound.model).outputs
     return tuple(known[output])
 
 

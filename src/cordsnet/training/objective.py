@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, System, integrate, settle
+from cordsnet.dynamics import Hold, Record, State, System, integrate, relax
 from cordsnet.models import VisionModel
 from cordsnet.training.evaluate import read_correctly
-from cordsnet.training.loss import IMAGE, SCORES, Batch, Bound, Loss, Terms
+from cordsnet.training.loss import IMAGE, SCORES, Batch, Bound, Loss, Rest, Terms
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def objective(
     dt: float | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
-    spontaneous: Callable[[System[Any], float], State] = settle,
+    spontaneous: Rest = relax,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -108,7 +107,7 @@ def objective(
     dt : step, ms; None is the model's own. Where rates settle does not depend on it; how they get there does.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
-    spontaneous : (system, ms) -> spontaneous activity; `settle` starts from zero rates, a `WarmStart` from its last.
+    spontaneous : (system, ms) -> spontaneous activity; `relax` starts from zero rates, a `WarmStart` from its last.
     """
     bound = Bound.of(model, dt, engine=engine, memory=memory, rest=spontaneous)
     return _objective(bound, images, labels, settings or Objective())
@@ -119,10 +118,10 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     assert system is not None
     bound.model.check_input(images)
     _check_labels(labels, len(images), bound.model.num_classes)
-    steps = whole_steps(trial.image, system.dt, "trial.image")
-    baseline = bound.rest(system, trial.before)
+    steps = system.clock.steps(trial.image, "trial.image")
+    baseline = bound.resting(trial.before)
     window = Record(window_ms=(trial.image - trial.decision, trial.image))
-    seen = bound.run([Hold(steps, images)], baseline.expand(images.shape[0]), window)
+    seen = bound.run([Hold(steps, {IMAGE: images})], baseline.expand(images.shape[0]), window)
     assert seen.logits is not None
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
     weights = _log_spaced(settings, cross_entropy)
@@ -148,10 +147,10 @@ def distance_to_baseline(
     memory: int | str | None = None,
 ) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
-    steps = whole_steps(trial.after, system.dt, "trial.after")
+    steps = system.clock.steps(trial.after, "trial.after")
     window = (trial.after - trial.baseline, trial.after)
     reduce = {area: _distance_from(rates) for area, rates in baseline.rates.items()}
-    record = Record("all", window_ms=window, reduce=reduce, logits=False)
+    record = Record("all", window_ms=window, reduce=reduce, outputs=())
     back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
     return torch.stack([back.rates[area].mean() for area in system.areas]).mean()
 

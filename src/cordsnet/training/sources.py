@@ -49,7 +49,7 @@ class Source(Protocol):
     def probe(self, count: int, model: torch.nn.Module) -> Any:
         """A few inputs of the test data, in the precision and on the device of a model, to look at its outputs."""
 
-    def measure(self, model: torch.nn.Module) -> dict[str, float]:
+    def measure(self, model: Any) -> dict[str, float]:
         """How well a model does on the test data, by name of the measure."""
 
     def describe(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class LabelledImages:
         """The first test images [N, C, H, W], normalised."""
         return self.data.test.take(count).to(model).images
 
-    def measure(self, model: torch.nn.Module) -> dict[str, float]:
+    def measure(self, model: Any) -> dict[str, float]:
         """Share of test images read correctly."""
         return {"test_accuracy": accuracy(model, self.data.test)}
 

@@ -29,12 +29,12 @@ class NetworkFlow(Flow):
 
     def __init__(self, model: Simulable, image: Tensor | None = None, stepper: str = "rk4") -> None:
         if image is not None:
-            model.check_input(image)
+            model.check_inputs({"image": image})
             if len(image) != 1:
                 raise ValueError(f"image must be one image [1, C, H, W], got {len(image)}; make a flow for each")
         with torch.no_grad():
             system = rate_system(model)
-            held = system.hold(image)
+            held = system.hold({} if image is None else {"image": image})
         self.system, self.held = system, held
         circuit = system.equation.circuit
         if any(circuit.delays_ms.values()):
@@ -49,8 +49,9 @@ class NetworkFlow(Flow):
         self.tau_ms = self.pack(full)
 
     def pack(self, rates: Mapping[str, Tensor]) -> Tensor:
-        """{area: [C, H, W] or [K, C, H, W]} as one flat vector [units], or [K, units]."""
-        single = next(iter(rates.values())).ndim == 3
+        """{area: [*shape] or [K, *shape]} as one flat vector [units], or [K, units]."""
+        area, value = next(iter(rates.items()))
+        single = value.ndim == len(self.shapes[area])
         parts = [rates[area][None] if single else rates[area] for area in self.shapes]
         flat = torch.cat([part.flatten(1) for part in parts], 1)
         return flat[0] if single else flat
@@ -66,11 +67,11 @@ class NetworkFlow(Flow):
     def velocity(self, x: Tensor) -> Tensor:
         """(phi(drive) - r) / tau, [K, units]."""
         rates = self.unpack(x)
-        targets = self.system.equation.targets(State(rates, {}), self.held, self.system.dt)
+        targets = self.system.equation.targets(rates, State(rates), self.held, self.system.dt)
         whole = {area: target.expand(rates[area].shape) for area, target in targets.items()}
         return (self.pack(whole) - x) / self.tau_ms
 
     @exact()
     def jacobian(self, x: Tensor) -> LinearOperator:
         """(d phi(drive) / dr - I) / tau, by the network's own operators."""
-        return network_jacobian(self.system, self.held, State(self.unpack(x[None]), {}), of="flow")
+        return network_jacobian(self.system, self.held, State(self.unpack(x[None])), of="flow")

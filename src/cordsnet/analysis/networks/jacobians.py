@@ -104,17 +104,17 @@ def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSys
     """The system, the held frame and the state at which a model is to be linearised."""
     system = rate_system(model)
     if image is not None:
-        model.check_input(image)
+        model.check_inputs({"image": image})
         if len(image) != 1:
             raise ValueError(f"image must be one, [1, C, H, W], got {len(image)}; take one of them")
-    held = system.hold(image)
+    held = system.hold({} if image is None else {"image": image})
     if state is None:
         state = _settled(model, image, system.like.dtype)
     if not isinstance(state, State):
         state = system.at_rest(dict(state), held)
-    system.check_state(state)
+    state = system.admit(state)
     if state.batch != 1:
-        raise ValueError(f"state must hold one trial, got {state.batch}; take one with state.map(lambda r: r[:1])")
+        raise ValueError(f"state must hold one trial, got {state.batch}; take one with state.trials(slice(1))")
     return system, held, state
 
 

@@ -62,8 +62,8 @@ def _image_to_target(point: Point, network: NetworkJacobian, shape: tuple[int, .
     """Image [C, H, W] -> phi' x what it adds to the drives, [units]."""
 
     def target(images: Tensor) -> Tensor:
-        drives = point.circuit.hold(images).drive
-        full = {area: drives[area].expand(len(images), -1, -1, -1) * slope for area, slope in point.slope.items()}
+        drives = point.circuit.hold({"image": images}).drive
+        full = {area: drives[area].expand(len(images), *slope.shape) * slope for area, slope in point.slope.items()}
         return network.joined(full)
 
     return TracedOperator(target, shape, network.domain, network.dtype, network.device)
@@ -79,11 +79,15 @@ def _select(network: NetworkJacobian, area: str) -> LinearOperator:
 
 
 def _readout(point: Point, network: NetworkJacobian) -> LinearOperator:
-    """[units] -> class scores [K]; silent units pass nothing on."""
+    """[units] -> class scores [K] without their bias; silent units pass nothing on."""
+
+    circuit = point.circuit
 
     def scores(vectors: Tensor) -> Tensor:
         parts = network.parts(vectors)
-        return point.circuit.readout(lambda area, delay_ms: point.gate[area] * parts[area])
+        brought = circuit.drive("scores", circuit.into["scores"], lambda p: point.gate[p.source] * parts[p.source])
+        assert brought is not None
+        return brought
 
     with torch.no_grad():
         classes = scores(torch.zeros(1, *network.domain, dtype=network.dtype, device=network.device)).shape[1]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators.operator import LinearOperator
-from cordsnet.dynamics import Circuit, Held, RateSystem, State, emit
+from cordsnet.dynamics import Circuit, Held, Pathway, RateSystem, State, emit
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ class Point:
     @exact()
     def of(cls, system: RateSystem, held: Held, state: State) -> "Point":
         """At `state`, one trial. At a kink of phi the slope is the lower one."""
-        activation, targets = system.equation.activation, system.equation.targets(state, held, system.dt)
+        activation = system.equation.activation
+        targets = system.equation.targets(state.rates, state, held, system.dt)
         slope = {area: activation.derivative_at_output(target)[0] for area, target in targets.items()}
         gate = {area: (emit(rates[0]) > 0).to(rates.dtype) for area, rates in state.rates.items()}
         return cls(system.equation.circuit, slope, gate)
 
 
 class Links:
-    """What changes of the emitted rates bring to the drives of all areas, through connections between them."""
+    """Changes of the emitted rates -> changes of the drives of all areas, through the pathways between them."""
 
     def __init__(self, circuit: Circuit, sources: tuple[str, ...], targets: tuple[str, ...]) -> None:
         self.circuit, self.sources, self.targets = circuit, sources, targets
@@ -55,21 +56,16 @@ class Links:
         zeros: dict[str, Tensor] = {}
         like = next(iter(emitted.values()))
 
-        def read(source: str, delay_ms: float) -> Tensor:
+        def read(pathway: Pathway) -> Tensor:
+            source = pathway.source
             if source in emitted:
                 return emitted[source]
             if source not in zeros:
                 zeros[source] = like.new_zeros(len(like), *self.circuit.shapes[source])
             return zeros[source]
 
-        drives = {}
-        for area in self.targets:
-            gathered, direct = self.circuit.gather(area, read), self.circuit.onto_drive(area, read)
-            parts = [] if gathered is None else [self.circuit.feedforward[area](gathered)]
-            parts += [] if direct is None else [direct]
-            if parts:
-                drives[area] = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        return drives
+        drives = {area: self.circuit.drive(area, self.circuit.afferent[area], read) for area in self.targets}
+        return {area: drive for area, drive in drives.items() if drive is not None}
 
     def apply_transpose(self, drives: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Target -> [K, C, H, W] to source -> [K, C, H, W], through a graph that is made once per K."""
@@ -106,7 +102,7 @@ class AreaJacobian(LinearOperator):
         super().__init__(slope.shape, slope.shape, slope.dtype, slope.device)
         self.slope, self.gate = slope, point.gate[area]
         self.recurrent = point.circuit.recurrent.get(area)
-        itself = any(source == area for source, _ in point.circuit.reads(area))
+        itself = area in point.circuit.sources(area)
         if itself and point.circuit.delays_ms.get(area):
             raise ValueError(f"a connection from {area!r} has a delay, and it reads itself; set its delay_ms to 0")
         self.area, self.loop = area, Links(point.circuit, (area,), (area,)) if itself else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive, whole_steps
+from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.regimes.attractors import Geometry, geometry
@@ -13,7 +13,7 @@ from cordsnet.analysis.regimes.parting import Parting, parting
 from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence
 from cordsnet.analysis.regimes.settling import Scale, Settled, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import State, System
+from cordsnet.dynamics import NONE, Clock, Effects, Inputs, Signal, State, System
 from cordsnet.errors import DivergedError
 
 STATE = "state"
@@ -24,23 +24,20 @@ class FlowSystem(System[None]):
     """A flow as the time loops see it: one area, no frames, nothing to read out."""
 
     def __init__(self, flow: Flow, dt: float) -> None:
-        check_positive(dt, "dt")
-        self.flow, self.dt, self.areas = flow, float(dt), (STATE,)
+        self.flow, self.clock = flow, Clock(dt)
+        self.signals, self.outputs = (Signal(STATE, tuple(flow.domain)),), {}
+        self.like = torch.zeros((), dtype=flow.dtype, device=flow.device)
 
-    def zero_state(self, batch: int) -> State:
-        """All zero."""
-        return State({STATE: torch.zeros(batch, *self.flow.domain, dtype=self.flow.dtype, device=self.flow.device)})
-
-    def hold(self, frame: Tensor | None) -> None:
+    def hold(self, inputs: Inputs) -> None:
         """Nothing: a flow has its input in itself."""
 
-    def advance(self, state: State, context: None) -> State:
+    def advance(self, state: State, context: None, effects: Effects = NONE) -> State:
         """One step of the flow's own stepper."""
-        return State({STATE: self.flow.step(state.rates[STATE], self.dt)})
+        return state.after({STATE: effects.rate(STATE, self.flow.step(state.values[STATE], self.dt))})
 
-    def readout(self, state: State) -> Tensor:
-        """The state itself, [B, units]."""
-        return state.rates[STATE].flatten(1)
+    def read(self, state: State) -> dict[str, Tensor]:
+        """Nothing: a flow has no outputs."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -114,11 +111,11 @@ def classify_flow(
         check_positive(size, "size")
     system = FlowSystem(flow, dt)
     for name in ("image_ms", "tau_ms"):
-        whole_steps(getattr(settings, name), system.dt, name)
+        system.clock.steps(getattr(settings, name), name)
     unit = size or float((starts - starts.mean(0)).double().square().mean().sqrt()) or 1.0
     scale = Scale({STATE: unit})
     try:
-        settled = settle_under(system, State({STATE: starts}), None, scale, settings)
+        settled = settle_under(system, State({STATE: starts}), {}, scale, settings)
         apart = parting(system, settled, scale, settings) if not bool(settled.growing.any()) else Parting()
     except DivergedError as error:
         evidence = RegimeEvidence(diverged_ms=error.time_ms, response=unit)
@@ -136,7 +133,7 @@ def _judge(flow: Flow, settled: Settled, apart: Parting, scale: Scale, settings:
         return FlowReport(Regime.CHAOTIC if apart.chaotic else Regime.OSCILLATORY, evidence, None, states, settings)
     norm = unit * flow.units**0.5
     shape = geometry(states, size=norm, same=settings.same_state, seed=settings.seed)
-    away = scale.distance(settled.state, settled.state.map(lambda rates: rates[:1])) > settings.same_state
+    away = scale.distance(settled.state, settled.state.trials(slice(1))) > settings.same_state
     elsewhere = float((away & (settled.speed <= settings.rest_speed)).double().mean())
     evidence = replace(evidence, blank_distance=shape.extent, elsewhere=elsewhere)
     return FlowReport(Regime.MULTISTABLE if elsewhere else Regime.MONOSTABLE, evidence, shape, states, settings)

@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.regimes.settling import Scale, Settled, joined, run
+from cordsnet.analysis.regimes.settling import Scale, Settled, run
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import State, System
 
@@ -49,15 +48,14 @@ def parting(system: System[Any], settled: Settled, scale: Scale, settings: Regim
     moving = settled.moving
     if not bool(moving.any()):
         return Parting()
-    state = settled.state.map(lambda rates: rates[moving])
-    frame = settled.frame if settled.frame is None or len(settled.frame) == 1 else settled.frame[moving]
-    shown = frame if frame is None or len(frame) == 1 else torch.cat([frame, frame])
+    state = settled.state.trials(moving)
+    shown = {name: torch.cat([values[moving]] * 2) for name, values in settled.inputs.items()}
     small = math.sqrt(torch.finfo(next(iter(state.rates.values())).dtype).eps)
-    steps = max(1, whole_steps(settings.image_ms, system.dt, "image_ms") // SPLIT)
+    steps = max(1, system.clock.steps(settings.image_ms, "image_ms") // SPLIT)
     near, logs = _beside(state, scale, small, settings.seed), []
     for _ in range(SPLIT * settings.parting):
-        both = run(system, joined([state, near]), shown, steps)
-        state, near = both.map(lambda rates: rates.chunk(2)[0]), both.map(lambda rates: rates.chunk(2)[1])
+        both, count = run(system, State.cat([state, near]), shown, steps), state.batch
+        state, near = both.trials(slice(count)), both.trials(slice(count, None))
         distance = scale.distance(near, state).clamp_min(torch.finfo(torch.float64).tiny)
         logs.append((distance / small).log())
         near = _nearer(state, near, small / distance)
@@ -83,7 +81,7 @@ def _beside(state: State, scale: Scale, small: float, seed: int) -> State:
     for area, value in state.rates.items():
         noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
         rates[area] = value + scale.rms[area] * noise
-    near = State(rates, state.past)
+    near = state.with_values(rates)
     return _nearer(state, near, small / scale.distance(near, state))
 
 
@@ -93,9 +91,4 @@ def _nearer(state: State, near: State, share: Tensor) -> State:
     def between(one: Tensor, other: Tensor) -> Tensor:
         return torch.lerp(one, other, share.to(one).view(-1, *[1] * (one.ndim - 1)))
 
-    rates = {area: between(value, near.rates[area]) for area, value in state.rates.items()}
-    past = {
-        source: tuple(between(*pair) for pair in zip(values, near.past[source], strict=True))
-        for source, values in state.past.items()
-    }
-    return State(rates, past)
+    return state.zip(near, between)

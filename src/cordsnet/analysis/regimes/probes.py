@@ -1,15 +1,15 @@
 """What is shown to a network to find its regime, and where it went."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
-from cordsnet.analysis.regimes.settling import Scale, Settled, joined, run, settle_under
+from cordsnet.analysis.regimes.settling import Scale, Settled, run, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import State, System, emit
+from cordsnet.dynamics import Inputs, State, System, emit
 
 QUIET = 1e-3
 """Areas that respond less than this share of the most responsive one are measured against that share."""
@@ -44,33 +44,35 @@ class Probes:
 
 def probe(system: System[Any], images: Tensor, settings: RegimeSettings) -> Probes:
     """Make the probes that `classify_regime` describes. Raises DivergedError where rates stop being finite."""
-    steps, count = whole_steps(settings.image_ms, system.dt, "image_ms"), len(images)
-    rest = run(system, system.zero_state(1), None, settings.holds * steps)
-    seen = run(system, rest.expand(count), images, steps)
-    held = run(system, seen, images, (settings.holds - 1) * steps)
+    steps, count = system.clock.steps(settings.image_ms, "image_ms"), len(images)
+    blank: Inputs = {}
+    shown: Inputs = {"image": images}
+    rest = run(system, system.zero_state(1), blank, settings.holds * steps)
+    seen = run(system, rest.expand(count), shown, steps)
+    held = run(system, seen, shown, (settings.holds - 1) * steps)
     scale = _scale(rest, seen, held)
 
-    def until_rest(state: State, frame: Tensor | None) -> Settled:
+    def until_rest(state: State, inputs: Inputs) -> Settled:
         """A probe from `state`."""
-        return settle_under(system, state, frame, scale, settings)
+        return settle_under(system, state, inputs, scale, settings)
 
-    made = [until_rest(rest, None), until_rest(held, images)]
+    made = [until_rest(rest, blank), until_rest(held, shown)]
     none = images.new_zeros(0)
     image_distance = image_speed = blank_distance = blank_speed = none
     if not any(bool((settled.moving | settled.growing).any()) for settled in made):
         base, wanted = made[0].state, made[1].state
         noisy = _Perturbed(scale, settings)
-        between = run(system, seen, None, steps).map(lambda rates: rates.roll(1, 0))
+        between = run(system, seen, blank, steps).map(lambda rates: rates.roll(1, 0))
         starts = [system.zero_state(count), wanted.map(lambda rates: rates.roll(1, 0)), between, *noisy.of(wanted)]
-        again = until_rest(joined(starts), images.repeat(len(starts), 1, 1, 1))
-        gone = until_rest(joined([wanted, *noisy.of(base.expand(count))]), None)
+        again = until_rest(_cat(starts), {"image": images.repeat(len(starts), 1, 1, 1)})
+        gone = until_rest(_cat([wanted, *noisy.of(base.expand(count))]), blank)
         made += [again, gone]
-        image_distance, image_speed = scale.distance(again.state, joined([wanted] * len(starts))), again.speed
+        image_distance, image_speed = scale.distance(again.state, _cat([wanted] * len(starts))), again.speed
         blank_distance, blank_speed = scale.distance(gone.state, base), gone.speed
     return Probes(
         all=tuple(made),
-        trained_answers=system.readout(seen).argmax(1),
-        late_answers=system.readout(held).argmax(1),
+        trained_answers=system.read(seen)["scores"].argmax(1),
+        late_answers=system.read(held)["scores"].argmax(1),
         drift=scale.distance(held, seen),
         image_distance=image_distance,
         image_speed=image_speed,
@@ -79,6 +81,11 @@ def probe(system: System[Any], images: Tensor, settings: RegimeSettings) -> Prob
         response=max(scale.rms.values()),
         scale=scale,
     )
+
+
+def _cat(states: Sequence[State]) -> State:
+    """The trials of several states as one batch that begins together, whenever each state was reached."""
+    return State.cat([replace(state, step=0) for state in states])
 
 
 def _scale(rest: State, seen: State, held: State) -> Scale:
@@ -95,7 +102,7 @@ def _scale(rest: State, seen: State, held: State) -> Scale:
 
 
 class _Perturbed:
-    """Copies of a state with noise of the size of the response; rates stay non-negative."""
+    """Copies of a state with noise of the size of the response; rates of an area that has no negative ones stay so."""
 
     def __init__(self, scale: Scale, settings: RegimeSettings) -> None:
         self.scale, self.settings = scale, settings
@@ -109,5 +116,6 @@ class _Perturbed:
         rates = {}
         for area, value in state.rates.items():
             noise = torch.randn(value.shape, generator=self.generator, dtype=torch.float64).to(value)
-            rates[area] = emit(value + self.settings.noise * self.scale.rms[area] * noise)
-        return State(rates, state.past)
+            moved = value + self.settings.noise * self.scale.rms[area] * noise
+            rates[area] = emit(moved) if bool((value >= 0).all()) else moved
+        return state.with_values(rates)

@@ -11,7 +11,6 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
 from cordsnet._typing import ClassLabels, Images
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.regimes.parting import Parting, largest_parting, parting
@@ -129,8 +128,14 @@ def classify_regime(
     settings = settings or RegimeSettings()
     _check(model, images, labels)
     system = model.system()
+    if system.has_noise:
+        raise ValueError("model has private noise, with which no state is at rest; classify it with its noise set to 0")
+    if "scores" not in system.outputs:
+        raise ValueError(f"model has no class scores to judge by; its outputs are {', '.join(system.outputs)}")
+    if system.clock.kind == "static":
+        raise ValueError("model is static: it has no state that could settle or not, and so no regime")
     for name in ("image_ms", "tau_ms"):
-        whole_steps(getattr(settings, name), system.dt, name)
+        system.clock.steps(getattr(settings, name), name)
     try:
         found = probe(system, images, settings)
         apart = largest_parting([parting(system, settled, found.scale, settings) for settled in found.all])
@@ -183,7 +188,7 @@ def _largest(values: Tensor) -> float:
 def _check(model: Simulable, images: Tensor, labels: Tensor | None) -> None:
     if not isinstance(model, Simulable):
         raise TypeError(f"model must be a dynamical model, got {type(model).__name__}; see cordsnet.list_models()")
-    model.check_input(images)
+    model.check_inputs({"image": images})
     if len(images) < 2:
         raise ValueError("images must be at least two, since each is shown after another; give more")
     if labels is not None and len(labels) != len(images):

@@ -1,4 +1,4 @@
-"""Letting a network run under one frame until it comes to rest, or it is clear that it will not."""
+"""Letting a network run under held inputs until it comes to rest, or it is clear that it will not."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,16 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet._checks import whole_steps
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.dynamics import Hold, Record, State, System, integrate
+from cordsnet.dynamics import Hold, Inputs, Record, State, System, integrate
 
-NOTHING = Record(times_ms=(), logits=False)
-
+NOTHING = Record(times_ms=(), outputs=())
 
 PIECES = 4
-"""In which a part of T is run: speed and distance are looked at after each, lest an oscillation, met in phase after
-phase, be taken for growth or decay."""
+"""Pieces in which a part of T is run. Speed and distance are looked at after each, so that sampling an oscillation at
+one phase is not mistaken for growth or decay."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Settled:
-    """How a batch of trials ended under one frame.
+    """How a batch of trials ended under held inputs.
 
     Attributes
     ----------
@@ -47,7 +45,7 @@ class Settled:
     moving : [B], neither at rest nor slowing down nor growing: rates go on within bounds.
     growing : [B], rates go away without bound.
     ms : how long it took.
-    frame : what was shown; None is a blank field.
+    inputs : what was shown, by name; empty is a blank field.
     """
 
     state: State
@@ -55,30 +53,28 @@ class Settled:
     moving: Tensor
     growing: Tensor
     ms: float
-    frame: Tensor | None
+    inputs: Inputs
 
 
-def run(system: System[Any], state: State, frame: Tensor | None, steps: int) -> State:
-    """The state `steps` steps later, while a frame (None: blank) is held."""
-    final = integrate(system, [Hold(steps, frame)], state, NOTHING, steps).final_state
-    return final.expand(final.batch)  # of what is under way, a blank field has one trial for all
+def run(system: System[Any], state: State, inputs: Inputs, steps: int) -> State:
+    """The state `steps` steps later, while inputs (none: blank) are held."""
+    final = integrate(system, [Hold(steps, inputs)], state, NOTHING, steps).final_state
+    return final.expand(final.batch)  # delayed signals of a blank field have batch size 1
 
 
-def settle_under(
-    system: System[Any], state: State, frame: Tensor | None, scale: Scale, settings: RegimeSettings
-) -> Settled:
+def settle_under(system: System[Any], state: State, inputs: Inputs, scale: Scale, settings: RegimeSettings) -> Settled:
     """Run until every trial is slower than `rest_speed`, or for `patience` times the duration of an image.
 
     Speed is taken from a single step: an autonomous system whose rates do not change in one step is at a fixed point,
     while over a longer time an oscillation can come round to where it was.
     """
-    steps = whole_steps(settings.image_ms, system.dt, "image_ms")
+    steps = system.clock.steps(settings.image_ms, "image_ms")
     pieces = PIECES if steps >= 2 * PIECES else 1
     start, speeds, sizes, parts = state, [], [], 0
     while parts < settings.patience:
         for piece in range(pieces):
-            before = run(system, state, frame, steps * (piece + 1) // pieces - steps * piece // pieces - 1)
-            state = run(system, before, frame, 1)
+            before = run(system, state, inputs, steps * (piece + 1) // pieces - steps * piece // pieces - 1)
+            state = run(system, before, inputs, 1)
             change = (scale.distance(state, before) - _rounding(state, scale)).clamp(min=0)
             speeds.append(change * settings.tau_ms / system.dt)
             sizes.append(scale.distance(state, start))
@@ -87,7 +83,7 @@ def settle_under(
             break
     ms, awake = parts * settings.image_ms, ~(speeds[-1] <= settings.rest_speed)
     if not bool(awake.any()):
-        return Settled(state, speeds[-1], awake, awake, ms, frame)
+        return Settled(state, speeds[-1], awake, awake, ms, inputs)
     early, middle, late = _thirds(torch.stack(sizes), lambda values: values.amax(0))
     rise = late - middle
     growing = (
@@ -95,18 +91,7 @@ def settle_under(
     )
     _, middle, late = _thirds(torch.stack(speeds), lambda values: values.mean(0))
     moving = awake & ~growing & (late > settings.slowing * middle)
-    return Settled(state, speeds[-1], moving, growing, ms, frame)
-
-
-def joined(states: list[State]) -> State:
-    """The trials of several states as one batch."""
-    first = states[0]
-    rates = {area: torch.cat([state.rates[area] for state in states]) for area in first.rates}
-    past = {
-        source: tuple(torch.cat(parts) for parts in zip(*(state.past[source] for state in states), strict=True))
-        for source in first.past
-    }
-    return State(rates, past)
+    return Settled(state, speeds[-1], moving, growing, ms, inputs)
 
 
 def _thirds(values: Tensor, reduce: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:

@@ -139,7 +139,7 @@ def _path(model: CordsNet, flow: NetworkFlow, image: Tensor | None, ms: float) -
     """States [T, units] through which the network goes from spontaneous activity."""
     every = max(1, round(ms / SAMPLES / model.dt_ms)) * model.dt_ms
     shown = blank(ms) if image is None else show(image, ms)
-    rates = simulate(model, shown, record=Record("all", every_ms=every, logits=False)).rates
+    rates = simulate(model, shown, record=Record("all", every_ms=every, outputs=())).rates
     return flow.pack({area: value[:, 0] for area, value in rates.items()})
 
 

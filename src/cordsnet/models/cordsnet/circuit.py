@@ -1,112 +1,91 @@
-"""A network with its weights materialised: what the rate equation asks of a convolutional network."""
+"""A spec with its weights materialised, as areas, pathways and outputs."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from cordsnet.dynamics import ConvMap, Held, LinearMap, Precision, Reader
-from cordsnet.models.cordsnet.layout import MapShape, layout
-from cordsnet.models.cordsnet.spec import STEM, NetworkSpec, Onto
-from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit, weight_of
+from cordsnet.dynamics import (
+    Chain,
+    Circuit,
+    ConvMap,
+    DenseMap,
+    Enlarge,
+    Inputs,
+    LinearMap,
+    Pathway,
+    Pool,
+    Precision,
+    channels_last,
+)
+from cordsnet.models.cordsnet.layout import Layout, layout
+from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
+from cordsnet.models.cordsnet.wiring import Wiring, encode, pool
+from cordsnet.models.kernels import weight_of
+
+SCORES = "scores"
 
 
-class ConvCircuit:
-    """Pure functions of rates and frames over weights that were computed once.
+def build_circuit(
+    spec: NetworkSpec,
+    wiring: Wiring,
+    bias: Mapping[str, Tensor],
+    tau_ms: Mapping[str, float | Tensor],
+    precision: Precision,
+) -> Circuit:
+    """The circuit of a CordsNet. Weights are computed here, once, in the graph when gradients are on.
 
-    Weight normalisation costs a norm and a product per kernel; here it is paid once per circuit
-    instead of once per use. Gradients flow through to gain and direction.
+    Weight normalisation costs a norm and a product per kernel; that is paid once per circuit instead of once per use.
     """
+    sizes, readout_bias = layout(spec), wiring.readout.bias
+    compute, dtype = precision.of_convolutions(readout_bias), precision.of_rates(readout_bias)
 
-    source = STEM
+    def conv(kernel: torch.nn.Module, stride: int = 1) -> ConvMap:
+        return ConvMap(channels_last(weight_of(kernel)), stride, compute)
 
-    def __init__(
-        self,
-        spec: NetworkSpec,
-        wiring: Wiring,
-        bias: Mapping[str, Tensor],
-        tau_ms: Mapping[str, float | Tensor],
-        precision: Precision,
-    ) -> None:
-        self.spec, self.bias, self.tau_ms = spec, bias, tau_ms
-        self.layout = layout(spec)
-        self.areas = tuple(area.name for area in spec.areas)
-        self.is_cascade = spec.is_cascade
-        self.shapes: Mapping[str, MapShape] = self.layout.shapes
-        self.stem_weight = channels_last(weight_of(wiring.stem))
-        self.compute, self.dtype = precision.of_convolutions(self.stem_weight), precision.of_rates(self.stem_weight)
-        self.feedforward: Mapping[str, LinearMap] = {
-            area.name: ConvMap(channels_last(weight_of(wiring.feedforward[area.name])), area.stride, self.compute)
-            for area in spec.areas
-        }
-        self.recurrent: Mapping[str, LinearMap] = {
-            name: ConvMap(channels_last(weight_of(kernel)), 1, self.compute)
-            for name, kernel in wiring.recurrent.items()
-        }
-        self.link_weight = {name: channels_last(weight_of(kernel)) for name, kernel in wiring.links.items()}
-        self.readout_weight, self.readout_bias = weight_of(wiring.readout), wiring.readout.get_parameter("bias")
-        self.delays_ms: Mapping[str, tuple[float, ...]] = _delays(spec)
-
-    def hold(self, frame: Tensor | None) -> Held:
-        """The stem, and all that depends on it without delay; a blank field costs nothing."""
-        if frame is None:
-            blank = self.stem_weight.new_zeros(1, *self.shapes[STEM], dtype=self.dtype)
-            return Held({area: channels_last(self.bias[area][None].to(self.dtype)) for area in self.areas}, blank)
-        encoded = pool(encode(frame, self.stem_weight, self.spec.stem), self.spec.stem)
-        drive = {}
-        for area in self.areas:
-            total = self.bias[area][None]
-            if (gathered := self._sum(area, "input", True, lambda source, delay: encoded)) is not None:
-                total = total + self.feedforward[area](gathered)
-            if (direct := self._sum(area, "drive", True, lambda source, delay: encoded)) is not None:
-                total = total + direct
-            drive[area] = channels_last(total.to(self.dtype))
-        return Held(drive, encoded.to(self.dtype))
-
-    def reads(self, area: str) -> list[tuple[str, str]]:
-        """(source, onto) of every connection from other areas into `area`."""
-        return [(link.source, link.onto) for link in self.spec.into(area) if link.source != STEM]
-
-    def link_kernels(self, area: str) -> list[Tensor]:
-        """Kernels of the connections from other areas into `area`."""
-        links = [link.name for link in self.spec.into(area) if link.source != STEM]
-        return [self.link_weight[name] for name in links if name in self.link_weight]
-
-    def gather(self, area: str, read: Reader) -> Tensor | None:
-        """What the feedforward kernel reads from other areas, and from the stem with a delay."""
-        return self._sum(area, "input", False, read)
-
-    def onto_drive(self, area: str, read: Reader) -> Tensor | None:
-        """What arrives on the drive itself from other areas, and from the stem with a delay."""
-        return self._sum(area, "drive", False, read)
-
-    def readout(self, read: Reader) -> Tensor:
-        """Global average pool of what the readout areas emit, summed, then linear."""
-        pooled = torch.stack([read(area, 0.0).mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return functional.linear(pooled.to(self.readout_weight.dtype), self.readout_weight, self.readout_bias)
-
-    def _sum(self, area: str, onto: Onto, from_stem_at_once: bool, read: Reader) -> Tensor | None:
-        """Sum of what arrives through the connections of one kind; None when there are none."""
-        total: Tensor | None = None
-        for link in self.spec.into(area):
-            at_once = link.source == STEM and link.delay_ms == 0
-            if link.onto != onto or at_once != from_stem_at_once:
-                continue
-            weight, landing = self.link_weight.get(link.name), self.layout.landing[link.name]
-            value = transmit(read(link.source, link.delay_ms), link, weight, landing, self.compute)
-            total = value if total is None else total + value
-        return total
+    links = {name: conv(kernel, _link(spec, name).stride) for name, kernel in wiring.links.items()}
+    areas = tuple(area.name for area in spec.areas)
+    pathways = [
+        Pathway(link.source, link.target, _map(link, links, sizes), link.onto, link.delay_ms)
+        for link in spec.connections
+    ]
+    pathways += [Pathway(area, area, conv(kernel), recurrent=True) for area, kernel in wiring.recurrent.items()]
+    pathways += [Pathway(area, SCORES, Pool(), onto="input") for area in spec.readout]
+    feedforward = {area.name: conv(wiring.feedforward[area.name], area.stride) for area in spec.areas}
+    return Circuit(
+        areas=areas,
+        shapes=sizes.shapes,
+        pathways=tuple(pathways),
+        encoders={STEM: _Stem(spec, channels_last(weight_of(wiring.stem)))},
+        feedforward={**feedforward, SCORES: DenseMap(weight_of(wiring.readout))},
+        bias={**bias, SCORES: readout_bias},
+        tau_ms=tau_ms,
+        outputs={SCORES: ("class",)},
+        dtype=dtype,
+    )
 
 
-def channels_last(value: Tensor) -> Tensor:
-    """The same numbers with the channels last in memory, where convolutions are fastest."""
-    return value.contiguous(memory_format=torch.channels_last)
+class _Stem:
+    """Images as the areas read them: a convolution, then an average pool."""
+
+    def __init__(self, spec: NetworkSpec, weight: Tensor) -> None:
+        self.spec, self.weight = spec.stem, weight
+
+    def __call__(self, inputs: Inputs) -> Tensor | None:
+        image = inputs.get("image")
+        return None if image is None else pool(encode(image, self.weight, self.spec), self.spec)
 
 
-def _delays(spec: NetworkSpec) -> dict[str, tuple[float, ...]]:
-    delays: dict[str, tuple[float, ...]] = {}
-    for link in spec.connections:
-        if link.delay_ms > 0:
-            delays[link.source] = (*delays.get(link.source, ()), link.delay_ms)
-    return delays
+def _link(spec: NetworkSpec, name: str) -> ConnectionSpec:
+    return next(link for link in spec.connections if link.name == name)
+
+
+def _map(link: ConnectionSpec, kernels: Mapping[str, ConvMap], sizes: Layout) -> LinearMap | None:
+    """What a connection does to its source: its kernel, then enlargement where the source is the smaller map."""
+    parts: list[LinearMap] = [kernels[link.name]] if link.name in kernels else []
+    arrives = tuple(-(-n // link.stride) for n in sizes.shapes[link.source][1:])
+    if arrives != sizes.landing[link.name][1:]:
+        parts.append(Enlarge(sizes.landing[link.name][1:]))
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else Chain(*parts)

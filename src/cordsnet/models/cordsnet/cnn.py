@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cordsnet._checks import check_images
-from cordsnet._typing import Images, Logits
-from cordsnet.dynamics import convolve
+from cordsnet._typing import Images
+from cordsnet.dynamics import NONE, Clock, Effects, Inputs, Precision, Signal, State, System, convolve
 from cordsnet.models.capabilities import RecurrentTwin
+from cordsnet.models.cordsnet.circuit import SCORES
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
-from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
+from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
 from cordsnet.models.cordsnet.twin import Parted, recurrent_twin
-from cordsnet.models.cordsnet.wiring import Wiring, encode, gain_of, pool, transmit, weight_of
-from cordsnet.models.saving import SavedModel
+from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit
+from cordsnet.models.interface import IMAGE, VisionModel
+from cordsnet.models.kernels import gain_of, weight_of
 
 
 class UnitBias(nn.Module):
@@ -44,8 +45,8 @@ def unit_bias(module: nn.Module) -> Tensor:
     return module.value
 
 
-class CNN(Parted, SavedModel):
-    """Feedforward network with the convolutions of a CordsNet.
+class CNN(Parted, VisionModel):
+    """Feedforward network with the convolutions of a CordsNet. Its clock is static: it answers at once.
 
     `before[area]` acts between the feedforward and the recurrent kernel, `after[area]` after the latter;
     both are batch norms, or unit biases once folded. Raises ValueError for networks with feedback or delays.
@@ -82,19 +83,24 @@ class CNN(Parted, SavedModel):
         return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """[C, H, W] of the images."""
-        return self.spec.in_channels, *self.spec.image_size
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Images [C, H, W]."""
+        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
 
     @property
-    def num_classes(self) -> int:
-        """Number of class scores."""
-        return self.spec.num_classes
+    def outputs(self) -> dict[str, tuple[str, ...]]:
+        """Class scores."""
+        return {SCORES: ("class",)}
 
     @property
-    def timing(self) -> str:
-        """There is no time in it."""
-        return "one pass, without time"
+    def clock(self) -> Clock:
+        """A static clock, with the step of the recurrent network so that both can be shown the same protocol."""
+        return Clock(self.spec.dt_ms, "static")
+
+    @property
+    def response_ms(self) -> float:
+        """One step."""
+        return self.spec.dt_ms
 
     def description(self) -> dict[str, Any]:
         """The network without its weights, ready for JSON; a folded one is of the kind "cnn_folded"."""
@@ -113,49 +119,73 @@ class CNN(Parted, SavedModel):
 
     @property
     def folded(self) -> bool:
-        """Whether the batch norms have been folded away."""
+        """True if the batch norms have been folded away."""
         return isinstance(self.norm_stem, nn.Identity)
 
-    def forward(self, images: Images) -> Logits:
-        """Class scores [B, K]."""
-        dtype = next(self.parameters()).dtype
-        check_images(images, channels=self.spec.in_channels, size=self.spec.image_size, dtype=dtype)
-        rates = self.rates(images)
+    def bind(self, dt: float, stepper: str, precision: Precision) -> "StaticSystem":
+        """The network as a system. Raises ValueError while its batch norms take their statistics from the batch."""
+        if self.training and not self.folded:
+            raise ValueError("a network with batch norms can be simulated in evaluation mode; call model.eval() first")
+        compute = precision.of_convolutions(self.like)
+        if compute != self.like.dtype or precision.of_rates(self.like) != self.like.dtype:
+            raise ValueError(f"a feedforward network computes in {self.like.dtype}; convert it with model.to(dtype)")
+        return StaticSystem(self, dt)
+
+    def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Tensor:
+        """Class scores [B, K] for images [B, C, H, W], at once, whatever `ms` is."""
+        images = inputs if isinstance(inputs, Tensor) else inputs[IMAGE]
+        self.check_input(images)
+        if self.lesions:
+            scores: Tensor = super().forward(images, ms)
+            return scores
+        return self.scores(self.rates(images))
+
+    def scores(self, rates: Mapping[str, Tensor]) -> Tensor:
+        """Class scores [B, K] from the activity of the readout areas."""
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
-        scores: Tensor = self.wiring.readout(pooled)
-        return scores
+        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.bias)
 
     def rates(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity [B, C, H, W], the stem's included."""
         return {name: drive if name == STEM else functional.relu(drive) for name, drive in self.drives(images).items()}
 
-    def drives(self, images: Images) -> dict[str, Tensor]:
-        """Area -> activity before the rectification, the target of the inverse initialisation; the stem as it is."""
+    def drives(self, images: Images, effects: Effects = NONE) -> dict[str, Tensor]:
+        """Area -> activity before the rectification, the target of the inverse initialisation; the stem as it is.
+
+        `effects` are those of interventions. A clamped rate is the drive that the rectification turns into it.
+        """
         stem = self.spec.stem
         encoded = pool(self.norm_stem(encode(images, weight_of(self.wiring.stem), stem)), stem)
         drives = {STEM: encoded}
         for area in self.spec.areas:
-            feed = self.feed(area.name, drives)
-            drives[area.name] = self.after[area.name](self.mix(area.name, self.before[area.name](feed)))
+            name = area.name
+            feed = self.before[name](self.feed(name, drives, effects))
+            drive = self.after[name](effects.pathway(f"{name} -> {name}", self.mix(name, feed)))
+            drives[name] = effects.rate(name, effects.drive(name, drive))
         return drives
 
-    def feed(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+    def feed(self, area: str, drives: dict[str, Tensor], effects: Effects = NONE) -> Tensor:
         """F * (what the area reads), before any normalisation or bias of the area itself."""
-        read, kernel = self.read(area, drives), weight_of(self.wiring.feedforward[area])
-        return convolve(read, kernel, self.spec.area(area).stride)
+        kernel, stride = weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride
+        if not any(f"{link.source} -> {area}" in effects.factors for link in self.spec.into(area)):
+            return convolve(self.gather(area, drives), kernel, stride)
+        parts = [
+            effects.pathway(f"{link.source} -> {area}", convolve(self.deliver(link, drives), kernel, stride))
+            for link in self.spec.into(area)
+        ]
+        return torch.stack(parts).sum(0)
 
-    def read(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+    def gather(self, area: str, drives: dict[str, Tensor]) -> Tensor:
         """What the feedforward kernel of an area reads of the stem and of other areas, [B, C, H, W]."""
-        total: Tensor | None = None
-        for link in self.spec.into(area):
-            source = drives[link.source] if link.source == STEM else functional.relu(drives[link.source])
-            kernel = weight_of(self.wiring.links[link.name]) if link.name in self.wiring.links else None
-            value = transmit(source, link, kernel, layout(self.spec).landing[link.name])
-            if link.name in self.norm_links:
-                value = self.norm_links[link.name](value)
-            total = value if total is None else total + value
-        assert total is not None
-        return total
+        first, *rest = (self.deliver(link, drives) for link in self.spec.into(area))
+        return sum(rest, start=first)
+
+    def deliver(self, link: ConnectionSpec, drives: dict[str, Tensor]) -> Tensor:
+        """What one connection delivers, [B, C, H, W]."""
+        source = drives[link.source] if link.source == STEM else functional.relu(drives[link.source])
+        kernel = weight_of(self.wiring.links[link.name]) if link.name in self.wiring.links else None
+        value = transmit(source, link, kernel, layout(self.spec).landing[link.name])
+        return self.norm_links[link.name](value) if link.name in self.norm_links else value
 
     def mix(self, area: str, value: Tensor) -> Tensor:
         """The kernel that is recurrent in the CordsNet, applied once."""
@@ -177,6 +207,43 @@ class CNN(Parted, SavedModel):
         }
         twin: RecurrentTwin = recurrent_twin(self, biases, seed)
         return twin
+
+
+class StaticSystem(System[dict[str, Tensor]]):
+    """A feedforward network under the time loops: its activity is that of the image of the moment.
+
+    The context is the activity under the held image, [B, C, H, W] by area; it is computed anew only while an
+    intervention acts.
+    """
+
+    unrolling = "sweep"
+
+    def __init__(self, model: CNN, dt: float) -> None:
+        self.model, self.like = model, model.like
+        self.clock = Clock(dt, "static")
+        self.signals = tuple(Signal(area, shape) for area, shape in model.shapes.items())
+        self.outputs = model.outputs
+        own = [f"{area} -> {area}" for area in model.shapes]
+        self.pathways = (*dict.fromkeys(f"{c.source} -> {c.target}" for c in model.spec.connections), *own)
+
+    def hold(self, inputs: Inputs) -> dict[str, Tensor]:
+        """The activity that the image causes, and the image."""
+        image = inputs.get(IMAGE)
+        image = self.like.new_zeros(1, *self.model.input_shape) if image is None else image
+        return {**self.model.rates(image), IMAGE: image}
+
+    def advance(self, state: State, context: dict[str, Tensor], effects: Effects = NONE) -> State:
+        """The activity that the image causes."""
+        rates = context
+        if effects:
+            drives = self.model.drives(context[IMAGE], effects)
+            rates = {area: functional.relu(drive) for area, drive in drives.items()}
+        batch = state.batch
+        return state.after({area: rates[area].expand(batch, *rates[area].shape[1:]) for area in self.areas})
+
+    def read(self, state: State) -> dict[str, Tensor]:
+        """Class scores."""
+        return {SCORES: self.model.scores(state.values)}
 
 
 @torch.no_grad()

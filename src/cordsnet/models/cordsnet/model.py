@@ -6,14 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Activation, Precision, RateEquation, RateSystem
-from cordsnet.models.cordsnet.circuit import ConvCircuit
+from cordsnet.dynamics import Activation, Circuit, Clock, Precision, RateEquation, RateSystem
+from cordsnet.models.cordsnet.circuit import SCORES, build_circuit
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
 from cordsnet.models.cordsnet.twin import Recurrent
 from cordsnet.models.cordsnet.wiring import Wiring
-from cordsnet.models.interface import VisionModel
+from cordsnet.models.interface import IMAGE, VisionModel
+
+RESPONSE_MS = 200.0
+"""How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
 
 
 class CordsNet(Recurrent, VisionModel):
@@ -52,19 +55,24 @@ class CordsNet(Recurrent, VisionModel):
         return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """[C, H, W] of the images."""
-        return self.spec.in_channels, *self.spec.image_size
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Images [C, H, W]."""
+        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
 
     @property
-    def num_classes(self) -> int:
-        """Number of class scores."""
-        return self.spec.num_classes
+    def outputs(self) -> dict[str, tuple[str, ...]]:
+        """Class scores."""
+        return {SCORES: ("class",)}
 
     @property
-    def dt_ms(self) -> float:
-        """The spec's step, ms."""
-        return self.spec.dt_ms
+    def clock(self) -> Clock:
+        """Continuous time with the spec's step."""
+        return Clock(self.spec.dt_ms)
+
+    @property
+    def response_ms(self) -> float:
+        """The duration for which the paper shows an image in training, ms."""
+        return RESPONSE_MS
 
     @property
     def timing(self) -> str:
@@ -81,9 +89,9 @@ class CordsNet(Recurrent, VisionModel):
         """A network from its description."""
         return cls(NetworkSpec.from_dict(description["spec"]), Activation(**description["activation"]))
 
-    def circuit(self, precision: Precision | None = None) -> ConvCircuit:
+    def circuit(self, precision: Precision | None = None) -> Circuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
-        precision, like = precision or Precision(), self.wiring.readout.get_parameter("bias")
+        precision, like = precision or Precision(), self.wiring.readout.bias
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             if isinstance(area.tau_ms, (int, float)):
@@ -91,15 +99,15 @@ class CordsNet(Recurrent, VisionModel):
             else:
                 per_unit, dtype = self._tau.get(area.name), precision.of_rates(like)
                 tau[area.name] = self.spec.tau_ms if per_unit is None else per_unit.to(like.device, dtype)
-        return ConvCircuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
+        return build_circuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
 
-    def system(self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None) -> RateSystem:
-        """The network bound to `dt` (ms), a stepper and a precision."""
-        circuit = self.circuit(precision)
-        step = self.dt_ms if dt is None else dt
-        equation, like = RateEquation(circuit, self.activation), circuit.readout_bias.to(circuit.dtype)
-        identity = self.activation, circuit.compute, circuit.dtype
-        return RateSystem(equation, step, stepper, like, identity, circuit.compute)
+    def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
+        """The network bound to `dt` (ms), a stepper and a precision; it begins from spontaneous activity."""
+        circuit, bias = self.circuit(precision), self.wiring.readout.bias
+        like, compute = bias.to(circuit.dtype), precision.of_convolutions(bias)
+        identity = self.activation, compute, circuit.dtype
+        equation = RateEquation(circuit, self.activation)
+        return RateSystem(equation, dt, stepper, like, identity, compute, self.spontaneous)
 
 
 def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from cordsnet.dynamics import Activation, LinearMap
 from cordsnet.models.capabilities import AreaWeights
 from cordsnet.models.cordsnet.spec import NetworkSpec
-from cordsnet.models.cordsnet.wiring import RECURRENT_GAIN, Wiring, gain_of, weight_of
+from cordsnet.models.cordsnet.wiring import RECURRENT_GAIN, Wiring
+from cordsnet.models.kernels import gain_of, weight_of
 from cordsnet.models.zoo import build
 
 READOUT, STEM_PART = "readout", "stem"
@@ -84,7 +85,7 @@ class Recurrent(Parted):
 @torch.no_grad()
 def recurrent_twin(cnn: Any, biases: dict[str, Tensor], seed: int) -> Any:
     """A linear CordsNet with the kernels of a folded CNN, small random recurrence, and one bias [C, H, W] per area."""
-    model = build(cnn.spec, seed, "cordsnet").to(next(cnn.parameters()).dtype)
+    model: Any = build(cnn.spec, seed, "cordsnet").to(next(cnn.parameters()).dtype)
     model.activation = Activation("identity")
     for part in ("stem", "feedforward", "links", "readout"):
         getattr(model.wiring, part).load_state_dict(getattr(cnn.wiring, part).state_dict(), strict=True)

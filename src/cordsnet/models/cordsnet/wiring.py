@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrize import register_parametrization
 
 from cordsnet.dynamics import convolve
 from cordsnet.models.cordsnet.layout import MapShape, layout
 from cordsnet.models.cordsnet.spec import ConnectionSpec, NetworkSpec, StemSpec
+from cordsnet.models.kernels import Normalised
 
 RECURRENT_GAIN = 0.5
 """Spectral radius, in the limit of many channels, of a recurrent kernel at initialisation (circular law)."""
@@ -40,52 +40,14 @@ class Wiring(nn.Module):
                 out, source = sizes.landing[link.name][0], sizes.shapes[link.source][0]
                 self.links[link.name] = _conv(source, out, link.kernel, 1.0)
         readout = nn.Linear(spec.area(spec.readout[0]).channels, spec.num_classes)
-        nn.init.zeros_(readout.bias)
-        self.readout = normalised(readout)
+        self.readout = Normalised(readout.weight.detach(), torch.zeros_like(readout.bias))
 
 
-def _conv(channels_in: int, channels_out: int, kernel: int, gain: float) -> nn.Module:
-    """A weight-normalised kernel, normal with standard deviation gain / sqrt(fan in); channels last in memory."""
+def _conv(channels_in: int, channels_out: int, kernel: int, gain: float) -> Normalised:
+    """A kernel, normal with standard deviation gain / sqrt(fan in); channels last in memory."""
     conv = nn.Conv2d(channels_in, channels_out, kernel, bias=False)
     nn.init.normal_(conv.weight, std=gain / math.sqrt(channels_in * kernel * kernel))
-    return normalised(conv.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-
-
-class WeightNorm(nn.Module):
-    """gain x direction / |direction|, the norm taken over all axes but the first (Salimans & Kingma 2016).
-
-    As torch's own, but for double precision on a GPU: the fused kernel there is good to 1e-8 only.
-    """
-
-    def forward(self, gain: Tensor, direction: Tensor) -> Tensor:
-        """The weight."""
-        if direction.is_cuda and direction.dtype == torch.float64:
-            return direction * (gain / torch.norm_except_dim(direction, 2, 0))
-        return torch._weight_norm(direction, gain, 0)
-
-    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Gain and direction of a weight."""
-        return torch.norm_except_dim(weight, 2, 0), weight
-
-
-def normalised(module: nn.Module) -> nn.Module:
-    """A module whose weight is gain times direction."""
-    register_parametrization(module, "weight", WeightNorm(), unsafe=True)
-    return module
-
-
-def weight_of(module: nn.Module) -> Tensor:
-    """The weight of a module, computed from gain and direction."""
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    return weight
-
-
-def gain_of(module: nn.Module) -> Tensor:
-    """The gain of a weight-normalised module, one per output."""
-    gain = module.get_parameter("parametrizations.weight.original0")
-    assert isinstance(gain, Tensor)
-    return gain
+    return Normalised(conv.weight.detach().contiguous(memory_format=torch.channels_last))
 
 
 def encode(frame: Tensor, weight: Tensor, stem: StemSpec) -> Tensor:

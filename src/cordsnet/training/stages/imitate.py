@@ -36,8 +36,8 @@ class Imitate(Stage):
 
     Attributes
     ----------
-    fit : the weights that are fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas", feedforward kernels
-        too; "all", everything but the readout.
+    fit : the weights that are fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas",
+        feedforward kernels too; "all", everything but the readout.
     solver : how fixed points and their gradients are computed; its `expansion_bound` keeps the network settling.
     expansion_weight : coefficient of the Lipschitz-coefficient penalty (Linsley et al. 2020), beside a fitting error
         that is 1 for a network without activity.

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from cordsnet.dynamics import Activation, State, WarmStart, settle
+from cordsnet.dynamics import Activation, RateSystem, State, WarmStart
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.constraint import Contraction, written
@@ -83,6 +83,10 @@ class Train(Stage):
             raise RunError(f"{before}: {error}") from error
         if self.slopes is not None and not isinstance(model, HasActivation):
             raise RunError(f"{before}: slopes need a model whose nonlinearity can be changed; leave them out")
+        if self.spontaneous_residual is not None and not isinstance(model.system(self.dt_ms), RateSystem):
+            raise RunError(
+                f"{before}: spontaneous activity can be solved for in a rate equation alone; leave out spontaneous_residual"
+            )
 
     def phase(self, update: int) -> Activation | None:
         """The activation that belongs to an update; None leaves it as it is."""
@@ -135,7 +139,7 @@ class TrainedModule(TrainingModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Spontaneous activity goes along, so that a resumed run takes the same steps."""
         if self.warm is not None and self.warm.state is not None:
-            checkpoint["spontaneous"] = dict(self.warm.state.rates)
+            checkpoint["spontaneous"] = dict(self.warm.state.values)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the spontaneous activity that was saved."""
@@ -150,7 +154,7 @@ class TrainedModule(TrainingModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch, its terms and measures logged."""
         stage = self.stage
-        how = {"engine": stage.engine, "memory": stage.memory, "rest": self.warm or settle}
+        how = {"engine": stage.engine, "memory": stage.memory, "rest": self.warm}
         found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
         self.keep(loss=found.total, **found.measures, **found.terms)
         return self.check_loss(found.total)

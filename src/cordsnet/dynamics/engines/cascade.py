@@ -1,58 +1,26 @@
-"""Blocks: stretches of time in which a cascade is run area by area."""
+"""A cascade run area by area through a block of time, as one differentiable operation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.adjoint import Adjoint, Downstream, Scratch, Upstream
-from cordsnet.dynamics.course import Plan, like_maps
-from cordsnet.dynamics.memory import release
+from cordsnet.dynamics.engines.adjoint import Adjoint, Downstream, Upstream
+from cordsnet.dynamics.engines.blocks import Block
+from cordsnet.dynamics.engines.course import Plan, new_course
+from cordsnet.dynamics.engines.memory import release
+from cordsnet.dynamics.engines.scratch import Scratch, scratch_of
 from cordsnet.dynamics.precision import recoverable
-from cordsnet.dynamics.schedule import Hold, Schedule
+from cordsnet.dynamics.rate_system import RateSystem
+from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import Relaxation
-from cordsnet.dynamics.system import RateSystem
-
-
-@dataclass(frozen=True)
-class Block:
-    """Frames [B, C, H, W] (none: a blank field), and for each step the frame that is held."""
-
-    frames: tuple[Tensor, ...]
-    row: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-
-def cut(schedule: Schedule, longest: int) -> Iterator[Block]:
-    """Cut a schedule into blocks of at most `longest` steps, blank fields apart from frames."""
-    holds: list[Hold] = []
-    for hold in schedule:
-        left = hold.steps
-        while left:
-            room = longest - sum(h.steps for h in holds)
-            if holds and (room == 0 or (holds[-1].frame is None) != (hold.frame is None)):
-                yield _block(holds)
-                holds = []
-                continue
-            taken = min(left, room)
-            holds.append(Hold(taken, hold.frame))
-            left -= taken
-    if holds:
-        yield _block(holds)
-
-
-def _block(holds: list[Hold]) -> Block:
-    row = tuple(k for k, hold in enumerate(holds) for _ in range(hold.steps))
-    frames = tuple(hold.frame for hold in holds if hold.frame is not None)
-    return Block(frames, row if frames else (0,) * len(row))
+from cordsnet.dynamics.system import Inputs
 
 
 def supports_blocks(system: object) -> bool:
-    """Whether a system can be run area by area: a cascade without delays, under a stepper with one evaluation.
+    """True if a system can be run area by area: a cascade without delays, under a stepper with one evaluation.
 
     For gradients, its rates must be precise enough to recover phi' from them.
     """
@@ -65,8 +33,14 @@ def supports_blocks(system: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What a block leaves: area -> rates after its last step [B, C, H, W], and after wanted steps [n, B, C, H, W]."""
+class BlockResult:
+    """Rates at the end of a block, and after the steps that were asked for.
+
+    Attributes
+    ----------
+    last : area -> rates after the last step [B, *shape].
+    kept : area -> rates after wanted steps [n, B, *shape].
+    """
 
     last: dict[str, Tensor]
     kept: dict[str, Tensor]
@@ -75,39 +49,40 @@ class Left:
 def run_block(
     system: RateSystem,
     block: Block,
-    rates: Mapping[str, Tensor],
+    state: State,
     wanted: Sequence[int] = (),
     constant: Mapping[str, Tensor] | None = None,
     space: Mapping[str, Tensor] | None = None,
     keep: bool = True,
-) -> Left:
-    """Run all areas through a block from `rates`, lowest area first.
+) -> BlockResult:
+    """Run all areas through a block from `state`, lowest area first.
 
     Parameters
     ----------
     wanted : steps of the block, from 1, after which rates are kept.
     constant : `constant_drive` of the block, where it is known.
-    space : courses [T + 1 or more, B, C, H, W] to write into where no gradient is kept: fresh memory costs more
+    space : courses [T + 1 or more, B, *shape] to write into where no gradient is kept: fresh memory costs more
         than the arithmetic that fills it.
-    keep : whether courses are kept for the gradient; otherwise they are computed again for it, in memory that
-        blocks share. Not for blocks of which rates are wanted.
+    keep : True keeps courses for the gradient; False computes them again for it, in memory that blocks share. False
+        is not for blocks of which rates are wanted.
     """
-    constant = constant_drive(system, block.frames) if constant is None else constant
-    plans = _plans(system, block.row, rates)
+    constant = constant_drive(system, block.inputs) if constant is None else constant
+    rates = state.values
+    plans = _plans(system, block.row, state)
     rows = tuple(wanted)
     if not torch.is_grad_enabled():
         courses = run_plans(plans, rates, constant, space or {})
-        return Left(
+        return BlockResult(
             {area: course[-1] for area, course in courses.items()},
             {area: _rows(course, rows) for area, course in courses.items()} if rows else {},
         )
     starts = [rates[area] for area in system.areas]
-    kernels = [kernel for plan in plans for kernel in plan.kernels()]
-    options = plans, rows, system.scratch, keep, HEADROOM if system.compute == torch.float16 else 1.0
+    weights = [weight for plan in plans for weight in plan.weights()]
+    options = plans, rows, scratch_of(system), keep, HEADROOM if system.compute == torch.float16 else 1.0
     drives = [constant[area] for area in system.areas]
-    found = BlockCourse.apply(*options, *starts, *drives, *kernels)  # type: ignore[no-untyped-call]
+    found = BlockCourse.apply(*options, *starts, *drives, *weights)  # type: ignore[no-untyped-call]
     number = len(plans)
-    return Left(
+    return BlockResult(
         dict(zip(system.areas, found[:number], strict=True)),
         dict(zip(system.areas, found[number:], strict=True)) if rows else {},
     )
@@ -136,9 +111,9 @@ OPTIONS = 5  # plans, rows, scratch, keep, size
 
 
 class BlockCourse(torch.autograd.Function):
-    """(start and constant drive of every area, kernels) -> last rates and wanted rates of every area.
+    """(start and constant drive of every area, weights) -> last rates and wanted rates of every area.
 
-    The kernels are arguments so that their gradients have somewhere to go; the plans' circuit holds the same
+    The weights are arguments so that their gradients have somewhere to go; the plans' circuit holds the same
     tensors. Only courses are kept for the backward pass, or not even they: what an area read is computed again from
     them, and phi' is recovered from r(t + 1) against what is left of r(t).
     """
@@ -153,7 +128,7 @@ class BlockCourse(torch.autograd.Function):
         size: float,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        """`tensors`: start of every area, constant drive of every area, kernels plan by plan.
+        """`tensors`: start of every area, constant drive of every area, weights plan by plan.
 
         `size`: to which the largest gradient is brought in the backward pass.
         """
@@ -220,12 +195,12 @@ def _courses(
 
 
 def _back(ctx: Any, courses: Mapping[str, Tensor], upstream: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Gradients of starts, constant drives and kernels, in the order of the arguments of `BlockCourse`."""
+    """Gradients of starts, constant drives and weights, in the order of the arguments of `BlockCourse`."""
     plans, number = ctx.plans, len(ctx.plans)
     above: dict[str, Tensor] = {}
     starts: list[Tensor | None] = [None] * number
     constants: list[Any] = [None] * number
-    kernels: list[list[Any]] = [[None] * len(plan.kernels()) for plan in plans]
+    weights: list[list[Any]] = [[None] * len(plan.weights()) for plan in plans]
     for k in reversed(range(number)):
         plan, last = plans[k], upstream[k]
         kept = upstream[number + k] if ctx.rows else None
@@ -237,9 +212,9 @@ def _back(ctx: Any, courses: Mapping[str, Tensor], upstream: Sequence[Tensor | N
             if first:
                 above[source] = ctx.scratch.take(courses[source][0], len(plan.row))
         shape, wanted = ctx.constant_shapes[k], ctx.needs_input_grad[OPTIONS + number + k]
-        constants[k] = like_maps(courses[plan.area][0], shape[0]).zero_() if wanted else None
-        kernels[k] = [torch.zeros_like(kernel) for kernel in plan.kernels()]
-        downstream = Downstream(constants[k], kernels[k], [above[source] for source in plan.sources], fresh)
+        constants[k] = new_course(courses[plan.area][0], shape[0]).zero_() if wanted else None
+        weights[k] = [torch.zeros_like(weight) for weight in plan.weights()]
+        downstream = Downstream(constants[k], weights[k], [above[source] for source in plan.sources], fresh)
         back = Adjoint(plan, courses[plan.area], [courses[source] for source in plan.sources], ctx.scratch)
         from_above = above.pop(plan.area, None)
         starts[k] = back.run(Upstream(from_above, arriving, last), downstream)
@@ -247,20 +222,29 @@ def _back(ctx: Any, courses: Mapping[str, Tensor], upstream: Sequence[Tensor | N
             ctx.scratch.give(from_above)
         if wanted and shape[1] == 1:
             constants[k] = constants[k].sum(1, keepdim=True)
-    return [*starts, *constants, *(kernel for some in kernels for kernel in some)]
+    return [*starts, *constants, *(weight for some in weights for weight in some)]
 
 
-def _plans(system: RateSystem, row: tuple[int, ...], rates: Mapping[str, Tensor]) -> tuple[Plan, ...]:
+def _plans(system: RateSystem, row: tuple[int, ...], state: State) -> tuple[Plan, ...]:
     circuit, stepper, phi = system.equation.circuit, system.stepper, system.equation.activation
     assert isinstance(stepper, Relaxation)
     share = {area: stepper.share(system.dt, circuit.tau_ms[area]) for area in system.areas}
-    positive = frozenset(a for a in system.areas if phi.is_rectifier and _stays_positive(rates[a], share[a]))
-    sources = {a: tuple(dict.fromkeys(source for source, _ in circuit.reads(a))) for a in system.areas}
-    return tuple(Plan(circuit, area, phi, share[area], row, sources[area], positive) for area in system.areas)
+    positive = frozenset(a for a in system.areas if phi.is_rectifier and _stays_positive(state.values[a], share[a]))
+    return tuple(
+        Plan(circuit, area, phi, share[area], row, circuit.sources(area), positive, _noise(system, area, state))
+        for area in system.areas
+    )
+
+
+def _noise(system: RateSystem, area: str, state: State) -> Callable[[int], Tensor] | None:
+    """Noise of an area's drive by step of the block."""
+    if not system.equation.circuit.noise.get(area):
+        return None
+    return lambda step: system.noise(state.seeds, state.step + step)[area]
 
 
 def _stays_positive(rates: Tensor, share: float | Tensor) -> bool:
-    """Whether rates under a rectifying phi cannot become negative: they are not now, and no step overshoots."""
+    """True if rates under a rectifying phi cannot become negative: they are not now, and no step overshoots."""
     return bool((torch.as_tensor(share) <= 1).all()) and bool((rates >= 0).all())
 
 
@@ -271,15 +255,15 @@ def _rows(course: Tensor, rows: Sequence[int]) -> Tensor:
     return course[list(rows)]
 
 
-def constant_drive(system: RateSystem, held: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Area -> [S, 1 or B, C, H, W]: one convolution over all frames that are held."""
+def constant_drive(system: RateSystem, inputs: Sequence[Inputs]) -> dict[str, Tensor]:
+    """Area -> [S, 1 or B, *shape]: one evaluation for all inputs that are held, one after the other."""
     circuit = system.equation.circuit
-    if not held:
-        return {area: drive[None] for area, drive in circuit.hold(None).drive.items()}
-    frames, batch = len(held), len(held[0])
-    drive = circuit.hold(held[0] if frames == 1 else torch.cat(tuple(held))).drive
+    if not inputs[0]:
+        return {area: drive[None] for area, drive in circuit.hold({}).drive.items()}
+    count, batch = len(inputs), len(next(iter(inputs[0].values())))
+    joined = inputs[0] if count == 1 else {name: torch.cat([held[name] for held in inputs]) for name in inputs[0]}
     shown = {}
-    for area, part in drive.items():
-        per_frame = len(part) == frames * batch
-        shown[area] = torch.unflatten(part, 0, (frames, batch)) if per_frame else part[None].expand(frames, *part.shape)
+    for area, part in circuit.hold(joined).drive.items():
+        per_hold = len(part) == count * batch
+        shown[area] = torch.unflatten(part, 0, (count, batch)) if per_hold else part[None].expand(count, *part.shape)
     return shown

@@ -1,6 +1,6 @@
 """Back through one area's time course, keeping one tensor per area and step.
 
-Only the adjoint recursion is sequential; the gradients of kernels and of what the area read are convolutions over
+Only the adjoint recursion is sequential; the gradients of weights and of what the area read are convolutions over
 time x batch. phi' is recovered from the rates: share x phi(drive) is what r(t + 1) holds beyond the rest of r(t).
 """
 
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.course import Plan, pieces, trials
+from cordsnet.dynamics.engines.course import Plan, pieces, trials
+from cordsnet.dynamics.engines.scratch import Scratch
+from cordsnet.dynamics.maps import weights_of
 
 MARGIN = 8.0
 """A target this many rounding errors of the rate above zero counts as zero when phi' is recovered."""
@@ -32,56 +34,26 @@ class Upstream:
     last: Tensor | None
 
 
-class Scratch:
-    """Memory that backward passes use again from block to block: fresh memory costs more than filling it."""
-
-    def __init__(self) -> None:
-        self._free: list[Tensor] = []
-
-    def take(self, like: Tensor, steps: int) -> Tensor:
-        """Memory for a course [steps, B, C, H, W], channels last; what it holds is left over."""
-        batch, channels, height, width = like.shape
-        size = steps * like.numel()
-        fitting = [flat for flat in self._free if flat.numel() >= size and flat.dtype == like.dtype]
-        if fitting:
-            flat = min(fitting, key=Tensor.numel)
-            self._free = [other for other in self._free if other is not flat]
-        else:
-            self._free = self._free[1:]  # the longest unused makes room
-            flat = like.new_empty(size)
-        return flat[:size].view(steps, batch, height, width, channels).permute(0, 1, 4, 2, 3)
-
-    def clear(self) -> None:
-        """Let go of what is free."""
-        self._free = []
-
-    def give(self, course: Tensor) -> None:
-        """Hand back what `take` gave."""
-        base = course._base
-        assert base is not None
-        self._free.append(base)
-
-
 @dataclass(frozen=True)
 class Downstream:
-    """Where the gradients of one area go.
+    """Destinations of the gradients of one area.
 
     Attributes
     ----------
-    constant : of its constant drive [S, B, C, H, W], added to; None where nobody asks.
-    kernels : of its kernels, in the order of `Plan.kernels`, added to.
-    courses : of the courses of its sources, rows 0 ... T - 1.
-    fresh : for each source, whether its gradient is to be written rather than added to.
+    constant : with respect to its constant drive [S, B, *shape], added to; None if nothing asks for it.
+    weights : with respect to its weights, in the order of `Plan.weights`, added to.
+    courses : with respect to the courses of its sources, rows 0 ... T - 1.
+    fresh : for each source, True if its gradient is to be written rather than added to.
     """
 
     constant: Tensor | None
-    kernels: Sequence[Tensor]
+    weights: Sequence[Tensor]
     courses: Sequence[Tensor]
     fresh: Sequence[bool]
 
 
 class Adjoint:
-    """Backward pass of one area, in pieces of time: the recursion through a piece, then all that follows from it."""
+    """Backward pass of one area, in pieces of time: the recursion through a piece, then everything that follows."""
 
     def __init__(self, plan: Plan, course: Tensor, courses: Sequence[Tensor], scratch: Scratch) -> None:
         """`courses`: of the sources, rows 0 ... T."""
@@ -153,48 +125,69 @@ class Adjoint:
         phi.backward(adjoint, target, self.plan.share, out)
 
     def _pass_on(self, drive: Tensor, piece: slice, downstream: Downstream) -> None:
-        """What follows from the gradient with respect to the drive [T, B, ...] of a piece."""
+        """Everything that follows from the gradient with respect to the drive [T, B, ...] of a piece."""
         if downstream.constant is not None:
             held = drive.new_zeros(len(downstream.constant), len(drive))
             held[self.plan.row[piece], range(len(drive))] = 1
             downstream.constant.add_(_over_time(held, drive))
-        kernels, emitted = self._through_kernels(drive.flatten(0, 1), piece)
-        for total, part in zip(downstream.kernels, kernels, strict=True):
-            total += part
-        for course, part, source, first in zip(
+        weights, emitted = self._through_weights(drive.flatten(0, 1), piece)
+        for weight, total in zip(self.plan.weights(), downstream.weights, strict=True):
+            for part in weights.get(id(weight), ()):
+                total += part
+        for course, gradient, source, first in zip(
             downstream.courses, emitted, self.courses, downstream.fresh, strict=True
         ):
             rows, rates = course[piece].flatten(0, 1), source[piece].flatten(0, 1)
             if first:
-                torch.ops.aten.threshold_backward.grad_input(part, rates, 0.0, grad_input=rows)
+                torch.ops.aten.threshold_backward.grad_input(gradient, rates, 0.0, grad_input=rows)
             else:
-                rows += torch.ops.aten.threshold_backward(part, rates, 0.0)
+                rows += torch.ops.aten.threshold_backward(gradient, rates, 0.0)
 
-    def _through_kernels(self, drive: Tensor, piece: slice) -> tuple[list[Tensor], Sequence[Tensor]]:
-        """Gradients of kernels and of what the sources emitted [T x B, ...], over the steps of a piece."""
-        plan, kernels = self.plan, []
+    def _through_weights(self, drive: Tensor, piece: slice) -> tuple[dict[int, list[Tensor]], Sequence[Tensor]]:
+        """Gradients of weights, by their identity, and of what the sources emitted [T x B, ...], over a piece."""
+        plan, found = self.plan, _Gradients()
         if self.recurrent is not None:
-            kernels.append(self.recurrent.weight_gradient(self.course[piece].flatten(0, 1), drive))
+            found.add(self.recurrent.weight, self.recurrent.weight_gradient(self.course[piece].flatten(0, 1), drive))
         if not self.courses:
-            return kernels, ()
+            return found.parts, ()
         emitted = [r.detach().requires_grad_() for r in plan.emitted([course[piece] for course in self.courses])]
         with torch.enable_grad():
             gathered, direct = plan.gather(emitted)
         outputs, gradients = [], []
         if gathered is not None:
-            feedforward = plan.circuit.feedforward[plan.area]
-            kernels.append(feedforward.weight_gradient(gathered.detach(), drive))
+            feedforward = plan.circuit.feedforward.get(plan.area)
             outputs.append(gathered)
-            gradients.append(feedforward.transpose(drive, gathered.shape[2:]))
+            if feedforward is None:
+                gradients.append(drive)
+            else:
+                found.add(feedforward.weight, feedforward.weight_gradient(gathered.detach(), drive))
+                gradients.append(feedforward.transpose(drive, gathered.shape[2:]))
         if direct is not None:
             outputs.append(direct)
             gradients.append(drive)
-        links = list(plan.circuit.link_kernels(plan.area))
-        found = torch.autograd.grad(outputs, [*emitted, *links], gradients)
-        return kernels + list(found[len(emitted) :]), found[: len(emitted)]
+        weights = weights_of([pathway.map for pathway in plan.circuit.afferent[plan.area]])
+        back = torch.autograd.grad(outputs, [*emitted, *weights], gradients)
+        for weight, gradient in zip(weights, back[len(emitted) :], strict=True):
+            found.add(weight, gradient)
+        return found.parts, back[: len(emitted)]
+
+
+class _Gradients:
+    """Gradients of weights by the weight's identity: a weight may be reached in more than one way."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, list[Tensor]] = {}
+
+    def add(self, weight: Tensor, gradient: Tensor) -> None:
+        self.parts.setdefault(id(weight), []).append(gradient)
 
 
 def _over_time(weights: Tensor, drive: Tensor) -> Tensor:
-    """Sums over time [S, B, C, H, W] of drive [T, B, C, H, W] with weights [S, T]: one matrix product."""
+    """Sums over time [S, B, *shape] of drive [T, B, *shape] with weights [S, T]: one matrix product.
+
+    Maps are taken with their channels last, as they lie in memory, so that nothing is copied.
+    """
+    if drive.ndim != 5:
+        return torch.unflatten(weights @ drive.flatten(1), 1, drive.shape[1:])
     last = drive.permute(0, 1, 3, 4, 2)
     return torch.unflatten(weights @ last.flatten(1), 1, last.shape[1:]).permute(0, 1, 4, 2, 3)

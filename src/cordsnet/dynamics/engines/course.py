@@ -1,18 +1,19 @@
 """One area's whole time course at once, with no graph kept.
 
 A cascade has no feedback, so what drives an area is known for a whole stretch of time before the area is
-run: its feedforward drive is one convolution over time x batch, and only its recurrent operator is applied
+run: its feedforward drive is one convolution over time x batch, and only its recurrent map is applied
 step after step. `adjoint` is the same in reverse.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cordsnet.dynamics.activation import Activation
-from cordsnet.dynamics.equation import Circuit, emit
+from cordsnet.dynamics.circuit import Circuit, Pathway, emit
+from cordsnet.dynamics.engines.scratch import as_course
 
 CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 64 * 2**20}
 """Size of the pieces in which time x batch is convolved: on a processor so small that temporaries stay near the cache,
@@ -24,7 +25,7 @@ CACHE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """What stays the same while one area is run through a stretch of steps.
+    """What stays the same while one area is run through a block of steps.
 
     Attributes
     ----------
@@ -32,6 +33,7 @@ class Plan:
     row : for each step, the row of the constant drive that holds then.
     sources : areas that the area reads, in the order in which their courses are given.
     positive : areas whose rates cannot be negative, so that they emit their rates as they are.
+    noise : step of the block, from 0 -> noise of the drive [B, *shape]; None for an area without noise.
     """
 
     circuit: Circuit
@@ -41,26 +43,29 @@ class Plan:
     row: tuple[int, ...]
     sources: tuple[str, ...]
     positive: frozenset[str] = frozenset()
+    noise: Callable[[int], Tensor] | None = None
 
     def run(self, start: Tensor, constant: Tensor, courses: Sequence[Tensor], space: Tensor | None = None) -> Tensor:
-        """The course [T + 1, B, C, H, W] whose row 0 is `start`, written into `space` where that is given.
+        """The course [T + 1, B, *shape] whose row 0 is `start`, written into `space` where that is given.
 
         Sources are read one step back.
         """
         steps = len(self.row)
-        course = like_maps(start, steps + 1) if space is None else space[: steps + 1]
+        course = new_course(start, steps + 1) if space is None else space[: steps + 1]
         course[0] = start
         recurrent = self.circuit.recurrent.get(self.area)
         for piece in pieces(steps, start):
             afferent = self._afferent([source[piece] for source in courses])
+            noise = None if self.noise is None else [self.noise(k) for k in range(piece.start, piece.stop)]
             for some in trials(start):
-                rows = course[
-                    piece.start : piece.stop + 1, some
-                ].unbind()  # views at once: each costs some microseconds
+                # views of all steps at once: each costs some microseconds
+                rows = course[piece.start : piece.stop + 1, some].unbind()
                 drives = [part if len(part) == 1 else part[some] for part in constant]
                 arriving = None if afferent is None else afferent[:, some].unbind()
                 for k, step in enumerate(range(piece.start, piece.stop)):
                     drive = drives[self.row[step]]
+                    if noise is not None:
+                        drive = drive + noise[k][some]
                     if arriving is not None:
                         drive = arriving[k].add_(drive)
                     if recurrent is not None:
@@ -70,52 +75,41 @@ class Plan:
         return course
 
     def _afferent(self, courses: Sequence[Tensor]) -> Tensor | None:
-        """Drive from the courses of lower areas, [T, B, C, H, W]."""
+        """Drive from the courses of lower areas, [T, B, *shape], in memory of its own."""
         if not courses:
             return None
-        gathered, direct = self.gather(self.emitted(courses))
-        if gathered is not None:
-            through = self.circuit.feedforward[self.area](gathered)
-            direct = through if direct is None else through.add_(direct)
-        assert direct is not None
-        return torch.unflatten(direct, 0, courses[0].shape[:2])
+        pathways = self.circuit.afferent[self.area]
+        drive = self.circuit.drive(self.area, pathways, self._reader(self.emitted(courses)))
+        assert drive is not None
+        if len(pathways) == 1 and pathways[0].map is None and pathways[0].onto == "drive":
+            drive = drive.clone()  # the course of the source itself
+        return torch.unflatten(drive, 0, courses[0].shape[:2])
 
     def emitted(self, courses: Sequence[Tensor]) -> list[Tensor]:
-        """What the sources emit [T x B, C, H, W] when their courses are [T, B, C, H, W]."""
+        """What the sources emit [T x B, *shape] when their courses are [T, B, *shape]."""
         flat = [course.flatten(0, 1) for course in courses]
         return [r if source in self.positive else emit(r) for source, r in zip(self.sources, flat, strict=True)]
 
     def gather(self, emitted: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
-        """What the feedforward operator reads, and what reaches the drive past it, when sources emit [T x B, ...]."""
+        """What the feedforward map reads, and what joins the drive past it, when sources emit [T x B, *shape]."""
+        return self.circuit.gather(self.circuit.afferent[self.area], self._reader(emitted))
+
+    def weights(self) -> list[Tensor]:
+        """Weights of the area, each once, in the order of `Circuit.weights`."""
+        return self.circuit.weights(self.area)
+
+    def _reader(self, emitted: Sequence[Tensor]) -> Callable[[Pathway], Tensor]:
         signals = dict(zip(self.sources, emitted, strict=True))
-
-        def read(source: str, delay_ms: float) -> Tensor:
-            return signals[source]
-
-        return self.circuit.gather(self.area, read), self.circuit.onto_drive(self.area, read)
-
-    def kernels(self) -> list[Tensor]:
-        """Kernels of the area, in the order of `kernels_of`."""
-        return kernels_of(self.circuit, self.area)
+        return lambda pathway: signals[pathway.source]
 
 
-def kernels_of(circuit: Circuit, area: str) -> list[Tensor]:
-    """Recurrent kernel, feedforward kernel where other areas are read, and kernels of the connections from them."""
-    recurrent = circuit.recurrent.get(area)
-    kernels = [] if recurrent is None else [recurrent.weight]
-    if any(onto == "input" for _, onto in circuit.reads(area)):
-        kernels.append(circuit.feedforward[area].weight)
-    return kernels + list(circuit.link_kernels(area))
-
-
-def like_maps(rates: Tensor, steps: int) -> Tensor:
-    """An empty course [steps, B, C, H, W] with the channels last in memory."""
-    batch, channels, height, width = rates.shape
-    return rates.new_empty(steps, batch, height, width, channels).permute(0, 1, 4, 2, 3)
+def new_course(rates: Tensor, steps: int) -> Tensor:
+    """An empty course [steps, *rates.shape]; maps have their channels last in memory."""
+    return as_course(rates.new_empty(steps * rates.numel()), steps, rates.shape)
 
 
 def trials(rates: Tensor) -> Iterator[slice]:
-    """Cut a batch [B, C, H, W] into groups whose rates take at most `CACHE_BYTES`, so that they stay in the cache."""
+    """Cut a batch [B, *shape] into groups whose rates take at most `CACHE_BYTES`, so that they stay in the cache."""
     one = max(1, rates[0].numel() * rates.element_size()) if len(rates) else 1
     length = max(1, CACHE_BYTES // one) if rates.device.type == "cpu" else len(rates)
     for start in range(0, len(rates), length):

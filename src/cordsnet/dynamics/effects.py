@@ -1,0 +1,81 @@
+"""Effects of interventions on one stretch of time, as a model meets them inside a step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cordsnet.dynamics.state import State
+
+
+@dataclass(frozen=True)
+class Clamped:
+    """Units whose rate is set.
+
+    Attributes
+    ----------
+    where : True for clamped units, broadcasts to [B, *shape].
+    value : their rate, broadcasts to [B, *shape].
+    """
+
+    where: Tensor
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What interventions do during one hold. A model passes its drives, its new rates and what its pathways deliver
+    through the three methods, in every step; without interventions they return what they are given.
+
+    Attributes
+    ----------
+    currents : area -> current that is added to its drive, broadcasts to [B, *shape].
+    clamps : area -> units whose rate is set, one entry after the other.
+    factors : pathway -> factor of what it delivers, broadcasts to the target's [B, *shape].
+    """
+
+    currents: Mapping[str, Tensor] = field(default_factory=dict)
+    clamps: Mapping[str, tuple[Clamped, ...]] = field(default_factory=dict)
+    factors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.currents or self.clamps or self.factors)
+
+    def drive(self, area: str, drive: Tensor) -> Tensor:
+        """The drive of an area [B, *shape] with what is injected."""
+        current = self.currents.get(area)
+        return drive if current is None else drive + current
+
+    def rate(self, area: str, rate: Tensor) -> Tensor:
+        """The new rate of an area [B, *shape], clamped where it is clamped."""
+        for clamp in self.clamps.get(area, ()):
+            rate = torch.where(clamp.where, clamp.value, rate)
+        return rate
+
+    def pathway(self, name: str, value: Tensor) -> Tensor:
+        """What a pathway delivers [B, *shape of the target], scaled."""
+        factor = self.factors.get(name)
+        return value if factor is None else value * factor
+
+    def begin(self, state: State) -> State:
+        """The state as it is when the interventions begin: clamped rates take their value at once."""
+        if not self.clamps:
+            return state
+        return state.with_values({area: self.rate(area, state.values[area]) for area in self.clamps})
+
+    def __and__(self, other: "Effects") -> "Effects":
+        """Both together: currents add up, factors multiply, and a later clamp prevails."""
+        if not (self and other):
+            return self or other
+        currents = {**self.currents, **other.currents}
+        currents |= {a: self.currents[a] + other.currents[a] for a in set(self.currents) & set(other.currents)}
+        factors = {**self.factors, **other.factors}
+        factors |= {p: self.factors[p] * other.factors[p] for p in set(self.factors) & set(other.factors)}
+        areas = {**self.clamps, **other.clamps}
+        clamps = {area: (*self.clamps.get(area, ()), *other.clamps.get(area, ())) for area in areas}
+        return Effects(currents, clamps, factors)
+
+
+NONE = Effects()
+"""No intervention."""

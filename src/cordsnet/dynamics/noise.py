@@ -1,0 +1,54 @@
+"""Noise that depends on a trial's seed, the area and the step alone.
+
+Numbers come from a counter (Salmon et al. 2011): each is a hash of where it belongs. So an engine that runs a block of
+time twice draws the same noise twice, a trial has the same noise in a batch of any size, and CPU and GPU agree.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+# Constants of SplitMix64 (Steele et al. 2014), as signed numbers, since torch has no unsigned multiplication.
+_GOLDEN, _FIRST, _SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15
+_HALF = 0xFFFFFFFF
+
+
+def trial_seeds(seed: int, batch: int, device: torch.device | str = "cpu") -> Tensor:
+    """One seed per trial [B] from one seed. Raises ValueError for a negative seed."""
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, got {seed}")
+    return mix(torch.arange(batch, dtype=torch.int64, device=device) + mix(torch.tensor(seed, device=device)))
+
+
+def normal(seeds: Tensor, stream: int, step: int, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Standard normal numbers [B, *shape] for one step of every trial.
+
+    Parameters
+    ----------
+    seeds : [B], from `trial_seeds`.
+    stream : number of the area, so that areas have noise of their own.
+    step : number of the step.
+    shape, dtype : of one trial's numbers.
+    """
+    key = mix(mix(seeds + stream) + step)[:, None]
+    bits = mix(key + torch.arange(math.prod(shape), device=seeds.device))
+    # Box and Muller (1958): 32 bits for the radius, 32 for the angle; the half keeps the logarithm finite.
+    radius = (((bits >> 32) & _HALF).double() + 0.5) / 2**32
+    angle = ((bits & _HALF).double() + 0.5) / 2**32
+    values = torch.sqrt(-2 * torch.log(radius)) * torch.cos(2 * math.pi * angle)
+    return values.to(dtype).view(len(seeds), *shape)
+
+
+def mix(numbers: Tensor) -> Tensor:
+    """SplitMix64 of int64 numbers: neighbours in, nothing in common out."""
+    numbers = numbers + _GOLDEN
+    numbers = (numbers ^ _shift(numbers, 30)) * _FIRST
+    numbers = (numbers ^ _shift(numbers, 27)) * _SECOND
+    return numbers ^ _shift(numbers, 31)
+
+
+def _shift(numbers: Tensor, bits: int) -> Tensor:
+    """Shift right and fill with zeros, where torch fills with the sign."""
+    return (numbers >> bits) & ((1 << (64 - bits)) - 1)

@@ -1,0 +1,54 @@
+"""Which units of an area are meant: by index, by mask, or drawn."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Units: TypeAlias = Sequence[int] | Sequence[Sequence[int]] | Tensor | None
+"""None for all; whole numbers for channels of a map or units of a vector; (channel, row, column) for single units of a
+map; or booleans that broadcast to the shape."""
+
+
+def unit_mask(units: Units, shape: Sequence[int], name: str, device: torch.device | str) -> Tensor | None:
+    """Booleans [*shape], True for the units that are meant; None for all.
+
+    Raises TypeError or ValueError, naming `name` and what there is, for units that are not there.
+    """
+    if units is None:
+        return None
+    try:
+        given = torch.as_tensor(units)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"units of {name!r} must be whole numbers or booleans, got {units!r:.80}") from error
+    if given.dtype == torch.bool:
+        try:
+            return given.expand(*shape).to(device)
+        except RuntimeError as error:
+            raise ValueError(
+                f"units of {name!r} as booleans must broadcast to {list(shape)}, got {list(given.shape)}"
+            ) from error
+    if given.is_floating_point() or given.ndim not in (1, 2) or (given.ndim == 2 and given.shape[1] != len(shape)):
+        raise TypeError(
+            f"units of {name!r} must be whole numbers below {shape[0]}, or rows of {len(shape)} of them, "
+            f"got {units!r:.80}"
+        )
+    rows = given[:, None] if given.ndim == 1 else given
+    limits = torch.tensor(shape)[: rows.shape[1]]
+    if len(rows) == 0 or bool(((rows < 0) | (rows >= limits)).any()):
+        raise ValueError(f"units of {name!r} must lie within {list(limits.tolist())}, from 0, got {units!r:.80}")
+    mask = torch.zeros(*shape, dtype=torch.bool)
+    mask[tuple(rows.T)] = True
+    return mask.to(device)
+
+
+def drawn_units(fraction: float, seed: int, shape: Sequence[int]) -> Tensor:
+    """Booleans [*shape] with that share of units True, drawn by seed. Raises ValueError unless 0 < fraction <= 1."""
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction must lie above 0 and at most at 1, got {fraction!r}")
+    count = torch.Size(shape).numel()
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[order[: max(1, round(fraction * count))]] = True
+    return mask.view(*shape)

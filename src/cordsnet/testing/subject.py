@@ -1,0 +1,109 @@
+"""The model under test: a copy in double precision, and things to show to it."""
+
+import copy
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cordsnet.dynamics import State, System, Trajectory, simulate
+from cordsnet.models import VisionModel
+from cordsnet.stimuli import Protocol, blank, give, movie, show, show_at, together
+
+TRIALS, STEPS = 3, 6
+TOLERANCE = 1e-10
+"""Largest difference, relative to the largest value, between ways of computing the same thing in double precision."""
+
+
+class Subject:
+    """A model to be checked, with inputs drawn from a seed."""
+
+    def __init__(self, model: VisionModel, seed: int = 0) -> None:
+        self.original = model
+        self.model = copy.deepcopy(model).double().eval()
+        self.generator = torch.Generator().manual_seed(seed)
+
+    @property
+    def name(self) -> str:
+        """Class of the model, for messages."""
+        return type(self.model).__name__
+
+    @cached_property
+    def system(self) -> System[Any]:
+        """The model bound to its own step, without a graph."""
+        with torch.no_grad():
+            return self.model.system()
+
+    @property
+    def is_fixed(self) -> bool:
+        """True if steps of the model cannot be made shorter: it is no differential equation."""
+        return self.model.clock.kind != "continuous"
+
+    def values(self, name: str, trials: int = TRIALS) -> Tensor:
+        """Values of one input, [trials, *shape]."""
+        shape = self.model.inputs[name]
+        return torch.randn(trials, *shape, generator=self.generator, dtype=torch.float64)
+
+    def inputs(self, trials: int = TRIALS) -> dict[str, Tensor]:
+        """Values of all inputs."""
+        return {name: self.values(name, trials) for name in self.model.inputs}
+
+    def ms(self, steps: int) -> float:
+        """Duration of some steps of the model."""
+        return self.model.clock.time_ms(steps)
+
+    def shown(self, inputs: Mapping[str, Tensor], steps: int = STEPS) -> Protocol:
+        """All inputs held together for some steps."""
+        return together(*(give(name, values, self.ms(steps)) for name, values in inputs.items()))
+
+    def protocols(self) -> dict[str, Protocol]:
+        """One protocol of every kind."""
+        one, other, ms = self.inputs(), self.inputs(), self.ms
+        made = {
+            "blank": blank(ms(3)),
+            "blank, inputs, blank": blank(ms(2)) + self.shown(one, 4) + blank(ms(2)),
+            "swap without a gap": self.shown(one, 3) + self.shown(other, 3),
+        }
+        for name, values in one.items():
+            made[f"{name} alone"] = give(name, values, ms(3))
+        if "image" in one:
+            frames = torch.stack([one["image"], other["image"], one["image"]])
+            made["movie"] = movie(frames, ms(2))
+            made["an onset for each trial"] = show_at(one["image"], [ms(k) for k in range(TRIALS)], ms(3), ms(STEPS))
+            made["image"] = show(one["image"], ms(3))
+        return made
+
+    def run(self, protocol: Protocol, **options: Any) -> Trajectory:
+        """A simulation that records all areas, from zero unless told otherwise."""
+        return simulate(self.model, protocol, **{"record": "all", "initial_state": "zero", **options})
+
+    def advanced(self, state: State, inputs: Mapping[str, Tensor], steps: int) -> State:
+        """The state some steps later, without a graph."""
+        with torch.no_grad():
+            context = self.system.hold(inputs)
+            for _ in range(steps):
+                state = self.system.advance(state, context)
+        return state
+
+
+def apart(one: Tensor, other: Tensor) -> float:
+    """Largest difference, relative to the largest value."""
+    if one.shape != other.shape:
+        return float("inf")
+    size = max(float(one.abs().max()), float(other.abs().max()), 1e-30) if one.numel() else 1.0
+    return float((one - other).abs().max()) / size if one.numel() else 0.0
+
+
+def farthest(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> tuple[str, float]:
+    """Name and size of the largest relative difference between tensors of the same names."""
+    found = {name: apart(value, other[name]) for name, value in one.items()}
+    worst = max(found, key=found.__getitem__)
+    return worst, found[worst]
+
+
+def tensors_of(state: State) -> dict[str, Tensor]:
+    """All tensors of a state by name."""
+    past = {f"{name} {k} steps ago": value for name, queue in state.past.items() for k, value in enumerate(queue, 1)}
+    return {**state.values, **past}
