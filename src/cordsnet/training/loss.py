@@ -16,8 +16,8 @@ from cordsnet.registry import Registry
 SCORES = "scores"
 """Name of the output that holds class scores."""
 
-CLASS = "class"
-"""Axis of an output that is read as scores of classes; other outputs are compared by their squared error."""
+CHOICES = ("class", "option")
+"""Axes of outputs that are read as scores of classes or options; others are compared by their squared error."""
 
 Rest: TypeAlias = Callable[[RateSystem, float], State]
 """(system, ms) -> the state, one trial, after `ms` without input."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from cordsnet.dynamics import Equilibrium, Hold, Record, Solver, steady_state
 from cordsnet.training.evaluate import BATCH, read_correctly
-from cordsnet.training.loss import CLASS, IMAGE, SCORES, Batch, Bound, Loss, Terms, by_name
+from cordsnet.training.loss import CHOICES, IMAGE, SCORES, Batch, Bound, Loss, Terms, by_name
 from cordsnet.training.sources import LabelledImages
 
 
@@ -202,13 +202,13 @@ def masked(
     targets, terms, measures = _checked(batch.targets, outputs), {}, {}
     for name, target in targets.items():
         values, axes = outputs[name], axes_of(bound, name)
-        over_time = _over_time(target, values, CLASS in axes)
+        over_time = _over_time(target, values, is_choice(axes))
         errors = torch.stack([error(v, t, axes, "none") for v, t in zip(values, over_time, strict=True)])
         mask = None if batch.mask is None else batch.mask.get(name)
         kept = torch.ones_like(errors) if mask is None else _mask_over_time(mask, errors)
         errors, kept = errors[first:], kept[first:]
         terms[name] = (kept * errors).sum() / kept.sum().clamp_min(torch.finfo(errors.dtype).tiny)
-        if CLASS in axes:
+        if is_choice(axes):
             hits = torch.stack([read_correctly(v, t) for v, t in zip(values, over_time, strict=True)]).to(errors)
             measures[_accuracy_of(name)] = (kept * hits[first:]).sum() / kept.sum()
     total = torch.stack([(weights or {}).get(name, 1.0) * term for name, term in terms.items()]).sum()
@@ -216,11 +216,16 @@ def masked(
 
 
 def error(values: Tensor, target: Tensor, axes: tuple[str, ...], reduction: str = "mean") -> Tensor:
-    """Cross-entropy of class scores [B, K], squared error of other values [B, ...]; the mean, or one per trial [B]."""
-    if axes == (CLASS,):
+    """Cross-entropy of scores [B, K], squared error of other values [B, ...]; the mean, or one per trial [B]."""
+    if is_choice(axes):
         return functional.cross_entropy(values, target, reduction=reduction)
     wrong = (values - target).square().flatten(1).mean(1)
     return wrong.mean() if reduction == "mean" else wrong
+
+
+def is_choice(axes: tuple[str, ...]) -> bool:
+    """True for an output [B, K] that holds scores of classes or options."""
+    return len(axes) == 1 and axes[0] in CHOICES
 
 
 def axes_of(bound: Bound, output: str) -> tuple[str, ...]:
@@ -261,7 +266,7 @@ def _accuracies(bound: Bound, outputs: Mapping[str, Tensor], targets: Mapping[st
     return {
         _accuracy_of(name): read_correctly(outputs[name], target).float().mean()
         for name, target in targets.items()
-        if axes_of(bound, name) == (CLASS,)
+        if is_choice(axes_of(bound, name))
     }
 
 

@@ -84,9 +84,7 @@ class Train(Stage):
         if self.slopes is not None and not isinstance(model, HasActivation):
             raise RunError(f"{before}: slopes need a model whose nonlinearity can be changed; leave them out")
         if self.spontaneous_residual is not None and not isinstance(model.system(self.dt_ms), RateSystem):
-            raise RunError(
-                f"{before}: spontaneous activity can be solved for in a rate equation alone; leave out spontaneous_residual"
-            )
+            raise RunError(f"{before}: spontaneous_residual needs a model with a rate equation; leave it out")
 
     def phase(self, update: int) -> Activation | None:
         """The activation that belongs to an update; None leaves it as it is."""
