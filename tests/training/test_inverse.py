@@ -7,7 +7,7 @@ from tiny import tiny_recipe
 
 from cordsnet.data import load_data
 from cordsnet.models import CNN, build, fold, unit_bias
-from cordsnet.models.cordsnet.wiring import weight_of
+from cordsnet.models.kernels import weight_of
 from cordsnet.training.stages.inverse import targets, unexplained_variance
 
 

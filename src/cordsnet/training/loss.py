@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cordsnet.dynamics import SPONTANEOUS_MS, Hold, RateSystem, Record, State, System, Trajectory, integrate, relax
-from cordsnet.models.interface import IMAGE as IMAGE
 from cordsnet.registry import Registry
 
 SCORES = "scores"
@@ -64,6 +63,7 @@ class Bound:
     model : the model.
     system : the model with its weights materialised; None for a model without time, which is called instead.
     engine, memory : how time loops are run, and their budget for the gradient; they change cost, not the result.
+    notes : receives a sentence for every duration that is rounded to the steps of the model.
     rest : how the state without input is found; None leaves the model without input from its own start.
     """
 
@@ -72,6 +72,7 @@ class Bound:
     engine: str = "auto"
     memory: int | str | None = None
     rest: Rest | None = None
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, model: Any, dt: float | None = None, **settings: Any) -> "Bound":
@@ -85,7 +86,7 @@ class Bound:
         if isinstance(system, RateSystem):
             return (self.rest or relax)(system, ms)
         with torch.no_grad():
-            steps = system.clock.steps(ms, "duration of the blank field")
+            steps = system.clock.steps(ms, "duration of the blank field", self.notes)
             nothing = Record(times_ms=(), outputs=())
             return replace(integrate(system, [Hold(steps)], system.begin(1), nothing, steps).final_state, step=0)
 
@@ -101,7 +102,7 @@ class Bound:
         """The system through holds, from a state."""
         assert self.system is not None
         steps = sum(hold.steps for hold in holds)
-        return integrate(self.system, holds, state, record, steps, self.engine, self.memory)
+        return integrate(self.system, holds, state, record, steps, self.engine, self.memory, self.notes)
 
 
 class Loss(ABC):

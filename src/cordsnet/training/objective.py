@@ -6,17 +6,17 @@ A trial is a blank (to reach spontaneous activity, without gradient), an image, 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, System, integrate, relax
+from cordsnet.dynamics import Hold, Record, State, relax
 from cordsnet.models import VisionModel
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import read_correctly
-from cordsnet.training.loss import IMAGE, SCORES, Batch, Bound, Loss, Rest, Terms
+from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Rest, Terms
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     assert system is not None
     bound.model.check_input(images)
     _check_labels(labels, len(images), bound.model.num_classes)
-    steps = system.clock.steps(trial.image, "trial.image")
+    steps = system.clock.steps(trial.image, "trial.image", bound.notes)
     baseline = bound.resting(trial.before)
     window = Record(window_ms=(trial.image - trial.decision, trial.image))
     seen = bound.run([Hold(steps, {IMAGE: images})], baseline.expand(images.shape[0]), window)
@@ -128,7 +128,7 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     classification = (weights * cross_entropy).mean()
     distance = classification.new_zeros(())
     if settings.spontaneous_weight:
-        distance = distance_to_baseline(system, seen.final_state, baseline, trial, bound.engine, bound.memory)
+        distance = distance_to_baseline(bound, seen.final_state, baseline, trial)
     return Losses(
         total=classification + settings.spontaneous_weight * distance,
         classification=classification,
@@ -138,20 +138,14 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     )
 
 
-def distance_to_baseline(
-    system: System[Any],
-    state: State,
-    baseline: State,
-    trial: Trial,
-    engine: str = "auto",
-    memory: int | str | None = None,
-) -> Tensor:
+def distance_to_baseline(bound: Bound, state: State, baseline: State, trial: Trial) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
-    steps = system.clock.steps(trial.after, "trial.after")
+    system = bound.system
+    assert system is not None
+    steps = system.clock.steps(trial.after, "trial.after", bound.notes)
     window = (trial.after - trial.baseline, trial.after)
     reduce = {area: _distance_from(rates) for area, rates in baseline.rates.items()}
-    record = Record("all", window_ms=window, reduce=reduce, outputs=())
-    back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
+    back = bound.run([Hold(steps)], state, Record("all", window_ms=window, reduce=reduce, outputs=()))
     return torch.stack([back.rates[area].mean() for area in system.areas]).mean()
 
 

@@ -9,8 +9,9 @@ from torch.utils.data import DataLoader
 from cordsnet.data import AUGMENTATIONS, Share, Split, Stream, StreamOrder, VisionData, check_readable, unit
 from cordsnet.errors import RunError
 from cordsnet.models import ImageSpec, ModelSpec
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import accuracy
-from cordsnet.training.loss import IMAGE, SCORES, Batch
+from cordsnet.training.loss import SCORES, Batch
 from cordsnet.training.order import UpdateOrder
 from cordsnet.training.record import describe_data
 

@@ -15,10 +15,11 @@ from torch.nn import functional
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, Solver, steady_state
 from cordsnet.models.capabilities import FeedforwardTwin
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.constraint import limit_recurrence
 from cordsnet.training.evaluate import BATCH
 from cordsnet.training.loop import Optimisation, TrainingModule, train
-from cordsnet.training.loss import IMAGE, Batch
+from cordsnet.training.loss import Batch
 from cordsnet.training.losses import settled_share
 from cordsnet.training.stage import Context, Stage, StageResult
 

@@ -66,7 +66,10 @@ class Train(Stage):
             model.activation = activation(self.slopes[0])
         if self.contraction is not None:
             self.contraction.start(model)
-        metrics = train(TrainedModule(model.train(), self), context, self.name)
+        module = TrainedModule(model.train(), self)
+        metrics = train(module, context, self.name)
+        if module.notes:
+            model.metadata["notes"] = list(module.notes)
         if self.slopes is not None:
             model.activation = activation(self.slopes[-1])
         if self.contraction is not None:
@@ -122,7 +125,7 @@ class TrainedModule(TrainingModule):
 
     def __init__(self, model: Any, stage: Train) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
-        self.model, self.stage = model, stage
+        self.model, self.stage, self.notes = model, stage, list[str]()
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -152,7 +155,7 @@ class TrainedModule(TrainingModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch, its terms and measures logged."""
         stage = self.stage
-        how = {"engine": stage.engine, "memory": stage.memory, "rest": self.warm}
+        how = {"engine": stage.engine, "memory": stage.memory, "rest": self.warm, "notes": self.notes}
         found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
         self.keep(loss=found.total, **found.measures, **found.terms)
         return self.check_loss(found.total)
