@@ -27,18 +27,22 @@ def fill_random(model: CordsNet, key_order) -> CordsNet:
 def fill_sines(model: CordsNet) -> CordsNet:
     """Parameters of `cordsnet_10_steps.json`: sines, in the sorted order of the public keys."""
     names = published_names(model.spec)
-    shapes = {names[k]: v.shape for k, v in model.state_dict().items()}
-    public = {}
+    return _load(model.double(), sines({names[k]: v.shape for k, v in model.state_dict().items()}))
+
+
+def sines(shapes) -> dict[str, torch.Tensor]:
+    """Name -> parameter by the rule of sines, from name -> shape; names count in sorted order."""
+    found = {}
     for k, key in enumerate(sorted(shapes)):
         shape = shapes[key]
         s = torch.sin(0.7 * torch.arange(math.prod(shape), dtype=torch.float64) + k).reshape(shape)
         if "bias" in key:
-            public[key] = 0.05 * s
+            found[key] = 0.05 * s
         elif len(shape) == 1 or key.endswith("original0"):
-            public[key] = 0.5 + 0.1 * s
+            found[key] = 0.5 + 0.1 * s
         else:
-            public[key] = s * math.sqrt(2 / math.prod(shape[1:]))
-    return _load(model.double(), public)
+            found[key] = s * math.sqrt(2 / math.prod(shape[1:]))
+    return found
 
 
 def _load(model: CordsNet, public: dict[str, torch.Tensor]) -> CordsNet:

@@ -17,7 +17,7 @@ from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.simulate import Simulable, integrate, simulate, start
-from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, relax, spontaneous_state
+from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, own_start, relax, spontaneous_state
 from cordsnet.dynamics.state import Signal, State
 from cordsnet.dynamics.steppers import STEPPERS
 from cordsnet.dynamics.system import Inputs, System
@@ -73,6 +73,7 @@ __all__ = [
     "full_precision",
     "inject",
     "integrate",
+    "own_start",
     "relax",
     "scale",
     "silence",

@@ -215,7 +215,7 @@ class Circuit:
         for output in self.outputs:
             bias = self.bias[output]
             emitted = {p.source: emit(rates[p.source]).to(bias.dtype) for p in self.into[output]}
-            brought = self.drive(output, self.into[output], lambda p, emitted=emitted: emitted[p.source])
+            brought = self.drive(output, self.into[output], _reading(emitted))
             assert brought is not None
             found[output] = brought + bias
         return found
@@ -230,3 +230,7 @@ class Circuit:
     def _blank(self, source: str) -> Tensor:
         like = next(iter(self.bias.values()))
         return like.new_zeros(1, *self.shapes[source], dtype=self.dtype)
+
+
+def _reading(signals: Mapping[str, Tensor]) -> Reader:
+    return lambda pathway: signals[pathway.source]

@@ -35,13 +35,13 @@ class ConvMap:
         """The kernel."""
         return (self.weight,)
 
-    def __call__(self, rates: Tensor) -> Tensor:
-        """weight * rates."""
+    def __call__(self, values: Tensor) -> Tensor:
+        """weight * values."""
         if torch.is_grad_enabled():
-            return convolve(rates, self.weight, self.stride, self.compute)
+            return convolve(values, self.weight, self.stride, self.compute)
         if self._forward is None:
             self._forward = Kernel(self.weight, self.stride, self.compute)
-        return self._forward(rates)
+        return self._forward(values)
 
     def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """The adjoint operator; `size` (H, W) of the maps it returns, needed only where the stride is not 1."""

@@ -17,10 +17,13 @@ class Clamped:
     ----------
     where : True for clamped units, broadcasts to [B, *shape].
     value : their rate, broadcasts to [B, *shape].
+    at_once : True sets the rates with which the intervention begins too; False those at the end of each step alone, as
+        for a recording that is followed step by step.
     """
 
     where: Tensor
     value: Tensor
+    at_once: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,12 @@ class Effects:
 
     def begin(self, state: State) -> State:
         """The state as it is when the interventions begin: clamped rates take their value at once."""
-        if not self.clamps:
-            return state
-        return state.with_values({area: self.rate(area, state.values[area]) for area in self.clamps})
+        values = dict(state.values)
+        for area, clamps in self.clamps.items():
+            for clamp in clamps:
+                if clamp.at_once:
+                    values[area] = torch.where(clamp.where, clamp.value, values[area])
+        return state.with_values(values) if self.clamps else state
 
     def __and__(self, other: "Effects") -> "Effects":
         """Both together: currents add up, factors multiply, and a later clamp prevails."""

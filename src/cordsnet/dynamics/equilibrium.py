@@ -20,6 +20,7 @@ from cordsnet.dynamics.precision import full_precision
 from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.simulate import Simulable
 from cordsnet.dynamics.state import State
+from cordsnet.dynamics.system import Inputs
 
 GradientRule: TypeAlias = Literal["implicit", "neumann"]
 Settled: TypeAlias = tuple[dict[str, Tensor], dict[str, Solution], list[Tensor]]
@@ -91,7 +92,7 @@ class Solver:
 
 def steady_state(
     model: Simulable,
-    images: Tensor | None = None,
+    images: Tensor | Inputs | None = None,
     *,
     tol: float = 1e-5,
     solver: Solver | None = None,
@@ -103,7 +104,7 @@ def steady_state(
     Parameters
     ----------
     model : a network with a rate equation.
-    images : as for `simulate`.
+    images : [B, C, H, W], or steady inputs by name.
     tol : relative residual at which a trial counts as converged; used when `solver` is None.
     solver : all settings, including how gradients are computed.
     start : where to start from, such as a state nearby; None is zero rates.
@@ -114,16 +115,16 @@ def steady_state(
     Equilibrium, with a residual and a status for every area and trial. A network may have other fixed points,
     and the one found may be unstable: simulate from it to see.
     """
-    if images is not None:
-        model.check_input(images)
+    inputs: Inputs = {} if images is None else {"image": images} if isinstance(images, Tensor) else images
+    model.check_inputs(inputs)
     solver = solver or Solver(tol=tol)
     with torch.set_grad_enabled(grad), full_precision():
         system = model.system()
         if not isinstance(system, RateSystem):
             raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it in time instead")
         start = None if start is None else system.admit(start)
-        inputs = {} if images is None else {"image": images}
-        return equilibrium(system, system.hold(inputs), 1 if images is None else len(images), solver, start)
+        batch = len(next(iter(inputs.values()))) if inputs else 1
+        return equilibrium(system, system.hold(inputs), batch, solver, start)
 
 
 def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:

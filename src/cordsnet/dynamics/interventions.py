@@ -31,8 +31,8 @@ class Intervention:
     units : of the target: None for all; whole numbers for channels of a map or units of a vector; (channel, row,
         column) for single units of a map; or a tensor of booleans that broadcasts to the shape.
     trials : None for all; whole numbers, or booleans [B].
-    from_ms, to_ms : when it begins and ends, from the start of the protocol; `to_ms` None is the end. It acts on the
-        state at `from_ms` at once, and on every step that begins before `to_ms`.
+    from_ms, to_ms : when it begins and ends, from the start of the protocol; `to_ms` None is the end. A clamp to a
+        number sets the state at `from_ms` at once; everything acts on every step that begins before `to_ms`.
     """
 
     kind: Kind
@@ -120,7 +120,9 @@ class _Active:
             )
         where = unit_mask(what.units, shape, what.target, system.like.device)
         if what.trials is not None:
-            chosen = unit_mask(what.trials, (batch,), "trials", system.like.device).view(-1, *[1] * len(shape))
+            chosen = unit_mask(what.trials, (batch,), "trials", system.like.device)
+            assert chosen is not None
+            chosen = chosen.view(-1, *[1] * len(shape))
             where = chosen if where is None else chosen & where[None]
         elif where is not None:
             where = where[None]
@@ -176,7 +178,8 @@ def _effects(what: Intervention, value: Tensor, where: Tensor | None) -> Effects
     if what.kind == "scale":
         return Effects(factors={what.target: value if where is None else torch.where(where, value, 1.0)})
     everywhere = torch.ones((), dtype=torch.bool, device=value.device)
-    return Effects(clamps={what.target: (Clamped(everywhere if where is None else where, value),)})
+    clamped = Clamped(everywhere if where is None else where, value, not isinstance(what.value, Trajectory))
+    return Effects(clamps={what.target: (clamped,)})
 
 
 def target_shape(system: System[Any], target: str, pathway: bool) -> tuple[int, ...]:

@@ -24,7 +24,9 @@ class LinearMap(Protocol):
 class KernelMap(LinearMap, Protocol):
     """A linear map with one weight, its adjoint, and the gradient of that weight."""
 
-    weight: Tensor
+    @property
+    def weight(self) -> Tensor:
+        """The weight."""
 
     def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """The adjoint operator applied to a drive; `size` is (H, W) of the maps that it returns."""

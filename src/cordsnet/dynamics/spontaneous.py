@@ -1,6 +1,7 @@
 """Spontaneous activity: the state that a network reaches when it is left without input."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -10,6 +11,7 @@ from cordsnet.dynamics.recording import Record
 from cordsnet.dynamics.schedule import Hold
 from cordsnet.dynamics.simulate import Simulable, integrate
 from cordsnet.dynamics.state import State
+from cordsnet.dynamics.system import System
 
 SPONTANEOUS_MS = 200.0
 """How long a network is left without input to reach spontaneous activity (Soo et al. 2024, section 3)."""
@@ -37,6 +39,16 @@ def relax(system: RateSystem, ms: float = SPONTANEOUS_MS) -> State:
         return replace(integrate(quiet, [Hold(steps)], quiet.zero_state(1), nothing, steps).final_state, step=0)
 
 
+def own_start(system: System[Any], ms: float = SPONTANEOUS_MS, warm: "WarmStart | None" = None) -> State:
+    """The state in which a model starts by itself, one trial, without a graph.
+
+    A rate equation that starts from spontaneous activity takes `ms` to reach it, or is solved for it by `warm`.
+    """
+    if isinstance(system, RateSystem) and system.start is not None:
+        return relax(system, ms) if warm is None else warm(system, ms)
+    return system.begin(1)
+
+
 class WarmStart:
     """`relax` for a network whose weights change little from call to call: solved, starting from the last solution.
 
@@ -59,7 +71,7 @@ class WarmStart:
         self.evaluations = self.relaxed = 0
 
     @torch.no_grad()
-    def __call__(self, system: RateSystem, ms: float = SPONTANEOUS_MS) -> State:
+    def __call__(self, system: System[Any], ms: float = SPONTANEOUS_MS) -> State:
         """Spontaneous activity, one trial. Raises TypeError for a system without a rate equation."""
         if not isinstance(system, RateSystem):
             raise TypeError(f"WarmStart needs a rate equation, got {type(system).__name__}; use system.begin")

@@ -100,7 +100,7 @@ class FeedforwardTwin(Foldable, Protocol):
     def feed(self, area: str, drives: dict[str, Tensor]) -> Tensor:
         """Output of the feedforward kernel of an area [B, C, H, W], given the drives of the areas below."""
 
-    def gather(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+    def afferent(self, area: str, drives: dict[str, Tensor]) -> Tensor:
         """Input of the feedforward kernel of an area [B, C, H, W], given the drives of the areas below."""
 
     def recurrent_twin(self, seed: int) -> "RecurrentTwin":

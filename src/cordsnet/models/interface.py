@@ -35,8 +35,10 @@ class VisionModel(SavedModel, ABC):
 
     Attributes
     ----------
-    lesions : parts that are gone; make them with `lesion(model, ...)`.
+    spec : the network as frozen plain data.
     """
+
+    spec: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,6 +84,12 @@ class VisionModel(SavedModel, ABC):
         if classes is None:
             raise ValueError(f"{type(self).__name__} has no class scores; its outputs are {', '.join(self.outputs)}")
         return int(classes)
+
+    @property
+    def timing(self) -> str:
+        """How the model keeps time, in words."""
+        words = {"continuous": "continuous time, step", "steps": "steps that stand for", "static": "static, step"}
+        return f"{words[self.clock.kind]} {self.dt_ms:g} ms"
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

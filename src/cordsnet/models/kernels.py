@@ -61,7 +61,7 @@ class Normalised(nn.Module):
         super().__init__()
         norm = torch.norm_except_dim(weight, 2, 0)
         self.parametrizations = nn.ModuleDict({"weight": GainDirection(norm, weight)})
-        self.bias = None if bias is None else nn.Parameter(bias)
+        self.register_parameter("bias", None if bias is None else nn.Parameter(bias))
 
     @property
     def gain(self) -> nn.Parameter:

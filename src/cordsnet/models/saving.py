@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Clock, Lesion
+from cordsnet.dynamics import Lesion
 from cordsnet.errors import CheckpointError
 from cordsnet.models.card import write_model_card
 from cordsnet.models.files import CARD, read_model, write_model
@@ -35,8 +35,8 @@ class SavedModel(nn.Module):
     about : one sentence that says what the model is, with its paper, in Markdown; for cards and summaries.
     tags : words under which the hub lists it.
     spec : the model as data.
-    lesions : parts that are gone, saved with the weights.
     metadata : plain data that belongs to the weights, such as the data set they were trained on; saved with them.
+    lesions : parts that are gone for good; make them with `lesion(model, ...)`.
     """
 
     kind: ClassVar[str]
@@ -50,7 +50,8 @@ class SavedModel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.metadata, self.lesions = {}, ()
+        self.metadata = {}
+        self.lesions = ()
 
     def __getattr__(self, name: str) -> Tensor | nn.Module:
         if name == "preprocessing":  # torch would replace the reason why there is none by "has no attribute"
@@ -72,16 +73,6 @@ class SavedModel(nn.Module):
             return error
         return AttributeError(f"preprocessing of {type(self).__name__} cannot be read")
 
-    @property
-    def timing(self) -> str:
-        """How the model keeps time, in words."""
-        clock: Clock = self.clock  # type: ignore[assignment]
-        return {
-            "continuous": f"continuous time, step {clock.dt_ms:g} ms",
-            "steps": f"steps that stand for {clock.dt_ms:g} ms each",
-            "static": "one pass, without time",
-        }[clock.kind]
-
     def summary(self) -> Summary:
         """Facts about the model, in numbers and words."""
         shapes = cast("Mapping[str, tuple[int, ...]]", self.shapes)
@@ -94,14 +85,14 @@ class SavedModel(nn.Module):
             parameters=sum(parameter.numel() for parameter in self.parameters()),
             inputs=dict(cast("Mapping[str, tuple[int, ...]]", self.inputs)),
             num_classes=getattr(self.spec, "num_classes", None),
-            timing=self.timing,
+            timing=cast("str", self.timing),
             tags=self.tags,
         )
 
     def description(self) -> dict[str, Any]:
         """The model without its weights, ready for JSON."""
         described = {"kind": self.kind, "spec": self.spec.to_dict(), "metadata": self.metadata}
-        return described | ({"lesions": [lesion.to_dict() for lesion in self.lesions]} if self.lesions else {})
+        return described | ({"lesions": [one.to_dict() for one in self.lesions]} if self.lesions else {})
 
     @classmethod
     def from_description(cls: type[Saved], description: Mapping[str, Any], path: Path) -> Saved:

@@ -192,6 +192,7 @@ def _normal(*shape: int, gain: float) -> Tensor:
 
 SOURCE = "Yang et al., Nature Neuroscience 2019; Soo et al., NeurIPS 2024"
 CLOCK = "continuous, tau 10 ms (visual) and 100 ms (vector)"
-ROW = ModelRow("task_rnn", "task_rnn", TaskSpec(), SOURCE, CLOCK)
+TINY = {"image_size": 8, "channels": 3, "units": 8}
+ROW = ModelRow("task_rnn", "task_rnn", TaskSpec(), SOURCE, CLOCK, tiny=TINY)
 SMALL_SPEC = TaskSpec("task_rnn_small", image_size=(16, 16), channels=4, units=24, dt_ms=5.0)
-SMALL = ModelRow("task_rnn_small", "task_rnn", SMALL_SPEC, SOURCE, CLOCK)
+SMALL = ModelRow("task_rnn_small", "task_rnn", SMALL_SPEC, SOURCE, CLOCK, tiny=TINY)

@@ -99,7 +99,8 @@ def steps_are_pure(subject: Subject) -> None:
         rule(torch.equal(value, kept[name]), f"advance or read changes {name!r} of the state in place")
     for name, value in subject.model.state_dict().items():
         rule(torch.equal(value, own[name]), f"a step changes {name!r} of the model")
-    for what, one, other in (("hold and advance", first, second), ("advance", third, fourth), ("begin", *begun)):
+    pairs = (("hold and advance", first, second), ("advance", third, fourth), ("begin", begun[0], begun[1]))
+    for what, one, other in pairs:
         worst, size = farthest(tensors_of(one), tensors_of(other))
         rule(size == 0, f"{what} called twice with the same arguments differ in {worst!r} by {size:.1e}")
     worst, size = farthest(*reads)

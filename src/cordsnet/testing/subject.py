@@ -92,6 +92,7 @@ def apart(one: Tensor, other: Tensor) -> float:
     """Largest difference, relative to the largest value."""
     if one.shape != other.shape:
         return float("inf")
+    one, other = one.detach(), other.detach()
     size = max(float(one.abs().max()), float(other.abs().max()), 1e-30) if one.numel() else 1.0
     return float((one - other).abs().max()) / size if one.numel() else 0.0
 

@@ -33,7 +33,7 @@ def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> Course:
     """
     holds = _holds(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
-    found = bound.run(holds, bound.start(batch), Record()).outputs
+    found = bound.run(holds, bound.begin(batch), Record()).outputs
     return Course(dict(found), tuple(hold.steps for hold in holds))
 
 
@@ -43,7 +43,7 @@ def last_step(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> dict[str
     holds = _holds(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
     end = bound.system.clock.time_ms(sum(hold.steps for hold in holds))
-    found = bound.run(holds, bound.start(batch), Record(times_ms=(end,))).outputs
+    found = bound.run(holds, bound.begin(batch), Record(times_ms=(end,))).outputs
     return {name: values[-1] for name, values in found.items()}
 
 

@@ -3,13 +3,13 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics import SPONTANEOUS_MS, Hold, RateSystem, Record, State, System, Trajectory, integrate, relax
+from cordsnet.dynamics import SPONTANEOUS_MS, Hold, Record, State, System, Trajectory, integrate, own_start, start
 from cordsnet.registry import Registry
 
 SCORES = "scores"
@@ -18,7 +18,7 @@ SCORES = "scores"
 CHOICES = ("class", "option")
 """Axes of outputs that are read as scores of classes or options; others are compared by their squared error."""
 
-Rest: TypeAlias = Callable[[RateSystem, float], State]
+Rest: TypeAlias = Callable[[System[Any], float], State]
 """(system, ms) -> the state, one trial, after `ms` without input."""
 
 
@@ -64,14 +64,14 @@ class Bound:
     system : the model with its weights materialised; None for a model without time, which is called instead.
     engine, memory : how time loops are run, and their budget for the gradient; they change cost, not the result.
     notes : receives a sentence for every duration that is rounded to the steps of the model.
-    rest : how the state without input is found; None leaves the model without input from its own start.
+    rest : how the state without input is found.
     """
 
     model: Any
     system: System[Any] | None
     engine: str = "auto"
     memory: int | str | None = None
-    rest: Rest | None = None
+    rest: Rest = own_start
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -79,24 +79,16 @@ class Bound:
         """A model bound to a step of `dt` ms (None: its own)."""
         return cls(model, model.system(dt) if evolves(model) else None, **settings)
 
-    def resting(self, ms: float) -> State:
-        """The state after `ms` without input, one trial and without gradient."""
-        system = self.system
-        assert system is not None
-        if isinstance(system, RateSystem):
-            return (self.rest or relax)(system, ms)
-        with torch.no_grad():
-            steps = system.clock.steps(ms, "duration of the blank field", self.notes)
-            nothing = Record(times_ms=(), outputs=())
-            return replace(integrate(system, [Hold(steps)], system.begin(1), nothing, steps).final_state, step=0)
+    def resting(self, ms: float = SPONTANEOUS_MS) -> State:
+        """The state, one trial, in which the model is when nothing has been shown for `ms`, or in which it starts."""
+        assert self.system is not None
+        return self.rest(self.system, ms)
 
-    def start(self, batch: int) -> State:
-        """The state in which a trial starts: the model's own start, for a rate equation its resting state."""
-        system = self.system
-        assert system is not None
-        if isinstance(system, RateSystem) and self.rest is not None:
-            return self.rest(system, SPONTANEOUS_MS).expand(batch)
-        return system.begin(batch)
+    def begin(self, batch: int, resting: State | None = None) -> State:
+        """The state of `batch` trials before anything is shown; the seed of noise is drawn from torch's generator."""
+        assert self.system is not None
+        seed = int(torch.randint(2**31, ())) if self.system.has_noise else 0
+        return start(self.system, self.resting() if resting is None else resting, batch, seed)
 
     def run(self, holds: list[Hold], state: State, record: Record) -> Trajectory:
         """The system through holds, from a state."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, relax
+from cordsnet.dynamics import Hold, Record, State, own_start
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import read_correctly
@@ -94,7 +94,7 @@ def objective(
     dt: float | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
-    spontaneous: Rest = relax,
+    spontaneous: Rest = own_start,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -107,7 +107,7 @@ def objective(
     dt : step, ms; None is the model's own. Where rates settle does not depend on it; how they get there does.
     engine : how the time loop is run; it changes cost, not the result.
     memory : budget for what each part of the trial keeps for its gradient, such as "2GB".
-    spontaneous : (system, ms) -> spontaneous activity; `relax` starts from zero rates, a `WarmStart` from its last.
+    spontaneous : (system, ms) -> spontaneous activity; `own_start` starts from zero rates, a `WarmStart` from its last.
     """
     bound = Bound.of(model, dt, engine=engine, memory=memory, rest=spontaneous)
     return _objective(bound, images, labels, settings or Objective())
@@ -121,7 +121,7 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     steps = system.clock.steps(trial.image, "trial.image", bound.notes)
     baseline = bound.resting(trial.before)
     window = Record(window_ms=(trial.image - trial.decision, trial.image))
-    seen = bound.run([Hold(steps, {IMAGE: images})], baseline.expand(images.shape[0]), window)
+    seen = bound.run([Hold(steps, {IMAGE: images})], bound.begin(len(images), baseline), window)
     assert seen.logits is not None
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
     weights = _log_spaced(settings, cross_entropy)

@@ -224,7 +224,7 @@ def _check_cascade(circuit: Circuit) -> None:
     back = [
         f"{source} -> {area}"
         for area in circuit.areas
-        for source, _ in circuit.reads(area)
+        for source in circuit.sources(area)
         if order.get(source, -1) >= order[area]
     ]
     raise ValueError(

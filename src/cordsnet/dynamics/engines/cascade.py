@@ -238,7 +238,7 @@ def _plans(system: RateSystem, row: tuple[int, ...], state: State) -> tuple[Plan
 
 def _noise(system: RateSystem, area: str, state: State) -> Callable[[int], Tensor] | None:
     """Noise of an area's drive by step of the block."""
-    if not system.equation.circuit.noise.get(area):
+    if area not in system.equation.circuit.noise:
         return None
     return lambda step: system.noise(state.seeds, state.step + step)[area]
 

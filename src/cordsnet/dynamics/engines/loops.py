@@ -174,7 +174,8 @@ def _checkpointed_steps(
         return ended.map(flush), kept
 
     if torch.is_grad_enabled():
-        ended, rows = checkpoint(run, state, use_reentrant=False)
+        found: tuple[State, list[dict[str, Tensor]]] = checkpoint(run, state, use_reentrant=False)
+        ended, rows = found
     else:
         ended, rows = run(state)
     for row in rows:

@@ -37,7 +37,7 @@ def build_circuit(
 
     Weight normalisation costs a norm and a product per kernel; that is paid once per circuit instead of once per use.
     """
-    sizes, readout_bias = layout(spec), wiring.readout.bias
+    sizes, readout_bias = layout(spec), wiring.readout.get_parameter("bias")
     compute, dtype = precision.of_convolutions(readout_bias), precision.of_rates(readout_bias)
 
     def conv(kernel: torch.nn.Module, stride: int = 1) -> ConvMap:

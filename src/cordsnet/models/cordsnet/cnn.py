@@ -102,6 +102,11 @@ class CNN(Parted, VisionModel):
         """One step."""
         return self.spec.dt_ms
 
+    @property
+    def timing(self) -> str:
+        """How the network keeps time, in words: not at all."""
+        return "one pass, without time"
+
     def description(self) -> dict[str, Any]:
         """The network without its weights, ready for JSON; a folded one is of the kind "cnn_folded"."""
         return super().description() | {"kind": "cnn_folded" if self.folded else "cnn"}
@@ -143,7 +148,7 @@ class CNN(Parted, VisionModel):
     def scores(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Class scores [B, K] from the activity of the readout areas."""
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.bias)
+        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.get_parameter("bias"))
 
     def rates(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity [B, C, H, W], the stem's included."""
@@ -168,14 +173,14 @@ class CNN(Parted, VisionModel):
         """F * (what the area reads), before any normalisation or bias of the area itself."""
         kernel, stride = weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride
         if not any(f"{link.source} -> {area}" in effects.factors for link in self.spec.into(area)):
-            return convolve(self.gather(area, drives), kernel, stride)
+            return convolve(self.afferent(area, drives), kernel, stride)
         parts = [
             effects.pathway(f"{link.source} -> {area}", convolve(self.deliver(link, drives), kernel, stride))
             for link in self.spec.into(area)
         ]
         return torch.stack(parts).sum(0)
 
-    def gather(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+    def afferent(self, area: str, drives: dict[str, Tensor]) -> Tensor:
         """What the feedforward kernel of an area reads of the stem and of other areas, [B, C, H, W]."""
         first, *rest = (self.deliver(link, drives) for link in self.spec.into(area))
         return sum(rest, start=first)

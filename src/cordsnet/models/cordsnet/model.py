@@ -91,7 +91,7 @@ class CordsNet(Recurrent, VisionModel):
 
     def circuit(self, precision: Precision | None = None) -> Circuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
-        precision, like = precision or Precision(), self.wiring.readout.bias
+        precision, like = precision or Precision(), self.wiring.readout.get_parameter("bias")
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             if isinstance(area.tau_ms, (int, float)):
@@ -103,7 +103,7 @@ class CordsNet(Recurrent, VisionModel):
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
         """The network bound to `dt` (ms), a stepper and a precision; it begins from spontaneous activity."""
-        circuit, bias = self.circuit(precision), self.wiring.readout.bias
+        circuit, bias = self.circuit(precision), self.wiring.readout.get_parameter("bias")
         like, compute = bias.to(circuit.dtype), precision.of_convolutions(bias)
         identity = self.activation, compute, circuit.dtype
         equation = RateEquation(circuit, self.activation)

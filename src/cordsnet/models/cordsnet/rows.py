@@ -8,6 +8,7 @@ PAPER = "https://openreview.net/forum?id=ZZ94aLbMOK"
 SOURCE = f"Soo et al., NeurIPS 2024, {PAPER}"
 
 PAPER_STEM = StemSpec(channels=64)
+TINY = {"image_size": 16, "width": 4, "in_channels": 1, "num_classes": 3}
 SMALL_STEM = StemSpec(channels=16, kernel=3, stride=1)
 
 
@@ -33,13 +34,13 @@ def cordsnet_spec(name: str, depth: int, stem: StemSpec, image_size: int) -> Net
 
 def _row(name: str, depth: int, stem: StemSpec, image_size: int) -> ModelRow:
     spec = cordsnet_spec(name, depth, stem, image_size)
-    return ModelRow(name, "cordsnet", spec, SOURCE, f"continuous, tau {spec.tau_ms:g} ms", "none stated")
+    return ModelRow(name, "cordsnet", spec, SOURCE, f"continuous, tau {spec.tau_ms:g} ms", "none stated", TINY)
 
 
 def _twin(row: ModelRow) -> ModelRow:
     """The feedforward network with the same kernels."""
     name = row.name.replace("cordsnet", "cnn")
-    return ModelRow(name, "cnn", row.spec.changed(name=name), SOURCE, "static")
+    return ModelRow(name, "cnn", row.spec.changed(name=name), SOURCE, "static", tiny=TINY)
 
 
 R2, R4, R6, R8 = (_row(f"cordsnet_r{depth}", depth, PAPER_STEM, 224) for depth in (2, 4, 6, 8))

@@ -72,7 +72,7 @@ class GaussNewton(Stage):
         settled = {name: drive for name, drive in drives.items() if name not in model.areas}  # the encoded image
         for area in model.areas:
             start = model.area_weights(area)
-            problem = SettledArea(cnn.gather(area, settled), functional.relu(drives[area]), start.stride, self.solver)
+            problem = SettledArea(cnn.afferent(area, settled), functional.relu(drives[area]), start.stride, self.solver)
             weights = [value.detach().clone() for value in (start.recurrent, start.feedforward, start.bias)]
             weights, settled[area] = fit_area(problem, weights, self)
             model.set_area_weights(area, *weights)

@@ -68,7 +68,7 @@ def unexplained_variance(model: RecurrentTwin, cnn: FeedforwardTwin, images: Ten
     drives, result = cnn.drives(images), {}
     for area in model.areas:
         target, (recurrent, feedforward) = drives[area], model.area_maps(area)
-        drive = feedforward(cnn.gather(area, drives)) + model.area_weights(area).bias
+        drive = feedforward(cnn.afferent(area, drives)) + model.area_weights(area).bias
         rates = torch.zeros_like(drive)
         for _ in range(SETTLE_STEPS):
             rates = torch.lerp(rates, drive + recurrent(rates), SETTLE_SHARE)

@@ -1,11 +1,12 @@
 """Training: any loss, any model, any data, from random weights or from where an earlier stage ended."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor
 
-from cordsnet.dynamics import Activation, RateSystem, State, WarmStart
+from cordsnet.dynamics import Activation, RateSystem, State, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.constraint import Contraction, written
@@ -86,8 +87,12 @@ class Train(Stage):
             raise RunError(f"{before}: {error}") from error
         if self.slopes is not None and not isinstance(model, HasActivation):
             raise RunError(f"{before}: slopes need a model whose nonlinearity can be changed; leave them out")
-        if self.spontaneous_residual is not None and not isinstance(model.system(self.dt_ms), RateSystem):
-            raise RunError(f"{before}: spontaneous_residual needs a model with a rate equation; leave it out")
+        if self.spontaneous_residual is not None:
+            system = model.system(self.dt_ms)
+            if not isinstance(system, RateSystem) or system.start is None:
+                raise RunError(
+                    f"{before}: spontaneous_residual needs a model that starts from spontaneous activity; leave it out"
+                )
 
     def phase(self, update: int) -> Activation | None:
         """The activation that belongs to an update; None leaves it as it is."""
@@ -155,7 +160,12 @@ class TrainedModule(TrainingModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch, its terms and measures logged."""
         stage = self.stage
-        how = {"engine": stage.engine, "memory": stage.memory, "rest": self.warm, "notes": self.notes}
+        how = {
+            "engine": stage.engine,
+            "memory": stage.memory,
+            "rest": partial(own_start, warm=self.warm),
+            "notes": self.notes,
+        }
         found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
         self.keep(loss=found.total, **found.measures, **found.terms)
         return self.check_loss(found.total)

@@ -1,0 +1,73 @@
+"""Peer models as one would write them without the package: plain loops over a state dict."""
+
+import time
+
+import torch
+from torch.nn import functional as F
+
+
+def ratio_of_times(ours, theirs, limit, rounds=20):
+    """Fastest run of `ours` over fastest run of `theirs`, taking turns until it is within `limit` or out of rounds."""
+    fastest = [float("inf")] * 2
+    for _ in range(rounds):
+        for k, run in enumerate((ours, theirs)):
+            start = time.perf_counter()
+            run()
+            fastest[k] = min(fastest[k], time.perf_counter() - start)
+        if fastest[0] <= limit * fastest[1]:
+            break
+    return fastest[0] / fastest[1]
+
+
+def cornet_s(weights, repetitions, image, stem_stride=2, training=False):
+    """Area -> its iterations, and class scores, of CORnet-S on one frame."""
+
+    def norm(name, maps):
+        statistics = (None, None) if training else (weights[f"{name}.running_mean"], weights[f"{name}.running_var"])
+        return F.batch_norm(maps, *statistics, weights[f"{name}.weight"], weights[f"{name}.bias"], training=training)
+
+    def conv(name, maps, stride=1):
+        kernel = weights[f"{name}.weight"]
+        return F.conv2d(maps, kernel, stride=stride, padding=kernel.shape[-1] // 2)
+
+    maps = torch.relu(norm("V1.norm1", conv("V1.conv1", image, stem_stride)))
+    maps = torch.relu(norm("V1.norm2", conv("V1.conv2", F.max_pool2d(maps, 3, 2, 1))))
+    found = {"V1": [maps]}
+    for area, count in zip(("V2", "V4", "IT"), repetitions, strict=True):
+        maps, found[area] = conv(f"{area}.conv_input", maps), []
+        for t in range(count):
+            skip = maps if t else norm(f"{area}.norm_skip", conv(f"{area}.skip", maps, 2))
+            inner = torch.relu(norm(f"{area}.norm1_{t}", conv(f"{area}.conv1", maps)))
+            inner = torch.relu(norm(f"{area}.norm2_{t}", conv(f"{area}.conv2", inner, 1 if t else 2)))
+            maps = torch.relu(norm(f"{area}.norm3_{t}", conv(f"{area}.conv3", inner)) + skip)
+            found[area].append(maps)
+    scores = F.linear(maps.mean((2, 3)), weights["decoder.linear.weight"], weights["decoder.linear.bias"])
+    return found, scores
+
+
+def convlstm(weights, strides, image, steps, stem_stride=None):
+    """Rates and cells of every area after each of `steps` steps, and class scores [T, B, K]."""
+    if "stem.weight" in weights:
+        kernel = weights["stem.weight"]
+        image = F.conv2d(image, kernel, stride=stem_stride, padding=kernel.shape[-1] // 2)
+        image = F.avg_pool2d(image, 3, 2, 1)
+    rates, cells, scores = [None] * len(strides), [None] * len(strides), []
+    recorded = []
+    for _ in range(steps):
+        maps = image
+        for k, stride in enumerate(strides):
+            name = f"cells.area{k + 1}"
+            kernel, recurrent, bias = (weights[f"{name}.{w}"] for w in ("input.weight", "recurrent.weight", "bias"))
+            gates = F.conv2d(maps, kernel, bias, stride=stride, padding=kernel.shape[-1] // 2)
+            if rates[k] is None:
+                rates[k] = cells[k] = torch.zeros_like(gates[:, : len(bias) // 4])
+            gates = gates + F.conv2d(rates[k], recurrent, padding=recurrent.shape[-1] // 2)
+            i, f, c, o = gates.chunk(4, 1)
+            peephole = weights.get(f"{name}.peephole", torch.zeros(3, 1, 1, 1, dtype=gates.dtype))
+            i, f = i + peephole[0] * cells[k], f + peephole[1] * cells[k]
+            cells[k] = torch.sigmoid(f) * cells[k] + torch.sigmoid(i) * torch.tanh(c)
+            rates[k] = torch.sigmoid(o + peephole[2] * cells[k]) * torch.tanh(cells[k])
+            maps = rates[k]
+        recorded.append((list(rates), list(cells)))
+        scores.append(F.linear(maps.mean((2, 3)), weights["decoder.weight"], weights["decoder.bias"]))
+    return recorded, torch.stack(scores)
