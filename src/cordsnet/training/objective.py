@@ -6,13 +6,14 @@ A trial is a blank (to reach spontaneous activity, without gradient), an image, 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, own_start
+from cordsnet.dynamics import Clock, Hold, Record, State, own_start
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import read_correctly
@@ -120,7 +121,7 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     _check_labels(labels, len(images), bound.model.num_classes)
     steps = system.clock.steps(trial.image, "trial.image", bound.notes)
     baseline = bound.resting(trial.before)
-    window = Record(window_ms=(trial.image - trial.decision, trial.image))
+    window = Record(**_last(system.clock, steps, trial.image, trial.decision))
     seen = bound.run([Hold(steps, {IMAGE: images})], bound.begin(len(images), baseline), window)
     assert seen.logits is not None
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
@@ -143,10 +144,18 @@ def distance_to_baseline(bound: Bound, state: State, baseline: State, trial: Tri
     system = bound.system
     assert system is not None
     steps = system.clock.steps(trial.after, "trial.after", bound.notes)
-    window = (trial.after - trial.baseline, trial.after)
+    window = _last(system.clock, steps, trial.after, trial.baseline)
     reduce = {area: _distance_from(rates) for area, rates in baseline.rates.items()}
-    back = bound.run([Hold(steps)], state, Record("all", window_ms=window, reduce=reduce, outputs=()))
+    back = bound.run([Hold(steps)], state, Record("all", reduce=reduce, outputs=(), **window))
     return torch.stack([back.rates[area].mean() for area in system.areas]).mean()
+
+
+def _last(clock: Clock, steps: int, whole_ms: float, ms: float) -> dict[str, Any]:
+    """Arguments of a `Record` of the last `ms` of `steps` steps; by a clock of coarse steps, at least of the last."""
+    if clock.kind == "steps":
+        first = steps - max(1, round(ms / clock.dt_ms))
+        return {"times_ms": [clock.time_ms(step + 1) for step in range(max(first, 0), steps)]}
+    return {"window_ms": (whole_ms - ms, whole_ms)}
 
 
 def _distance_from(baseline: Tensor) -> Callable[[Tensor], Tensor]:
