@@ -27,6 +27,7 @@ from cordsnet.training import (
     Train,
     TrainCNN,
     fit,
+    grid,
 )
 from cordsnet.training import recipe as recipe_module
 from cordsnet.training.logs import read_curve
@@ -136,6 +137,15 @@ def test_a_model_of_a_kind_that_no_stage_knows_goes_all_the_way(patch, tmp_path,
     assert main(words) == 0, capsys.readouterr().err
     assert load_model(tmp_path / "cli" / "train").spec.hidden == 7
     assert main(["models", "patch*"]) == 0
+
+
+def test_the_fields_of_a_kind_are_settings_of_a_grid(patch):
+    recipe = Recipe("gridded", (Train(optimisation=HOW),), ModelChoice("patch_8"))
+    runs = grid(recipe, {"hidden": ["3", "4"], "train.loss.ms": [50.0]}, 1)
+    assert [run.recipe.model.options for run in runs] == [{"hidden": 3}, {"hidden": 4}]
+    assert runs[0].recipe.stages[0].loss == LastStep(ms=50.0)
+    with pytest.raises(ValueError, match="did you mean 'hidden'"):
+        grid(recipe, {"hiden": [3]}, 1)
 
 
 def test_what_a_kind_does_not_offer_is_refused_in_one_sentence(patch, tmp_path):
