@@ -13,7 +13,7 @@ ROOT = Path(cordsnet.__file__).parent
 LAYERS = (
     {"cli"},
     {"report", "benchmarks"},
-    {"experiments"},
+    {"experiments", "testing"},
     {"tasks", "neural", "training"},
     {"models", "analysis", "stimuli", "data"},
     {"dynamics"},

@@ -1,4 +1,4 @@
-"""Checks of what callers bring: one sentence that names the argument, what came and what would do."""
+"""Checks of arguments. Every error is one sentence: the argument, what was given, and what would be accepted."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def whole_steps(ms: float, dt: float, name: str) -> int:
-    """Number of steps of `dt` ms in `ms`. Raises ValueError when it is not a whole number."""
+    """Convert a duration of `ms` to steps of `dt` ms. Raises ValueError when that is not a whole number of steps."""
     check_positive(dt, "dt")
     if not is_number(ms):
         raise TypeError(f"{name} must be a number of ms, got {ms!r}")
@@ -25,7 +25,7 @@ def whole_steps(ms: float, dt: float, name: str) -> int:
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a real number of any kind, numpy's included."""
+    """True if `value` is a real number, of Python or of NumPy."""
     return isinstance(value, Real)
 
 
@@ -36,7 +36,7 @@ def check_positive(value: float, name: str) -> None:
 
 
 def check_device(name: str) -> str:
-    """The device of that name. Raises ValueError for another word, or where torch finds no GPU."""
+    """Return `name` if it is "cpu", or "cuda" and torch finds a GPU. Raises ValueError otherwise."""
     if name not in ("cpu", "cuda") or (name == "cuda" and not torch.cuda.is_available()):
         raise ValueError(f"device must be 'cpu', or 'cuda' where torch finds a GPU, got {name!r}")
     return name
@@ -50,7 +50,19 @@ def check_images(
     size: Sequence[int] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Raise TypeError or ValueError unless `images` is a finite float tensor [B, C, H, W] of this size and dtype."""
+    """Check that `images` is a finite, non-empty float tensor [B, C, H, W].
+
+    Parameters
+    ----------
+    images : the tensor to check.
+    name : name of the argument in error messages.
+    channels, size, dtype : required number of channels, (height, width) in px, and dtype; None accepts any.
+
+    Raises
+    ------
+    TypeError : not a tensor, not floating point, or of another dtype.
+    ValueError : of another shape, empty, or with values that are not finite.
+    """
     if not isinstance(images, Tensor):
         raise TypeError(f"{name} must be a torch tensor [B, C, H, W], got {type(images).__name__}")
     if not images.is_floating_point():
@@ -73,4 +85,4 @@ def check_images(
             "resize them or create the model with that image_size"
         )
     if not bool(torch.isfinite(images).all()):
-        raise ValueError(f"{name} holds NaN or infinite values; clean or mask them before showing them")
+        raise ValueError(f"{name} holds NaN or infinite values; clean or mask them first")

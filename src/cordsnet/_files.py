@@ -1,4 +1,4 @@
-"""Writing to disk so that nothing is ever half there."""
+"""Atomic writes: a file is never left half written."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,10 @@ from cordsnet.errors import RunError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the machine stops meanwhile."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two processes may write the same file
+    """Write a file atomically: `path` holds all of `content` or is unchanged, even if the machine stops meanwhile."""
+    part = path.with_name(
+        f".{path.name}.{os.getpid()}.part"
+    )  # with the process id, because two processes may write the same file
     with open(part, "wb") as stream:
         stream.write(content)
         stream.flush()
@@ -17,13 +19,16 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def writable_folder(path: str | Path) -> Path:
-    """`path` as an existing folder that can be written to. Raises RunError, saying why, when it cannot be."""
+    """Create the folder `path` if it does not exist, and check that files can be written to it.
+
+    Raises RunError with the reason when they cannot.
+    """
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
-        probe.unlink(missing_ok=True)  # another process may have been faster
+        probe.unlink(missing_ok=True)  # missing if another process has removed it
     except OSError as error:
         raise RunError(
             f"output folder {folder} cannot be written to ({error.strerror or error}); choose another with --output"

@@ -1,13 +1,13 @@
-"""Axis glossary and tensor aliases.
+"""Names of axes and types of tensors.
 
-Letters used in every docstring and shape annotation:
+Letters that stand for axes in docstrings and error messages:
 
     B  trials in a batch        C  channels (feature maps) of an area
     T  time steps               H  rows of a map
     K  classes                  W  columns of a map
 
-All durations are milliseconds (ms). Rates are in arbitrary units, never negative once
-a network with rectified rates has started from a non-negative state.
+All durations are in milliseconds (ms). Rates are in arbitrary units; with a rectified activation they are never
+negative if they are not negative at the start. `docs/glossary.md` defines the words of the package.
 """
 
 from typing import TypeAlias
@@ -17,9 +17,6 @@ from torch import Tensor
 
 Images: TypeAlias = Float[Tensor, "batch channel height width"]
 Frames: TypeAlias = Float[Tensor, "frame batch channel height width"]
-Rates: TypeAlias = Float[Tensor, "#batch channel height width"]
-Kernel: TypeAlias = Float[Tensor, "out in rows columns"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
-LogitsOverTime: TypeAlias = Float[Tensor, "time batch classes"]
 ClassLabels: TypeAlias = Int[Tensor, " batch"]
 SoftLabels: TypeAlias = Float[Tensor, "batch classes"]

@@ -1,3 +1,3 @@
-"""The version, for those inside; users read `cordsnet.__version__`."""
+"""Version of the package, for use inside it; users read `cordsnet.__version__`."""
 
 __version__ = "0.1.0"

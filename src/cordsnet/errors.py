@@ -1,10 +1,16 @@
-"""Errors that a caller may want to catch by name; bad arguments are ValueError or TypeError."""
+"""Errors that a caller may want to catch by class. Wrong arguments raise ValueError or TypeError instead."""
 
 from typing import Any
 
 
 class DivergedError(ArithmeticError):
-    """Rates stopped being finite. Carries the step, the time and the area that failed first."""
+    """Rates became infinite or NaN in a simulation.
+
+    Attributes
+    ----------
+    area : area whose rates stopped being finite first.
+    step, time_ms : step at which that happened, and its time in ms.
+    """
 
     def __init__(self, area: str, step: int, time_ms: float) -> None:
         self.area, self.step, self.time_ms = area, step, time_ms
@@ -13,12 +19,19 @@ class DivergedError(ArithmeticError):
             "unstable; lower the gain of that area's recurrent kernel, the learning rate or dt"
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:  # so that it passes between processes
+    def __reduce__(self) -> tuple[Any, ...]:  # pickled when it passes between processes
         return type(self), (self.area, self.step, self.time_ms)
 
 
 class TrainingDivergedError(ArithmeticError):
-    """Loss, gradients or weights stopped being finite in training. Carries the area to blame and the update."""
+    """Loss, gradients or weights became infinite or NaN in training.
+
+    Attributes
+    ----------
+    what : what stopped being finite: the loss, the gradients or the weights.
+    area : area in which it happened first.
+    update : number of the update at which it was found.
+    """
 
     def __init__(self, what: str, area: str, update: int, why: str = "") -> None:
         self.what, self.area, self.update = what, area, update
@@ -26,7 +39,15 @@ class TrainingDivergedError(ArithmeticError):
 
 
 class NotConvergedError(ArithmeticError):
-    """An iteration whose answer is needed to go on did not converge. Carries what, the residual and the tolerance."""
+    """An iterative solver did not converge, and there is no result to continue with.
+
+    Attributes
+    ----------
+    what : what was solved for.
+    residual, tol : relative residual that was reached, and the one that was asked for.
+    products : number of operator products that were computed.
+    why : why the solver stopped.
+    """
 
     def __init__(self, what: str, residual: float, tol: float, products: int, why: str) -> None:
         self.what, self.residual, self.tol, self.products, self.why = what, residual, tol, products, why
@@ -39,19 +60,24 @@ class NotConvergedError(ArithmeticError):
 
 
 class CheckpointError(ValueError):
-    """A file of weights is missing, damaged, or does not fit the model it was given to."""
+    """A file of weights is missing or damaged, or does not match the model it is loaded into."""
 
 
 class RunError(ValueError):
-    """A run folder cannot be used as asked."""
+    """A run cannot start or continue in the given folder or with the given resources."""
 
 
 class DataError(ValueError):
-    """A data set is not where it was looked for, or too much of it is unreadable."""
+    """A data set cannot be found, or too many of its images are unreadable."""
 
 
 class InterruptionError(Exception):
-    """Training was asked to stop by a signal, and has saved. Carries the signal's number."""
+    """A signal asked training to stop, and training has saved its state.
+
+    Attributes
+    ----------
+    number : number of the signal.
+    """
 
     def __init__(self, message: str, number: int) -> None:
         self.number = number

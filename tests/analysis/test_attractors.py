@@ -9,7 +9,7 @@ from flow_examples import draw
 from scipy.spatial.distance import pdist, squareform
 
 from cordsnet.analysis.regimes.attractors import geometry
-from cordsnet.analysis.regimes.persistence import landmarks, loops
+from cordsnet.analysis.regimes.persistence import landmarks, persistent_loops
 
 
 def circle(count, seed=0):
@@ -25,12 +25,12 @@ def embedded(points, units, noise=0.0, seed=1):
 
 def test_a_square_has_one_loop_from_its_side_to_its_diagonal():
     corners = np.array([[0, 0], [0, 1], [1, 1], [1, 0]], dtype=float)
-    assert loops(squareform(pdist(corners))).tolist() == [[1.0, pytest.approx(math.sqrt(2))]]
+    assert persistent_loops(squareform(pdist(corners))).tolist() == [[1.0, pytest.approx(math.sqrt(2))]]
 
 
 def test_a_regular_polygon_has_one_loop_filled_by_the_triangle_inscribed():
     angle = 2 * np.pi * np.arange(12) / 12
-    bars = loops(squareform(pdist(np.stack([np.cos(angle), np.sin(angle)], 1))))
+    bars = persistent_loops(squareform(pdist(np.stack([np.cos(angle), np.sin(angle)], 1))))
     assert len(bars) == 1
     assert bars[0].tolist() == pytest.approx([2 * math.sin(math.pi / 12), math.sqrt(3)])
 
@@ -38,9 +38,9 @@ def test_a_regular_polygon_has_one_loop_filled_by_the_triangle_inscribed():
 def test_two_circles_far_apart_have_two_loops_and_a_line_none():
     angle = 2 * np.pi * np.arange(9) / 9
     one = np.stack([np.cos(angle), np.sin(angle)], 1)
-    bars = loops(squareform(pdist(np.concatenate([one, one * 1.001 + 10]))))
+    bars = persistent_loops(squareform(pdist(np.concatenate([one, one * 1.001 + 10]))))
     assert (bars[:, 1] / bars[:, 0] > 2).sum() == 2
-    assert len(loops(squareform(pdist(np.arange(8.0)[:, None] ** 1.1)))) == 0
+    assert len(persistent_loops(squareform(pdist(np.arange(8.0)[:, None] ** 1.1)))) == 0
 
 
 def test_landmarks_are_spread_out():
@@ -75,11 +75,11 @@ def test_a_line_straight_or_curved(bend):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("dimensions", [2, 3, 8])
-def test_a_cloud_is_none_of_these(dimensions, seed):
+def test_a_cloud_is_neither_line_nor_ring(dimensions, seed):
     assert geometry(draw(60, dimensions, seed=seed)).label == "none"
 
 
-def test_points_are_counted():
+def test_separate_points_are_counted():
     spots = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]).double()
     found = geometry(spots.repeat(10, 1) + 1e-3 * draw(30, 3))
     assert (found.label, found.places) == ("points", 3)
@@ -89,7 +89,7 @@ def test_points_are_counted():
     assert geometry(1e-3 * circle(40), size=1.0).label == "point"
 
 
-def test_maps_are_states_too():
+def test_states_can_be_maps():
     assert geometry(embedded(circle(40), 48).reshape(40, 3, 4, 4)).label == "ring"
 
 
@@ -104,6 +104,6 @@ def test_maps_are_states_too():
         (lambda: geometry(draw(9, 3), size=-1.0), "size must be a finite number"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from cordsnet.analysis.convolutions.balancing import best_weights, mean_weights, perron_weights
-from cordsnet.analysis.convolutions.bounds import frequencies, hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.convolutions.bounds import (
+    frequency_grid,
+    hermitian_bound,
+    norm_bound,
+    norm_reached,
+    perron_bound,
+)
 from cordsnet.analysis.convolutions.periodic import periodic_singular_values
 from cordsnet.analysis.operators import ConvOperator
 
@@ -95,7 +101,7 @@ def test_a_maximum_between_the_frequencies_of_the_maps_is_not_missed():
 
 @pytest.mark.parametrize("points", [3, 5, 6, 7, 9])
 @pytest.mark.parametrize("seed", range(10))
-def test_the_factor_covers_what_lies_between_points(points, seed):
+def test_the_factor_covers_frequencies_between_grid_points(points, seed):
     """Polynomials sampled far more finely; and one for which the naive maximum is below and the factor is reached."""
     kernel = draw(2, 2, 3, 3, seed=seed)
     fine = periodic_singular_values(kernel, (96, 96)).max()
@@ -110,7 +116,7 @@ def test_the_factor_covers_what_lies_between_points(points, seed):
         assert norm_bound(one, points=points) >= 1 - 1e-12
 
 
-def test_the_naive_maximum_is_too_small_where_the_bound_is_not():
+def test_the_maximum_over_the_grid_alone_is_no_bound():
     turn = math.pi / 6
     rotation = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]).double()
     kernel = torch.zeros(2, 2, 3, 3, dtype=torch.float64)
@@ -122,17 +128,17 @@ def test_the_naive_maximum_is_too_small_where_the_bound_is_not():
 
 def test_grids_and_factors():
     kernel = draw(1, 1, 3, 3)
-    assert frequencies(kernel, (4, 7)).grid == (5, 8)
-    assert frequencies(kernel, (4, 7)).factor == 1
-    assert frequencies(kernel, None, 12).factor == pytest.approx(math.cos(math.pi / 12) ** -2)
-    assert frequencies(draw(1, 1, 1, 1), None).grid == (1, 1)
-    mixed = frequencies(kernel, (4, 100), 20)
+    assert frequency_grid(kernel, (4, 7)).grid == (5, 8)
+    assert frequency_grid(kernel, (4, 7)).factor == 1
+    assert frequency_grid(kernel, None, 12).factor == pytest.approx(math.cos(math.pi / 12) ** -2)
+    assert frequency_grid(draw(1, 1, 1, 1), None).grid == (1, 1)
+    mixed = frequency_grid(kernel, (4, 100), 20)
     assert mixed.grid == (5, 20)
     assert mixed.factor == pytest.approx(1 / math.cos(math.pi / 20))
 
 
 @pytest.mark.parametrize("name", ["random", "wide", "inhibition", "chain"])
-def test_weights_never_make_it_worse(name):
+def test_weights_never_raise_the_bound(name):
     kernel, size = KERNELS[name], (5, 5)
     for criterion in ("norm", "hermitian"):
         plain = BOUNDS[criterion](kernel, size)
@@ -141,7 +147,7 @@ def test_weights_never_make_it_worse(name):
     assert perron_bound(kernel, size, weights=perron_weights(kernel, size)) <= perron_bound(kernel, size) + 1e-12
 
 
-def test_weights_find_what_is_known():
+def test_weights_reach_known_optima():
     """A cycle of gains 9, 1, 1 has norm 9 and, weighed, their geometric mean 9^(1/3); Perron finds it as well."""
     kernel = KERNELS["chain"]
     assert norm_bound(kernel) == pytest.approx(9)
@@ -169,7 +175,7 @@ def test_the_perron_bound_covers_every_pattern_of_active_units(seed):
         assert np.linalg.eigvals(gains[:, None] * dense(kernel, (3, 3))).real.max() <= bound + 1e-9
 
 
-def test_bounds_grow_in_proportion():
+def test_bounds_are_proportional_to_the_kernel():
     kernel = KERNELS["random"]
     for bound in BOUNDS.values():
         assert bound(3 * kernel, (4, 4)) == pytest.approx(3 * bound(kernel, (4, 4)), rel=1e-12)
@@ -188,6 +194,6 @@ def test_bounds_grow_in_proportion():
         (lambda: norm_bound(draw(2, 2, 3, 3) * math.nan), "NaN or infinite"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()

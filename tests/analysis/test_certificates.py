@@ -37,7 +37,7 @@ def spread_after(model, steps, starts=200, spread=20.0):
     It stops as soon as they have met to a millionth.
     """
     system = model.system()
-    held = system.hold(random_images(model.spec, 1))
+    held = system.hold({"image": random_images(model.spec, 1)})
     shapes = {area: rates.shape[1:] for area, rates in system.zero_state(1).rates.items()}
     state = State({area: spread * draw(starts, *shape, seed=9) for area, shape in shapes.items()})
     apart = math.inf
@@ -70,7 +70,7 @@ def test_a_certified_network_has_one_attractor(criterion, seed):
     assert spread_after(model, 1500, starts=1000) < 1e-6
 
 
-def test_the_symmetric_part_certifies_what_norms_do_not():
+def test_the_symmetric_part_certifies_more_than_norms():
     model = with_kernel(scaled_to(0.9, inhibitory(1), "hermitian"))
     (area,) = certify_monostable(model).areas
     assert area.criterion == "hermitian"
@@ -154,7 +154,7 @@ def test_the_rate_is_guaranteed(spec):
     area = certify_monostable(model, criteria=("norm",)).areas[0]
     assert area.certified
     system = model.system(0.05)
-    held = system.hold(random_images(spec, 1))
+    held = system.hold({"image": random_images(spec, 1)})
     state = State({name: 3 * draw(2, *r.shape[1:], seed=2) for name, r in system.zero_state(1).rates.items()})
     tau = torch.as_tensor(system.equation.circuit.tau_ms["area1"], dtype=torch.float64)
 
@@ -200,7 +200,7 @@ def test_a_model_of_the_table_and_its_precision():
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_what_the_proof_does_not_cover_is_refused_by_name():
+def test_models_outside_the_proof_are_refused_by_name():
     model = randomised(CASCADE)
     with pytest.raises(ValueError, match="top -> low"):
         certify_monostable(randomised(FEEDBACK))

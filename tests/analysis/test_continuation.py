@@ -7,7 +7,7 @@ import torch
 from flow_examples import draw
 from numpy.testing import assert_allclose
 
-from cordsnet.analysis.flows import linear as linear_algebra
+from cordsnet.analysis.flows import linear_algebra
 from cordsnet.analysis.flows.continuation import continue_fixed_point
 from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
@@ -23,7 +23,7 @@ def plane(velocity):
     return FunctionFlow(lambda s: torch.stack(velocity(s[..., 0], s[..., 1]), -1), (2,))
 
 
-def test_a_fold_is_followed_round():
+def test_a_fold_is_passed():
     """dx/dt = mu + x^2: x = -sqrt(-mu) is stable, meets sqrt(-mu) at mu = 0, and the branch goes back."""
     branch = continue_fixed_point(lambda mu: plane(lambda x, y: (mu + x**2, -y)), numbers(-1.0, 0.0), (-1.0, 1.0))
     assert branch.status is Status.CONVERGED
@@ -92,7 +92,7 @@ def test_two_neurons_that_inhibit_each_other():
     assert_allclose(branch.leading[:, 0].real, (branch.values - 1) / 10, atol=1e-9)
 
 
-def test_an_s_of_two_folds_in_a_bistable_neuron():
+def test_a_bistable_neuron_has_two_folds():
     """tau dx/dt = -x + tanh(2 x + h): folds where tanh' = 1/2, at h = +-(arctanh(1/sqrt 2) - 2 / sqrt 2)."""
 
     def neuron(h):
@@ -106,7 +106,7 @@ def test_an_s_of_two_folds_in_a_bistable_neuron():
     assert branch.status is Status.CONVERGED
 
 
-def test_products_alone_follow_the_same_branch(monkeypatch):
+def test_gmres_follows_the_same_branch(monkeypatch):
     kernel = 0.1 * draw(2, 2, 3, 3)
 
     def flow_of(gain):
@@ -121,7 +121,7 @@ def test_products_alone_follow_the_same_branch(monkeypatch):
     assert_allclose(free.leading[:, 0].real, dense.leading[:, 0].real, atol=1e-6)
 
 
-def test_a_branch_longer_than_asked_says_so():
+def test_a_branch_longer_than_max_points_has_status_iterations():
     branch = continue_fixed_point(pitchfork, numbers(0.0), (0.5, 1.5), max_points=5)
     assert branch.status is Status.ITERATIONS
     assert len(branch.values) == 5
@@ -140,7 +140,7 @@ def test_a_branch_longer_than_asked_says_so():
         ({"flow_of": lambda g: FunctionFlow(lambda x: x**2 + 1, (1,))}, "start led to no fixed point", ArithmeticError),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(change, words, error):
+def test_bad_arguments_are_named_in_the_error(change, words, error):
     asked = {"flow_of": pitchfork, "start": numbers(0.0), "span": (0.5, 1.5)} | change
     with pytest.raises(error, match=words):
         continue_fixed_point(asked.pop("flow_of"), asked.pop("start"), asked.pop("span"), **asked)

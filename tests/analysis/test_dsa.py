@@ -43,7 +43,7 @@ def test_a_rotated_copy_is_closer_than_another_system(score):
 
 
 @installed
-def test_the_same_system_from_other_starts_is_near_and_errors_come_from_trials():
+def test_the_same_system_from_other_starts_is_close_and_errors_come_from_trials():
     one, again = spiral(0.2, 0.98), spiral(0.2, 0.98, seed=4)
     settings = SETTINGS | {"score": "wasserstein"}
     near = dsa(one, again, bootstrap=8, **settings)
@@ -55,7 +55,7 @@ def test_the_same_system_from_other_starts_is_near_and_errors_come_from_trials()
 
 
 @installed
-def test_the_seed_decides_and_the_global_random_state_stays():
+def test_the_seed_fixes_the_result_and_the_global_random_state_stays():
     one, other = spiral(0.2, 0.98), spiral(0.4, 0.9, seed=1)
     before = torch.get_rng_state()
     values = [dsa(one, other, seed=seed, **SETTINGS | {"iterations": 3}).distance.value for seed in (0, 0, 1)]
@@ -64,12 +64,12 @@ def test_the_seed_decides_and_the_global_random_state_stays():
 
 
 @installed
-def test_noise_is_said_not_to_be_predicted():
+def test_the_predicted_share_of_noise_is_low():
     noise = np.random.default_rng(0).normal(size=(8, 40, 4))
     assert max(dsa(noise, noise[::-1].copy(), score="wasserstein", **SETTINGS).predicted) < 0.2
 
 
-def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
+def test_without_the_package_the_error_names_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "DSA", None)
     with pytest.raises(ModuleNotFoundError, match=r"cordsnet\[geometry\]"):
         dsa(spiral(0.2, 0.98), spiral(0.2, 0.98), **SETTINGS)
@@ -85,7 +85,7 @@ def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
         ({"components": 0}, "components"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(change, words):
+def test_bad_arguments_are_named_in_the_error(change, words):
     with pytest.raises(ValueError, match=words):
         dsa(spiral(0.2, 0.98), spiral(0.2, 0.98), **SETTINGS | change)
     with pytest.raises(ValueError, match="y does not vary"):

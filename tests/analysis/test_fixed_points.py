@@ -8,7 +8,7 @@ from flow_examples import double_well, draw, line, linear, lorenz, random_tanh, 
 from numpy.testing import assert_allclose
 
 from cordsnet import create_model, steady_state
-from cordsnet.analysis.flows import linear as linear_algebra
+from cordsnet.analysis.flows import linear_algebra
 from cordsnet.analysis.flows.fixed_points import fixed_points, sample_starts
 from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.flows.network_flow import NetworkFlow
@@ -22,13 +22,13 @@ def sorted_rows(points):
     return torch.tensor(sorted(points.tolist()), dtype=points.dtype)
 
 
-def test_all_points_of_a_double_well_are_found_the_unstable_one_as_well():
+def test_all_points_of_a_double_well_are_found():
     found = fixed_points(double_well(), 1.5 * draw(20, 2))
     assert_allclose(sorted_rows(found.points), [[-1, 0], [0, 0], [1, 0]], atol=1e-8)
     order = found.points[:, 0].argsort()
     assert found.stable[order].tolist() == [True, False, True]
     assert_allclose(found.leading[order].real, [-1.0, 1.0, -1.0], atol=1e-8)
-    assert int(found.found.sum()) == 20 - found.lost == 20
+    assert int(found.start_counts.sum()) == 20 - found.failed_starts == 20
     assert bool((found.residual <= 1e-9).all())
     assert bool((found.leading_residual < 1e-12).all())
     assert_allclose(found.q, 0, atol=1e-18)
@@ -44,13 +44,13 @@ def test_lorenz_has_three_unstable_points():
     assert_allclose(pair.imag.abs(), 10.1945, atol=1e-3)
 
 
-def test_running_the_flow_first_finds_stable_points_alone():
+def test_relaxation_finds_only_stable_points():
     found = fixed_points(double_well(), 1.5 * draw(20, 2), relax_ms=30.0, dt=0.1)
     assert_allclose(sorted_rows(found.points), [[-1, 0], [1, 0]], atol=1e-8)
     assert bool(found.stable.all())
 
 
-def test_products_alone_find_the_same_points(monkeypatch):
+def test_gmres_finds_the_same_points(monkeypatch):
     flow = random_tanh(40, 1.6, 1)
     dense = fixed_points(flow, draw(8, 40), stability=False)
     monkeypatch.setattr(linear_algebra, "DENSE", 0)
@@ -66,12 +66,12 @@ def test_states_may_be_maps_in_single_precision():
     flow = RateFlow(ConvOperator(0.3 * draw(2, 2, 3, 3, dtype=torch.float32), (4, 5)), 0.2, "softplus")
     found = fixed_points(flow, draw(4, 2, 4, 5, dtype=torch.float32))
     assert found.points.shape == (1, 2, 4, 5)
-    assert found.found.tolist() == [4]
+    assert found.start_counts.tolist() == [4]
     values = torch.linalg.eigvals(flow.jacobian(found.points[0]).to_dense().double())
     assert float(found.leading.real) == pytest.approx(float(values.real.max()), abs=1e-6)
 
 
-def test_a_network_settles_where_its_steady_state_is():
+def test_the_fixed_point_of_a_network_is_its_steady_state():
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, image_size=8, width=2, seed=1).double()
     image = random_images(model.spec, batch=1).double()
     flow = NetworkFlow(model, image)
@@ -81,19 +81,19 @@ def test_a_network_settles_where_its_steady_state_is():
     assert float(near.min()) < 1e-7
 
 
-def test_points_of_a_map_are_judged_by_their_multipliers():
+def test_stability_of_a_map_depends_on_its_multipliers():
     found = fixed_points(MapFlow(lambda x: 2.5 * x * (1 - x), (1,)), torch.tensor([[0.1], [0.5], [0.9]]).double())
     assert_allclose(sorted_rows(found.points), [[0.0], [0.6]], atol=1e-9)
     assert found.stable[found.points[:, 0].argsort()].tolist() == [False, True]
 
 
-def test_a_line_of_points_is_found_start_by_start_with_an_eigenvalue_of_zero():
+def test_points_of_a_line_attractor_have_an_eigenvalue_of_zero():
     found = fixed_points(line(), draw(10, 8))
     assert len(found) == 10
     assert_allclose(found.leading.real, 0, atol=1e-12)
 
 
-def test_bumps_of_a_ring_are_neutral_along_it_and_the_even_state_is_unstable():
+def test_bumps_of_a_ring_are_neutral_along_it_and_the_uniform_state_is_unstable():
     flow = ring()
     found = fixed_points(flow, draw(12, 64), relax_ms=600.0, dt=2.0)
     assert len(found) == 12
@@ -103,7 +103,7 @@ def test_bumps_of_a_ring_are_neutral_along_it_and_the_even_state_is_unstable():
     assert float(even.leading[0].real) == pytest.approx((4.0 / 2 - 1) / 10, abs=1e-9)  # cos, with gain tuned / 2
 
 
-def test_networks_of_more_units_are_judged_by_products():
+def test_stability_of_large_networks_comes_from_products():
     flow = RateFlow(ConvOperator(0.1 * draw(3, 3, 3, 3), (12, 12)), 0.2, "softplus")
     found = fixed_points(flow, draw(2, 3, 12, 12))
     assert len(found) == 1
@@ -122,7 +122,7 @@ def test_the_ghost_of_two_points_is_slow_and_not_fixed():
     starts = draw(6, 2)
     none = fixed_points(ghost(1e-3), starts)
     assert len(none) == 0
-    assert none.lost == 6
+    assert none.failed_starts == 6
     assert set(none.statuses) <= {Status.STUCK, Status.ITERATIONS}
     slow = slow_points(ghost(1e-3), starts)
     assert len(slow) == 1
@@ -147,7 +147,7 @@ def test_starts_are_drawn_from_a_trajectory():
     assert torch.equal(noisy, sample_starts(lorenz(), path, 200, noise=0.1, seed=2))
 
 
-def test_a_velocity_that_is_not_finite_is_answered_with_a_status():
+def test_a_velocity_that_is_not_finite_gives_a_status():
     flow = FunctionFlow(lambda x: torch.log(x) - 1, (1,))
     found = fixed_points(flow, torch.tensor([[-1.0], [2.0]], dtype=torch.float64))
     assert found.statuses == (Status.NOT_FINITE, Status.CONVERGED)
@@ -171,12 +171,12 @@ def test_a_velocity_that_is_not_finite_is_answered_with_a_status():
         (lambda flow: sample_starts(flow, draw(4, 3), 2), "trajectory must be a batch"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call(double_well())
 
 
-def test_linear_systems_are_solved_as_the_matrix_says(monkeypatch):
+def test_linear_systems_have_the_solution_of_the_matrix(monkeypatch):
     matrix, b = draw(6, 6), draw(6)
     wanted = torch.linalg.solve(matrix, b)
     assert_allclose(linear_algebra.solve(MatrixOperator(matrix), b), wanted, rtol=1e-9)

@@ -13,8 +13,8 @@ from cordsnet.analysis.flows.network_flow import NetworkFlow
 from cordsnet.analysis.regimes.flow_regimes import classify_flow
 from oracles import random_images
 
-TENS = RegimeSettings(patience=30)
-ONES = RegimeSettings(patience=30, image_ms=20.0, tau_ms=1.0)
+TENS = RegimeSettings(max_durations=30)
+ONES = RegimeSettings(max_durations=30, image_ms=20.0, tau_ms=1.0)
 
 
 def test_a_ring_attractor():
@@ -28,7 +28,7 @@ def test_a_ring_attractor():
     assert float(report.states.amin()) == pytest.approx(0.0, abs=1e-4)
 
 
-def test_weak_tuning_leaves_one_even_state():
+def test_weak_tuning_has_one_uniform_state():
     report = classify_flow(ring(tuned=1.5), draw(20, 64), dt=1.0, settings=TENS)
     assert report.regime is Regime.MONOSTABLE
     assert report.geometry.label == "point"
@@ -52,7 +52,7 @@ def test_two_wells():
 
 
 @pytest.mark.parametrize("mu", [0.3, 1.0, 3.0])
-def test_a_limit_cycle_slow_or_fast_in_places(mu):
+def test_limit_cycles_of_even_and_uneven_speed(mu):
     report = classify_flow(van_der_pol(mu), draw(6, 2), dt=0.1, settings=ONES)
     assert report.regime is Regime.OSCILLATORY
     assert abs(report.evidence.exponent) < 0.01
@@ -60,7 +60,7 @@ def test_a_limit_cycle_slow_or_fast_in_places(mu):
 
 
 def test_lorenz_is_chaotic():
-    settings = RegimeSettings(patience=10, image_ms=2.0, tau_ms=0.1)
+    settings = RegimeSettings(max_durations=10, image_ms=2.0, tau_ms=0.1)
     report = classify_flow(lorenz(), 10 * draw(2, 3) + 20, dt=0.01, settings=settings)
     assert report.regime is Regime.CHAOTIC
     assert report.evidence.exponent == pytest.approx(0.9056, abs=5 * report.evidence.exponent_error)
@@ -69,18 +69,18 @@ def test_lorenz_is_chaotic():
 
 @pytest.mark.parametrize(("gain", "regime"), [(0.7, Regime.MONOSTABLE), (2.0, Regime.CHAOTIC)])
 def test_random_networks_below_and_above_the_onset_of_chaos(gain, regime):
-    settings = RegimeSettings(patience=6, image_ms=40.0, tau_ms=1.0, parting=20)
+    settings = RegimeSettings(max_durations=6, image_ms=40.0, tau_ms=1.0, divergence_durations=20)
     report = classify_flow(random_tanh(300, gain, 0, stepper="euler"), draw(2, 300), dt=0.2, settings=settings)
     assert report.regime is regime
 
 
-def test_chaos_is_seen_in_single_precision():
+def test_chaos_is_found_in_single_precision():
     def velocity(s):
         x, y, z = s.unbind(-1)
         return torch.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], -1)
 
     flow = FunctionFlow(velocity, (3,), torch.float32)
-    settings = RegimeSettings(patience=10, image_ms=2.0, tau_ms=0.1)
+    settings = RegimeSettings(max_durations=10, image_ms=2.0, tau_ms=0.1)
     report = classify_flow(flow, 10 * draw(2, 3, dtype=torch.float32) + 20, dt=0.01, settings=settings)
     assert report.regime is Regime.CHAOTIC
     assert report.evidence.exponent == pytest.approx(0.9, abs=0.3)
@@ -92,7 +92,7 @@ def test_growth_without_bound(rate):
     assert report.regime is Regime.UNSTABLE
 
 
-def test_an_explosion_is_dated():
+def test_the_time_of_divergence_is_reported():
     flow = FunctionFlow(lambda x: x**2, (1,))
     report = classify_flow(flow, torch.tensor([[1.0], [-1.0]]).double(), dt=0.1, settings=ONES)
     assert report.regime is Regime.UNSTABLE
@@ -105,14 +105,14 @@ def test_an_explosion_is_dated():
 )
 def test_the_logistic_map(gain, regime):
     starts = torch.tensor([[0.12], [0.43], [0.77]]).double()
-    settings = RegimeSettings(patience=12, image_ms=25.0, tau_ms=1.0, parting=20)
+    settings = RegimeSettings(max_durations=12, image_ms=25.0, tau_ms=1.0, divergence_durations=20)
     report = classify_flow(MapFlow(lambda x: gain * x * (1 - x), (1,)), starts, dt=1.0, settings=settings)
     assert report.regime is regime
     if regime is Regime.CHAOTIC:
         assert report.evidence.exponent == pytest.approx(math.log(2), abs=0.15)
 
 
-def test_a_network_under_an_image_is_a_flow_like_any_other():
+def test_a_network_under_an_image_is_classified():
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, image_size=8, width=2, seed=1).double()
     flow = NetworkFlow(model, random_images(model.spec, batch=1).double(), "euler")
     report = classify_flow(flow, draw(4, *flow.domain).abs(), dt=2.0, settings=TENS)
@@ -132,7 +132,7 @@ def test_a_network_under_an_image_is_a_flow_like_any_other():
         ({"size": -1.0}, "size must be a finite number above 0"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(change, words):
+def test_bad_arguments_are_named_in_the_error(change, words):
     asked = {"starts": draw(4, 2), "dt": 0.1, "settings": ONES} | change
     with pytest.raises(ValueError, match=words):
         classify_flow(double_well(), asked.pop("starts"), **asked)

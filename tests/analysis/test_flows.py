@@ -46,7 +46,7 @@ FLOWS = {
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_the_jacobian_is_that_of_differences(name):
+def test_the_jacobian_equals_finite_differences(name):
     flow = FLOWS[name]()
     x, v = draw(*flow.domain, seed=2).abs(), draw(3, *flow.domain, seed=3)
     h = 1e-6
@@ -68,7 +68,7 @@ def test_the_linear_step_is_the_derivative_of_the_step(name):
     assert_allclose(carried, (flow.step(x + h * v, dt) - flow.step(x - h * v, dt)) / (2 * h), atol=1e-7)
 
 
-def test_orders_of_the_steppers():
+def test_steppers_have_their_order():
     matrix = torch.tensor([[-0.3, 1.0], [-1.0, -0.1]], dtype=torch.float64)
     exact = torch.linalg.matrix_exp(2 * matrix) @ torch.tensor([1.0, 0.5], dtype=torch.float64)
     for stepper, order in (("euler", 1), ("rk4", 4)):
@@ -93,7 +93,7 @@ def test_euler_steps_of_a_network_are_those_of_its_simulation():
     assert_allclose(x, flow.pack(state.rates), atol=1e-13)
 
 
-def test_packing_is_undone_by_unpacking():
+def test_unpacking_inverts_packing():
     flow = network_flow()
     x = draw(3, *flow.domain)
     assert torch.equal(flow.pack(flow.unpack(x)), x)
@@ -101,7 +101,7 @@ def test_packing_is_undone_by_unpacking():
     assert {area: part.shape for area, part in flow.unpack(x[0]).items()} == flow.shapes
 
 
-def test_a_map_is_taken_step_by_step():
+def test_a_map_has_steps_of_one():
     flow = MapFlow(lambda x: 3.7 * x * (1 - x), (1,))
     x = torch.tensor([[0.3]], dtype=torch.float64)
     assert_allclose(flow.step(x, 1.0), 3.7 * 0.3 * 0.7)
@@ -117,7 +117,7 @@ def test_flows_work_in_single_precision():
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_what_does_not_fit_is_refused_by_name():
+def test_bad_arguments_are_named_in_the_error():
     with pytest.raises(ValueError, match="stepper must be one of euler, rk4, got 'leapfrog'"):
         FunctionFlow(lambda x: x, (2,), stepper="leapfrog")
     with pytest.raises(ValueError, match="domain must be the shape"):

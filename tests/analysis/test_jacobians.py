@@ -31,7 +31,7 @@ def flat(rates):
 def step_jacobian(model, image, rates):
     """d r(t + dt) / d r(t) by automatic differentiation of the library's own Euler step."""
     system = model.system()
-    held = system.hold(image)
+    held = system.hold({"image": image})
     sizes = [value.numel() for value in rates.values()]
 
     def step(vector):
@@ -44,7 +44,7 @@ def step_jacobian(model, image, rates):
 
 @pytest.mark.parametrize("activation", ["relu", "identity", "tanh", "softplus"])
 @pytest.mark.parametrize("name", SPECS)
-def test_the_flow_is_what_an_euler_step_does(name, activation):
+def test_the_flow_jacobian_is_the_derivative_of_an_euler_step(name, activation):
     model, image, rates = at_random(SPECS[name], activation)
     stepped, dt = step_jacobian(model, image, rates)
     op = jacobian(model, rates, image, of="flow")
@@ -87,7 +87,7 @@ def test_the_flow_is_the_derivative_of_the_velocity_by_differences():
     model, image, rates = at_random(FEEDBACK, "tanh")
     with torch.no_grad():
         system = model.system(0.001)
-        held = system.hold(image)
+        held = system.hold({"image": image})
 
     def velocity(state):
         return (flat(system.advance(state, held).rates) - flat(state.rates)) / system.dt
@@ -99,7 +99,7 @@ def test_the_flow_is_the_derivative_of_the_velocity_by_differences():
     assert_allclose(found, (velocity(up) - velocity(down)) / 2e-6, rtol=1e-5, atol=1e-7)
 
 
-def test_without_a_state_it_is_taken_where_the_network_settles():
+def test_without_a_state_the_steady_state_is_used():
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=10, width=4, image_size=12).double()
     image = torch.randn(1, 1, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     settled = steady_state(model, image, tol=1e-8).rates
@@ -118,7 +118,7 @@ def test_parts_and_joined_are_inverse():
     assert {area: tuple(part.shape[1:]) for area, part in op.parts(vector).items()} == dict(model.shapes)
 
 
-def test_batches_of_other_sizes_may_follow():
+def test_batches_can_change_size():
     model, image, rates = at_random(FEEDBACK)
     op = jacobian(model, rates, image)
     many = op.random(torch.Generator().manual_seed(0), count=5)
@@ -134,7 +134,7 @@ def test_batches_of_other_sizes_may_follow():
         ({"image": torch.zeros(2, 1, 5, 5, dtype=torch.float64)}, "image must be one"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(change, words):
+def test_bad_arguments_are_named_in_the_error(change, words):
     model, image, rates = at_random(CASCADE)
     given = {"model": model, "state": rates, "image": image} | change
     with pytest.raises((ValueError, TypeError), match=words):
@@ -159,7 +159,7 @@ def test_delays_are_refused_for_the_network_and_not_for_an_area():
     assert jacobian(model, rates, image, area="low").shape == (50, 50)
 
 
-def test_a_network_that_does_not_settle_is_said_so():
+def test_a_network_that_does_not_settle_raises():
     model = randomised(one_area(), bias=1.0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -8,7 +8,7 @@ from scipy import linalg
 
 from cordsnet.analysis.krylov import eigenvalues
 from cordsnet.analysis.krylov.basis import Basis
-from cordsnet.analysis.krylov.decomposition import Decomposition
+from cordsnet.analysis.krylov.decomposition import KrylovDecomposition
 from cordsnet.analysis.operators import ConvOperator, Diagonal, MatrixOperator
 from cordsnet.analysis.status import Status
 
@@ -126,7 +126,7 @@ def test_all_methods_agree(method):
 
 @pytest.mark.parametrize("degree", [2, 5, 8])
 @pytest.mark.parametrize("name", ["random", "convolution", "pairs", "symmetric"])
-def test_powers_of_the_operator_find_the_same(name, degree):
+def test_the_power_filter_finds_the_same_eigenvalues(name, degree):
     op = OPERATORS[name]()
     found = eigenvalues(op, 6, tol=1e-10, degree=degree, vectors="right")
     assert found.converged
@@ -134,7 +134,7 @@ def test_powers_of_the_operator_find_the_same(name, degree):
     assert_residuals_are_true(op, found)
 
 
-def test_eigenvalues_a_fraction_of_a_turn_apart_are_not_folded_together():
+def test_eigenvalues_mapped_onto_one_by_the_power_filter_are_separated():
     ring = [2, -2, 2j, *np.linspace(-1.5, 1.5, 80)]  # all four have the same fourth power
     op = MatrixOperator(with_spectrum(ring))
     found = eigenvalues(op, 4, tol=1e-10, degree=4, block=3, vectors="right")
@@ -143,7 +143,7 @@ def test_eigenvalues_a_fraction_of_a_turn_apart_are_not_folded_together():
 
 
 @pytest.mark.parametrize("sigma", [0.3, 1.4 + 0.2j, 0.2 + 0.9j, 1.4 - 0.2j])
-def test_the_nearest_to_a_shift(sigma):
+def test_eigenvalues_nearest_to_a_shift(sigma):
     op = MatrixOperator(with_spectrum([0.31, 0.2 + 1j, 0.3 + 0.8j, 1.3 + 0.2j, 0.7, *np.linspace(-1, -0.3, 50)]))
     found = eigenvalues(op, 3, sigma=sigma, tol=1e-9, vectors="right")
     assert found.converged
@@ -152,7 +152,7 @@ def test_the_nearest_to_a_shift(sigma):
     assert (np.diff(near(found.values.numpy())) > -1e-9).all()
 
 
-def test_large_operators_are_filtered_of_their_own_accord():
+def test_large_operators_use_the_power_filter_by_default():
     values = torch.linspace(-1, 1, 12_000, dtype=torch.float64)
     values[:4] = torch.tensor([1.5, -1.4, 1.3, -1.2])
     op = Diagonal(values[torch.randperm(12_000)].view(10, 30, 40))
@@ -183,20 +183,20 @@ def test_multiple_eigenvalues_are_all_found_by_a_block():
         (Diagonal(torch.tensor([5.0, 5, 4] + [0] * 87, dtype=torch.float64)), [5, 5, 4]),
     ],
 )
-def test_an_exhausted_space_goes_on_elsewhere(op, wanted):
+def test_an_exhausted_space_continues_with_random_vectors(op, wanted):
     found = eigenvalues(op, 3, vectors="both")
     assert_allclose(found.values, wanted, atol=1e-12)
     assert found.converged
     assert_allclose(found.condition, 1, atol=1e-2)  # either run has its own basis of a many-dimensional eigenspace
 
 
-def test_a_start_within_an_invariant_subspace_is_no_limit():
+def test_a_start_in_an_invariant_subspace_still_finds_all():
     op = MatrixOperator(torch.block_diag(disc(4, 1), 2 * disc(16, 2)))
     basis = Basis(13, op, op.domain, torch.Generator().manual_seed(1))
     basis.rows[0] = torch.cat([draw(4), torch.zeros(16)])
     basis.orthogonalise(0)
-    space = Decomposition(lambda v: op.mv(v), basis, 12, 1)
-    assert all(space.step() for _ in range(12))
+    space = KrylovDecomposition(lambda v: op.mv(v), basis, 12, 1)
+    assert all(space.expand() for _ in range(12))
     v = basis.rows
     assert_allclose(v @ v.T, torch.eye(13), atol=1e-13)
     assert_allclose(op.mv(v[:12]), space.matrix.T @ v[:12].numpy() + space.coupling.T @ v[12:].numpy(), atol=1e-12)
@@ -240,7 +240,7 @@ def test_almost_all_and_all_of_a_spectrum(k):
     assert found.converged
 
 
-def test_the_smallest_operators():
+def test_operators_of_one_and_two_units():
     assert_allclose(eigenvalues(MatrixOperator(torch.tensor([[-3.0]])), 1).values, [-3])
     rotation = eigenvalues(MatrixOperator(torch.tensor([[0.0, 1], [-1, 0]])), 1, vectors="both")
     assert_allclose(rotation.values, [1j, -1j])
@@ -266,7 +266,7 @@ def test_a_seed_makes_a_run_repeatable():
 
 @pytest.mark.parametrize("method", ["krylov_schur", "arnoldi", "arpack"])
 @pytest.mark.parametrize("limit", [1, 30, 60])
-def test_running_out_of_products_is_said_and_residuals_stay_honest(method, limit):
+def test_out_of_products_the_status_is_stalled_and_residuals_are_exact(method, limit):
     op = MatrixOperator(disc(500))
     found = eigenvalues(op, 6, tol=1e-10, max_products=limit, method=method, vectors="right", basis=20)
     assert not found.converged or not len(found.values)
@@ -280,7 +280,7 @@ def test_running_out_of_products_is_said_and_residuals_stay_honest(method, limit
 
 
 @pytest.mark.parametrize("method", ["krylov_schur", "arnoldi", "arpack", "dense"])
-def test_products_that_are_not_finite_are_said_to_be_so(method):
+def test_products_that_are_not_finite_have_a_status(method):
     values = torch.ones(3, 6, 6, dtype=torch.float64)
     values[1, 2, 3] = torch.nan
     found = eigenvalues(Diagonal(values), 4, method=method, vectors="both")
@@ -321,7 +321,7 @@ def test_left_vectors_and_conditions_are_those_of_the_matrix(name):
         ({"sigma": 1.0, "method": "arpack"}, "takes no sigma"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(arguments, words):
+def test_bad_arguments_are_named_in_the_error(arguments, words):
     with pytest.raises(ValueError, match=words):
         eigenvalues(convolution(), **arguments)
 
@@ -339,3 +339,10 @@ def test_other_operators_are_refused():
 def test_a_jordan_block_has_an_infinite_condition(dtype):
     found = eigenvalues(MatrixOperator(torch.tensor([[0.0, 1.0], [0.0, 0.0]], dtype=dtype)), 2, "LR", vectors="both")
     assert bool((found.condition > 1e6).all())
+
+
+def test_arnoldi_takes_one_cycle_and_more_steps_lower_the_residual():
+    matrix = torch.randn(200, 200, generator=torch.Generator().manual_seed(3), dtype=torch.float64) / 200**0.5
+    few, more = (eigenvalues(MatrixOperator(matrix), 4, method="arnoldi", basis=steps, seed=2) for steps in (80, 180))
+    assert few.products <= 80 + 5
+    assert float(more.residuals[0]) < float(few.residuals[0])

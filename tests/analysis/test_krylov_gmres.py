@@ -61,7 +61,7 @@ def test_a_good_start_needs_no_more_than_its_residual():
     assert (again.products, again.converged) == (1, True)
 
 
-def test_a_space_that_is_used_up_early_holds_the_solution():
+def test_an_exhausted_space_holds_the_solution():
     op, b = Diagonal(torch.tensor([2.0, 3.0, 4.0], dtype=torch.float64)), torch.tensor([2.0, 0, 4], dtype=torch.float64)
     found = gmres(op, b, tol=1e-14)
     assert_allclose(found.value, [1, 0, 1], atol=1e-14)
@@ -69,7 +69,7 @@ def test_a_space_that_is_used_up_early_holds_the_solution():
     assert found.products <= 3
 
 
-def test_a_singular_system_is_solved_where_it_can_be_and_else_said_to_be_unsolvable():
+def test_a_singular_system_is_solved_if_consistent_else_exhausted():
     op = Diagonal(torch.tensor([1.0, 2.0, 3.0, 0.0], dtype=torch.float64))
     both = torch.tensor([[1.0, 2, 3, 0], [1, 2, 3, 1]], dtype=torch.float64)
     found = gmres(op, both, tol=1e-10)
@@ -78,7 +78,7 @@ def test_a_singular_system_is_solved_where_it_can_be_and_else_said_to_be_unsolva
     assert_allclose(found.residual[1], 1 / 15**0.5, rtol=1e-6)
 
 
-def test_a_system_that_does_not_converge_is_stalled_with_an_honest_residual():
+def test_a_system_that_does_not_converge_is_stalled_with_its_exact_residual():
     shift = MatrixOperator(torch.eye(80, dtype=torch.float64).roll(1, 0))  # restarted GMRES makes no progress at all
     b = torch.eye(80, dtype=torch.float64)[0]
     found = gmres(shift, b, basis=10, max_products=50)
@@ -112,7 +112,7 @@ def test_the_inverse_is_an_operator_in_both_directions():
     assert_allclose(inverse.rmv(x).flatten(1), x.flatten(1).numpy() @ dense, atol=1e-9)
 
 
-def test_an_inverse_that_is_not_found_is_an_error_that_says_why():
+def test_an_unsolved_inverse_raises_with_the_reason():
     op = Inverse(network(), tol=1e-12, max_products=5)
     with pytest.raises(NotConvergedError, match=r"not 1e-12, in 5 products: stalled.*raise max_products") as caught:
         op.mv(draw(5, 7, 8))
@@ -123,7 +123,7 @@ def test_an_inverse_that_is_not_found_is_an_error_that_says_why():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda op, b: gmres(op, b[:4]), "b must have the shape"),
+        (lambda op, b: gmres(op, b[:4]), "b must have shape"),
         (lambda op, b: gmres(op, b.float()), "b must be torch.float64"),
         (lambda op, b: gmres(op, b, start=b[None]), "start must be shaped like b"),
         (lambda op, b: gmres(op, b, tol=0.0), "tol must be a finite number above 0"),
@@ -133,6 +133,6 @@ def test_an_inverse_that_is_not_found_is_an_error_that_says_why():
         (lambda op, b: Inverse(MatrixOperator(draw(3, 4))), "op must be square"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call(network(), draw(5, 7, 8))

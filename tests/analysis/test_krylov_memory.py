@@ -46,7 +46,7 @@ def test_eight_eigenvalues_take_fewer_than_forty_state_vectors():
     assert 24 <= living.peak / vector < 40
 
 
-def test_the_count_sees_what_lives():
+def test_the_count_includes_every_live_vector():
     with Living(1000) as living:
         kept = torch.zeros(1000)
         for _ in range(5):

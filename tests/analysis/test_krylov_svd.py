@@ -85,7 +85,7 @@ def test_in_single_precision():
     assert_right(op, found, 5)
 
 
-def test_running_out_of_products_is_said():
+def test_out_of_products_the_status_is_stalled():
     op = MatrixOperator(draw(400, 400))
     for limit in (1, 40, 100):
         found = partial_svd(op, 6, tol=1e-10, max_products=limit)
@@ -101,7 +101,7 @@ def test_a_seed_makes_a_run_repeatable():
     assert not torch.equal(one.left, other.left)
 
 
-def test_products_that_are_not_finite_are_said_to_be_so():
+def test_products_that_are_not_finite_have_a_status():
     values = torch.ones(30, dtype=torch.float64)
     values[2] = torch.inf
     found = partial_svd(Diagonal(values), 3)
@@ -119,6 +119,6 @@ def test_products_that_are_not_finite_are_said_to_be_so():
         ({"k": 5, "max_products": 0}, "max_products must be"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(arguments, words):
+def test_bad_arguments_are_named_in_the_error(arguments, words):
     with pytest.raises(ValueError, match=words):
         partial_svd(OPERATORS["wide"](), **arguments)

@@ -88,7 +88,7 @@ def test_states_may_have_any_shape_and_precision():
     assert torch.equal(found.exponents, again.exponents)
 
 
-def test_a_step_too_coarse_is_answered_with_a_status():
+def test_a_step_that_is_too_long_has_status_diverged():
     found = lyapunov_spectrum(lorenz(), numbers(1.0, 1.0, 20.0), 2, duration_ms=100.0, dt=0.5)
     assert found.status is Status.DIVERGED
     assert bool(found.exponents.isnan().all())
@@ -96,7 +96,7 @@ def test_a_step_too_coarse_is_answered_with_a_status():
     assert "lower dt" in found.status.value
 
 
-def test_the_dimension_needs_exponents_enough():
+def test_the_dimension_needs_enough_exponents():
     assert math.isnan(kaplan_yorke_dimension(numbers(0.9, 0.0)))
     assert kaplan_yorke_dimension(numbers(0.5, -1.0)) == pytest.approx(1.5)
 
@@ -113,7 +113,7 @@ def test_the_dimension_needs_exponents_enough():
         ({"start": draw(4)}, "start must be a batch of states"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(change, words):
+def test_bad_arguments_are_named_in_the_error(change, words):
     asked = {"start": numbers(1.0, 1.0, 20.0), "k": 2, "duration_ms": 10.0, "dt": 0.01} | change
     with pytest.raises(ValueError, match=words):
         lyapunov_spectrum(lorenz(), asked.pop("start"), asked.pop("k"), **asked)

@@ -87,6 +87,6 @@ def test_a_real_mode_has_phases_zero_and_pi():
         (torch.full((2, 4, 4), math.nan), "finite"),
     ],
 )
-def test_what_is_no_mode_is_refused(mode, words):
+def test_bad_modes_are_refused(mode, words):
     with pytest.raises(ValueError, match=words):
         mode_map(mode)

@@ -9,9 +9,9 @@ from nonnormal_examples import EXAMPLES, jordan, normal, operator
 from numpy.testing import assert_allclose
 from scipy.linalg import expm
 
+from cordsnet.analysis.nonnormal.lanczos import largest_eigenvalue
 from cordsnet.analysis.nonnormal.nonnormality import departure_from_normality, numerical_abscissa, spectral_norm
 from cordsnet.analysis.nonnormal.propagator import Propagator
-from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
 from cordsnet.analysis.nonnormal.transients import transient_amplification
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
 from cordsnet.analysis.status import Status
@@ -44,7 +44,7 @@ def test_the_abscissa_bounds_the_growth_of_every_state():
     assert_allclose((np.linalg.norm(expm(matrix * 1e-6), 2) - 1) / 1e-6, top, rtol=1e-4)
 
 
-def test_an_iteration_that_stops_early_says_so():
+def test_an_iteration_that_stops_early_is_stalled():
     found = numerical_abscissa(operator(EXAMPLES["random and rank one"]), max_products=8)
     assert found.status is Status.STALLED
     assert found.residual > 1e-3
@@ -69,7 +69,7 @@ def test_state_shaped_operators_of_both_precisions(dtype):
 
 
 @pytest.mark.parametrize("count", [3, 6, 40])
-def test_lanczos_restarts_and_ends_where_the_space_is_used_up(count):
+def test_lanczos_restarts_and_ends_when_the_space_is_exhausted(count):
     values = torch.linspace(-2, 1, 60, dtype=torch.float64)
     found = largest_eigenvalue(MatrixOperator(torch.diag(values)), basis=count, max_products=400, tol=1e-8)
     assert found.status is Status.CONVERGED
@@ -92,7 +92,7 @@ def test_the_propagator_is_the_matrix_exponential(name, time):
         assert_allclose(found.T.to_dense(), found.to_dense().T, atol=1e-11 * max(1.0, np.abs(exact).max()))
 
 
-def test_the_propagator_says_what_it_costs():
+def test_the_propagator_counts_its_products():
     counted = Propagator(operator(jordan()), 10.0, norm=1.5)
     assert (counted.steps, counted.products) == (5, 100)
 
@@ -154,7 +154,7 @@ def test_standard_errors_are_those_of_many_seeds():
     assert_allclose(np.mean([one.commutator_error for one in many]), spread, rtol=0.5)
 
 
-def test_the_departure_does_not_depend_on_the_batch_beyond_its_vectors_and_is_zero_of_nothing():
+def test_the_departure_depends_little_on_the_batch_and_is_zero_for_a_zero_operator():
     op = conv()
     assert departure_from_normality(op, samples=5, batch=5) == departure_from_normality(op, samples=5, batch=5)
     one, shifted = departure_from_normality(op), departure_from_normality((5.0 * op).shift(-3.0))
@@ -185,6 +185,6 @@ TALL = MatrixOperator(torch.zeros(3, 2))
         (lambda: largest_eigenvalue(operator(normal()), basis=2), "basis"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises(ValueError, match=words):
         call()

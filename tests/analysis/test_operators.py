@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from operators_menagerie import menagerie
+from operator_examples import example_operators
 
 from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, MatrixOperator
 from oracles import dense_convolution
 
-NAMES = list(menagerie())
+NAMES = list(example_operators())
 
 
 def draw(shape, dtype=torch.float64, seed=5):
@@ -19,7 +19,7 @@ def draw(shape, dtype=torch.float64, seed=5):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_transpose_is_the_adjoint(name, dtype):
-    op = menagerie(dtype)[name]
+    op = example_operators(dtype)[name]
     x, y = draw((4, *op.domain), dtype), draw((4, *op.codomain), dtype)
     forward, back = (op.mv(x) * y).sum().double(), (x * op.rmv(y)).sum().double()
     scale = op.mv(x).norm() * y.norm()
@@ -28,7 +28,7 @@ def test_the_transpose_is_the_adjoint(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_products_are_those_of_the_matrix(name):
-    op = menagerie()[name]
+    op = example_operators()[name]
     dense = op.to_dense()
     assert tuple(dense.shape) == op.shape
     x, y = draw((3, *op.domain)), draw((3, *op.codomain))
@@ -39,8 +39,8 @@ def test_products_are_those_of_the_matrix(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_scipy_sees_the_same_operator(name):
-    op = menagerie()[name]
+def test_the_scipy_operator_has_the_same_products(name):
+    op = example_operators()[name]
     scipy_op, x, y = op.to_scipy(), draw(op.domain), draw(op.codomain)
     assert scipy_op.shape == op.shape
     assert_allclose(scipy_op @ x.flatten().numpy(), op.mv(x).flatten(), atol=1e-13)
@@ -71,15 +71,15 @@ def test_a_periodic_convolution_commutes_with_shifts():
     assert_allclose(op.mv(x)[:, 1:-1, 1:-1], inside, atol=1e-13)
 
 
-def test_complex_vectors_pass_as_two_real_ones():
-    op = menagerie()["zero"]
+def test_complex_vectors_are_multiplied_as_two_real_ones():
+    op = example_operators()["zero"]
     x = torch.complex(draw(op.domain), draw(op.domain, seed=6))
     wanted = (op.to_dense().to(x.dtype) @ x.flatten()).view(op.codomain)
     assert_allclose(op.mv(x), wanted, atol=1e-12)
 
 
 def test_random_vectors_are_those_of_the_seed():
-    op = menagerie(torch.float32)["zero"]
+    op = example_operators(torch.float32)["zero"]
     one, again = (op.random(torch.Generator().manual_seed(3), count=2) for _ in range(2))
     assert torch.equal(one, again)
     assert one.dtype == torch.float32
@@ -90,12 +90,12 @@ def test_random_vectors_are_those_of_the_seed():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda op: op.mv(torch.zeros(3, 5, 5, dtype=torch.float64)), "vector must have the shape"),
+        (lambda op: op.mv(torch.zeros(3, 5, 5, dtype=torch.float64)), "vector must have shape"),
         (lambda op: op.mv(torch.zeros(3, 5, 6)), "vector must be torch.float64"),
         (lambda op: op @ MatrixOperator(torch.zeros(4, 4, dtype=torch.float64)), "second operator of a product"),
         (lambda op: op + MatrixOperator(torch.zeros(4, 4, dtype=torch.float64)), "equal shapes"),
-        (lambda op: op + menagerie(torch.float32)["zero"], "share precision"),
-        (lambda op: menagerie()["tall"].shift(1.0), "operator must be square"),
+        (lambda op: op + example_operators(torch.float32)["zero"], "share precision"),
+        (lambda op: example_operators()["tall"].shift(1.0), "operator must be square"),
         (lambda op: ConvOperator(torch.zeros(2, 2, 2, 2), (4, 4)), "k odd"),
         (lambda op: ConvOperator(torch.zeros(2, 2, 3, 3), (4, 4), "same"), "padding must be"),
         (lambda op: ConvOperator(torch.zeros(2, 2, 3, 3), (4,)), "size must be"),
@@ -105,12 +105,14 @@ def test_random_vectors_are_those_of_the_seed():
         (lambda op: MatrixOperator(torch.zeros(2, 2, 2)), "matrix must be real"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
-        call(menagerie()["zero"])
+        call(example_operators()["zero"])
 
 
 def test_the_matrix_is_of_the_operators_precision():
     for dtype in (torch.float32, torch.float64):
-        assert menagerie(dtype)["product"].to_dense().dtype == dtype
-    assert np.asarray(menagerie(torch.float32)["zero"].to_scipy() @ np.zeros(90, np.float32)).dtype == np.float32
+        assert example_operators(dtype)["product"].to_dense().dtype == dtype
+    assert (
+        np.asarray(example_operators(torch.float32)["zero"].to_scipy() @ np.zeros(90, np.float32)).dtype == np.float32
+    )

@@ -57,7 +57,7 @@ def test_modes_are_eigenvectors(size):
         assert float(mode.abs().square().sum()) == pytest.approx(1)
 
 
-def test_modes_of_equal_eigenvalues_are_apart():
+def test_modes_of_equal_eigenvalues_differ():
     kernel = torch.eye(3, dtype=torch.float64)[:, :, None, None]
     modes = [periodic_spectrum(kernel, (2, 2)).mode((1, 1, rank)).flatten() for rank in range(3)]
     gram = torch.stack(modes).conj() @ torch.stack(modes).T
@@ -110,6 +110,6 @@ def test_threads_change_nothing():
         (lambda: periodic_spectrum(draw(2, 2, 3, 3), (4, 4)).mode((0, 0)), "index must be"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()

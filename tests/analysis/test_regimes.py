@@ -13,7 +13,7 @@ from oracles import DELAYS, random_images, randomised
 
 SIDE = 3
 POINT = StemSpec(channels=2, kernel=1, stride=1, pool_kernel=1, pool_stride=1)
-FAST = RegimeSettings(patience=30)
+FAST = RegimeSettings(max_durations=30)
 
 
 def set_kernel(module, weight):
@@ -84,14 +84,14 @@ def test_a_gain_of_one_or_more_is_unstable(gain):
     assert report.regime is Regime.UNSTABLE
 
 
-def test_an_explosion_is_dated():
+def test_the_time_of_divergence_is_reported():
     evidence = regime_of(one_area(3.0 * torch.eye(2), torch.eye(2))).evidence
     assert 0 < evidence.diverged_ms <= 5000
     assert math.isnan(evidence.blank_distance)
 
 
 @pytest.mark.parametrize("gain", [0.97, 0.99, 0.9995])
-def test_slow_is_not_another_attractor(gain):
+def test_a_slow_mode_is_not_another_attractor(gain):
     """Time constants of 333 ms to 20 s: each image has one attractor, and baseline is regained in the end."""
     report = regime_of(one_area(gain * torch.eye(2), torch.eye(2)), RegimeSettings())
     assert report.regime is Regime.MONOSTABLE
@@ -131,7 +131,7 @@ def test_two_wells_under_an_image_alone_are_multistable():
     assert report.evidence.image_distance > 0.1
 
 
-def test_an_image_that_stays_after_it_has_gone_is_multistable():
+def test_an_image_that_persists_after_offset_is_multistable():
     """A channel that holds itself once it is up, kept within bounds by an inhibitory one that follows it."""
     recurrent = [[1.2, -1.0], [1.0, 0.0]]  # r = (1.2 r - s - 0.1)+, s = (r - 1)+: at rest at r = 0 and r = 1.125
     report = regime_of(one_area(recurrent, [[0.5, 0.5], [0.0, 0.0]], bias=[-0.1, -1.0]))
@@ -139,7 +139,7 @@ def test_an_image_that_stays_after_it_has_gone_is_multistable():
     assert report.evidence.blank_distance > 0.1
 
 
-def test_an_answer_in_passing_is_transient():
+def test_a_lost_answer_is_transient():
     """A fast channel of the image answers; a slow one that inhibits the readout of its class takes the answer back."""
     recurrent, feed = torch.diag(torch.tensor([0.0, 0.0, 0.97, 0.97])), [[1, 0], [0, 1], [0.05, 0], [0, 0.05]]
     readout = [[1.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]]
@@ -181,12 +181,12 @@ def euler_radius(strength):
     return max(abs(1 + 0.2 * (-strength * root - 1)) for root in roots)
 
 
-def test_a_ring_that_rings_down_is_monostable():
+def test_a_damped_ring_is_monostable():
     assert euler_radius(1.3) < 1
     assert regime_of(ring_of_three(1.3)).regime is Regime.MONOSTABLE
 
 
-def test_a_ring_that_goes_on_is_oscillatory():
+def test_an_undamped_ring_is_oscillatory():
     assert euler_radius(3.0) > 1
     report = regime_of(ring_of_three(3.0))
     assert report.regime is Regime.OSCILLATORY
@@ -205,7 +205,7 @@ def test_the_centre_of_a_larger_kernel_in_a_model_of_the_table(gain, regime):
     assert classify_regime(model, shown, settings=FAST).regime is regime
 
 
-def test_an_upper_area_of_small_rates_counts():
+def test_an_area_with_small_rates_counts():
     """Two areas, the upper with rates a hundred times smaller; its two wells are found all the same."""
     areas = tuple(AreaSpec(name, 2, kernel=1, recurrent_kernel=1) for name in ("low", "high"))
     links = (ConnectionSpec("stem", "low"), ConnectionSpec("low", "high"))
@@ -233,7 +233,7 @@ def test_a_network_with_a_delayed_stem_is_probed():
         for name, parameter in model.named_parameters():
             if name.endswith("original0") and ("recurrent" in name or "links" in name):
                 parameter.mul_(0.15)
-    settings = RegimeSettings(image_ms=40.0, holds=2, patience=8)
+    settings = RegimeSettings(image_ms=40.0, holds=2, max_durations=8)
     assert classify_regime(model, random_images(DELAYS, 3), None, settings).regime is Regime.MONOSTABLE
 
 
@@ -250,7 +250,7 @@ def test_the_same_seed_gives_the_same_evidence():
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_bad_requests_are_refused_by_name():
+def test_bad_arguments_are_named_in_the_error():
     model = one_area(0.5 * torch.eye(2), torch.eye(2))
     with pytest.raises(TypeError, match="model must be a dynamical model, got int"):
         classify_regime(3, images())
@@ -262,10 +262,10 @@ def test_bad_requests_are_refused_by_name():
         classify_regime(model, images(), settings=RegimeSettings(image_ms=201.0))
     with pytest.raises(ValueError, match="noise must be a finite number above 0"):
         RegimeSettings(noise=0.0)
-    with pytest.raises(ValueError, match="patience"):
-        RegimeSettings(patience=2)
-    with pytest.raises(ValueError, match="parting must be at least 2"):
-        RegimeSettings(parting=1)
+    with pytest.raises(ValueError, match="max_durations"):
+        RegimeSettings(max_durations=2)
+    with pytest.raises(ValueError, match="divergence_durations must be at least 2"):
+        RegimeSettings(divergence_durations=1)
 
 
 def random_channels(gain, channels=60, seed=1):
@@ -279,15 +279,15 @@ def random_channels(gain, channels=60, seed=1):
 
 @pytest.mark.parametrize(("gain", "regime"), [(0.6, Regime.MONOSTABLE), (4.0, Regime.CHAOTIC)])
 def test_random_channels_below_and_above_the_onset_of_chaos(gain, regime):
-    report = regime_of(random_channels(gain), RegimeSettings(patience=8, parting=20))
+    report = regime_of(random_channels(gain), RegimeSettings(max_durations=8, divergence_durations=20))
     assert report.regime is regime
     if regime is Regime.CHAOTIC:
         assert report.evidence.exponent > 3 * report.evidence.exponent_error > 0
         assert report.row()["regime"] == "chaotic"
 
 
-def test_oscillation_carries_the_evidence_that_nothing_parts():
+def test_an_oscillation_has_an_exponent_near_zero():
     evidence = regime_of(ring_of_three(3.0)).evidence
-    assert abs(evidence.exponent) * 10_000 < FAST.folds
+    assert abs(evidence.exponent) * 10_000 < FAST.min_log_growth
     assert evidence.exponent_error >= 0
     assert math.isnan(regime_of(one_area(0.5 * torch.eye(2), torch.eye(2))).evidence.exponent)

@@ -26,7 +26,7 @@ def settling(spec):
 
 @pytest.mark.parametrize("to", ["logits", "top"])
 @pytest.mark.parametrize("spec", [CASCADE, FEEDBACK], ids=lambda spec: spec.name)
-def test_it_is_the_difference_that_a_small_change_of_the_image_makes(spec, to):
+def test_the_response_equals_finite_differences(spec, to):
     model, image = settling(spec)
     to = model.areas[-1] if to == "top" else to
     op = settled_response(model, image, to, tol=1e-12, state=steady_state(model, image, solver=TIGHT).rates)
@@ -50,7 +50,7 @@ def test_the_transpose_is_the_adjoint(to):
     assert_allclose(op.T.to_dense(), op.to_dense().T, atol=1e-9)
 
 
-def test_the_readout_is_of_what_areas_emit():
+def test_the_readout_reads_emitted_rates():
     """Silent units do not reach the class scores, whatever their neighbours do to them."""
     model, image = settling(CASCADE)
     rates = steady_state(model, image, tol=1e-12).rates
@@ -69,7 +69,7 @@ def test_the_readout_is_of_what_areas_emit():
     [(CASCADE, "area9", "to must be 'logits' or one of"), (DELAYS, "low", "has a delay")],
     ids=["unknown", "delays"],
 )
-def test_what_does_not_fit_is_refused_by_name(spec, to, words):
+def test_bad_arguments_are_named_in_the_error(spec, to, words):
     model, image = settling(spec)
     with pytest.raises(ValueError, match=words):
         settled_response(model, image, to)

@@ -47,7 +47,7 @@ def test_a_harmonic_oscillator():
     assert_allclose(found.quality, damped / 1000 * 20)
 
 
-def test_errors_are_condition_times_residual_and_say_what_they_hold_for():
+def test_errors_are_condition_times_residual():
     answer = Answer(torch.tensor([0.9, 0.5]), torch.tensor([0.01, 0.001]), torch.tensor([2.0, 4.0]))
     found = time_constants(answer, tau_ms=10.0)
     assert_allclose(found.error_per_ms, [0.0018, 0.0002], rtol=1e-6)
@@ -60,7 +60,7 @@ def test_errors_are_condition_times_residual_and_say_what_they_hold_for():
     assert plain.error_holds == "for normal operators"
 
 
-def test_a_sign_that_is_not_known_is_said_to_be_so():
+def test_an_unknown_sign_is_undecided():
     found = time_constants([0.999, 1.001, 0.9], 10.0, residuals=torch.full((3,), 0.01))
     assert found.undecided.tolist() == [True, True, False]
     assert found.longest_ms.isinf().tolist() == [True, True, False]
@@ -101,10 +101,10 @@ def test_rows_hold_plain_numbers():
         (lambda: time_constants([1.0], 0.0), "tau_ms"),
         (lambda: time_constants([1.0], residuals=torch.zeros(2)), r"residuals must be \[1\]"),
         (lambda: time_constants([1.0], residuals=torch.tensor([-1.0])), "residuals must be at least 0"),
-        (lambda: time_constants([1.0], condition=torch.tensor([1.0])), "needs residuals"),
+        (lambda: time_constants([1.0], condition=torch.tensor([1.0])), "used with residuals only"),
         (lambda: time_constants([1.0], residuals=torch.zeros(1), condition=torch.tensor([0.5])), "condition must be"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()

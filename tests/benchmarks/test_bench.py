@@ -1,4 +1,4 @@
-"""`cordsnet bench` measures what it says, and refuses to measure wrong answers."""
+"""`cordsnet bench` measures both sides, and refuses to compare them when their results differ."""
 
 import json
 
@@ -9,8 +9,8 @@ from cordsnet.benchmarks import run as bench_run
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure, timed
 from cordsnet.benchmarks.run import bench, write_json
 from cordsnet.benchmarks.sides import SIDES, prepare
-from cordsnet.benchmarks.spectra import SpectrumWork
-from cordsnet.benchmarks.works import WORKS, Work, step_flops
+from cordsnet.benchmarks.spectra import SpectrumWorkload
+from cordsnet.benchmarks.workloads import WORKLOADS, Workload, step_flops
 from cordsnet.models import create_model
 
 SMALL = {"inference": 8, "training": 8, "steady_state": 2}
@@ -18,19 +18,19 @@ SMALL = {"inference": 8, "training": 8, "steady_state": 2}
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_both_sides_give_the_same_value(kind):
-    work = Work("tiny", "cordsnet_r2_small", SMALL[kind], kind)
+    work = Workload("tiny", "cordsnet_r2_small", SMALL[kind], kind)
     ours, reference = (prepare(work, side, work.batch)() for side in ("ours", "reference"))
     torch.testing.assert_close(ours.value, reference.value, rtol=1e-3, atol=1e-5)
 
 
-def test_steady_states_take_a_fifth_of_the_applications_of_euler():
-    work = Work("tiny", "cordsnet_r2_small", 2, "steady_state")
+def test_steady_states_take_at_most_a_fifth_of_the_applications_of_euler():
+    work = Workload("tiny", "cordsnet_r2_small", 2, "steady_state")
     ours, reference = (prepare(work, side, work.batch)() for side in ("ours", "reference"))
     assert 5 * ours.applications <= reference.applications
 
 
-def test_every_work_has_both_sides_and_names_a_network():
-    for work in filter(lambda work: isinstance(work, Work), map(WORKS.__getitem__, WORKS)):
+def test_every_workload_has_both_sides_and_names_a_network():
+    for work in filter(lambda work: isinstance(work, Workload), map(WORKLOADS.__getitem__, WORKLOADS)):
         assert f"{work.kind}, ours" in SIDES.names()
         assert f"{work.kind}, reference" in SIDES.names()
         assert work.network().spec.name == work.model
@@ -43,9 +43,9 @@ def test_flops_are_those_of_the_kernels():
     assert step_flops(model) == own + 2 * 9 * c1 * c2 * h2 * w2
 
 
-@pytest.mark.parametrize("rival", ["arpack", "arnoldi"])
-def test_leading_eigenvalues_agree_on_both_sides(rival):
-    work = SpectrumWork("tiny", 6, 7, rival, tol=1e-4)
+@pytest.mark.parametrize("method", ["arpack", "arnoldi"])
+def test_leading_eigenvalues_agree_on_both_sides(method):
+    work = SpectrumWorkload("tiny", 6, 7, method, tol=1e-4)
     ours, reference = (prepare(work, side, 1)() for side in ("ours", "reference"))
     torch.testing.assert_close(ours.value, reference.value, rtol=1e-3, atol=0)
     assert ours.residual <= work.tol
@@ -77,16 +77,16 @@ def test_rows_hold_ratios_per_image(monkeypatch, tmp_path):
     assert json.loads((tmp_path / "rows.json").read_text()) == result
 
 
-def test_a_faster_wrong_answer_is_not_measured(monkeypatch):
+def test_sides_with_different_results_are_not_compared(monkeypatch):
     def measured(work, side, repeats, device):
         return fake(1.0 if side == "ours" else 1.01)
 
     monkeypatch.setattr(bench_run, "measure", measured)
-    with pytest.raises(RuntimeError, match=r"the two sides disagree by 9\.9e-03"):
+    with pytest.raises(RuntimeError, match=r"the results of the two sides differ by 9\.9e-03"):
         bench(["r2_b2_training"], 3, report=lambda line: None)
 
 
-def test_the_reference_is_measured_once_where_works_ask_the_same_of_it(monkeypatch):
+def test_the_reference_is_measured_once_for_workloads_with_the_same_key(monkeypatch):
     asked = []
 
     def measured(work, side, repeats, device):
@@ -103,7 +103,7 @@ def test_a_real_measurement_in_its_own_process():
     assert len(found.seconds) == 2
     assert all(0 < seconds < 60 for seconds in found.seconds)
     assert found.peak_bytes > 10**6
-    assert found.batch == WORKS["small_training"].batch
+    assert found.batch == WORKLOADS["small_training"].batch
 
 
 def test_time_and_rate_are_positive():
@@ -114,10 +114,10 @@ def test_time_and_rate_are_positive():
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_bad_requests_are_refused_by_name(monkeypatch):
+def test_invalid_requests_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
         bench([], 0)
-    with pytest.raises(ValueError, match=r"unknown work 'r2_b4_inferense'.*r2_b4_inference"):
+    with pytest.raises(ValueError, match=r"unknown workload 'r2_b4_inferense'.*r2_b4_inference"):
         bench(["r2_b4_inferense"], 1)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device must be 'cpu', or 'cuda' where torch finds a GPU, got 'cuda'"):

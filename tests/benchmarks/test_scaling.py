@@ -1,10 +1,10 @@
-"""Cost is linear in time steps, batch and operations."""
+"""The series that measure how cost scales with time steps, batch and operations."""
 
 from cordsnet.benchmarks import scaling
 from cordsnet.benchmarks.scaling import AXES, Case, cases, measure_scaling, plot_scaling
 
 
-def test_each_quantity_is_varied_alone_over_a_factor_of_eight_in_cost():
+def test_each_quantity_is_varied_alone_over_a_factor_of_8_in_cost():
     plain = Case("steps")
     for varied in AXES:
         mine = [case for case in cases() if case.varied == varied]

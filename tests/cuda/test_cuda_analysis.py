@@ -64,7 +64,7 @@ def test_fixed_points_are_those_of_the_cpu():
     assert len(found) == len(wanted) == 3
     alike(found.points.sum(0), wanted.points.sum(0), 1e-6)
     alike(found.points.abs().sort(0).values, wanted.points.abs().sort(0).values, 1e-6)
-    assert int(found.found.sum()) == 8
+    assert int(found.start_counts.sum()) == 8
     assert int(found.stable.sum()) == len(found.points[found.stable]) == 2
     assert bool((found.residual * found.leading.abs() < 1e-8).all())
 
@@ -103,7 +103,7 @@ def test_slow_points_are_found():
     here = line()
     there = RateFlow(MatrixOperator(here.operator.matrix.to(DEVICE)), 0.0, "identity", 10.0)
     found = slow_points(there, normal(3, 8).to(DEVICE), threshold=1e-2)
-    assert found.lost == found.statuses.count(Status.SLOW)
+    assert found.failed_starts == found.statuses.count(Status.SLOW)
     assert len(found) == 3
     assert float(found.residual.max()) <= 1e-2
 
@@ -140,14 +140,14 @@ def test_a_flow_is_in_the_regime_that_the_cpu_finds():
     assert reports[0].row()["geometry"] == reports[1].row()["geometry"]
     alike(reports[0].states, reports[1].states, 1e-6)
     swinging = [FunctionFlow(lambda s: torch.stack([s[..., 1], -s[..., 0]], -1), (2,), device=d) for d in (DEVICE,)]
-    settings = dataclasses.replace(settings, patience=6, parting=4)
+    settings = dataclasses.replace(settings, max_durations=6, divergence_durations=4)
     assert classify_flow(swinging[0], normal(2, 2).to(DEVICE), dt=0.5, settings=settings).regime.value == "oscillatory"
 
 
 @pytest.mark.parametrize("spec", [CASCADE, FEEDBACK, DELAYS], ids=lambda spec: spec.name)
 def test_a_network_is_in_the_regime_that_the_cpu_finds(spec):
     model, images, labels = calm(spec), random_images(spec, 3), torch.arange(3)
-    settings = RegimeSettings(image_ms=40.0, holds=2, patience=3, parting=2)
+    settings = RegimeSettings(image_ms=40.0, holds=2, max_durations=3, divergence_durations=2)
     wanted = classify_regime(model, images, labels, settings)
     for given in (labels, labels.to(DEVICE)):  # where labels lie makes no difference
         found = classify_regime(moved(model), images.to(DEVICE), given, settings)

@@ -1,4 +1,4 @@
-"""`cordsnet bench --device cuda`, with works that take no time."""
+"""`cordsnet bench --device cuda`, with small workloads."""
 
 import contextlib
 import io
@@ -11,20 +11,20 @@ from beside_cpu import DEVICE, NEEDS_GPU
 from cordsnet.benchmarks import measure as measuring
 from cordsnet.benchmarks import run as bench_run
 from cordsnet.benchmarks.scaling import Case, _measure
-from cordsnet.benchmarks.spectra import SpectrumWork
-from cordsnet.benchmarks.works import WORKS, Work
+from cordsnet.benchmarks.spectra import SpectrumWorkload
+from cordsnet.benchmarks.workloads import WORKLOADS, Workload
 from cordsnet.cli import main
 
 pytestmark = NEEDS_GPU
 
 TINY = (
-    Work("tiny_inference", "cordsnet_r2_small", 4, "inference"),
-    Work("tiny_training", "cordsnet_r2_small", 4, "training"),
-    Work("tiny_budget", "cordsnet_r2_small", 4, "training", memory="8MB", recompute=True),
-    Work("tiny_bf16", "cordsnet_r2_small", 4, "training", precision="bfloat16", device=DEVICE),
-    Work("tiny_steady", "cordsnet_r2_small", 2, "steady_state"),
-    SpectrumWork("tiny_arpack", 6, 7, "arpack", tol=1e-4),
-    SpectrumWork("tiny_arnoldi", 6, 7, "arnoldi", tol=1e-4),
+    Workload("tiny_inference", "cordsnet_r2_small", 4, "inference"),
+    Workload("tiny_training", "cordsnet_r2_small", 4, "training"),
+    Workload("tiny_budget", "cordsnet_r2_small", 4, "training", memory="8MB", recompute=True),
+    Workload("tiny_bf16", "cordsnet_r2_small", 4, "training", precision="bfloat16", device=DEVICE),
+    Workload("tiny_steady", "cordsnet_r2_small", 2, "steady_state"),
+    SpectrumWorkload("tiny_arpack", 6, 7, "arpack", tol=1e-4),
+    SpectrumWorkload("tiny_arnoldi", 6, 7, "arnoldi", tol=1e-4),
 )
 
 
@@ -39,14 +39,14 @@ def here(work, side, repeats, device):
 @pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize("work", TINY, ids=lambda work: work.name)
 def test_both_sides_agree_and_are_measured(work, monkeypatch, tmp_path, capsys):
-    monkeypatch.setitem(WORKS._entries, work.name, work)
+    monkeypatch.setitem(WORKLOADS._entries, work.name, work)
     monkeypatch.setattr(bench_run, "measure", here)
     words = ["bench", work.name, "--device", DEVICE, "--repeats", "2", "--json", str(tmp_path / "rows.json")]
     assert main(words) == 0
     assert work.name in capsys.readouterr().out
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert row["device"] == DEVICE
-    assert row["difference"] <= bench_run.AGREEMENT[work.precision]
+    assert row["difference"] <= bench_run.MAX_DIFFERENCE[work.precision]
     assert len(row["seconds_all"]) == 2
     assert min(row["seconds_all"] + row["reference_seconds_all"]) > 0
     if DEVICE == "cuda":
@@ -56,8 +56,8 @@ def test_both_sides_agree_and_are_measured(work, monkeypatch, tmp_path, capsys):
 
 
 def test_half_as_many_trials_are_run_where_all_do_not_fit(monkeypatch):
-    work = Work("tiny_large", "cordsnet_r2_small", 8, "inference")
-    monkeypatch.setitem(WORKS._entries, work.name, work)
+    work = Workload("tiny_large", "cordsnet_r2_small", 8, "inference")
+    monkeypatch.setitem(WORKLOADS._entries, work.name, work)
     prepare = measuring.prepare
 
     def full(work, side, batch, device):
@@ -66,7 +66,7 @@ def test_half_as_many_trials_are_run_where_all_do_not_fit(monkeypatch):
         return prepare(work, side, batch, device)
 
     monkeypatch.setattr(measuring, "prepare", full)
-    assert measuring.first_that_fits(work.name, "ours", DEVICE)[1] == 2
+    assert measuring.first_run_that_fits(work.name, "ours", DEVICE)[1] == 2
 
 
 def test_scaling_is_measured_on_the_gpu():

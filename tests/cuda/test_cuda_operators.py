@@ -4,7 +4,7 @@ import pytest
 import torch
 from beside_cpu import DEVICE, NEEDS_GPU, alike, calm, moved, normal
 from nonnormal_examples import EXAMPLES, operator
-from operators_menagerie import menagerie
+from operator_examples import example_operators
 
 from cordsnet.analysis import (
     ConvOperator,
@@ -21,7 +21,6 @@ from cordsnet.analysis import (
     partial_svd,
     periodic_singular_values,
     periodic_spectrum,
-    power_iteration,
     pseudospectrum,
     settled_response,
     transient_amplification,
@@ -41,9 +40,9 @@ def conv(device, scale=0.3, dtype=torch.float64):
     return ConvOperator(scale * normal(3, 3, 3, 3, seed=2, dtype=dtype).to(device), (5, 6))
 
 
-@pytest.mark.parametrize("name", menagerie())
+@pytest.mark.parametrize("name", example_operators())
 def test_products_and_matrices_are_those_of_the_cpu(name):
-    here, there = menagerie()[name], menagerie(device=DEVICE)[name]
+    here, there = example_operators()[name], example_operators(device=DEVICE)[name]
     x, y = normal(2, *here.domain), normal(2, *here.codomain, seed=1)
     forward, back = there.mv(x.to(DEVICE)), there.rmv(y.to(DEVICE))
     assert forward.device.type == back.device.type == there.to_dense().device.type == DEVICE
@@ -173,7 +172,7 @@ def test_a_product_that_is_not_finite_ends_the_search():
 
 def test_singular_triplets_are_those_of_the_cpu():
     for transposed in (False, True):
-        here, there = (menagerie(device=device)["zero_strided"] for device in ("cpu", DEVICE))
+        here, there = (example_operators(device=device)["zero_strided"] for device in ("cpu", DEVICE))
         op = there.T if transposed else there
         wanted, found = partial_svd(here.T if transposed else here, 3, tol=1e-9), partial_svd(op, 3, tol=1e-9)
         assert found.converged
@@ -193,13 +192,6 @@ def test_linear_systems_are_solved_as_on_the_cpu():
     singular = gmres(MatrixOperator(torch.diag(torch.tensor([1.0, 0.0]).double()).to(DEVICE)), normal(2).to(DEVICE))
     assert singular.status == (Status.EXHAUSTED,)
     alike(Inverse(there, 1e-10).rmv(b.to(DEVICE)), Inverse(here, 1e-10).rmv(b), 1e-8)
-
-
-def test_power_iteration_is_that_of_the_cpu():
-    found, wanted = (power_iteration(op.T @ op, 4, 100) for op in (conv(DEVICE), conv("cpu")))
-    for name in ("values", "moduli"):
-        assert getattr(found, name).device.type == "cpu"
-        alike(getattr(found, name), getattr(wanted, name))
 
 
 def test_periodic_spectra_are_those_of_the_cpu():

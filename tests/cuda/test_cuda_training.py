@@ -30,8 +30,8 @@ from cordsnet.training import (
     fit,
     loop,
 )
+from cordsnet.training.checkpoints import CheckpointWriter, newest_checkpoint
 from cordsnet.training.logs import read_curve
-from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
 from cordsnet.training.stage import Context
 
 pytestmark = NEEDS_GPU
@@ -72,7 +72,7 @@ def every_stage():
 @pytest.fixture
 def on_processor(monkeypatch):
     """Call it, and what trains afterwards does so on the processor."""
-    return lambda: monkeypatch.setattr(loop, "launched", lambda: {"accelerator": "cpu", "devices": 1})
+    return lambda: monkeypatch.setattr(loop, "trainer_devices", lambda: {"accelerator": "cpu", "devices": 1})
 
 
 def losses(folder):
@@ -139,15 +139,15 @@ def test_the_bound_of_a_contraction_is_kept(tmp_path):
 
 def interrupt(recipe, folder, update, monkeypatch):
     """Train until a signal comes at some update."""
-    ended = Safekeeping.on_train_batch_end
+    ended = CheckpointWriter.on_train_batch_end
 
     def asked(self, trainer, *rest):
         if trainer.global_step == update:
-            self.asked = signal.SIGTERM
+            self.signal_number = signal.SIGTERM
         ended(self, trainer, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Safekeeping, "on_train_batch_end", asked)
+        patch.setattr(CheckpointWriter, "on_train_batch_end", asked)
         with pytest.raises(InterruptionError):
             fit(recipe, folder, progress=False)
     return newest_checkpoint(folder / recipe.stages[0].name / "checkpoints")

@@ -1,12 +1,12 @@
-"""Every test of data sets has a cache and a data folder of its own."""
+"""Give every test of data sets its own cache and data folder."""
 
 import datasets
 import pytest
 
-from cordsnet.data.hub import HERE
+from cordsnet.data.hub import DATA_FOLDER
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setenv(HERE, str(tmp_path / "data"))
+    monkeypatch.setenv(DATA_FOLDER, str(tmp_path / "data"))

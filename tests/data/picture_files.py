@@ -17,7 +17,7 @@ def png(pixels):
 
 
 def pictures(count, size=SIZE, channels=3, seed=0):
-    """Random 8-bit pixels [N, H, W, C], and each of them as a PNG file's content."""
+    """Random 8-bit pixels [N, H, W, C], and the content of a PNG file of each."""
     pixels = np.random.default_rng(seed).integers(0, 256, (count, size, size, channels), dtype=np.uint8)
     return pixels, [png(image.squeeze()) for image in pixels]
 
@@ -27,7 +27,7 @@ def as_tensor(pixels):
 
 
 def image_folder(root, train=16, test=8, classes=("cat", "dog"), channels=3, damaged=()):
-    """ROOT/train/CLASS/K.png and ROOT/val/CLASS/K.png; the training images numbered in `damaged` cannot be read.
+    """Write ROOT/train/CLASS/K.png and ROOT/val/CLASS/K.png, and damage the training images numbered in `damaged`.
 
     Returns the pixels of both splits in the order in which they are read: class after class.
     """

@@ -1,4 +1,4 @@
-"""Augmentation: what it may change, and labels that say what a mixed image holds."""
+"""Augmentation keeps pixels in range, is reproducible, and gives mixed images the right soft labels."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def batch(channels=3, count=16, classes=5):
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS.names())
-def test_pixels_stay_pixels_and_the_same_seed_draws_the_same(name):
+def test_pixels_stay_in_range_and_depend_on_the_seed_alone(name):
     images, labels = batch()
     outcomes = []
     for seed in (1, 1, 2):
@@ -30,13 +30,13 @@ def test_pixels_stay_pixels_and_the_same_seed_draws_the_same(name):
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_labels_of_images_that_are_not_mixed_stay(name):
+def test_augmentations_without_mixing_keep_labels(name):
     images, labels = batch()
     assert AUGMENTATIONS[name]()(images, labels, 5)[1] is labels
 
 
 @pytest.mark.parametrize("name", [n for n in AUGMENTATIONS if "randaugment" not in n])
-def test_grey_images_are_augmented_too(name):
+def test_grey_images_can_be_augmented(name):
     images, labels = batch(channels=1)
     assert AUGMENTATIONS[name]()(images, labels, 5)[0].shape == images.shape
 
@@ -53,8 +53,8 @@ def test_labels_of_mixed_images_are_soft_and_sum_to_one(name):
         torch.testing.assert_close(soft.sum(1), torch.ones(16))
 
 
-def test_soft_labels_say_how_much_of_each_class_an_image_holds():
-    """Images of one grey level each: the mean of a mixed one must be that of its labels, whichever way it was mixed."""
+def test_soft_labels_are_the_proportions_of_the_classes_in_a_mixed_image():
+    """With images of one grey level each, the mean of a mixed image is the mean of the levels weighted by its label."""
     level = torch.tensor([0.0, 0.25, 0.5, 1.0])
     labels = torch.arange(64) % 4
     images = level[labels][:, None, None, None].expand(64, 3, 16, 16).contiguous()
@@ -65,4 +65,4 @@ def test_soft_labels_say_how_much_of_each_class_an_image_holds():
         torch.testing.assert_close(mixed.mean((1, 2, 3)), soft @ level)
         assert float((soft.max(1).values < 1).float().mean()) > 0.2
         ways.add(bool(torch.isin(mixed, level).all()))
-    assert ways == {True, False}  # cut and blended
+    assert ways == {True, False}  # both CutMix and MixUp were drawn

@@ -1,4 +1,4 @@
-"""Data sets of the hub, from parquet files that the tests make; and real ones where they are at hand."""
+"""Data sets of the Hugging Face hub, read from small parquet files; and from real ones if they are on this machine."""
 
 import os
 
@@ -11,21 +11,21 @@ from picture_files import parquet_file, pictures, png
 from cordsnet.data import encoded, load_data
 from cordsnet.data.datasets import DATASETS
 from cordsnet.data.encoded import decode
-from cordsnet.data.hub import HERE, Preset
+from cordsnet.data.hub import DATA_FOLDER, HubData
 from cordsnet.errors import DataError
 
-PRESETS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet")
+NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet")
 
 
-def write(folder, preset, split, images, labels):
-    path = folder / "data" / preset.name / f"{split}-00000-of-00001.parquet"
-    parquet_file(path, images, labels, preset.image, preset.label)
+def write(folder, entry, split, images, labels):
+    path = folder / "data" / entry.name / f"{split}-00000-of-00001.parquet"
+    parquet_file(path, images, labels, entry.image, entry.label)
 
 
-SMALL = Preset("small", "nobody/small", "img", "label", "test", 3, "none")
+SMALL = HubData("small", "nobody/small", "img", "label", "test", 3, "none")
 
 
-def test_every_image_comes_decoded_and_normalised(tmp_path):
+def test_every_image_is_decoded_and_normalised(tmp_path):
     pixels, images = pictures(20, 8)
     labels = [k % 4 for k in range(20)]
     write(tmp_path, SMALL, "train", images[:15], labels[:15])
@@ -41,24 +41,31 @@ def test_every_image_comes_decoded_and_normalised(tmp_path):
     torch.testing.assert_close(data.train.images.std((0, 2, 3)), torch.ones(3))
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_read_files_with_the_columns_of_the_hub(name, tmp_path):
-    preset = DATASETS[name].__self__
-    _, images = pictures(6, 8, preset.channels)
-    for split in ("train", preset.test):
-        write(tmp_path, preset, split, images, [0, 1, 2, 0, 1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_data_sets_read_parquet_files_with_the_columns_of_the_hub(name, tmp_path):
+    entry = DATASETS[name].__self__
+    _, images = pictures(6, 8, entry.channels)
+    for split in ("train", entry.test):
+        write(tmp_path, entry, split, images, [0, 1, 2, 0, 1, 2])
     data = load_data(name, 12)
-    assert data.train.images.shape == (6, preset.channels, 12, 12)
-    assert data.source.endswith(preset.hub)
+    assert data.train.images.shape == (6, entry.channels, 12, 12)
+    assert data.source.endswith(entry.hub)
 
 
-def test_images_are_brought_to_size_by_their_shorter_side_and_their_middle(tmp_path):
+def test_images_are_resized_by_their_shorter_side_and_cropped_to_the_centre(tmp_path):
     wide = np.zeros((10, 30, 3), dtype=np.uint8)
     wide[:, 10:20] = 200
     found = decode(png(wide), 10, 3)
     assert found.shape == (10, 10, 3)
     assert (found == 200).all()
     assert decode(png(wide), 20, 1).shape == (20, 20, 1)
+
+
+def test_16_bit_images_are_scaled_to_8_bit():
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    for channels in (1, 3):
+        found = decode(png(levels * 256 + 7), 16, channels)
+        assert (found == levels[:, :, None]).all()
 
 
 def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, monkeypatch):
@@ -68,7 +75,7 @@ def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, monkeypatch)
     write(tmp_path, SMALL, "test", images, list(range(20)))
     with pytest.raises(DataError, match=r"2 of 20 images of .*'small' \(train\) cannot be read, more than 0.1 %"):
         SMALL.load(8)
-    monkeypatch.setattr(encoded, "UNREADABLE", 0.1)
+    monkeypatch.setattr(encoded, "MAX_UNREADABLE", 0.1)
     data = SMALL.load(8)
     assert data.train.unreadable == 2
     assert data.train.labels.tolist() == [k for k in range(20) if k not in (7, 8)]
@@ -83,15 +90,17 @@ def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, monkeypatch)
         ("imagenet_streamed", "validation", "ILSVRC/imagenet-1k"),
     ],
 )
-def test_what_is_not_here_and_not_to_be_had_says_where_to_put_it(name, split, hub, monkeypatch):
+def test_a_data_set_that_is_not_available_says_where_to_put_its_files(name, split, hub, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     place = name.removesuffix("_streamed")
-    said = rf"'{name}' \({split}\) is not in .*{place} and .*huggingface.co/datasets/{hub} there \({split}-\*.parquet\)"
-    with pytest.raises(DataError, match=said):
+    message = (
+        rf"'{name}' \({split}\) is not in .*{place} and .*huggingface.co/datasets/{hub} there \({split}-\*.parquet\)"
+    )
+    with pytest.raises(DataError, match=message):
         load_data(name, 32)
 
 
-def test_imagenet_is_normalised_as_the_public_checkpoints_were(tmp_path):
+def test_imagenet_is_normalised_as_for_the_published_checkpoints(tmp_path):
     _, images = pictures(4, 8)
     for split in ("train", "validation"):
         write(tmp_path, DATASETS["imagenet"].__self__, split, images, [0, 1, 2, 3])
@@ -106,7 +115,7 @@ REAL = os.environ.get("CORDSNET_TEST_DATA", "")
 @pytest.mark.skipif(not REAL, reason="CORDSNET_TEST_DATA names no folder with real data sets")
 @pytest.mark.parametrize(("name", "shape", "classes"), [("cifar10", (3, 32, 32), 10), ("mnist", (1, 28, 28), 10)])
 def test_real_data_sets(name, shape, classes, monkeypatch):
-    monkeypatch.setenv(HERE, REAL)
+    monkeypatch.setenv(DATA_FOLDER, REAL)
     data = load_data(name, shape[-1])
     assert data.train.images.shape[1:] == shape
     assert len(data.classes) == classes

@@ -1,4 +1,4 @@
-"""Data sets of one's own, by path."""
+"""Data sets of your own, by path."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def raw(split):
     return split.pixels
 
 
-def test_a_folder_of_images_has_the_names_of_its_folders_as_classes(tmp_path, monkeypatch):
+def test_subfolders_of_images_are_the_classes(tmp_path, monkeypatch):
     train, test = image_folder(tmp_path / "pets")
     (tmp_path / "pets" / "train" / "cat" / "notes.txt").write_text("no image")
     data = load_data(str(tmp_path / "pets"), 12)
@@ -27,7 +27,7 @@ def test_a_folder_of_images_has_the_names_of_its_folders_as_classes(tmp_path, mo
     assert load_data("./pets", 12).fingerprint == data.fingerprint
 
 
-def test_the_name_of_the_place_does_not_decide_what_is_for_testing(tmp_path):
+def test_names_of_parent_folders_do_not_decide_which_images_are_test_images(tmp_path):
     train, _ = image_folder(tmp_path / "test_sets" / "valid" / "pets")
     data = load_data(str(tmp_path / "test_sets" / "valid" / "pets"), 12)
     assert torch.equal(raw(data.train), train)
@@ -42,12 +42,22 @@ def test_grey_images_have_one_channel(tmp_path):
     assert torch.equal(raw(load_data(str(tmp_path / "grey"), 12).train), train)
 
 
-def test_images_of_a_folder_that_cannot_be_read_are_counted(tmp_path, monkeypatch):
+def test_unreadable_images_of_a_folder_are_counted(tmp_path, monkeypatch):
     image_folder(tmp_path / "pets", damaged=(3, 4))
-    monkeypatch.setattr(encoded_module, "UNREADABLE", 0.2)
+    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
     data = load_data(str(tmp_path / "pets"), 12)
     assert data.train.unreadable == 2
     assert len(data.train) == 14
+
+
+def test_rows_without_an_image_count_as_unreadable(tmp_path, monkeypatch):
+    _, encoded = pictures(6)
+    for split in ("train", "test"):
+        parquet_file(tmp_path / "set" / f"{split}.parquet", [*encoded, None], [0, 1, 0, 1, 0, 1, 1])
+    with pytest.raises(DataError, match="1 of 7 images"):
+        load_data(f"{tmp_path}/set", 12)
+    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
+    assert load_data(f"{tmp_path}/set", 12).train.unreadable == 1
 
 
 @pytest.mark.parametrize("names", [None, ["cat", "dog", "cow"]])
@@ -72,11 +82,11 @@ def test_test_images_are_preferred_to_those_for_validation(tmp_path):
     assert len(load_data(f"{tmp_path}/set", 12).test) == 2
 
 
-def test_columns_that_cannot_be_told_are_refused(tmp_path):
+def test_unknown_columns_are_refused(tmp_path):
     _, encoded = pictures(2)
     for split in ("train", "test"):
         parquet_file(tmp_path / "set" / f"{split}.parquet", encoded, [0, 1], "image", "kind")
-    with pytest.raises(DataError, match=r"has columns image, kind; .* classes in one named label or"):
+    with pytest.raises(DataError, match=r"has columns image, kind; .* labels in one named label or"):
         load_data(f"{tmp_path}/set", 12)
 
 

@@ -1,4 +1,4 @@
-"""Splits: 8 bit in memory or decoded on access, the same to whoever uses them."""
+"""Splits give the same images whether they are in memory or decoded on access."""
 
 import signal
 import subprocess
@@ -17,15 +17,15 @@ from cordsnet.errors import DataError
 
 @pytest.fixture
 def on_access(monkeypatch):
-    monkeypatch.setattr(split_module, "HELD", 0)
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
 
 
-def test_8_bit_pixels_are_shown_as_the_floats_that_they_stand_for():
+def test_8_bit_pixels_are_normalised_like_floats():
     pixels = as_tensor(pictures(30)[0])
     floats = pixels.double() / 255
     wanted = (floats - floats.mean((0, 2, 3))[:, None, None]) / floats.std((0, 2, 3))[:, None, None]
     split = Split(pixels, torch.arange(30))
-    shown = Split(pixels, split.labels, normalise=Normalisation.of(split))
+    shown = Split(pixels, split.labels, normalise=Normalisation.of_split(split))
     torch.testing.assert_close(shown.images.double(), wanted, atol=2e-6, rtol=0)
     assert shown.images.dtype == torch.float32
     model = torch.nn.Linear(1, 1).double()
@@ -33,7 +33,7 @@ def test_8_bit_pixels_are_shown_as_the_floats_that_they_stand_for():
     torch.testing.assert_close(torch.cat([images for images, _ in shown.batches(7)]), shown.images)
 
 
-def test_digits_are_what_scikit_learn_gives_enlarged_and_normalised():
+def test_digits_are_those_of_scikit_learn_normalised():
     from sklearn.datasets import load_digits
 
     data = load_data("digits", 8)
@@ -46,11 +46,11 @@ def test_digits_are_what_scikit_learn_gives_enlarged_and_normalised():
     torch.testing.assert_close(data.train.images.std(), torch.tensor(1.0))
 
 
-def test_a_split_decoded_on_access_is_that_in_memory(tmp_path, monkeypatch):
+def test_a_split_decoded_on_access_equals_one_in_memory(tmp_path, monkeypatch):
     image_folder(tmp_path / "set")
     held = load_data(str(tmp_path / "set"), 8)
-    monkeypatch.setattr(split_module, "HELD", 0)
-    monkeypatch.setattr(encoded_module, "WORTHWHILE", 0)
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(encoded_module, "MIN_IMAGES_FOR_WORKERS", 0)
     monkeypatch.setenv("CORDSNET_WORKERS", "2")
     read = load_data(str(tmp_path / "set"), 8)
     assert isinstance(held.test.pixels, torch.Tensor)
@@ -68,9 +68,9 @@ def test_a_split_decoded_on_access_is_that_in_memory(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("on_access")
-def test_what_cannot_be_read_on_access_is_replaced_in_training_and_left_out_in_evaluation(tmp_path, monkeypatch):
+def test_unreadable_images_are_replaced_in_training_and_left_out_in_evaluation(tmp_path, monkeypatch):
     image_folder(tmp_path / "set", damaged=(2, 9))
-    monkeypatch.setattr(encoded_module, "UNREADABLE", 0.2)
+    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
     split = load_data(str(tmp_path / "set"), 8).train
     seen = torch.cat([labels for _, labels in split.batches(4)])
     assert len(seen) == 14
@@ -82,37 +82,37 @@ def test_what_cannot_be_read_on_access_is_replaced_in_training_and_left_out_in_e
         list(split.loader([[2]]))
 
 
-def test_too_many_images_that_cannot_be_read_are_refused_wherever_they_are_met(tmp_path, monkeypatch):
+def test_too_many_unreadable_images_are_refused_when_loading_and_when_decoding(tmp_path, monkeypatch):
     image_folder(tmp_path / "set", damaged=(2, 9))
-    said = r"of 16 images of data set 'set' \(train\) cannot be read, more than 0.1 %"
-    with pytest.raises(DataError, match="2 " + said):
+    message = r"of 16 images of data set 'set' \(train\) cannot be read, more than 0.1 %"
+    with pytest.raises(DataError, match="2 " + message):
         load_data(str(tmp_path / "set"), 8)
-    monkeypatch.setattr(split_module, "HELD", 0)
-    with pytest.raises(DataError, match=said):
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
+    with pytest.raises(DataError, match=message):
         load_data(str(tmp_path / "set"), 8)
-    monkeypatch.setattr(split_module, "SAMPLE", 1)  # so that loading meets none of them
+    monkeypatch.setattr(split_module, "SAMPLE_SIZE", 1)  # so that loading reads none of them
     split = load_data(str(tmp_path / "set"), 8).train
-    with pytest.raises(DataError, match="1 " + said):
+    with pytest.raises(DataError, match="1 " + message):
         list(split.batches(4))
 
 
-def test_a_file_that_is_gone_counts_as_unreadable(tmp_path, monkeypatch):
+def test_a_deleted_file_counts_as_unreadable(tmp_path, monkeypatch):
     image_folder(tmp_path / "set")
-    monkeypatch.setattr(split_module, "HELD", 0)
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
     data = load_data(str(tmp_path / "set"), 8)
     (tmp_path / "set" / "val" / "cat" / "001.png").unlink()
     with pytest.raises(DataError, match=r"1 of 8 images of data set 'set' \(test\)"):
         list(data.test.batches(8))
 
 
-@pytest.mark.parametrize("said", ["-1", "two", "1.5"])
-def test_a_number_of_workers_that_is_none_is_refused(said, monkeypatch):
-    monkeypatch.setenv("CORDSNET_WORKERS", said)
-    with pytest.raises(ValueError, match=f"CORDSNET_WORKERS must be a whole number of processes.*'{said}'"):
-        encoded_module.workers()
+@pytest.mark.parametrize("value", ["-1", "two", "1.5"])
+def test_an_invalid_number_of_workers_is_refused(value, monkeypatch):
+    monkeypatch.setenv("CORDSNET_WORKERS", value)
+    with pytest.raises(ValueError, match=f"CORDSNET_WORKERS must be a whole number of processes.*'{value}'"):
+        encoded_module.decoding_processes()
 
 
-def test_a_fingerprint_in_memory_is_of_pixels_and_labels(tmp_path):
+def test_the_fingerprint_of_images_in_memory_depends_on_pixels_and_labels(tmp_path):
     image_folder(tmp_path / "one")
     image_folder(tmp_path / "two")
     one, two = (load_data(str(tmp_path / name), 8) for name in ("one", "two"))
@@ -124,7 +124,7 @@ def test_a_fingerprint_in_memory_is_of_pixels_and_labels(tmp_path):
 
 
 @pytest.mark.usefixtures("on_access")
-def test_a_fingerprint_on_access_is_of_names_and_sizes_and_not_of_the_place(tmp_path):
+def test_the_fingerprint_of_images_on_access_depends_on_file_names_and_sizes_but_not_on_the_folder(tmp_path):
     image_folder(tmp_path / "one")
     image_folder(tmp_path / "two")
     one, two = (load_data(str(tmp_path / name), 8) for name in ("one", "two"))
@@ -136,7 +136,7 @@ def test_a_fingerprint_on_access_is_of_names_and_sizes_and_not_of_the_place(tmp_
 
 @pytest.mark.usefixtures("on_access")
 @pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="this system does not say who sent a signal")
-def test_workers_end_when_their_parent_says_and_not_when_a_scheduler_does(tmp_path, monkeypatch):
+def test_workers_end_on_a_signal_of_their_parent_but_not_of_a_scheduler(tmp_path, monkeypatch):
     image_folder(tmp_path / "set")
     monkeypatch.setenv("CORDSNET_WORKERS", "2")
     split = load_data(str(tmp_path / "set"), 8).train
@@ -150,5 +150,5 @@ def test_workers_end_when_their_parent_says_and_not_when_a_scheduler_does(tmp_pa
     next(batches)
     for worker in batches._workers:
         worker.terminate()
-        worker.join(10)
+        worker.join(60)
         assert worker.exitcode == 0

@@ -13,9 +13,9 @@ from cordsnet import DivergedError, TrainingDivergedError
 from cordsnet.cli import main
 from cordsnet.models import CNN, build, load_model, read_metadata
 from cordsnet.training import RECIPES, Optimisation, Recipe, TrainSettled, fit
+from cordsnet.training.checkpoints import CheckpointWriter
 from cordsnet.training.divergence import Watch, worst
 from cordsnet.training.loop import TrainingModule
-from cordsnet.training.safekeeping import Safekeeping
 from oracles import CASCADE, randomised
 
 UPDATES = 6
@@ -99,7 +99,7 @@ def test_nothing_that_is_not_finite_is_ever_saved(what, spoil, good_update, tmp_
         if not before and module.global_step == 3:
             spoil(module.network, optimizer)
 
-    monkeypatch.setattr(Safekeeping, "save", save)
+    monkeypatch.setattr(CheckpointWriter, "save", save)
     monkeypatch.setattr(TrainingModule, "on_before_optimizer_step", on_before_optimizer_step)
     with pytest.raises(TrainingDivergedError, match=what) as caught:
         fit(recipe(), tmp_path, only="cnn", progress=False)

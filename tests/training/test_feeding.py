@@ -11,7 +11,7 @@ from tiny import tiny_recipe
 
 from cordsnet.data import encoded as encoded_module
 from cordsnet.data import split as split_module
-from cordsnet.data.hub import HERE
+from cordsnet.data.hub import DATA_FOLDER
 from cordsnet.errors import DataError
 from cordsnet.models import load_model
 from cordsnet.training import ModelChoice, Optimisation, Recipe, TrainCNN, TrainSettled, fit
@@ -80,7 +80,7 @@ def test_soft_labels_are_read_correctly_where_their_largest_share_is():
 def test_weights_are_the_same_in_memory_on_access_and_with_workers(tmp_path, monkeypatch):
     image_folder(tmp_path / "pets")
     fit(cnn_on(tmp_path / "pets"), tmp_path / "held", progress=False)
-    monkeypatch.setattr(split_module, "HELD", 0)
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
     for workers in ("0", "2"):
         monkeypatch.setenv("CORDSNET_WORKERS", workers)
         report = fit(cnn_on(tmp_path / "pets"), tmp_path / workers, progress=False)["cnn"]
@@ -92,8 +92,8 @@ def test_weights_are_the_same_in_memory_on_access_and_with_workers(tmp_path, mon
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_run_interrupted_while_workers_decode_ends_with_the_same_bits(streamed, tmp_path, monkeypatch):
     monkeypatch.setenv("CORDSNET_WORKERS", "2")
-    monkeypatch.setattr(split_module, "HELD", 0)
-    monkeypatch.setenv(HERE, str(tmp_path / "data"))
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
+    monkeypatch.setenv(DATA_FOLDER, str(tmp_path / "data"))
     _, images = pictures(16)
     for split in ("train", "validation"):
         for shard in range(2):
@@ -119,11 +119,11 @@ def test_a_run_interrupted_while_workers_decode_ends_with_the_same_bits(streamed
 
 def test_training_stops_when_too_many_images_cannot_be_read(tmp_path, monkeypatch):
     image_folder(tmp_path / "pets", damaged=(5,))
-    monkeypatch.setattr(split_module, "HELD", 0)
-    monkeypatch.setattr(split_module, "SAMPLE", 1)
+    monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(split_module, "SAMPLE_SIZE", 1)
     with pytest.raises(DataError, match=r"1 of 16 images of data set 'pets' \(train\) cannot be read, more than 0.1 %"):
         fit(cnn_on(tmp_path / "pets"), tmp_path / "run", progress=False)
-    monkeypatch.setattr(encoded_module, "UNREADABLE", 0.1)
+    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.1)
     fit(cnn_on(tmp_path / "pets"), tmp_path / "run", progress=False)
 
 

@@ -1,4 +1,4 @@
-"""Two processes that share each batch train as one does."""
+"""Two processes that divide each batch train like one process."""
 
 import csv
 import os
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cordsnet.models import load_model
-from cordsnet.training.launch import is_first, launched
+from cordsnet.training.launch import is_main_process, trainer_devices
 
 HERE = Path(__file__).parent
 PROGRAM = """
@@ -43,8 +43,8 @@ def run(folder, processes, accumulate=1):
         command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(accumulate)]
         started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
     for process in started:
-        said = process.communicate(timeout=120)[1]
-        assert process.returncode == 0, said
+        errors = process.communicate(timeout=120)[1]
+        assert process.returncode == 0, errors
 
 
 def losses(folder):
@@ -78,20 +78,20 @@ def test_two_parts_of_a_batch_give_the_weights_of_the_whole(alone, tmp_path):
         torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_processes_are_those_that_the_launcher_started(monkeypatch):
+def test_the_trainer_uses_the_processes_of_the_launcher(monkeypatch):
     for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK", "SLURM_NTASKS", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
-    one, accelerator = launched(), {"accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
+    one, accelerator = trainer_devices(), {"accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
     assert one == accelerator | {"devices": 1}
-    assert is_first()
+    assert is_main_process()
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    assert launched() == one  # inside an allocation, but not started by srun
+    assert trainer_devices() == one  # inside an allocation, but not started by srun
     monkeypatch.setenv("SLURM_PROCID", "3")
     monkeypatch.setenv("SLURM_NNODES", "2")
-    assert launched() == accelerator | {"strategy": "ddp", "devices": 4, "num_nodes": 2}
-    assert not is_first()
+    assert trainer_devices() == accelerator | {"strategy": "ddp", "devices": 4, "num_nodes": 2}
+    assert not is_main_process()
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
-    assert launched() == accelerator | {"strategy": "ddp", "devices": 2, "num_nodes": 1}
-    assert is_first()
+    assert trainer_devices() == accelerator | {"strategy": "ddp", "devices": 2, "num_nodes": 1}
+    assert is_main_process()

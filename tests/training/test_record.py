@@ -1,4 +1,4 @@
-"""What a run writes down about itself, and what it does not."""
+"""The run record: what it contains, and what it must not contain."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ from cordsnet.training import fit, record
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run with its first stage finished, in an environment with something to hide."""
+    """Finish the first stage of a run in an environment with secrets."""
     for name in ("SLURM_JWT", "CORDSNET_HUB_TOKEN", "SLURM_DB_PASSWORD", "HF_TOKEN", "UNRELATED"):
         monkeypatch.setenv(name, "hidden-value")
     monkeypatch.setenv("SLURM_JOB_ID", "17")
@@ -31,7 +31,7 @@ def attempts(folder):
     return json.loads((folder / "record.json").read_text())["attempts"]
 
 
-def test_a_run_says_with_what_and_on_what_it_was_made(run):
+def test_the_record_names_software_machine_and_data(run):
     (attempt,) = attempts(run)
     assert attempt["versions"]["cordsnet"] == cordsnet.__version__
     assert attempt["versions"]["python"] == platform.python_version()
@@ -46,27 +46,27 @@ def test_a_run_says_with_what_and_on_what_it_was_made(run):
     assert attempt["data"]["fingerprint"] == load_data("digits", 12).fingerprint
 
 
-def test_the_environment_is_kept_where_it_matters_and_never_a_secret(run):
+def test_relevant_environment_variables_are_recorded_and_secrets_are_not(run):
     (attempt,) = attempts(run)
     assert attempt["environment"]["SLURM_JOB_ID"] == "17"
     assert attempt["environment"]["OMP_NUM_THREADS"] == "1"
     assert "hidden-value" not in (run / "record.json").read_text()
 
 
-def test_every_attempt_that_has_something_to_do_is_recorded(run):
+def test_attempts_that_train_something_are_recorded(run):
     fit(tiny_recipe(), run, only="cnn", progress=False)
     assert len(attempts(run)) == 1
     fit(tiny_recipe(), run, only="fold", progress=False)
     assert len(attempts(run)) == 2
 
 
-def test_a_damaged_record_is_refused_by_name(run):
+def test_a_damaged_record_is_refused(run):
     (run / "record.json").write_text("{")
     with pytest.raises(RunError, match=r"record.json is damaged"):
         fit(tiny_recipe(), run, only="fold", progress=False)
 
 
-def test_the_commit_is_that_of_the_checkout_and_none_outside_one(tmp_path, monkeypatch):
+def test_the_commit_is_that_of_the_checkout_or_none(tmp_path, monkeypatch):
     def git(*words):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, check=True)
 
@@ -77,7 +77,7 @@ def test_the_commit_is_that_of_the_checkout_and_none_outside_one(tmp_path, monke
     monkeypatch.setattr(record, "__file__", str(own))
     assert record.commit() is None
     git("init", "--quiet")
-    assert record.commit() is None  # a repository around an installed package is not its checkout
+    assert record.commit() is None  # an installed package inside an unrelated repository
     git("add", ".")
     git("commit", "--quiet", "--message", "first")
     found = record.commit()

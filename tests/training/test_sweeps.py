@@ -1,4 +1,4 @@
-"""Sweeps: which runs there are, what the table says of them, and what survives when they are disturbed."""
+"""Sweeps: the runs of a grid, the table of results, and what happens when runs fail or are interrupted."""
 
 import dataclasses
 import os
@@ -13,26 +13,26 @@ from tiny import tiny_recipe
 from cordsnet import DivergedError, load_model
 from cordsnet.cli import main
 from cordsnet.errors import InterruptionError, RunError
-from cordsnet.training import RECIPES, Recipe, Run, TrainDynamics, fit, grid, summary, sweep, with_value
-from cordsnet.training.grid import read_choices, settings
-from cordsnet.training.workers import room_here
+from cordsnet.training import RECIPES, Recipe, Run, TrainDynamics, fit, grid, summary, sweep, with_setting
+from cordsnet.training.grid import parse_choices, settings
+from cordsnet.training.workers import max_workers
 
 UPDATES = 6
 DIRECT = "direct.optimisation.lr"
 
 
 def short_recipe() -> Recipe:
-    """Direct training alone."""
+    """Recipe of direct training alone."""
     recipe = tiny_recipe(UPDATES)
     return dataclasses.replace(recipe, stages=(recipe.stage("direct"),))
 
 
 def width(recipe: Recipe, reports: dict) -> dict:
-    """A measure: what the trained network says of itself."""
+    """Measure of a sweep: number of channels of the trained network."""
     return {"channels": reports["direct"].model().spec.stem.channels}
 
 
-# which runs
+# grids
 
 
 def test_a_grid_is_every_combination_with_every_seed():
@@ -48,15 +48,15 @@ def test_a_grid_is_every_combination_with_every_seed():
     assert [run.recipe.seed for run in grid(recipe, {}, [7, 2])] == [7, 2]
 
 
-def test_the_end_of_an_option_sets_it_in_every_stage_that_has_it():
+def test_the_last_part_of_an_option_sets_it_in_every_stage_that_has_it():
     (run,) = grid(tiny_recipe(), {"spontaneous_weight": ["1e-4"]}, 1)
     trained = [stage for stage in run.recipe.stages if isinstance(stage, TrainDynamics)]
     assert [stage.objective.spontaneous_weight for stage in trained] == [1e-4] * 4
     assert run.recipe.stages[:3] == tiny_recipe().stages[:3]
 
 
-def test_values_are_read_as_their_setting_takes_them():
-    choices = read_choices(["finetune.slopes=[0.5,0],[0]", "finetune.memory=null,1GB", "warm_up=0,0.5"])
+def test_values_are_converted_to_the_type_of_their_setting():
+    choices = parse_choices(["finetune.slopes=[0.5,0],[0]", "finetune.memory=null,1GB", "warm_up=0,0.5"])
     runs = grid(tiny_recipe(), choices, 1)
     assert [run.recipe.stage("finetune").slopes for run in runs] == [(0.5, 0.0)] * 4 + [(0.0,)] * 4
     assert [run.recipe.stage("finetune").memory for run in runs[:4]] == [None, None, "1GB", "1GB"]
@@ -64,12 +64,12 @@ def test_values_are_read_as_their_setting_takes_them():
     assert runs[0].name == "finetune.slopes=-0.5-0.0-/finetune.memory=None/warm_up=0.0/seed=0"
 
 
-def test_one_value_is_replaced_and_all_others_stay():
+def test_with_setting_changes_one_value():
     recipe = tiny_recipe()
-    changed = with_value(recipe, "finetune.objective.trial.image", 60.0)
+    changed = with_setting(recipe, "finetune.objective.trial.image", 60.0)
     assert changed.stage("finetune").objective.trial.image == 60.0
-    assert with_value(changed, "finetune.objective.trial.image", 40.0) == recipe
-    assert with_value(recipe, "data", "mnist").data == "mnist"
+    assert with_setting(changed, "finetune.objective.trial.image", 40.0) == recipe
+    assert with_setting(recipe, "data", "mnist").data == "mnist"
     assert recipe == tiny_recipe()
     assert {"data", "model.width", "cnn.optimisation.lr"} <= set(settings(recipe))
 
@@ -88,13 +88,13 @@ def test_one_value_is_replaced_and_all_others_stay():
         ({"lr": [1.0]}, 0, ["seeds", "0"]),
     ],
 )
-def test_grids_that_make_no_sense_are_refused(choices, seeds, parts):
+def test_invalid_grids_are_refused(choices, seeds, parts):
     with pytest.raises(ValueError, match=r".+") as refusal:
         grid(tiny_recipe(), choices, seeds)
     assert all(part in str(refusal.value) for part in parts), refusal.value
 
 
-def test_an_end_that_means_several_things_is_refused():
+def test_an_ambiguous_setting_is_refused():
     @dataclasses.dataclass(frozen=True)
     class Wide(TrainDynamics):
         width: int = 3
@@ -105,9 +105,9 @@ def test_an_end_that_means_several_things_is_refused():
 
 
 @pytest.mark.parametrize("words", [["lr"], ["=3"], ["lr="], ["lr=1", "lr=2"]])
-def test_choices_that_cannot_be_read_are_refused(words):
+def test_choices_of_another_form_are_refused(words):
     with pytest.raises(ValueError, match=r"such as|twice"):
-        read_choices(words)
+        parse_choices(words)
 
 
 @pytest.mark.parametrize("names", [("a", "a"), ("a", "a/b"), ("../a", "b"), ("/a", "b"), ("table.parquet", "b")])
@@ -117,12 +117,12 @@ def test_runs_that_would_share_a_folder_are_refused(names, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# one after another
+# runs in this process
 
 
-def test_the_table_holds_finished_and_failed_runs(tmp_path):
+def test_the_table_has_finished_and_failed_runs(tmp_path):
     diverging = [dataclasses.replace(run, columns={"kind": "grid"}) for run in grid(short_recipe(), {DIRECT: [1e9]}, 1)]
-    clashing = [Run("wrong", with_value(short_recipe(), "model.in_channels", 3))]
+    clashing = [Run("wrong", with_setting(short_recipe(), "model.in_channels", 3))]
     runs = [*grid(short_recipe(), {}, 2), *diverging, *clashing]
     rows = sweep(runs, tmp_path, measure=width, progress=False)
     table = pandas.read_parquet(tmp_path / "table.parquet")
@@ -138,15 +138,15 @@ def test_the_table_holds_finished_and_failed_runs(tmp_path):
     assert table["direct.test_accuracy"].isna()[2:].all()
 
 
-def test_a_diverged_run_keeps_the_numbers_of_its_finished_stages(tmp_path):
-    recipe = with_value(tiny_recipe(), "linear.optimisation.lr", 1e12)
+def test_a_diverged_run_keeps_the_metrics_of_its_finished_stages(tmp_path):
+    recipe = with_setting(tiny_recipe(), "linear.optimisation.lr", 1e12)
     (row,) = sweep([Run("run", recipe)], tmp_path, progress=False)
     assert row["status"] == "diverged"
     assert row["inverse.seconds"] > 0
     assert "linear.seconds" not in row
 
 
-def test_an_interrupted_sweep_goes_on_and_leaves_finished_runs_alone(tmp_path, monkeypatch):
+def test_an_interrupted_sweep_continues_and_does_not_repeat_finished_runs(tmp_path, monkeypatch):
     runs, started = grid(short_recipe(), {}, 2), []
 
     def stopped(recipe, folder, **options):
@@ -179,17 +179,17 @@ def test_the_summary_averages_over_seeds():
 
 
 @pytest.mark.parametrize("error", [DivergedError("area1", 3, 6.0), InterruptionError("stopped", 15)])
-def test_errors_travel_between_processes(error):
-    travelled = pickle.loads(pickle.dumps(error))
-    assert str(travelled) == str(error)
-    assert vars(travelled) == vars(error)
+def test_errors_can_be_pickled(error):
+    copied = pickle.loads(pickle.dumps(error))
+    assert str(copied) == str(error)
+    assert vars(copied) == vars(error)
 
 
-# the command
+# the command line
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_the_command_prints_the_mean_of_every_point(capsys, tmp_path, monkeypatch):
+def test_the_command_prints_the_mean_of_every_point_of_the_grid(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES._entries, "demo", short_recipe)
     words = ["sweep", "demo", "--quiet", "--output", str(tmp_path), "--workers", "1", "--grid", f"{DIRECT}=1e-3,1e9"]
     assert main([*words, "--seeds", "2", "--seed", "3", "--model.width", "8"]) == 0
@@ -204,7 +204,7 @@ def test_the_command_prints_the_mean_of_every_point(capsys, tmp_path, monkeypatc
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_a_sweep_of_which_no_run_finishes_is_refused(capsys, tmp_path):
+def test_a_sweep_without_a_finished_run_fails(capsys, tmp_path):
     assert main(["sweep", "digits", "--quiet", "--output", str(tmp_path), "--grid", "data=digit"]) == 2
     said = capsys.readouterr().err
     assert "did you mean 'digits'" in said
@@ -212,7 +212,7 @@ def test_a_sweep_of_which_no_run_finishes_is_refused(capsys, tmp_path):
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_without_ray_runs_go_one_after_another_and_workers_are_refused(capsys, tmp_path, monkeypatch):
+def test_without_ray_runs_are_sequential_and_workers_are_refused(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES._entries, "demo", short_recipe)
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -224,6 +224,6 @@ def test_without_ray_runs_go_one_after_another_and_workers_are_refused(capsys, t
     assert "pip install 'cordsnet[sweep]'" in capsys.readouterr().err
 
 
-def test_a_machine_has_room_for_one_worker_at_least():
-    assert room_here(1.0) == os.cpu_count()
-    assert room_here(1e6) == 1
+def test_a_machine_always_fits_one_worker():
+    assert max_workers(1.0) == os.cpu_count()
+    assert max_workers(1e6) == 1

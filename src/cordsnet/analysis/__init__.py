@@ -1,16 +1,16 @@
-"""Networks as dynamical systems: what they do when they are left to themselves."""
+"""Analysis of networks as dynamical systems; `docs/analysis.md` lists every name."""
 
-from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
-from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
-from cordsnet.analysis.activity.trajectories import (
+from cordsnet.analysis.activity.components import (
     Estimate,
     PrincipalComponents,
     participation_ratio,
     principal_components,
 )
-from cordsnet.analysis.convolutions.bounds import hermitian_bound, norm_bound, norm_reached, perron_bound
+from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
+from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
-from cordsnet.analysis.flows.continuation import continue_fixed_point
+from cordsnet.analysis.flows.continuation import Bifurcation, Branch, continue_fixed_point
 from cordsnet.analysis.flows.fixed_points import FixedPoints, fixed_points, sample_starts
 from cordsnet.analysis.flows.flows import Flow, FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.flows.lyapunov import LyapunovSpectrum, lyapunov_spectrum
@@ -20,13 +20,10 @@ from cordsnet.analysis.krylov import (
     Eigenpairs,
     Inverse,
     LinearSolution,
-    PowerEstimate,
     SingularTriplets,
-    arnoldi,
     eigenvalues,
     gmres,
     partial_svd,
-    power_iteration,
 )
 from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
 from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
@@ -52,6 +49,8 @@ from cordsnet.analysis.status import Status
 
 __all__ = [
     "AreaCertificate",
+    "Bifurcation",
+    "Branch",
     "CanonicalCorrelations",
     "Certificate",
     "ConvOperator",
@@ -78,7 +77,6 @@ __all__ = [
     "NetworkSpectrum",
     "NumericalAbscissa",
     "PeriodicSpectrum",
-    "PowerEstimate",
     "PrincipalComponents",
     "Procrustes",
     "Pseudospectrum",
@@ -91,7 +89,6 @@ __all__ = [
     "Status",
     "TimeConstants",
     "TransientAmplification",
-    "arnoldi",
     "cca",
     "certify_monostable",
     "classify_flow",
@@ -103,21 +100,17 @@ __all__ = [
     "fixed_points",
     "geometry",
     "gmres",
-    "hermitian_bound",
     "jacobian",
     "kreiss_bound",
     "lyapunov_spectrum",
     "mode_map",
     "network_eigenvalues",
     "norm_bound",
-    "norm_reached",
     "numerical_abscissa",
     "partial_svd",
     "participation_ratio",
     "periodic_singular_values",
     "periodic_spectrum",
-    "perron_bound",
-    "power_iteration",
     "principal_components",
     "procrustes",
     "pseudospectrum",

@@ -1,4 +1,4 @@
-"""How analyses compute: without a graph, and in the precision that their tensors have."""
+"""Context of every analysis: no graph, and the full precision of the tensors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from cordsnet.dynamics.precision import full_precision
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """No graph is kept, and float32 is computed in float32, convolutions and matrix products; also a decorator.
+    """Keep no graph and compute float32 in float32, in convolutions and matrix products; also a decorator.
 
-    With factors rounded to 11 bits (TF32) residuals would stall above 1e-5, and an operator and its transpose would not
-    belong together.
+    With factors rounded to 11 bits (TF32) residuals would stall above 1e-5, and the products with an operator and with
+    its transpose would disagree.
     """
     with torch.no_grad(), full_precision():
         yield

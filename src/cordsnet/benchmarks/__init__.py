@@ -1,1 +1,1 @@
-"""Measurements of speed and memory beside a plain implementation of the reference algorithm."""
+"""Speed and memory of the package compared with a plain implementation of the same algorithm."""

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: seconds of each repetition, and peak memory over the idle process."""
+"""Measure one workload in its own process: seconds per repetition, and peak memory above the idle process."""
 
 import json
 import resource
@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from cordsnet.benchmarks.sides import Done, Side, prepare
-from cordsnet.benchmarks.works import WORKS
+from cordsnet.benchmarks.sides import RunResult, Side, prepare
+from cordsnet.benchmarks.workloads import WORKLOADS
 from cordsnet.dynamics import full_precision
 
 T = TypeVar("T")
@@ -21,18 +21,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of one side of one work.
+    """Measurement of one side (ours or the reference) of one workload.
 
     Attributes
     ----------
-    first : seconds of the first run, which pays for spontaneous activity and warms up.
-    seconds : of the runs after it.
-    peak_bytes : of the first run: on a processor the largest resident memory over that before it, on a GPU the
-        largest allocated one. Later runs of a process hold more, which is the C library's doing.
-    value : a number that both sides must agree on.
-    applications : how often recurrent operators were applied in a run, where that is counted.
-    residual : the largest relative one of what an iteration found; None where it found less than asked.
-    batch : trials that were run at once: fewer than asked where those did not fit.
+    first : seconds of the first run, which computes spontaneous activity and warms up.
+    seconds : seconds of each of the later runs.
+    peak_bytes : peak memory of the first run above the idle process: resident memory on a CPU, allocated memory on a
+        GPU. Later runs of a process use more, because the C library keeps freed memory.
+    value : a number on which both sides must agree.
+    applications : number of applications of recurrent operators in a run, if counted.
+    batch : number of trials run at once; less than asked for if those did not fit into memory.
+    residual : largest relative residual of an iterative solver; None if it found less than asked for.
     """
 
     first: float
@@ -44,18 +44,20 @@ class Measurement:
     residual: float | None = None
 
 
-def measure(work: str, side: Side, repeats: int, device: str = "cpu") -> Measurement:
-    """Measure in a fresh process. Raises RuntimeError, with what it printed, when that process fails."""
-    command = [sys.executable, "-m", "cordsnet.benchmarks.measure", work, side, str(repeats), device]
+def measure(workload: str, side: Side, repeats: int, device: str = "cpu") -> Measurement:
+    """Measure in a new process. Raises RuntimeError with the last line of its errors when that process fails."""
+    command = [sys.executable, "-m", "cordsnet.benchmarks.measure", workload, side, str(repeats), device]
     done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise RuntimeError(f"measuring {work!r} ({side}) failed: {said[-1] if said else f'exit {done.returncode}'}")
+        errors = done.stderr.strip().splitlines()
+        raise RuntimeError(
+            f"measuring {workload!r} ({side}) failed: {errors[-1] if errors else f'exit {done.returncode}'}"
+        )
     return Measurement(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def gemm_rate(device: str = "cpu", dtype: torch.dtype = torch.float32, repeats: int = 10) -> float:
-    """Best rate of a matrix product, flop/s: what the floor is computed from."""
+    """Highest measured rate of a matrix product, flop/s. The lower bound on the time of a workload follows from it."""
     size = 2048 if device == "cpu" else 8192
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = min(timed(lambda: a @ b, device)[0] for _ in range(repeats + 1))
@@ -63,7 +65,7 @@ def gemm_rate(device: str = "cpu", dtype: torch.dtype = torch.float32, repeats: 
 
 
 def timed(run: Callable[[], T], device: str) -> tuple[float, T]:
-    """Seconds and result; on a GPU between two events on its stream."""
+    """Seconds and result of a call. On a GPU, the time between two events on its stream."""
     if device == "cpu":
         started = time.perf_counter()
         result = run()
@@ -77,7 +79,7 @@ def timed(run: Callable[[], T], device: str) -> tuple[float, T]:
 
 
 def _resident(device: str) -> int:
-    """Bytes in use now; on Linux the resident ones, elsewhere the peak so far."""
+    """Bytes in use now: allocated on a GPU, resident on Linux, and the peak so far on other systems."""
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
@@ -94,12 +96,15 @@ def _peak(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def first_that_fits(work: str, side: Side, device: str) -> tuple[Any, int, int, float, Done]:
-    """(run, trials, idle bytes, seconds, result) of a first run, with half as many trials until they fit."""
-    batch = WORKS[work].batch
+def first_run_that_fits(workload: str, side: Side, device: str) -> tuple[Any, int, int, float, RunResult]:
+    """Make the first run, halving the number of trials until they fit into memory.
+
+    Returns the run, its number of trials, the bytes in use before it, its seconds and its result.
+    """
+    batch = WORKLOADS[workload].batch
     while True:
         try:
-            run = prepare(WORKS[work], side, batch, device)
+            run = prepare(WORKLOADS[workload], side, batch, device)
             idle = _resident(device)
             first, done = timed(run, device)
             return run, batch, idle, first, done
@@ -107,12 +112,12 @@ def first_that_fits(work: str, side: Side, device: str) -> tuple[Any, int, int, 
             if batch == 1:
                 raise
         batch //= 2
-        torch.cuda.empty_cache()  # here, where the error no longer holds what did not fit
+        torch.cuda.empty_cache()  # not in the except block, where the error still references the tensors
 
 
-@full_precision()  # or the two sides would differ by more than they may
-def _main(work: str, side: Side, repeats: int, device: str) -> None:
-    run, batch, idle, first, done = first_that_fits(work, side, device)
+@full_precision()  # with TF32 the two sides would differ by more than MAX_DIFFERENCE
+def _main(workload: str, side: Side, repeats: int, device: str) -> None:
+    run, batch, idle, first, done = first_run_that_fits(workload, side, device)
     peak = _peak(device) - idle
     seconds = [timed(run, device)[0] for _ in range(repeats)]
     value = float(done.value.double().norm())

@@ -1,4 +1,4 @@
-"""`cordsnet bench`: every work on both sides, side by side, in one run."""
+"""`cordsnet bench`: measure workloads with the package and with the reference, and compare them."""
 
 import json
 import os
@@ -14,76 +14,89 @@ from cordsnet._checks import check_device
 from cordsnet._files import write_whole
 from cordsnet._version import __version__
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
-from cordsnet.benchmarks.spectra import SpectrumWork
-from cordsnet.benchmarks.works import WORKS, Work
+from cordsnet.benchmarks.spectra import SpectrumWorkload
+from cordsnet.benchmarks.workloads import WORKLOADS, Workload
 from cordsnet.training.record import commit, processor
 
-AGREEMENT = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
-"""Largest relative difference of the two sides' results; a faster wrong answer is not measured."""
+MAX_DIFFERENCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
+"""Largest relative difference between the results of the two sides that is accepted, by precision."""
 
 
 def bench(
-    works: Sequence[str], repeats: int, device: str = "cpu", report: Callable[[str], None] = print
+    workloads: Sequence[str], repeats: int, device: str = "cpu", report: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Measure the named works (none: all that are meant for the device) and return `{"rows": [...]}`.
+    """Measure workloads on both sides and return `{"rows": [...]}`.
 
-    Each side runs in a process of its own, the two in turn, so that neither warms the other's memory. Works that ask
-    the same of the reference share its measurement.
+    Each side runs in its own process, one after the other, so that they do not affect each other's memory. Workloads
+    that need the same computation of the reference share its measurement.
+
+    Parameters
+    ----------
+    workloads : names of the workloads; empty for all those of the device.
+    repeats : number of timed runs per side, after a first one.
+    device : "cpu" or "cuda".
+    report : called with every line of the table.
 
     Raises
     ------
-    ValueError : an unknown work, fewer than one repetition, or a device that is not there.
+    ValueError : a workload is unknown, `repeats` is less than 1, or the device is not available.
     RuntimeError : the two sides disagree, or a measurement fails.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     check_device(device)
-    chosen = [WORKS[name] for name in works] or [w for w in map(WORKS.__getitem__, WORKS) if w.device in (None, device)]
+    every = [WORKLOADS[name] for name in WORKLOADS]
+    chosen = [WORKLOADS[name] for name in workloads] or [one for one in every if one.device in (None, device)]
     machine, rates = describe_machine(device), {}
-    for precision in dict.fromkeys(work.precision for work in chosen):
+    for precision in dict.fromkeys(workload.precision for workload in chosen):
         rates[precision] = gemm_rate(device, getattr(torch, precision))
     report(
         f"{machine['processor']}, matrix product " + ", ".join(f"{p} {r / 1e9:.0f} GFLOP/s" for p, r in rates.items())
     )
-    report(HEADS)
+    report(HEADER)
     rows, shared = [], {}
-    for work in chosen:
-        ours, key = measure(work.name, "ours", repeats, device), work.asks_of_reference()
+    for workload in chosen:
+        ours, key = measure(workload.name, "ours", repeats, device), workload.reference_key()
         if key not in shared:
-            shared[key] = measure(work.name, "reference", repeats, device)
-        row = _row(work, ours, shared[key], rates[work.precision])
+            shared[key] = measure(workload.name, "reference", repeats, device)
+        row = _row(workload, ours, shared[key], rates[workload.precision])
         report(_line(row))
         rows.append(row | {"device": device, "machine": machine})
     return {"rows": rows}
 
 
-HEADS = (
+HEADER = (
     f"{'work':<22}{'ours':>9}{'reference':>11}{'ratio':>7}{'of floor':>10}{'memory':>10}{'reference':>11}{'ratio':>7}"
 )
 
 
-def _row(work: Work | SpectrumWork, ours: Measurement, reference: Measurement, rate: float) -> dict[str, Any]:
-    apart = abs(ours.value - reference.value) / abs(reference.value)
-    if ours.batch == reference.batch and not apart <= AGREEMENT[work.precision]:
-        raise RuntimeError(f"work {work.name!r}: the two sides disagree by {apart:.1e}, so neither is worth measuring")
-    seconds, beside = statistics.median(ours.seconds), statistics.median(reference.seconds)
-    flops = work.flops()
-    flops = None if flops is None else flops * ours.batch / work.batch
+def _row(
+    workload: Workload | SpectrumWorkload, ours: Measurement, reference: Measurement, rate: float
+) -> dict[str, Any]:
+    difference = abs(ours.value - reference.value) / abs(reference.value)
+    if ours.batch == reference.batch and not difference <= MAX_DIFFERENCE[workload.precision]:
+        raise RuntimeError(
+            f"workload {workload.name!r}: the results of the two sides differ by {difference:.1e}, more than "
+            f"{MAX_DIFFERENCE[workload.precision]:g}, so their times cannot be compared"
+        )
+    seconds, reference_seconds = statistics.median(ours.seconds), statistics.median(reference.seconds)
+    flops = workload.flops()
+    flops = None if flops is None else flops * ours.batch / workload.batch
     counts = ours.applications, reference.applications
     return {
-        "work": work.name,
-        "precision": work.precision,
+        "work": workload.name,
+        "precision": workload.precision,
         "seconds": seconds,
         "seconds_all": ours.seconds,
         "seconds_first": ours.first,
-        "reference_seconds": beside,
+        "reference_seconds": reference_seconds,
         "reference_seconds_all": reference.seconds,
         "reference_seconds_first": reference.first,
         "batch": ours.batch,
         "reference_batch": reference.batch,
         "images_per_second": ours.batch / seconds,
-        "reference_images_per_second": reference.batch / beside,
-        "ratio": (beside / reference.batch) / (seconds / ours.batch),
+        "reference_images_per_second": reference.batch / reference_seconds,
+        "ratio": (reference_seconds / reference.batch) / (seconds / ours.batch),
         "applications": counts[0],
         "reference_applications": counts[1],
         "applications_ratio": counts[1] / counts[0] if counts[0] and counts[1] else None,
@@ -93,7 +106,7 @@ def _row(work: Work | SpectrumWork, ours: Measurement, reference: Measurement, r
         "peak_bytes": ours.peak_bytes,
         "reference_peak_bytes": reference.peak_bytes,
         "memory_ratio": (reference.peak_bytes / reference.batch) / (ours.peak_bytes / ours.batch),
-        "difference": apart,
+        "difference": difference,
         "residual": ours.residual,
         "reference_residual": reference.residual,
     }
@@ -108,15 +121,15 @@ def _line(row: dict[str, Any]) -> str:
     if row["applications_ratio"]:
         line += f"  convolutions {row['applications']} against {row['reference_applications']}"
     if row["residual"] is not None:
-        rival = "not all found" if row["reference_residual"] is None else f"{row['reference_residual']:.0e}"
-        line += f"  residual {row['residual']:.0e} against {rival}"
+        found = "not all found" if row["reference_residual"] is None else f"{row['reference_residual']:.0e}"
+        line += f"  residual {row['residual']:.0e} against {found}"
     if row["batch"] != row["reference_batch"]:
         line += f"  batch {row['batch']} against {row['reference_batch']}"
     return line
 
 
 def describe_machine(device: str = "cpu") -> dict[str, Any]:
-    """What the numbers were measured on, and with."""
+    """Describe the machine and the software of a measurement."""
     return {
         "processor": processor() if device == "cpu" else torch.cuda.get_device_name(),
         "cores": os.cpu_count(),
@@ -130,5 +143,5 @@ def describe_machine(device: str = "cpu") -> dict[str, Any]:
 
 
 def write_json(result: dict[str, Any], path: str | Path) -> None:
-    """Write what `bench` returned."""
+    """Write the result of `bench` to a JSON file."""
     write_whole(Path(path), json.dumps(result, indent=1).encode())

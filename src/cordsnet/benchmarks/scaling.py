@@ -1,4 +1,4 @@
-"""How the cost of a simulation grows with time steps, batch and operations: linearly, or this shows otherwise."""
+"""Time of a simulation against the number of time steps, trials and operations; it should be proportional to each."""
 
 import dataclasses
 import io
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from cordsnet._files import write_whole
 from cordsnet.benchmarks.measure import timed
-from cordsnet.benchmarks.works import step_flops
+from cordsnet.benchmarks.workloads import step_flops
 from cordsnet.dynamics import Record, simulate
 from cordsnet.models import MODELS, CordsNet, build
 from cordsnet.stimuli import show
@@ -23,7 +23,14 @@ AXES = {"steps": "time steps", "batch": "trials", "flops": "GFLOP per step and t
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One simulation of R2: what is varied, by how many steps and trials, on images of which size (pixels)."""
+    """One simulation of R2.
+
+    Attributes
+    ----------
+    varied : the quantity that is varied in its series: "steps", "batch" or "flops".
+    steps, batch : number of time steps and of trials.
+    size : height and width of the images, px.
+    """
 
     varied: str
     steps: int = STEPS
@@ -32,14 +39,14 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Each of steps, batch and image size over a factor of eight or more in cost, the others held."""
+    """Vary steps, batch and image size, one at a time, each over a factor of 8 or more in cost."""
     yield from (Case("steps", steps=steps) for steps in (50, 100, 200, 400))
     yield from (Case("batch", batch=batch) for batch in (2, 4, 8, 16))
     yield from (Case("flops", size=size) for size in (64, 112, 160, 224))
 
 
 def measure_scaling(device: str = "cpu", repeats: int = 3) -> list[dict[str, Any]]:
-    """Median seconds of each case; spontaneous activity is computed before."""
+    """Measure the median seconds of each case, without the time for spontaneous activity."""
     return [_measure(case, device, repeats) for case in cases()]
 
 
@@ -60,12 +67,12 @@ def _measure(case: Case, device: str, repeats: int) -> dict[str, Any]:
 
 
 def plot_scaling(rows: list[dict[str, Any]], path: str | Path) -> None:
-    """Seconds against each quantity, with the line through the origin and the largest case."""
+    """Plot seconds against each quantity, with the line through the origin and the largest case."""
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     for axes, (varied, label) in zip(figure.subplots(1, len(AXES)), AXES.items(), strict=True):
-        mine = [row for row in rows if row["varied"] == varied]
-        x = [row[varied] / (1e9 if varied == "flops" else 1) for row in mine]
-        y = [row["seconds"] for row in mine]
+        series = [row for row in rows if row["varied"] == varied]
+        x = [row[varied] / (1e9 if varied == "flops" else 1) for row in series]
+        y = [row["seconds"] for row in series]
         axes.plot([0, x[-1]], [0, y[-1]], color="0.6", linewidth=0.8, linestyle=":", label="proportional")
         axes.plot(x, y, "o", color="#0072B2", label="measured")
         axes.set_xlabel(label)

@@ -1,4 +1,4 @@
-"""Leading eigenvalues of a convolution: ours, beside SciPy's ARPACK and the plain Arnoldi iteration of the paper."""
+"""Leading eigenvalues of a convolution: our solver, SciPy's ARPACK, and plain Arnoldi iteration as in the paper."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,27 +8,31 @@ import torch
 
 from cordsnet.analysis import ConvOperator, Eigenpairs, eigenvalues
 
-Rival: TypeAlias = Literal["arpack", "arnoldi"]
+ReferenceMethod: TypeAlias = Literal["arpack", "arnoldi"]
 
-RIVAL_BASIS = {"arpack": 36, "arnoldi": 150}
-"""Vectors that the rivals hold: ARPACK as many as we may, plain Arnoldi (never restarted) as many as it has steps."""
+REFERENCE_BASIS = {"arpack": 36, "arnoldi": 150}
+"""Number of basis vectors: for ARPACK as many as our solver may use, for plain Arnoldi one per step (no restarts)."""
 
 
 @dataclass(frozen=True)
-class SpectrumWork:
+class SpectrumWorkload:
     """The k eigenvalues of largest modulus of a random zero-padded convolution, whose spectrum fills a disc.
 
     Attributes
     ----------
-    channels, size : of the maps, [channels, size, size].
-    tol : relative residual asked for, on both sides.
-    rival : the reference: SciPy's ARPACK on the same products, or plain Arnoldi, which stops after its steps.
+    name : name of the workload.
+    channels, size : shape of the maps, [channels, size, size].
+    method : method of the reference: "arpack" (SciPy, with the same operator products) or "arnoldi" (plain Arnoldi
+        iteration, which stops after a fixed number of steps).
+    tol : relative residual asked of both sides.
+    k : number of eigenvalues.
+    batch, precision, device : as in `Workload`.
     """
 
     name: str
     channels: int
     size: int
-    rival: Rival
+    method: ReferenceMethod
     tol: float
     k: int = 8
     batch: int = 1
@@ -36,24 +40,24 @@ class SpectrumWork:
     device: str | None = None
 
     def operator(self, device: str) -> ConvOperator:
-        """A kernel with the spectral radius 1 in the limit of many channels (circular law)."""
+        """Make the operator. Its spectral radius tends to 1 with the number of channels (circular law)."""
         draw = torch.Generator().manual_seed(0)
         kernel = torch.randn(self.channels, self.channels, 3, 3, generator=draw) / (3 * self.channels**0.5)
         return ConvOperator(kernel.to(device), (self.size, self.size))
 
     def flops(self) -> None:
-        """How many products are needed is not known beforehand."""
+        """None, because the number of operator products is not known beforehand."""
         return
 
-    def asks_of_reference(self) -> tuple[object, ...]:
-        """What the reference side depends on."""
-        return self.channels, self.size, self.rival, self.tol, self.k
+    def reference_key(self) -> tuple[object, ...]:
+        """Key of the reference's measurement: everything that it depends on."""
+        return self.channels, self.size, self.method, self.tol, self.k
 
 
-def solve(work: SpectrumWork, side: str, device: str = "cpu") -> Callable[[], Eigenpairs]:
-    """One side of a work, ready to be run."""
-    op = work.operator(device)
+def solve(workload: SpectrumWorkload, side: str, device: str = "cpu") -> Callable[[], Eigenpairs]:
+    """Prepare one side of a workload as a function that can be called repeatedly."""
+    op = workload.operator(device)
     if side == "ours":
-        return lambda: eigenvalues(op, work.k, "LM", tol=work.tol)
-    basis = RIVAL_BASIS[work.rival]
-    return lambda: eigenvalues(op, work.k, "LM", tol=work.tol, method=work.rival, basis=basis)
+        return lambda: eigenvalues(op, workload.k, "LM", tol=workload.tol)
+    basis = REFERENCE_BASIS[workload.method]
+    return lambda: eigenvalues(op, workload.k, "LM", tol=workload.tol, method=workload.method, basis=basis)

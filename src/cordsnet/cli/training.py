@@ -93,7 +93,7 @@ def sweep(words: Sequence[str]) -> None:
 
     from cordsnet.training import grid, summary
     from cordsnet.training import sweep as run_sweep
-    from cordsnet.training.grid import read_choices
+    from cordsnet.training.grid import parse_choices
     from cordsnet.training.options import add_recipe_options, chosen_recipe
 
     recipe = recipe_first("sweep", words)
@@ -108,7 +108,7 @@ def sweep(words: Sequence[str]) -> None:
     parser.add_function_arguments(run_sweep, skip={"runs", "output", "measure", "progress", "workers"})
     add_recipe_options(parser, recipe)
     options = parse(parser, words[1:])
-    recipe, choices = chosen_recipe(recipe, parser, options), read_choices(options.grid)
+    recipe, choices = chosen_recipe(recipe, parser, options), parse_choices(options.grid)
     runs = grid(recipe, choices, options.seeds)
     where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
     workers = options.workers or _workers(len(runs), options)
@@ -125,9 +125,9 @@ def sweep(words: Sequence[str]) -> None:
 
 def _workers(runs: int, options: Namespace) -> int:
     """As many as there are runs and this machine has cores for; without Ray one, and a line that says so."""
-    from cordsnet.training.workers import room_here
+    from cordsnet.training.workers import max_workers
 
-    workers = 1 if options.address else min(runs, room_here(options.cpus))
+    workers = 1 if options.address else min(runs, max_workers(options.cpus))
     if workers > 1 and importlib.util.find_spec("ray") is None:
         print("one run after another; pip install 'cordsnet[sweep]' for several at once")
         return 1

@@ -1,25 +1,25 @@
-"""Data sets and augmentation."""
+"""Data sets of labelled images, and augmentation of batches."""
 
-from cordsnet.data import hub as _hub  # registers the data sets of the hub
+from cordsnet.data import hub as _hub  # adds the data sets of the Hugging Face hub to DATASETS
 from cordsnet.data.augment import AUGMENTATIONS
+from cordsnet.data.batch_share import BatchShare
 from cordsnet.data.datasets import DATASETS, load_data
-from cordsnet.data.encoded import check_readable
-from cordsnet.data.share import Share
-from cordsnet.data.split import Split, unit
+from cordsnet.data.encoded import check_unreadable
+from cordsnet.data.split import Split, to_unit_range
 from cordsnet.data.stream import Stream, StreamOrder
 from cordsnet.data.vision import VisionData
 
 __all__ = [
     "AUGMENTATIONS",
     "DATASETS",
-    "Share",
+    "BatchShare",
     "Split",
     "Stream",
     "StreamOrder",
     "VisionData",
-    "check_readable",
+    "check_unreadable",
     "load_data",
-    "unit",
+    "to_unit_range",
 ]
 
 del _hub

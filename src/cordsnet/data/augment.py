@@ -1,7 +1,8 @@
-"""Augmentation of batches on the device, by kornia: pixel values are 0-1, normalised afterwards.
+"""Augmentation of batches with kornia, on the device of the images.
 
-Every row takes (images [B, C, H, W], labels [B], number of classes) and gives images and labels; rows that mix images
-always give soft labels [B, K], whose rows sum to 1.
+Every entry of `AUGMENTATIONS` makes a function of (images [B, C, H, W] with values in 0-1, labels [B], number of
+classes) that returns images and labels. Images are normalised after augmentation. Augmentations that mix images return
+soft labels [B, K], whose rows sum to 1.
 """
 
 from collections.abc import Callable
@@ -17,8 +18,8 @@ Augmentation: TypeAlias = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 AUGMENTATIONS: Registry[Callable[[], Augmentation]] = Registry("augmentation")
 
 
-def of_images(*layers: Callable[[Tensor], Tensor]) -> Augmentation:
-    """Kornia's augmentations one after another, which leave labels as they are."""
+def chain(*layers: Callable[[Tensor], Tensor]) -> Augmentation:
+    """Apply kornia's layers one after another to the images, and leave the labels unchanged."""
 
     @torch.no_grad()
     def augment(images: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -31,50 +32,51 @@ def of_images(*layers: Callable[[Tensor], Tensor]) -> Augmentation:
 
 @AUGMENTATIONS.register("none")
 def none() -> Augmentation:
-    """Images as they are."""
-    return of_images()
+    """Leave the images unchanged."""
+    return chain()
 
 
 @AUGMENTATIONS.register("small_affine")
 def small_affine() -> Augmentation:
-    """Shifts up to a tenth of the image, rotations up to 10 degrees, scaling by up to a tenth."""
-    return of_images(_small_affine())
+    """Shift by up to a tenth of the image, rotate by up to 10 degrees, and scale by up to a tenth."""
+    return chain(_small_affine())
 
 
 @AUGMENTATIONS.register("shift_flip")
 def shift_flip() -> Augmentation:
-    """Shifts by up to an eighth of the image, the border repeated, and left-right reflections."""
+    """Shift by up to an eighth of the image, repeating its border, and flip left and right at random."""
     from kornia.augmentation import RandomAffine
 
-    return of_images(_flip(), RandomAffine(0, (0.125, 0.125), padding_mode="border", p=1.0))
+    return chain(_flip(), RandomAffine(0, (0.125, 0.125), padding_mode="border", p=1.0))
 
 
 @AUGMENTATIONS.register("affine_jitter_elastic")
 def affine_jitter_elastic() -> Augmentation:
-    """`small_affine`, brightness and contrast changed by up to a fifth, and elastic displacements by about 1 px.
+    """Apply `small_affine`, change brightness and contrast by up to a fifth, and deform elastically by about 1 px.
 
-    Of MNIST in Soo et al. 2024.
+    Source: the augmentation of MNIST in Soo et al. 2024.
     """
     from kornia.augmentation import RandomElasticTransform
 
     elastic = RandomElasticTransform((17, 17), sigma=(4.0, 4.0), alpha=(2.0, 2.0), padding_mode="border", p=1.0)
-    return of_images(_small_affine(), *_jitter(), elastic)
+    return chain(_small_affine(), *_jitter(), elastic)
 
 
 @AUGMENTATIONS.register("flip_affine_jitter")
 def flip_affine_jitter() -> Augmentation:
-    """Left-right reflections, `small_affine`, brightness and contrast changed by up to a fifth.
+    """Flip left and right at random, apply `small_affine`, and change brightness and contrast by up to a fifth.
 
-    Of Fashion-MNIST in Soo et al. 2024.
+    Source: the augmentation of Fashion-MNIST in Soo et al. 2024.
     """
-    return of_images(_flip(), _small_affine(), *_jitter())
+    return chain(_flip(), _small_affine(), *_jitter())
 
 
 @AUGMENTATIONS.register("crop_flip_randaugment")
 def crop_flip_randaugment() -> Augmentation:
-    """Random crops of 8 to 100 % of the image, enlarged to its size, left-right reflections, and RandAugment.
+    """Crop 8 to 100 % of the image and resize to its size, flip left and right at random, and apply RandAugment.
 
-    Of ImageNet in Soo et al. 2024; crops are of the image at the network's size, not of the file.
+    Source: the augmentation of ImageNet in Soo et al. 2024. Unlike there, the crop is taken from the image at the
+    network's size, not from the image file.
     """
     from kornia.augmentation import RandomResizedCrop
     from kornia.augmentation.auto import RandAugment
@@ -84,34 +86,35 @@ def crop_flip_randaugment() -> Augmentation:
         cropped: Tensor = RandomResizedCrop((height, width), scale=(0.08, 1.0))(images)
         return cropped
 
-    return of_images(crop, _flip(), RandAugment(n=2, m=9))
+    return chain(crop, _flip(), RandAugment(n=2, m=9))
 
 
 @AUGMENTATIONS.register("mixing")
 def mixing() -> Augmentation:
-    """CutMix (Yun et al. 2019) or MixUp (Zhang et al. 2018), one or the other for a batch with equal chances.
+    """Apply CutMix (Yun et al. 2019) or MixUp (Zhang et al. 2018), each to half of the batches at random.
 
-    Labels become the shares of the two classes that an image holds.
+    A label becomes the proportions in which an image mixes two classes.
     """
     from kornia.augmentation import RandomCutMixV2, RandomMixUpV2
 
-    cut = RandomCutMixV2(data_keys=["input", "class"], use_correct_lambda=True)
-    blend = RandomMixUpV2(data_keys=["input", "class"])
+    cutmix = RandomCutMixV2(data_keys=["input", "class"], use_correct_lambda=True)
+    mixup = RandomMixUpV2(data_keys=["input", "class"])
 
     @torch.no_grad()
     def augment(images: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-        cuts = bool(torch.rand(()) < 0.5)
-        images, mixed = (cut if cuts else blend)(images, labels)
-        own, other, share = mixed.reshape(-1, 3).unbind(1)
-        share = 1 - share if cuts else share  # CutMix says how much is the image's own, MixUp how much is the other's
+        use_cutmix = bool(torch.rand(()) < 0.5)
+        images, mixed = (cutmix if use_cutmix else mixup)(images, labels)
+        own, other, weight = mixed.reshape(-1, 3).unbind(1)
+        # kornia's weight is that of the image itself for CutMix, but that of the other image for MixUp
+        weight = 1 - weight if use_cutmix else weight
         first, second = (functional.one_hot(classes.long(), num_classes).to(images.dtype) for classes in (own, other))
-        return images, torch.lerp(first, second, share[:, None].to(images.dtype))
+        return images, torch.lerp(first, second, weight[:, None].to(images.dtype))
 
     return augment
 
 
-def then_mixing(factory: Callable[[], Augmentation]) -> Callable[[], Augmentation]:
-    """An augmentation, and `mixing` after it."""
+def with_mixing(factory: Callable[[], Augmentation]) -> Callable[[], Augmentation]:
+    """Make a factory of the given augmentation followed by `mixing`."""
 
     def both() -> Augmentation:
         first, second = factory(), mixing()
@@ -121,7 +124,7 @@ def then_mixing(factory: Callable[[], Augmentation]) -> Callable[[], Augmentatio
 
 
 for _name in ("small_affine", "shift_flip", "affine_jitter_elastic", "flip_affine_jitter", "crop_flip_randaugment"):
-    AUGMENTATIONS.add(f"{_name}_mixing", then_mixing(AUGMENTATIONS[_name]))
+    AUGMENTATIONS.add(f"{_name}_mixing", with_mixing(AUGMENTATIONS[_name]))
 
 
 def _flip() -> nn.Module:

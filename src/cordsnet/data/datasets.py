@@ -1,4 +1,4 @@
-"""Data sets by name or by path, ready to be shown at the size asked for."""
+"""Data sets by name or by path, resized to the image size of a network."""
 
 import os
 from collections.abc import Callable
@@ -21,9 +21,17 @@ DATASETS: Registry[Loader] = Registry("data set")
 
 
 def load_data(name: str, image_size: int) -> VisionData:
-    """A data set by name, or by the path of a folder, its images `image_size` pixels wide.
+    """Load a data set with square images of `image_size` px.
 
-    Raises ValueError for unknown names, DataError where there are no images or too many are unreadable.
+    Parameters
+    ----------
+    name : name of a data set (see `DATASETS`), or path of a folder with images of your own.
+    image_size : height and width of the images, px.
+
+    Raises
+    ------
+    ValueError : no data set has that name.
+    DataError : there are no images, or too many are unreadable.
     """
     if name not in DATASETS and (os.sep in name or Path(name).is_dir()):
         return load_path(Path(name), image_size)
@@ -32,9 +40,9 @@ def load_data(name: str, image_size: int) -> VisionData:
 
 @DATASETS.register("digits")
 def digits(image_size: int) -> VisionData:
-    """1,797 scans of handwritten digits, 8 x 8 px in 17 grey levels, enlarged bilinearly; a fifth is for testing.
+    """Load 1,797 scans of handwritten digits, 8 x 8 px in 17 grey levels, of which 360 are test images.
 
-    Enlarged, they are not 8 bit, and are held as floats.
+    The scans are resized bilinearly. The resized values do not fit into 8 bits, so pixels are kept as floats.
 
     Source: Alpaydin & Kaynak, UCI Optical Recognition of Handwritten Digits, as shipped with scikit-learn.
     """

@@ -1,4 +1,4 @@
-"""Named data sets of the Hugging Face hub: from the hub, or from their parquet files on disk."""
+"""Data sets of the Hugging Face hub by name, downloaded from the hub or read from parquet files on disk."""
 
 import os
 from dataclasses import dataclass, replace
@@ -15,30 +15,30 @@ from cordsnet.data.stream import Stream
 from cordsnet.data.vision import VisionData, from_images
 from cordsnet.errors import DataError
 
-HERE = "CORDSNET_DATA"
-"""Environment variable: the folder that holds a folder of parquet files for each data set; `data` where it is unset."""
+DATA_FOLDER = "CORDSNET_DATA"
+"""Environment variable with the folder that has a subfolder of parquet files per data set; `data` when it is unset."""
 
-STREAMED = "_streamed"
-"""What is added to the name of a data set whose training images are streamed."""
+STREAMED_SUFFIX = "_streamed"
+"""Suffix of the name of a data set whose training images are streamed."""
 
-IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""By which the images of the public checkpoints are normalised."""
+IMAGENET_NORMALISATION = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of ImageNet, with which the published checkpoints were trained."""
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A data set of the hub.
+class HubData:
+    """A data set of the Hugging Face hub.
 
     Attributes
     ----------
-    name : of the preset.
-    hub : its name there; its parquet files can also lie in `CORDSNET_DATA/name`.
-    image, label : names of its columns.
-    test : name of the split for testing.
+    name : name in `DATASETS`.
+    hub : name on the hub; its parquet files can also be put into `CORDSNET_DATA/name`.
+    image, label : names of the columns of images and labels.
+    test : name of the split with the test images.
     channels : 1 for grey images, 3 for colour.
-    augmentation : name of the augmentation that suits it.
-    normalise : None is by mean and s.d. of the training images.
-    streamed : whether training images are streamed (see `Stream`) rather than fetched first.
+    augmentation : name of the augmentation used in training by default.
+    normalise : normalisation of pixel values; None uses mean and standard deviation of the training images.
+    streamed : True if training images are streamed (see `Stream`) instead of downloaded first.
     """
 
     name: str
@@ -52,29 +52,32 @@ class Preset:
     streamed: bool = False
 
     def load(self, image_size: int) -> VisionData:
-        """Its images at `image_size` px: in memory where they fit into `HELD`, else decoded on access.
+        """Load the data set with images of `image_size` px.
 
-        Raises DataError when the data set is neither here nor to be had, or when too many images are unreadable.
+        Splits of up to `MAX_BYTES_IN_MEMORY` are decoded into memory, larger ones on access. Raises DataError when the
+        data set is neither on disk nor available from the hub, or when too many images are unreadable.
         """
         test = self._encoded(self.test, image_size)
         source = f"https://huggingface.co/datasets/{self.hub}"
         if self.streamed:
             train, classes = self._stream(image_size), test.classes()
             return from_images(self.name, train, test, classes, self.augmentation, source)
-        held = self._encoded("train", image_size)
-        return from_images(self.name, held, test, held.classes(), self.augmentation, source, self.normalise)
+        encoded = self._encoded("train", image_size)
+        return from_images(self.name, encoded, test, encoded.classes(), self.augmentation, source, self.normalise)
 
     @property
     def folder(self) -> Path:
-        """Where its parquet files are looked for."""
-        return Path(os.environ.get(HERE, "data")) / self.name.removesuffix(STREAMED)
+        """Folder where parquet files of this data set are looked for."""
+        return Path(os.environ.get(DATA_FOLDER, "data")) / self.name.removesuffix(STREAMED_SUFFIX)
 
     def _encoded(self, split: str, size: int) -> Encoded:
         table, files = self._table(split, streaming=False)
         return Encoded(table, self._decoder(split, size), files or tuple(f["filename"] for f in table.cache_files))
 
     def _stream(self, size: int) -> Stream:
-        assert self.normalise is not None, "what is streamed cannot be measured first"
+        assert self.normalise is not None, (
+            "a streamed data set needs a normalisation, since its images cannot be measured first"
+        )
         table, files = self._table("train", streaming=True)
         length = _rows(files) if files else table.info.splits["train"].num_examples
         return Stream(table, self._decoder("train", size), length, self.normalise, files)
@@ -83,21 +86,21 @@ class Preset:
         return Decoder(f"{self.name!r} ({split})", self.image, self.label, size, self.channels)
 
     def _table(self, split: str, streaming: bool) -> tuple[Any, tuple[str, ...]]:
-        """One split, images as bytes, and the files that it was read from where they are here."""
+        """Open one split without decoding its images, and list its parquet files if they are on this machine."""
         files = sorted(map(str, self.folder.glob(f"{split}-*.parquet")))
-        how = {"split": split, "streaming": streaming}
+        options = {"split": split, "streaming": streaming}
         try:
             if files:
-                found = datasets.load_dataset("parquet", data_files={split: files}, **how)
+                found = datasets.load_dataset("parquet", data_files={split: files}, **options)
             elif self.streamed and not streaming:
                 raise FileNotFoundError("only training images are streamed")
             else:
-                found = datasets.load_dataset(self.hub, **how)
+                found = datasets.load_dataset(self.hub, **options)
         except (OSError, ValueError) as error:
             raise DataError(
-                f"data set {self.name!r} ({split}) is not in {self.folder} and cannot be had from the hub; put the "
-                f"parquet files of huggingface.co/datasets/{self.hub} there ({split}-*.parquet), or set {HERE} to the "
-                "folder above"
+                f"data set {self.name!r} ({split}) is not in {self.folder} and cannot be loaded from the hub; put the "
+                f"parquet files of huggingface.co/datasets/{self.hub} there ({split}-*.parquet), or set {DATA_FOLDER} "
+                "to the folder that contains it"
             ) from error
         return found.cast_column(self.image, datasets.Image(decode=False)), tuple(files)
 
@@ -106,12 +109,23 @@ def _rows(files: tuple[str, ...]) -> int:
     return sum(parquet.read_metadata(file).num_rows for file in files)
 
 
-_PRESETS = (
-    Preset("mnist", "ylecun/mnist", "image", "label", "test", 1, "affine_jitter_elastic"),
-    Preset("fashion_mnist", "zalando-datasets/fashion_mnist", "image", "label", "test", 1, "flip_affine_jitter_mixing"),
-    Preset("cifar10", "uoft-cs/cifar10", "img", "label", "test", 3, "shift_flip_mixing"),
-    Preset("cifar100", "uoft-cs/cifar100", "img", "fine_label", "test", 3, "shift_flip_mixing"),
-    Preset("imagenet", "ILSVRC/imagenet-1k", "image", "label", "validation", 3, "crop_flip_randaugment", IMAGENET),
+_HUB_DATA = (
+    HubData("mnist", "ylecun/mnist", "image", "label", "test", 1, "affine_jitter_elastic"),
+    HubData(
+        "fashion_mnist", "zalando-datasets/fashion_mnist", "image", "label", "test", 1, "flip_affine_jitter_mixing"
+    ),
+    HubData("cifar10", "uoft-cs/cifar10", "img", "label", "test", 3, "shift_flip_mixing"),
+    HubData("cifar100", "uoft-cs/cifar100", "img", "fine_label", "test", 3, "shift_flip_mixing"),
+    HubData(
+        "imagenet",
+        "ILSVRC/imagenet-1k",
+        "image",
+        "label",
+        "validation",
+        3,
+        "crop_flip_randaugment",
+        IMAGENET_NORMALISATION,
+    ),
 )
-for _preset in (*_PRESETS, replace(_PRESETS[-1], name="imagenet" + STREAMED, streamed=True)):
-    DATASETS.add(_preset.name, _preset.load)
+for _data in (*_HUB_DATA, replace(_HUB_DATA[-1], name="imagenet" + STREAMED_SUFFIX, streamed=True)):
+    DATASETS.add(_data.name, _data.load)

@@ -1,4 +1,4 @@
-"""Data sets of one's own by path: a folder of parquet files, or of images sorted into folders by class."""
+"""Data sets of your own, by path: a folder of parquet files, or of images sorted into one folder per class."""
 
 import io
 from pathlib import Path
@@ -6,26 +6,29 @@ from pathlib import Path
 import datasets
 from PIL import Image, UnidentifiedImageError
 
-from cordsnet.data.encoded import Decoder, Encoded, content_of
+from cordsnet.data.encoded import Decoder, Encoded, image_bytes
 from cordsnet.data.vision import VisionData, from_images
 from cordsnet.errors import DataError
 
 TRAIN, TEST = ("train",), ("test", "validation", "val")
-"""Names of the splits, those preferred first."""
+"""Accepted names of the two splits; the first one found is used."""
 
-LAYOUT = "train*.parquet and test*.parquet, or train/CLASS/*.jpg and test/CLASS/*.jpg (validation and val do as well)"
+LAYOUT = (
+    "train*.parquet and test*.parquet, or train/CLASS/*.jpg and test/CLASS/*.jpg (validation or val instead of test)"
+)
 
 LABELS = ("label", "labels", "fine_label", "class", "target")
-"""Columns taken for classes where the files do not say which is."""
+"""Names of columns that are taken as labels when the files do not declare one."""
 
 GREY = ("1", "L", "LA", "I", "I;16", "F")
-"""Modes of images that are read as one channel."""
+"""Pillow's modes of images that are read as one channel."""
 
 
 def load_path(path: Path, image_size: int) -> VisionData:
-    """The images in a folder, laid out as `LAYOUT` says; grey if the first one is.
+    """Load the images of a folder, laid out as `LAYOUT` says, resized to `image_size` px.
 
-    Raises DataError when the folder holds none, when columns cannot be told, or when too many images are unreadable.
+    All images are read as grey if the first one is. Raises DataError when the folder has no images, when the columns
+    of images and labels cannot be recognised, or when too many images are unreadable.
     """
     files = {split: _parquet(path, names) for split, names in (("train", TRAIN), ("test", TEST))}
     kind = "parquet"
@@ -53,18 +56,18 @@ def load_path(path: Path, image_size: int) -> VisionData:
 
 
 def _parquet(path: Path, names: tuple[str, ...]) -> list[str]:
-    """The parquet files of the first split that has some."""
+    """List the parquet files of the first of the names that has any."""
     found = (sorted(map(str, path.glob(f"{name}*.parquet"))) for name in names)
     return next(filter(None, found), [])
 
 
 def _folder(path: Path, names: tuple[str, ...]) -> list[str]:
-    """A pattern for the images of the first split that has a folder for each class."""
+    """Return a pattern for the images of the first of the names that has a folder per class."""
     return next(([str(path / name / "*" / "**")] for name in names if any((path / name).glob("*/*"))), [])
 
 
 def _columns(table: datasets.Dataset, path: Path) -> tuple[str, str]:
-    """Names of the columns of images and of classes."""
+    """Find the names of the columns of images and of labels."""
     kinds = table.features
     images = [name for name, kind in kinds.items() if isinstance(kind, datasets.Image)]
     images += [name for name in ("image", "img") if name in kinds]
@@ -73,16 +76,16 @@ def _columns(table: datasets.Dataset, path: Path) -> tuple[str, str]:
     if not images or not labels:
         raise DataError(
             f"data set {str(path)!r} has columns {', '.join(kinds)}; images must be in a column named image or img, "
-            f"classes in one named {' or '.join(LABELS)}"
+            f"labels in one named {' or '.join(LABELS)}"
         )
     return images[0], labels[0]
 
 
 def _channels(table: datasets.Dataset, image: str) -> int:
-    """1 where the first image that can be opened is grey, else 3."""
+    """Return 1 if the first readable image is grey, else 3."""
     for row in table.select_columns(image):
         try:
-            with Image.open(io.BytesIO(content_of(row[image]))) as opened:
+            with Image.open(io.BytesIO(image_bytes(row[image]))) as opened:
                 return 1 if opened.mode in GREY else 3
         except (UnidentifiedImageError, OSError, ValueError):
             continue

@@ -1,4 +1,4 @@
-"""Labelled images as stages and measurements use them, however they are held: in memory, or decoded when asked for."""
+"""Labelled images in one interface, whether they are in memory or decoded on access."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -8,32 +8,35 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cordsnet.data.encoded import Batch, Encoded, loader, workers
+from cordsnet.data.encoded import Batch, Encoded, batch_loader, decoding_processes
 
-HELD = 2**30
-"""Bytes of 8-bit pixels up to which a split is decoded once and held in memory; larger ones are decoded on access."""
+MAX_BYTES_IN_MEMORY = 2**30
+"""Largest split, in bytes of 8-bit pixels, that is decoded once into memory; larger ones are decoded on access."""
 
-SAMPLE = 1000
-"""Images, evenly spaced, by which a split that is not held in memory is normalised."""
+SAMPLE_SIZE = 1000
+"""Number of images, evenly spaced, that determine the normalisation of a split that is not in memory."""
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """(pixel - mean) / std for each channel, of pixel values in 0-1."""
+    """Normalisation of pixel values in 0-1: (pixel - mean) / std per channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images [B, C, H, W] of 0-1, normalised."""
+        """Normalise images [B, C, H, W] with values in 0-1."""
         mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
         return (images - mean) / std
 
     @classmethod
-    def of(cls, split: "Split") -> "Normalisation":
-        """By mean and s.d. of 8-bit pixels, counted exactly; of those of a sample where not all are in memory."""
+    def of_split(cls, split: "Split") -> "Normalisation":
+        """Measure mean and standard deviation of the 8-bit pixels of a split.
+
+        The result is exact for a split in memory; otherwise `SAMPLE_SIZE` images are decoded and measured.
+        """
         pixels = split.pixels if isinstance(split.pixels, Tensor) else _sample(split.pixels)
         value = torch.arange(256, dtype=torch.float64) / 255
         means, stds = [], []
@@ -45,22 +48,23 @@ class Normalisation:
         return cls(tuple(means), tuple(stds))
 
 
-def unit(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """8-bit pixels as 0-1 in `dtype`; floats, which are 0-1 already, as they are."""
+def to_unit_range(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Scale 8-bit pixels to 0-1 in `dtype`; return floats, which are 0-1 already, unchanged."""
     return pixels if pixels.is_floating_point() else pixels.to(dtype).div_(255)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their classes.
+    """Images and their labels.
 
     Attributes
     ----------
-    pixels : [N, C, H, W] in memory, 8 bit or floats; or encoded images, which are decoded when asked for.
-    labels : [N], their classes.
-    unreadable : how many could not be read and were left out; those decoded when asked for are counted then.
-    normalise : how pixel values in 0-1 become what a network sees; None leaves them as they are.
-    dtype, device : precision and place of the images that are handed out.
+    pixels : tensor [N, C, H, W] in memory, 8 bit or floats in 0-1; or encoded images, which are decoded on access.
+    labels : numbers of the classes [N].
+    unreadable : number of images left out because they could not be read; 0 for images decoded on access, which are
+        counted when they are decoded.
+    normalise : applied to pixel values in 0-1; None leaves them as they are.
+    dtype, device : dtype and device of the images that are returned.
     """
 
     pixels: Tensor | Encoded
@@ -71,10 +75,13 @@ class Split:
     device: torch.device = CPU
 
     @classmethod
-    def of(cls, encoded: Encoded) -> "Split":
-        """In memory where it fits into `HELD`. Raises DataError when too many images are unreadable."""
-        if torch.Size(encoded.shape).numel() <= HELD:
-            return cls(*encoded.held())
+    def from_encoded(cls, encoded: Encoded) -> "Split":
+        """Make a split of encoded images, decoded into memory if they take up to `MAX_BYTES_IN_MEMORY`.
+
+        Raises DataError when too many of the images decoded now are unreadable.
+        """
+        if torch.Size(encoded.shape).numel() <= MAX_BYTES_IN_MEMORY:
+            return cls(*encoded.load())
         return cls(encoded, encoded.labels())
 
     def __len__(self) -> int:
@@ -82,44 +89,48 @@ class Split:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image: (C, H, W)."""
+        """Shape of one image: (C, H, W)."""
         return tuple(self.pixels.shape[1:])
 
     @property
     def images(self) -> Tensor:
-        """All of them [N, C, H, W], normalised; `take` some where not all fit into memory."""
+        """All images [N, C, H, W], normalised. Use `take` first when not all fit into memory."""
         if isinstance(self.pixels, Tensor):
-            return self._shown(self.pixels)
-        return self._shown(self.pixels.held()[0])
+            return self._normalised(self.pixels)
+        return self._normalised(self.pixels.load()[0])
 
     def loader(self, order: Iterable[list[int]]) -> DataLoader[Batch]:
-        """Batches of rows in the order given, for training: pixels as they are held, labels, unreadable images."""
+        """Make a loader for training: for every list of rows in `order`, pixels as stored, labels, unreadable images.
+
+        Pixels are neither scaled nor normalised, so that 8 bits travel to the device. Unreadable images are replaced by
+        others of the batch.
+        """
         if isinstance(self.pixels, Tensor):
-            return loader(self._rows, order, 0)
-        return loader(self.pixels.filled, order, workers())
+            return batch_loader(self._rows, order, 0)
+        return batch_loader(self.pixels.replace_unreadable, order, decoding_processes())
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images, normalised, and labels in order, at most `size` at a time, less those that cannot be read.
+        """Iterate over normalised images and labels in order, at most `size` at a time, skipping unreadable images.
 
-        Raises DataError when too many cannot be read.
+        Raises DataError when too many are unreadable.
         """
         if isinstance(self.pixels, Tensor):
             for pixels, labels in zip(torch.split(self.pixels, size), torch.split(self.labels, size), strict=True):
-                yield self._shown(pixels), labels
+                yield self._normalised(pixels), labels
         else:
             for pixels, labels, _ in self.pixels.batches(size):
-                yield self._shown(pixels), labels.to(self.device)
+                yield self._normalised(pixels), labels.to(self.device)
 
     def take(self, count: int) -> "Split":
-        """The first `count`, in memory."""
+        """Load the first `count` images into memory."""
         if isinstance(self.pixels, Tensor):
             return replace(self, pixels=self.pixels[:count], labels=self.labels[:count], unreadable=0)
         first = replace(self.pixels, table=self.pixels.table.select(range(min(count, len(self)))))
-        pixels, labels, lost = first.held()
-        return replace(self, pixels=pixels.to(self.device), labels=labels.to(self.device), unreadable=lost)
+        pixels, labels, unreadable = first.load()
+        return replace(self, pixels=pixels.to(self.device), labels=labels.to(self.device), unreadable=unreadable)
 
     def to(self, model: torch.nn.Module) -> "Split":
-        """On the device and in the precision of a model."""
+        """Move the split to the device and the dtype of a model."""
         like = next(model.parameters())
         pixels = self.pixels
         if isinstance(pixels, Tensor):
@@ -127,7 +138,7 @@ class Split:
         return replace(self, pixels=pixels, labels=self.labels.to(like.device), dtype=like.dtype, device=like.device)
 
     def digest(self) -> bytes:
-        """Of labels and pixels; of labels and the names and sizes of files where pixels are not in memory."""
+        """SHA-256 of labels and pixels, or of labels and file names and sizes for images that are not in memory."""
         content = hashlib.sha256(self.labels.cpu().numpy().tobytes())
         if isinstance(self.pixels, Tensor):
             content.update(self.pixels.cpu().contiguous().numpy().data)
@@ -139,11 +150,11 @@ class Split:
         assert isinstance(self.pixels, Tensor)
         return self.pixels[rows], self.labels[rows], 0
 
-    def _shown(self, pixels: Tensor) -> Tensor:
-        images = unit(pixels.to(self.device), self.dtype)
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        images = to_unit_range(pixels.to(self.device), self.dtype)
         return images if self.normalise is None else self.normalise(images)
 
 
 def _sample(encoded: Encoded) -> Tensor:
-    rows = torch.linspace(0, len(encoded.table) - 1, min(SAMPLE, len(encoded.table))).long().tolist()
-    return replace(encoded, table=encoded.table.select(rows)).held()[0]
+    rows = torch.linspace(0, len(encoded.table) - 1, min(SAMPLE_SIZE, len(encoded.table))).long().tolist()
+    return replace(encoded, table=encoded.table.select(rows)).load()[0]

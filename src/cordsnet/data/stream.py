@@ -1,4 +1,4 @@
-"""Training images that come one after another from shards, here or on the hub, and are never all on this machine."""
+"""Training images read one after another from shards, on disk or on the hub, without storing all of them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -9,29 +9,29 @@ import datasets
 from datasets.distributed import split_dataset_by_node
 from torch.utils.data import DataLoader, Sampler
 
-from cordsnet.data.encoded import Batch, Decoder, Record, digest_of_files, loader, workers
-from cordsnet.data.share import Share
+from cordsnet.data.batch_share import BatchShare
+from cordsnet.data.encoded import Batch, Decoder, Record, batch_loader, decoding_processes, files_digest
 from cordsnet.data.split import Normalisation
 
-BUFFER = 10_000
-"""Encoded images from which the next one is drawn."""
+BUFFER_SIZE = 10_000
+"""Number of encoded images in the shuffle buffer, from which the next image is drawn."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Images in the order of their shards, which is shuffled anew in every epoch, each drawn from a buffer.
+    """Streamed images. Shards are read in an order that changes every epoch, and images pass a shuffle buffer.
 
     The same seed and number of processes give the same images in the same order, however many workers decode them and
-    however often a run is interrupted; to go on, a run reads again, without decoding, what it has seen. Another number
-    of processes gives another order, since each process reads shards of its own.
+    however often a run is interrupted. A resumed run reads the images before its first update again without decoding
+    them. Another number of processes gives another order, because each process reads its own shards.
 
     Attributes
     ----------
-    table : rows as they come; images are not decoded by it.
-    decoder : how they are.
-    length : number of rows.
-    normalise : how pixel values in 0-1 become what a network sees.
-    files : of the shards, where they are on this machine.
+    table : rows as they are read; the table itself does not decode images.
+    decoder : turns rows into pixels.
+    length : number of images.
+    normalise : applied to pixel values in 0-1.
+    files : paths of the shards, if they are on this machine.
     """
 
     table: datasets.IterableDataset
@@ -45,37 +45,38 @@ class Stream:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image: (C, H, W)."""
+        """Shape of one image: (C, H, W)."""
         return self.decoder.channels, self.decoder.size, self.decoder.size
 
     def loader(self, order: Iterable[list[Record]]) -> DataLoader[Batch]:
-        """Batches of what a `StreamOrder` yields, for training: 8-bit pixels, labels, unreadable images."""
-        return loader(self.decoder.filled, order, workers())
+        """Make a loader for training: for every batch of a `StreamOrder`, 8-bit pixels, labels, unreadable images."""
+        return batch_loader(self.decoder.replace_unreadable, order, decoding_processes())
 
     def digest(self) -> bytes:
-        """Of the number of images and the names and sizes of the shards that are on this machine."""
-        files = digest_of_files(self.files) if self.files else b""
+        """SHA-256 of the number of images, and of the names and sizes of shards on this machine."""
+        files = files_digest(self.files) if self.files else b""
         return hashlib.sha256(str(self.length).encode() + files).digest()
 
 
 class StreamOrder(Sampler[list[Record]]):
-    """Batches of encoded images for a range of updates: what `UpdateOrder` is to images that can be numbered.
+    """Batches of encoded images for a range of updates; the counterpart of `UpdateOrder` for streamed images.
 
-    Every process draws its share of a batch from its own shards.
+    Every process reads its part of a batch from its own shards.
     """
 
-    def __init__(self, stream: Stream, batch: int, updates: int, seed: int, share: Share | None = None) -> None:
-        share = share or Share()
-        shuffled = stream.table.shuffle(seed=seed, buffer_size=BUFFER, max_buffer_input_shards=1)
+    def __init__(self, stream: Stream, batch: int, updates: int, seed: int, share: BatchShare | None = None) -> None:
+        share = share or BatchShare()
+        shuffled = stream.table.shuffle(seed=seed, buffer_size=BUFFER_SIZE, max_buffer_input_shards=1)
         self.table = split_dataset_by_node(shuffled, rank=share.process, world_size=share.processes)
-        self.images, self.first, self.count = share.of(batch), share.first * share.parts, updates * share.parts
+        self.images = share.images_per_part(batch)
+        self.first, self.count = share.first * share.parts, updates * share.parts
 
     def __len__(self) -> int:
-        """Batches of the whole run, those before the first included."""
+        """Number of batches of the whole run, including those before the first update."""
         return self.count
 
     def __iter__(self) -> Iterator[list[Record]]:
-        """From the first update on."""
+        """Iterate over the batches from the first update on."""
         records = islice(self._endless(), self.first * self.images, None)
         for _ in range(self.first, self.count):
             yield list(islice(records, self.images))

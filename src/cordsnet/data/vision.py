@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the package."""
+"""A data set of labelled images, as the rest of the package uses it."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -16,10 +16,12 @@ class VisionData:
 
     Attributes
     ----------
+    name : name of the data set, or of its folder.
+    train, test : training and test images.
     classes : names of the classes.
-    mean, std : per channel, by which pixel values in 0-1 are normalised.
-    augmentation : name of the augmentation that suits it.
-    source : where it comes from.
+    mean, std : mean and standard deviation per channel with which pixel values in 0-1 are normalised.
+    augmentation : name of the augmentation used in training by default.
+    source : where the data set comes from.
     """
 
     name: str
@@ -33,8 +35,10 @@ class VisionData:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of classes, normalisation and both splits: their labels with their pixels where these are in memory,
-        or with the names and sizes of their files where they are decoded on access.
+        """SHA-256 of classes, normalisation and both splits.
+
+        A split counts with its labels and its pixels, or with the names and sizes of its files if its images are
+        decoded on access.
         """
         content = hashlib.sha256(repr((self.classes, self.mean, self.std, self.train.shape)).encode())
         for split in (self.train, self.test):
@@ -51,28 +55,27 @@ def from_images(
     source: str,
     normalise: Normalisation | None = None,
 ) -> VisionData:
-    """A data set of encoded images, normalised by those for training where `normalise` is None.
+    """Make a data set of encoded images; when `normalise` is None its training images determine the normalisation.
 
     Raises DataError when labels are not numbers of classes, or when too many images are unreadable.
     """
-    tested = Split.of(test)
+    test_split = Split.from_encoded(test)
     if isinstance(train, Stream):
-        shown: Split | Stream = train
+        training: Split | Stream = train
         normalise = train.normalise
     else:
-        trained = Split.of(train)
-        _check_labels(trained, name, len(classes))
-        normalise = normalise or Normalisation.of(trained)
-        shown = replace(trained, normalise=normalise)
-    _check_labels(tested, name, len(classes))
-    tested = replace(tested, normalise=normalise)
-    return VisionData(name, shown, tested, classes, normalise.mean, normalise.std, augmentation, source)
+        train_split = Split.from_encoded(train)
+        _check_labels(train_split, name, len(classes))
+        normalise = normalise or Normalisation.of_split(train_split)
+        training = replace(train_split, normalise=normalise)
+    _check_labels(test_split, name, len(classes))
+    test_split = replace(test_split, normalise=normalise)
+    return VisionData(name, training, test_split, classes, normalise.mean, normalise.std, augmentation, source)
 
 
 def _check_labels(split: Split, name: str, classes: int) -> None:
     low, high = int(split.labels.min()), int(split.labels.max())
     if low < 0 or high >= classes:
         raise DataError(
-            f"labels of data set {name!r} must be from 0 to {classes - 1}, got {low} to {high}; "
-            "give a split that is labelled"
+            f"labels of data set {name!r} must be from 0 to {classes - 1}, got {low} to {high}; use a split with labels"
         )

@@ -60,15 +60,18 @@ class RateSystem(System[Held]):
 
     def zero_state(self, batch: int, seed: int = 0) -> State:
         """All rates zero, and nothing under way in delayed pathways."""
-        circuit = self.equation.circuit
-        delayed = circuit.delays_ms
-        zeros = {
-            name: channels_last(self.like.new_zeros(batch, *shape))
-            for name, shape in circuit.shapes.items()
-            if name in circuit.areas or name in delayed
-        }
-        past = {source: (zeros[source],) * round(max(delays) / self.dt) for source, delays in delayed.items()}
-        return State({area: zeros[area] for area in circuit.areas}, seeds=self.seeds(batch, seed), past=past)
+        shapes = self.equation.circuit.shapes
+        return self.state_of(
+            {area: channels_last(self.like.new_zeros(batch, *shapes[area])) for area in self.areas}, seed
+        )
+
+    def silent_past(self, batch: int) -> dict[str, tuple[Tensor, ...]]:
+        """Zeros in every delayed pathway."""
+        circuit, past = self.equation.circuit, {}
+        for source, delays in circuit.delays_ms.items():
+            zeros = channels_last(self.like.new_zeros(batch, *circuit.shapes[source]))
+            past[source] = (zeros,) * round(max(delays) / self.dt)
+        return past
 
     def begin(self, batch: int, seed: int = 0) -> State:
         """The model's own start, the same for all trials but for their noise."""
@@ -82,7 +85,7 @@ class RateSystem(System[Held]):
 
     def at_rest(self, rates: Mapping[str, Tensor], held: Held) -> State:
         """The state in which `rates` have long been what they are, delayed signals included."""
-        state = State(rates, past=self.zero_state(1).past)
+        state = self.state_of(rates)
         for _ in range(max((len(queue) for queue in state.past.values()), default=0)):
             state = self.equation.carry(state, rates, held)
         return replace(state, step=0)
@@ -115,7 +118,7 @@ class RateSystem(System[Held]):
         """As for every system; the delayed signals must fit too."""
         super().check_state(state)
         queued = {source: len(queue) for source, queue in state.past.items()}
-        if queued != {source: len(queue) for source, queue in self.zero_state(1).past.items()}:
+        if queued != {source: len(queue) for source, queue in self.silent_past(1).items()}:
             raise ValueError(
                 f"initial_state has delayed signals in steps of another dt than {self.dt:g} ms; "
                 "simulate at the dt it was made with"

@@ -171,7 +171,7 @@ class Recorder:
         if not rates:
             return {}
         trials = next(iter(rates.values())).shape[:2]
-        flat = self._reduced(State({area: rows.flatten(0, 1) for area, rows in rates.items()}))
+        flat = self._reduced(self.system.state_of({area: rows.flatten(0, 1) for area, rows in rates.items()}))
         return {key: value.view(*trials, *value.shape[1:]) for key, value in flat.items()}
 
     def watch_block(self, before: int, last: Mapping[str, Tensor], courses: Callable[[], Mapping[str, Tensor]]) -> None:

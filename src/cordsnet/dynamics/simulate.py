@@ -100,6 +100,20 @@ def simulate(
     ValueError, TypeError : inputs, durations, dt, names that do not fit, each by name.
     DivergedError : rates stopped being finite; says where and when.
     """
+    _check(model, protocol)
+    with torch.set_grad_enabled(grad):
+        system, notes = model.system(dt, stepper, as_precision(precision)), list[str]()
+        kept = as_record(record)
+        total = _total_steps(protocol, kept, system.clock, notes)
+        state = start(system, initial_state, protocol.batch, seed)
+        schedule = protocol.schedule(system.clock, notes)
+        chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)
+        if chosen:
+            schedule = intervene(schedule, chosen, system, total, state.batch, notes)
+        return integrate(system, schedule, state, kept, total, engine, memory, notes)
+
+
+def _check(model: Simulable, protocol: Showable) -> None:
     if not isinstance(model, Simulable):
         raise TypeError(f"model must be a dynamical model, got {type(model).__name__}; see cordsnet.list_models()")
     if not isinstance(protocol, Showable):
@@ -108,21 +122,17 @@ def simulate(
             "wrap images in show(images, ms)"
         )
     protocol.check(model)
-    with torch.set_grad_enabled(grad):
-        system, notes = model.system(dt, stepper, as_precision(precision)), list[str]()
-        total = protocol.total_steps(system.clock, notes)
-        if total == 0:
-            raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
-        kept = as_record(record)
-        if not kept.steps(total, system.clock, notes):
-            given = "times_ms is empty" if kept.every_ms is None else f"every_ms = {kept.every_ms:g} ms is too long"
-            raise ValueError(f"{given} for a protocol of {total * system.dt:g} ms, so nothing would be recorded")
-        state = start(system, initial_state, protocol.batch, seed)
-        schedule = protocol.schedule(system.clock, notes)
-        chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)
-        if chosen:
-            schedule = intervene(schedule, chosen, system, total, state.batch, notes)
-        return integrate(system, schedule, state, kept, total, engine, memory, notes)
+
+
+def _total_steps(protocol: Showable, record: Record, clock: Clock, notes: list[str]) -> int:
+    """Number of steps of a protocol. Raises ValueError when nothing would be shown or recorded."""
+    total = protocol.total_steps(clock, notes)
+    if total == 0:
+        raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
+    if not record.steps(total, clock, notes):
+        given = "times_ms is empty" if record.every_ms is None else f"every_ms = {record.every_ms:g} ms is too long"
+        raise ValueError(f"{given} for a protocol of {clock.time_ms(total):g} ms, so nothing would be recorded")
+    return total
 
 
 def integrate(

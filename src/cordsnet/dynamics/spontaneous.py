@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cordsnet.dynamics.equilibrium import Solver, equilibrium
 from cordsnet.dynamics.rate_system import RateSystem
@@ -60,14 +61,14 @@ class WarmStart:
 
     Attributes
     ----------
-    state : spontaneous activity of the last call; None before the first one.
+    rates : area -> spontaneous activity of the last call [1, *shape]; None before the first one.
     evaluations : how often the recurrent maps were applied in the last call, summed over areas.
     relaxed : in how many calls the network was left alone instead.
     """
 
     def __init__(self, residual: float) -> None:
         self.solver = Solver(tol=residual)
-        self.state: State | None = None
+        self.rates: dict[str, Tensor] | None = None
         self.evaluations = self.relaxed = 0
 
     @torch.no_grad()
@@ -77,15 +78,18 @@ class WarmStart:
             raise TypeError(f"WarmStart needs a rate equation, got {type(system).__name__}; use system.begin")
         held = system.hold({})
         solver = replace(self.solver, tol=max(self.solver.tol, torch.finfo(system.compute).eps))
-        start = None if self.state is None else self.state.map(lambda rates: rates.to(system.like))
+        start = None
+        if self.rates is not None:
+            start = system.state_of({area: rates.to(system.like) for area, rates in self.rates.items()})
         found = equilibrium(system, held, 1, solver, start)
         self.evaluations = sum(found.evaluations.values())
         if found.converged:
-            self.state = system.at_rest(found.rates, held)
+            state = system.at_rest(found.rates, held)
         else:
             self.relaxed += 1
-            self.state = relax(system, ms)
-        return self.state
+            state = relax(system, ms)
+        self.rates = state.rates
+        return state
 
 
 def _rate_system(system: object) -> RateSystem:

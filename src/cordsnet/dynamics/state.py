@@ -67,9 +67,11 @@ class State:
         """Number of trials."""
         return next(iter(self.values.values())).shape[0]
 
-    def after(self, values: Mapping[str, Tensor], past: Mapping[str, tuple[Tensor, ...]] | None = None) -> "State":
-        """The state one step later, with other values."""
-        return replace(self, values=values, step=self.step + 1, past=self.past if past is None else past)
+    def after(
+        self, values: Mapping[str, Tensor], past: Mapping[str, tuple[Tensor, ...]] | None = None, steps: int = 1
+    ) -> "State":
+        """The state one step (or several) later, with other values."""
+        return replace(self, values=values, step=self.step + steps, past=self.past if past is None else past)
 
     def with_values(self, values: Mapping[str, Tensor]) -> "State":
         """The state at the same step with some values replaced."""

@@ -59,7 +59,16 @@ class System(ABC, Generic[Context]):
     def zero_state(self, batch: int, seed: int = 0) -> State:
         """The state with all signals at zero, [batch, *shape]; `seed` fixes the noise of all that follows."""
         values = {signal.name: self.like.new_zeros(batch, *signal.shape) for signal in self.signals}
-        return State(values, seeds=self.seeds(batch, seed))
+        return self.state_of(values, seed)
+
+    def state_of(self, values: Mapping[str, Tensor], seed: int = 0) -> State:
+        """The state at step 0 with these signals, name -> [B, *shape]: the one place where a state is built."""
+        batch = len(next(iter(values.values())))
+        return State(values, seeds=self.seeds(batch, seed), past=self.silent_past(batch))
+
+    def silent_past(self, batch: int) -> dict[str, tuple[Tensor, ...]]:
+        """Delayed signals before anything was emitted, for `State.past`; a system without delays has none."""
+        return {}
 
     def seeds(self, batch: int, seed: int) -> Tensor | None:
         """Seeds of the trials' noise [batch]; None for a system without noise."""

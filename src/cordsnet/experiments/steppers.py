@@ -44,7 +44,7 @@ def stepper_errors(
     for dt in dts:
         Clock(dt).steps(coarsest, "the coarsest of dts")
     resting = steady_state(model, tol=100 * torch.finfo(images.dtype).eps)
-    start = State(resting.rates)
+    start = model.system().state_of(resting.rates)
     truth = _course(model, images, start, ms, coarsest, finest / FINER, TRUE_STEPPER)
     rows = []
     for stepper in STEPPERS:

@@ -1,12 +1,13 @@
 """Networks that see and evolve: specs, CordsNet, its feedforward twin, storage, and public checkpoints."""
 
 from cordsnet.models.card import write_model_card
-from cordsnet.models.cordsnet.cnn import CNN, fold, unit_bias
+from cordsnet.models.cordsnet.cnn import CNN, fold
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.published import load_published, published_names, published_state_dict
 from cordsnet.models.cordsnet.rows import cordsnet_spec
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
+from cordsnet.models.cordsnet.unit_bias import unit_bias
 from cordsnet.models.files import read_metadata
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.lesion import lesion

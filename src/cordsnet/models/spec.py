@@ -111,7 +111,7 @@ def read_fields(kind: type[Any], data: Any) -> Any:
 def _read(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return read_fields(hint, value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         inner = next((part for part in getattr(hint, "__args__", ()) if dataclasses.is_dataclass(part)), None)
         return tuple(_read(inner, part) for part in value)
     return value

@@ -12,19 +12,8 @@ from torch import Tensor
 from cordsnet._checks import check_positive, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
-from cordsnet.stimuli.segments import (
-    Blank,
-    Event,
-    Give,
-    Movie,
-    Noise,
-    Segment,
-    Staggered,
-    Together,
-    events_of,
-    holds_of,
-    steps_of,
-)
+from cordsnet.stimuli.kinds import Blank, Give, Movie, Noise, Staggered, Together
+from cordsnet.stimuli.segments import Event, Segment, events_of, holds_of, steps_of
 
 IMAGE = "image"
 

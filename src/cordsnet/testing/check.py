@@ -67,7 +67,7 @@ def broken_rules(model: VisionModel, *, skip: Sequence[str] = (), seed: int = 0)
     if not isinstance(model, VisionModel):
         raise TypeError(f"model must be a VisionModel, got {type(model).__name__}; derive it from cordsnet.VisionModel")
     left_out = {CHECKS[name] for name in skip}
-    broken = {}
+    broken: dict[str, str] = {}
     for name in sorted(CHECKS, key=lambda one: one not in FIRST):
         if CHECKS[name] in left_out or (broken and name not in FIRST and not FIRST.isdisjoint(broken)):
             continue

@@ -4,7 +4,7 @@ from cordsnet.training import recipes as _recipes  # registers the recipes
 from cordsnet.training.constraint import Contraction
 from cordsnet.training.evaluate import accuracy
 from cordsnet.training.fit import StageReport, fit
-from cordsnet.training.grid import Run, grid, with_value
+from cordsnet.training.grid import Run, grid, with_setting
 from cordsnet.training.loop import Optimisation
 from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
 from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
@@ -69,7 +69,7 @@ __all__ = [
     "objective",
     "summary",
     "sweep",
-    "with_value",
+    "with_setting",
 ]
 
 del _recipes

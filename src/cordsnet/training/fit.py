@@ -12,7 +12,7 @@ from cordsnet._files import writable_folder, write_whole
 from cordsnet.errors import RunError
 from cordsnet.models import load_model, save_model
 from cordsnet.training.divergence import LAST_GOOD
-from cordsnet.training.launch import is_alone, is_first, wait_until
+from cordsnet.training.launch import is_main_process, is_single_process, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.record import add_attempt
 from cordsnet.training.sources import as_source
@@ -80,11 +80,11 @@ def fit(
     source.check(spec)
     context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
     if restart is not None:  # last, so that a request that is refused discards nothing
-        if not is_alone():
+        if not is_single_process():
             raise RunError("restart discards results, which only one process can do; restart without a launcher")
         _discard(recipe, recipe.stage(restart), output)
     waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output) is None]
-    if is_first():
+    if is_main_process():
         if waiting:
             add_attempt(output, recipe.name, recipe.seed, source.describe())
         write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
@@ -129,15 +129,15 @@ def fingerprint(recipe: Recipe, stage: Stage) -> str:
 
 
 def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
-    if stage.start and is_first() and not (context.run / stage.start / RESULT).is_file():
+    if stage.start and is_main_process() and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
     folder, mark = context.run / stage.name, fingerprint(recipe, stage)
-    if is_first():
+    if is_main_process():
         _claim(folder, mark)
     wait_until(lambda: _is_claimed(folder, mark))
     started = time.perf_counter()
     result = stage.run(context)
-    if not is_first():
+    if not is_main_process():
         wait_until((folder / RESULT).is_file)
         report = read_report(recipe, stage, context.run)
         assert report is not None

@@ -1,4 +1,4 @@
-"""Many runs from one recipe: the product of some settings' values and seeds."""
+"""Grids of runs: one recipe with every combination of values of some settings, and several seeds."""
 
 import dataclasses
 import itertools
@@ -13,8 +13,8 @@ from cordsnet.models import MODELS
 from cordsnet.registry import Registry
 from cordsnet.training.recipe import ModelChoice, Recipe
 
-Cell: TypeAlias = str | int | float
-"""What a table may hold."""
+TableValue: TypeAlias = str | int | float
+"""Value in a table of runs."""
 
 
 @dataclass(frozen=True)
@@ -23,53 +23,55 @@ class Run:
 
     Attributes
     ----------
-    name : its folder below the sweep's.
-    recipe : what is trained.
-    columns : what sets it apart in the table.
+    name : folder of the run, relative to the folder of the sweep.
+    recipe : recipe to train.
+    columns : column name -> value, which identify the run in the table.
     """
 
     name: str
     recipe: Recipe
-    columns: Mapping[str, Cell] = field(default_factory=dict)
+    columns: Mapping[str, TableValue] = field(default_factory=dict)
 
 
 def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequence[int]) -> list[Run]:
-    """Every combination of the choices' values, with every seed.
+    """Make a run for every combination of values and every seed.
 
     Parameters
     ----------
-    recipe : base of all runs.
-    choices : setting -> its values, as themselves or as one would write them on the command line. A setting is a full
-        option of `cordsnet train`, such as "finetune.objective.spontaneous_weight", or the end of one, such as
-        "spontaneous_weight", which sets it in every stage that has it.
-    seeds : the seeds themselves, or how many, counted from the recipe's.
+    recipe : recipe that all runs are based on.
+    choices : setting -> list of values. Values are given as Python objects, or as strings as on the command line. A
+        setting is an option of `cordsnet train`, such as "finetune.objective.spontaneous_weight", or the end of one,
+        such as "spontaneous_weight", which sets it in every stage that has it.
+    seeds : list of seeds, or number of seeds, counted up from the seed of the recipe.
 
-    Raises ValueError for settings that the recipe does not have, ends that mean several things, and values that do not
-    suit their setting.
+    Raises
+    ------
+    ValueError : the recipe does not have a setting, a name stands for several different settings, or a value is of
+        the wrong type.
     """
     if isinstance(seeds, int):
         if seeds < 1:
             raise ValueError(f"seeds must be at least 1, got {seeds}")
         seeds = range(recipe.seed, recipe.seed + seeds)
-    paths = {name: matching(recipe, name) for name in choices}
+    paths = {name: matching_settings(recipe, name) for name in choices}
     _check_choices(choices, paths)
-    kept = {name: _typed(recipe, paths[name], values) for name, values in choices.items()}
-    cells = [_cells(values) for values in kept.values()]
+    parsed = {name: _parsed(recipe, paths[name], values) for name, values in choices.items()}
+    columns_of = [_table_values(values) for values in parsed.values()]
     runs = []
-    for values, shown in zip(itertools.product(*kept.values()), itertools.product(*cells), strict=True):
-        chosen, columns = recipe, dict(zip(choices, shown, strict=True))
+    for values, in_table in zip(itertools.product(*parsed.values()), itertools.product(*columns_of), strict=True):
+        chosen, columns = recipe, dict(zip(choices, in_table, strict=True))
         for name, value in zip(choices, values, strict=True):
             for path in paths[name]:
-                chosen = with_value(chosen, path, value)
-        folder = "".join(f"{_folder_name(name, cell)}/" for name, cell in columns.items())
+                chosen = with_setting(chosen, path, value)
+        folder = "".join(f"{_folder_name(name, value)}/" for name, value in columns.items())
         runs += [Run(f"{folder}seed={seed}", dataclasses.replace(chosen, seed=seed), columns) for seed in seeds]
     return runs
 
 
-def read_choices(words: Sequence[str]) -> dict[str, list[str]]:
-    """Settings and their values from words such as "lr=1e-3,1e-2"; commas within brackets do not part values.
+def parse_choices(words: Sequence[str]) -> dict[str, list[str]]:
+    """Parse settings and their values from strings such as "lr=1e-3,1e-2". Commas in brackets do not separate values.
 
-    Raises ValueError for words of another form, and for a setting that comes twice.
+    Raises ValueError for strings of another form, and for a setting that is given twice.
     """
     choices: dict[str, list[str]] = {}
     for word in words:
@@ -82,10 +84,12 @@ def read_choices(words: Sequence[str]) -> dict[str, list[str]]:
     return choices
 
 
-def with_value(recipe: Recipe, path: str, value: Any) -> Recipe:
-    """The recipe with one setting changed, named as on the command line: "data", "model.width", "cnn.optimisation.lr".
+def with_setting(recipe: Recipe, path: str, value: Any) -> Recipe:
+    """Return the recipe with one setting changed.
 
-    Raises ValueError, with the nearest names, when the recipe has no such setting.
+    The setting is named as on the command line, such as "data", "model.width" or "cnn.optimisation.lr".
+
+    Raises ValueError with the nearest names when the recipe has no such setting.
     """
     if path not in settings(recipe):
         raise _unknown(recipe, path)
@@ -97,7 +101,7 @@ def with_value(recipe: Recipe, path: str, value: Any) -> Recipe:
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:
-    """Path -> type of every setting but the seed; the names of stages are not settings."""
+    """List every setting of a recipe except the seed and the names of stages, as path -> type."""
     found: dict[str, Any] = {"data": str} | _leaves(recipe.model, "model") | _options(recipe.model)
     del found["model.options"]
     for stage in recipe.stages:
@@ -106,10 +110,10 @@ def settings(recipe: Recipe) -> dict[str, Any]:
     return found
 
 
-def matching(recipe: Recipe, name: str) -> list[str]:
-    """The settings that `name` stands for: the one of that path, or all of whose path it is the end.
+def matching_settings(recipe: Recipe, name: str) -> list[str]:
+    """Find the settings that `name` stands for: the one with that path, or all whose path ends with it.
 
-    Raises ValueError when there is none, or when they are not the same setting of several stages.
+    Raises ValueError when there is none, or when they are different settings and not one setting of several stages.
     """
     paths = settings(recipe)
     if name in paths:
@@ -127,7 +131,7 @@ def matching(recipe: Recipe, name: str) -> list[str]:
 
 def _unknown(recipe: Recipe, name: str) -> ValueError:
     if name == "seed":
-        return ValueError("seed is no setting of a grid; say which seeds, or how many")
+        return ValueError("seed cannot be a setting of a grid; use the argument seeds, a list of seeds or their number")
     known: Registry[None] = Registry("setting")
     for path in settings(recipe):
         offered = path if "." in name else path.rpartition(".")[2]
@@ -159,7 +163,7 @@ def _options(choice: ModelChoice) -> dict[str, Any]:
 
 
 def _replaced(tree: Any, path: list[str], value: Any) -> Any:
-    """A tree of frozen dataclasses and tables with one leaf replaced."""
+    """Replace one leaf of a tree of frozen dataclasses and tables."""
     name, *rest = path
     if isinstance(tree, dict):
         return {**tree, name: value}
@@ -177,8 +181,8 @@ def _check_choices(choices: Mapping[str, Sequence[Any]], paths: Mapping[str, lis
             set_by[path] = name
 
 
-def _typed(recipe: Recipe, paths: list[str], values: Sequence[Any]) -> list[Any]:
-    """Values as their setting takes them, written or not."""
+def _parsed(recipe: Recipe, paths: list[str], values: Sequence[Any]) -> list[Any]:
+    """Convert values, given as objects or as strings, to the type of their setting."""
     hint, parser = settings(recipe)[paths[0]], ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
     try:
@@ -188,10 +192,10 @@ def _typed(recipe: Recipe, paths: list[str], values: Sequence[Any]) -> list[Any]
         raise ValueError(f"values of {paths[0]} must be of type {kind}, got {list(values)}") from error
 
 
-def _cells(values: Sequence[Any]) -> list[Cell]:
-    """Numbers as they are, anything else in words: a column is of one kind."""
+def _table_values(values: Sequence[Any]) -> list[TableValue]:
+    """Keep numbers, and convert anything else to strings, so that a column has one type."""
     return list(values) if all(isinstance(value, int | float) for value in values) else [str(v) for v in values]
 
 
-def _folder_name(name: str, value: Cell) -> str:
+def _folder_name(name: str, value: TableValue) -> str:
     return re.sub(r"[^\w.=+-]+", "-", f"{name}={value}")

@@ -1,4 +1,4 @@
-"""How many processes a launcher has started, and which of them this one is."""
+"""Processes of a distributed run: how many a launcher has started, and which of them this one is."""
 
 import os
 import time
@@ -8,32 +8,37 @@ from typing import Any
 import torch
 
 
-def launched() -> dict[str, Any]:
-    """Arguments for the trainer: as torchrun or Slurm started this process, else one process on one device."""
-    (processes, local), accelerator = _processes(), "cuda" if torch.cuda.is_available() else "cpu"
+def trainer_devices() -> dict[str, Any]:
+    """Arguments of Lightning's trainer for the processes that torchrun or Slurm started, or for one process alone."""
+    (processes, per_machine), accelerator = _processes(), "cuda" if torch.cuda.is_available() else "cpu"
     if processes == 1:
         return {"accelerator": accelerator, "devices": 1}
-    return {"accelerator": accelerator, "strategy": "ddp", "devices": local, "num_nodes": processes // local}
+    return {
+        "accelerator": accelerator,
+        "strategy": "ddp",
+        "devices": per_machine,
+        "num_nodes": processes // per_machine,
+    }
 
 
-def is_alone() -> bool:
-    """Whether there is one process alone."""
+def is_single_process() -> bool:
+    """True if the run has a single process."""
     return _processes()[0] == 1
 
 
-def is_first() -> bool:
-    """Whether this process is the one that writes files."""
+def is_main_process() -> bool:
+    """True if this is the process that writes files (rank 0)."""
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    """Return once something is so that the first process brings about, in the folder that all processes share."""
+    """Wait until `done` returns True. The main process brings that about, in the folder that all processes share."""
     while not done():
         time.sleep(0.1)
 
 
 def _processes() -> tuple[int, int]:
-    """Processes in all, and on this machine."""
+    """Number of processes in total, and on this machine."""
     env = os.environ
     if "WORLD_SIZE" in env and "LOCAL_WORLD_SIZE" in env:
         return int(env["WORLD_SIZE"]), int(env["LOCAL_WORLD_SIZE"])

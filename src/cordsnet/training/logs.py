@@ -1,13 +1,25 @@
-"""Reading back what was logged during training."""
+"""Read the values that were logged during training."""
 
 import csv
 from pathlib import Path
 
 
 def read_curve(stage: str | Path, name: str) -> tuple[list[int], list[float]]:
-    """Updates and values of one logged number of a stage; a resumed stage's attempts are joined, later ones prevailing.
+    """Read one logged quantity of a stage.
 
-    Raises ValueError when nothing was logged under that name.
+    Parameters
+    ----------
+    stage : folder of the stage.
+    name : name of the quantity, such as "loss".
+
+    Returns
+    -------
+    Numbers of the updates, and the value at each. When a stage was resumed, the logs of its attempts are merged, and
+    later attempts take precedence.
+
+    Raises
+    ------
+    ValueError : nothing was logged under that name.
     """
     values: dict[int, float] = {}
     for path in sorted(Path(stage).glob("logs_*/metrics.csv"), key=lambda p: int(p.parent.name.split("_")[1])):

@@ -20,14 +20,14 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from cordsnet._checks import check_positive
-from cordsnet.data import Share
+from cordsnet.data import BatchShare
 from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
 from cordsnet.models import SavedModel
+from cordsnet.training.checkpoints import CheckpointWriter, newest_checkpoint
 from cordsnet.training.divergence import LAST_GOOD, Watch
-from cordsnet.training.launch import launched
+from cordsnet.training.launch import trainer_devices
 from cordsnet.training.loss import Batch
-from cordsnet.training.order import mixed
-from cordsnet.training.safekeeping import Safekeeping, newest_checkpoint
+from cordsnet.training.order import mix_seed
 from cordsnet.training.sources import Feed, Source
 from cordsnet.training.stage import Context
 
@@ -113,7 +113,7 @@ class TrainingModule(lightning.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Whatever is drawn for this batch depends on the seed, the batch and the process alone."""
         self.began = True
-        torch.manual_seed(mixed(self.seed, batch_idx, self.global_rank))
+        torch.manual_seed(mix_seed(self.seed, batch_idx, self.global_rank))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Check what the loader gave. Raises DataError when too much of it could not be read."""
@@ -124,7 +124,7 @@ class TrainingModule(lightning.LightningModule):
         """The batch that is trained on, prepared on the device."""
         assert self.feed is not None
         upcoming = self.trainer.fit_loop.epoch_loop.batch_idx + 1  # Lightning moves a batch before it starts it
-        torch.manual_seed(mixed(self.seed, upcoming, self.global_rank, AUGMENTING))
+        torch.manual_seed(mix_seed(self.seed, upcoming, self.global_rank, AUGMENTING))
         return self.feed.batch(batch)
 
     def keep(self, **values: Tensor) -> None:
@@ -189,9 +189,9 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     folder, optimisation = context.run / stage, module.optimisation
     checkpoints = folder / "checkpoints"
     resume, first = newest_checkpoint(checkpoints) or (None, 0)
-    keeper = Safekeeping(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
+    keeper = CheckpointWriter(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
     module.seed, module.feed = context.seed, context.source.feed(module.augmentation)
-    with _quiet(), keeper.listening(), _repeatable():
+    with _quiet(), keeper.handling_signals(), _repeatable():
         trainer = _trainer(folder, optimisation, context.progress, keeper)
         loader = WatchedLoader(_loader(context.source, optimisation, context.seed, first, trainer))
         started = time.perf_counter()
@@ -217,7 +217,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
 def _loader(
     source: Source, optimisation: Optimisation, seed: int, first: int, trainer: lightning.Trainer
 ) -> DataLoader[Any]:
-    share = Share(first, optimisation.accumulate, trainer.global_rank, trainer.world_size)
+    share = BatchShare(first, optimisation.accumulate, trainer.global_rank, trainer.world_size)
     return source.loader(optimisation.batch, optimisation.updates, seed, share)
 
 
@@ -225,10 +225,10 @@ TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mi
 """Names of precisions as Lightning writes them."""
 
 
-def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: Safekeeping) -> lightning.Trainer:
+def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: CheckpointWriter) -> lightning.Trainer:
     attempt = len(list(folder.glob("logs_*"))) + 1
     return lightning.Trainer(
-        **launched(),
+        **trainer_devices(),
         use_distributed_sampler=False,
         max_steps=optimisation.updates,
         max_epochs=-1,

@@ -1,4 +1,4 @@
-"""A recipe's settings as command-line options, and back."""
+"""Settings of a recipe as command-line options."""
 
 import dataclasses
 
@@ -9,8 +9,8 @@ from cordsnet.training.recipe import ModelChoice, Recipe
 
 
 def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
-    """Every setting as an option, such as `--linear.optimisation.lr`, with the recipe's value as default."""
-    parser.add_argument("--seed", type=int, default=recipe.seed, help="of everything that is drawn")
+    """Add every setting as an option, such as `--linear.optimisation.lr`, with the value of the recipe as default."""
+    parser.add_argument("--seed", type=int, default=recipe.seed, help="seed of all random numbers")
     parser.add_argument("--data", type=str, default=recipe.data, help="name of the data set, or path of a folder")
     parser.add_class_arguments(ModelChoice, "model", default=dataclasses.asdict(recipe.model))
     for stage in recipe.stages:
@@ -23,7 +23,7 @@ def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
 
 
 def chosen_recipe(recipe: Recipe, parser: ArgumentParser, options: Namespace) -> Recipe:
-    """The recipe with the values that were given on the command line."""
+    """Return the recipe with the values that were given on the command line."""
     built = parser.instantiate(options)
     stages = tuple(built[stage.name] for stage in recipe.stages)
     return dataclasses.replace(recipe, seed=built.seed, data=built.data, model=built.model, stages=stages)

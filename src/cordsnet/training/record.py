@@ -1,4 +1,4 @@
-"""The record of a run: with what, on what, from what and when it was made."""
+"""The run record, `record.json`: software, machine, data, settings and time of every attempt at a run."""
 
 import json
 import os
@@ -21,14 +21,16 @@ from cordsnet.errors import RunError
 RECORD = "record.json"
 PACKAGES = ("torch", "numpy", "lightning", "kornia", "datasets")
 ENVIRONMENT = re.compile(r"(OMP_NUM_THREADS|MKL_NUM_THREADS|WORLD_SIZE|CUDA_VISIBLE_DEVICES|CORDSNET_\w+|SLURM_\w+)")
+"""Names of environment variables that are recorded."""
+
 SECRET = re.compile(r"JWT|TOKEN|KEY|SECRET|PASS|CREDENTIAL")
-"""Variables of these names are kept out of the record, whatever they begin with."""
+"""Environment variables whose name contains one of these words are never recorded."""
 
 
 def add_attempt(folder: Path, recipe: str, seed: int, data: dict[str, Any]) -> None:
-    """Append to `folder/record.json` what this process is and what it was given; the file is there whole or not at all.
+    """Append this process, its settings and a description of its data to `folder/record.json`, atomically.
 
-    Raises RunError when the record that is there cannot be read.
+    Raises RunError when the existing record cannot be read.
     """
     attempts = read_attempts(folder)
     attempts.append({"recipe": recipe, "seed": seed, "data": data} | describe_process())
@@ -36,7 +38,7 @@ def add_attempt(folder: Path, recipe: str, seed: int, data: dict[str, Any]) -> N
 
 
 def read_attempts(folder: Path) -> list[dict[str, Any]]:
-    """What every attempt at a run wrote down, first to last; none where nothing is recorded.
+    """Read all attempts at a run, first to last; empty when there is no record.
 
     Raises RunError when the record is damaged.
     """
@@ -46,11 +48,11 @@ def read_attempts(folder: Path) -> list[dict[str, Any]]:
     try:
         return [dict(attempt) for attempt in json.loads(path.read_text())["attempts"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error!r}); move it away, and a new record is begun") from error
+        raise RunError(f"{path} is damaged ({error!r}); move it away to start a new record") from error
 
 
 def describe_data(data: VisionData) -> dict[str, Any]:
-    """Which images, which classes, and how pixels in 0-1 were normalised."""
+    """Describe a data set: name, source, fingerprint, sizes, classes and normalisation."""
     return {
         "name": data.name,
         "source": data.source,
@@ -64,7 +66,7 @@ def describe_data(data: VisionData) -> dict[str, Any]:
 
 
 def describe_process() -> dict[str, Any]:
-    """Versions, commit, command, time, machine and the part of the environment that matters."""
+    """Describe this process: time, command, versions, commit, machine, threads and relevant environment variables."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -77,7 +79,7 @@ def describe_process() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Of this package, Python, CUDA and what it leans on; None for what is not installed."""
+    """Versions of this package, Python, CUDA and the main dependencies; None for packages that are not installed."""
     found: dict[str, str | None] = {"cordsnet": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -88,7 +90,7 @@ def versions() -> dict[str, str | None]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory in bytes (None where the system does not tell), GPU and system."""
+    """Describe the machine: processor, cores, memory in bytes (None if unknown), GPU and operating system."""
     pages = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
     return {
         "processor": processor(),
@@ -100,7 +102,7 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Its name as the system tells it, else its architecture."""
+    """Name of the processor, or its architecture when the system does not give a name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -108,7 +110,7 @@ def processor() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Variables that bear on a run. Nothing else of the environment is kept, and nothing that looks like a secret."""
+    """Environment variables that can affect a run, without any whose name suggests a secret."""
     return {
         name: value
         for name, value in sorted(os.environ.items())
@@ -117,8 +119,9 @@ def environment() -> dict[str, str]:
 
 
 def commit() -> dict[str, Any] | None:
-    """Commit of the checkout that the package runs from, and whether its files differ from it; None outside one."""
-    own = _git("ls-files", "--error-unmatch", Path(__file__).name)  # else some repository around an installed package
+    """Commit of the checkout that the package runs from, and whether files were changed; None without a checkout."""
+    # None when this file is not tracked: an installed package may lie inside an unrelated repository
+    own = _git("ls-files", "--error-unmatch", Path(__file__).name)
     head = _git("rev-parse", "HEAD")
     if own is None or head is None:
         return None
@@ -128,6 +131,6 @@ def commit() -> dict[str, Any] | None:
 def _git(*words: str) -> str | None:
     try:
         done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)  # noqa: S603, S607
-    except OSError:  # no git on this machine
+    except OSError:  # git is not installed
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -6,7 +6,16 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch.utils.data import DataLoader
 
-from cordsnet.data import AUGMENTATIONS, Share, Split, Stream, StreamOrder, VisionData, check_readable, unit
+from cordsnet.data import (
+    AUGMENTATIONS,
+    BatchShare,
+    Split,
+    Stream,
+    StreamOrder,
+    VisionData,
+    check_unreadable,
+    to_unit_range,
+)
 from cordsnet.errors import RunError
 from cordsnet.models import ImageSpec, ModelSpec
 from cordsnet.models.interface import IMAGE
@@ -41,7 +50,7 @@ class Source(Protocol):
     def check(self, spec: ModelSpec) -> None:
         """Raise RunError unless a model can read the data."""
 
-    def loader(self, batch: int, updates: int, seed: int, share: Share) -> DataLoader[Any]:
+    def loader(self, batch: int, updates: int, seed: int, share: BatchShare) -> DataLoader[Any]:
         """Batches for a range of updates, in the part that falls to this process."""
 
     def feed(self, augmentation: str) -> Feed:
@@ -86,7 +95,7 @@ class LabelledImages:
                 "set it to that"
             )
 
-    def loader(self, batch: int, updates: int, seed: int, share: Share) -> DataLoader[Any]:
+    def loader(self, batch: int, updates: int, seed: int, share: BatchShare) -> DataLoader[Any]:
         """Pixels as they are held, labels, and how many images could not be read."""
         train = self.data.train
         batch = min(batch, len(train))
@@ -128,13 +137,13 @@ class ImageFeed:
         """Pixels and labels. Raises DataError when too many images cannot be read."""
         pixels, labels, unreadable = raw
         self.seen, self.unreadable = self.seen + len(labels), self.unreadable + unreadable
-        check_readable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
+        check_unreadable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
         return pixels, labels
 
     def batch(self, moved: Any) -> Batch:
         """Images [B, C, H, W] and their classes [B], or soft labels [B, K]."""
         pixels, labels = moved
-        images, labels = self.augment(unit(pixels), labels, len(self.data.classes))
+        images, labels = self.augment(to_unit_range(pixels), labels, len(self.data.classes))
         normalise = self.data.train.normalise
         return Batch({IMAGE: images if normalise is None else normalise(images)}, {SCORES: labels})
 

@@ -1,4 +1,4 @@
-"""Sweeps: many runs, one after another or at once, gathered in one table."""
+"""Sweeps: many runs, one after another or in parallel, with one table of results."""
 
 import importlib
 import io
@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 from cordsnet._files import writable_folder, write_whole
 from cordsnet.errors import RunError
 from cordsnet.training.fit import StageReport, fit, read_report
-from cordsnet.training.grid import Cell, Run
-from cordsnet.training.launch import is_first
+from cordsnet.training.grid import Run, TableValue
+from cordsnet.training.launch import is_main_process
 from cordsnet.training.recipe import Recipe
-from cordsnet.training.workers import Lost, Workers, call_on_workers
+from cordsnet.training.workers import LostCall, Workers, call_on_workers
 
 TABLE = "table.parquet"
 
 Row: TypeAlias = dict[str, Any]
 
-Measure: TypeAlias = Callable[[Recipe, Mapping[str, StageReport]], Mapping[str, Cell]]
-"""Extra columns of a finished run, from its recipe and reports; a top-level function, so that it travels to workers."""
+Measure: TypeAlias = Callable[[Recipe, Mapping[str, StageReport]], Mapping[str, TableValue]]
+"""Computes extra columns of a finished run. A top-level function, so that it can be pickled."""
 
 
 def sweep(
@@ -36,65 +36,67 @@ def sweep(
     retries: int = 2,
     progress: bool = True,
 ) -> list[Row]:
-    """Train every run into `output / run.name` and gather the results in `output / table.parquet`.
+    """Train every run in `output / run.name` and write the results to `output / table.parquet`.
 
-    Stages that are finished are not repeated, so a sweep that was interrupted goes on by itself. One worker without an
-    address is this process; else Ray runs them, on this machine or on the cluster at `address`, which must share
-    `output`. A run whose worker was killed goes on from its checkpoint in another.
+    Finished stages are not repeated, so an interrupted sweep continues when it is started again. With one worker and no
+    address the runs are trained in this process. Otherwise Ray trains them, on this machine or on the cluster at
+    `address`, where `output` must be a shared folder. A run whose worker was killed continues from its checkpoint in
+    another worker.
 
     Parameters
     ----------
-    runs : what to train; see `grid`.
+    runs : runs to train; see `grid`.
     output : folder of the sweep.
-    measure : extra columns, measured once a run is finished.
-    workers : runs at once on this machine; a cluster takes as many as it has room for.
-    cpus, gpus : what a worker of Ray's takes; fractions let several share one. Without GPUs it trains on processors.
-    address : of a Ray cluster, such as "auto"; None is this machine.
-    retries : how often a run is taken up again after its worker was killed.
-    progress : draw progress bars: of stages in this process, of runs on Ray.
+    measure : computes extra columns when a run is finished; None adds none.
+    workers : number of parallel runs on this machine; a cluster runs as many as fit.
+    cpus, gpus : CPU cores and GPUs per worker of Ray; fractions let several share one. With 0 GPUs, training uses CPUs.
+    address : address of a Ray cluster, such as "auto"; None is this machine.
+    retries : how often a run is started again after its worker was killed.
+    progress : show progress bars: of stages in this process, of runs with Ray.
 
     Returns
     -------
     One row per run, in order: its columns, "run", "seed", "status" ("finished", "diverged" or "failed"), "error"
-    (one sentence, or ""), every metric as "STAGE.METRIC", "STAGE.seconds" and what was measured. A run whose settings
-    do not go together, or whose worker is lost more often than `retries`, fails; the others go on.
+    (one sentence, or ""), every metric as "STAGE.METRIC", "STAGE.seconds", and the columns of `measure`. A run fails
+    when its settings contradict each other or its worker is lost more often than `retries`; the other runs continue.
 
     Raises
     ------
-    RunError : runs share a folder, it cannot be written to, or Ray or what a worker takes is not there.
-    InterruptionError : a signal asked this process to stop; finished runs and checkpoints stay.
+    RunError : two runs share a folder, the folder cannot be written to, Ray is not installed, or it does not have the
+        resources of a worker.
+    InterruptionError : a signal asked this process to stop; finished runs and checkpoints are kept.
     """
-    for library in ("pandas", "pyarrow"):  # here, so that they are not missed after the first run
+    for library in ("pandas", "pyarrow"):  # so that a missing one is noticed before the first run and not after it
         importlib.import_module(library)
     _check_names(runs)
-    where, output = Workers(workers, cpus, gpus, address, retries), writable_folder(output).resolve()
-    finished: Iterable[tuple[int, Row | Lost]]
-    if where.is_here:
+    places, output = Workers(workers, cpus, gpus, address, retries), writable_folder(output).resolve()
+    finished: Iterable[tuple[int, Row | LostCall]]
+    if places.is_this_process:
         finished = ((k, _row(run, output, measure, progress)) for k, run in enumerate(runs))
     else:
-        finished = call_on_workers(_row, [(run, output, measure, False) for run in runs], where)
+        finished = call_on_workers(_row, [(run, output, measure, False) for run in runs], places)
         finished = _with_bar(finished, len(runs)) if progress else finished
     rows: dict[int, Row] = {}
     for k, row in finished:
-        rows[k] = _lost(runs[k], row) if isinstance(row, Lost) else row
-        if is_first():
+        rows[k] = _lost(runs[k], row) if isinstance(row, LostCall) else row
+        if is_main_process():
             _write_table([rows[k] for k in sorted(rows)], output / TABLE)
     return [rows[k] for k in sorted(rows)]
 
 
 def summary(rows: Sequence[Row], by: Sequence[str], of: str) -> list[Row]:
-    """Mean and standard error of one column over the finished runs that agree in others.
+    """Mean and standard error of one column over the finished runs of every point of a grid.
 
     Parameters
     ----------
-    rows : of a sweep.
-    by : columns that tell the points of the grid apart.
-    of : the column that is averaged, such as "finetune.test_accuracy".
+    rows : rows of a sweep.
+    by : columns whose values identify a point of the grid.
+    of : column to average, such as "finetune.test_accuracy".
 
     Returns
     -------
-    One row per point, in order: `by`, "mean", "standard_error" (NaN for a single run), "finished", and "failed", with
-    those that diverged.
+    One row per point, in order: the columns `by`, "mean", "standard_error" (NaN for a single run), "finished" (number
+    of finished runs) and "failed" (number of other runs, including those that diverged).
     """
     points: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -114,9 +116,9 @@ def _check_names(runs: Sequence[Run]) -> None:
     taken, parents = set[Path](), {parent for name in names for parent in name.parents}
     for name in names:
         if name.is_absolute() or ".." in name.parts or name in (Path(), Path(TABLE)):
-            raise RunError(f"run {str(name)!r} must be named as a folder below the sweep's")
+            raise RunError(f"run {str(name)!r} must be named as a folder below the folder of the sweep")
         if name in taken or name in parents:
-            raise RunError(f"run {str(name)!r} shares its folder with another; give each a name of its own")
+            raise RunError(f"run {str(name)!r} shares its folder with another run; give every run its own name")
         taken.add(name)
 
 
@@ -124,7 +126,7 @@ def _row(run: Run, output: Path, measure: Measure | None, progress: bool) -> Row
     """Train and measure one run."""
     folder = output / run.name
     reports: dict[str, StageReport] = {}
-    measured: Mapping[str, Cell] = {}
+    measured: Mapping[str, TableValue] = {}
     status, error = "finished", ""
     try:
         reports = fit(run.recipe, folder, progress=progress)
@@ -142,8 +144,8 @@ def _row(run: Run, output: Path, measure: Measure | None, progress: bool) -> Row
     return _head(run, status, error) | numbers | dict(measured)
 
 
-def _lost(run: Run, error: Lost) -> Row:
-    return _head(run, "failed", f"its worker was lost each time ({error.reason}); give the sweep again to go on")
+def _lost(run: Run, error: LostCall) -> Row:
+    return _head(run, "failed", f"its worker was lost each time ({error.reason}); start the sweep again to continue")
 
 
 def _head(run: Run, status: str, error: str) -> Row:

@@ -1,4 +1,4 @@
-"""Calls spread over processes by Ray: on this machine's cores, or on a cluster."""
+"""Function calls in parallel processes of Ray, on the cores of this machine or on a cluster."""
 
 import importlib
 import logging
@@ -17,30 +17,30 @@ import torch
 
 from cordsnet._checks import check_positive
 from cordsnet.errors import InterruptionError, RunError
-from cordsnet.training.safekeeping import SIGNALS
+from cordsnet.training.checkpoints import SIGNALS
 
-STORE = 128 * 2**20
-"""Bytes of shared memory for arguments and results, which are small."""
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Shared memory of Ray for arguments and results, which are small."""
 
 LOOPBACK = "127.0.0.1"
 
-LOOK_SECONDS = 1.0
-"""How often to look whether a signal has come: Ray waits through signals."""
+SIGNAL_POLL_SECONDS = 1.0
+"""Interval between checks for signals, which do not interrupt `ray.wait`."""
 
-LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS")
-"""What a launcher that started the cluster leaves in the environment; a worker trains alone all the same."""
+LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS")
+"""Environment variables of launchers, which may have started the cluster. A worker ignores them: it trains alone."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Where calls are made.
+    """Processes that calls run in, and the resources of each.
 
     Attributes
     ----------
-    count : how many at once on this machine; a cluster takes as many as it has room for.
-    cpus, gpus : what each takes; fractions let several share one.
-    address : of a Ray cluster, such as "auto"; None is this machine.
-    retries : how often a call is made again after its process was killed or asked to stop.
+    count : number of workers on this machine; a cluster runs as many as fit.
+    cpus, gpus : CPU cores and GPUs of each worker; fractions let several workers share one.
+    address : address of a Ray cluster, such as "auto"; None is this machine.
+    retries : how often a call is repeated after its worker was killed or asked to stop.
     """
 
     count: int = 1
@@ -56,20 +56,25 @@ class Workers:
             raise ValueError(f"gpus and retries must be at least 0, got {self.gpus:g} and {self.retries}")
 
     @property
-    def is_here(self) -> bool:
-        """Whether this process is all that is needed."""
+    def is_this_process(self) -> bool:
+        """True if calls run in this process, without Ray."""
         return self.count == 1 and self.address is None
 
 
 @dataclass(frozen=True)
-class Lost:
-    """In place of the result of a call whose process was lost more often than it may be made again."""
+class LostCall:
+    """Stands for the result of a call whose worker was lost more often than `Workers.retries`.
+
+    Attributes
+    ----------
+    reason : why the worker was lost the last time.
+    """
 
     reason: str
 
 
-def room_here(cpus: float) -> int:
-    """How many workers this machine has cores for, at least one."""
+def max_workers(cpus: float) -> int:
+    """Number of workers of `cpus` cores each that this machine has cores for, at least 1."""
     check_positive(cpus, "cpus")
     return max(1, int((os.cpu_count() or 1) // cpus))
 
@@ -77,32 +82,43 @@ def room_here(cpus: float) -> int:
 def call_on_workers(
     function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], workers: Workers
 ) -> Iterator[tuple[int, Any]]:
-    """Call a top-level function with each of several arguments; yield position and result as they come in.
+    """Call a function with several sets of arguments in parallel.
 
-    A call whose process was lost too often ends as a `Lost`; an error of its own ends all calls and is raised.
+    Parameters
+    ----------
+    function : a top-level function, so that it can be pickled.
+    calls : arguments of each call.
+    workers : processes to use.
 
-    Raises RunError without Ray, or where Ray does not find what a worker takes; InterruptionError when a signal asks
-    this process to stop.
+    Yields
+    ------
+    Position in `calls` and result of each call, in the order in which they finish. The result is a `LostCall` when the
+    worker was lost too often. An error raised by a call ends all calls and is raised here.
+
+    Raises
+    ------
+    RunError : Ray is not installed, or does not have the resources that a worker needs.
+    InterruptionError : a signal asks this process to stop.
     """
-    with _ray(workers) as ray, _listening() as asked:
+    with _ray(workers) as ray, _received_signals() as received:
         remote = ray.remote(
             num_cpus=workers.cpus,
             num_gpus=workers.gpus,
             max_retries=workers.retries,
             retry_exceptions=[InterruptionError],
             runtime_env={"env_vars": {"PYTHONPATH": _search_path()}},
-        )(_alone)
+        )(_call)
         waiting = {remote.remote(function, call, workers): k for k, call in enumerate(calls)}
         try:
             while waiting:
-                for done in ray.wait(list(waiting), num_returns=1, timeout=LOOK_SECONDS)[0]:
+                for done in ray.wait(list(waiting), num_returns=1, timeout=SIGNAL_POLL_SECONDS)[0]:
                     yield waiting.pop(done), _result(ray, done)
-                for number in asked:
+                for number in received:
                     name = signal.Signals(number).name
                     raise InterruptionError(f"stopped by signal {name}; checkpoints are kept", number)
         finally:
-            for left in waiting:
-                ray.cancel(left)
+            for unfinished in waiting:
+                ray.cancel(unfinished)
 
 
 def _result(ray: Any, done: Any) -> Any:
@@ -110,15 +126,15 @@ def _result(ray: Any, done: Any) -> Any:
         return ray.get(done)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, InterruptionError):
-            return Lost(str(error.cause))
+            return LostCall(str(error.cause))
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        return Lost(type(error).__name__)
+        return LostCall(type(error).__name__)
 
 
-def _alone(function: Callable[..., Any], call: tuple[Any, ...], workers: Workers) -> Any:
-    """The call, with the share of the machine that its worker takes."""
-    for name in LAUNCHERS:
+def _call(function: Callable[..., Any], call: tuple[Any, ...], workers: Workers) -> Any:
+    """Make one call in a worker, with no more threads and GPUs than the worker has."""
+    for name in LAUNCHER_VARIABLES:
         os.environ.pop(name, None)
     if not workers.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -128,64 +144,69 @@ def _alone(function: Callable[..., Any], call: tuple[Any, ...], workers: Workers
 
 @contextmanager
 def _ray(workers: Workers) -> Iterator[Any]:
-    """Ray: that of this process if it has one, else started, quietly, and stopped at the end."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is to be sent anywhere
+    """Provide Ray. If this process has not initialised it, start it without log output and shut it down at the end."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send no usage statistics
     if workers.address is None:
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listen at 127.0.0.1 alone; read on import
+        os.environ.setdefault(
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"
+        )  # listen on 127.0.0.1 only; Ray reads this on import
     try:
         ray: Any = importlib.import_module("ray")
     except ModuleNotFoundError as error:
-        raise RunError("several workers, or a cluster, need Ray: pip install 'cordsnet[sweep]'") from error
-    ours = not ray.is_initialized()
-    if ours:
-        where = {"address": workers.address} if workers.address else _on_this_machine(workers)
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
+        raise RunError("running several workers or a cluster needs Ray: pip install 'cordsnet[sweep]'") from error
+    started_here = not ray.is_initialized()
+    if started_here:
+        options = {"address": workers.address} if workers.address else _local_options(workers)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
-        if ours and workers.address is None and ray.util.get_node_ip_address() != LOOPBACK:
-            raise RunError("Ray was imported before and would be open to the network; sweep first, or call ray.init")
-        found = ray.cluster_resources()
+        if started_here and workers.address is None and ray.util.get_node_ip_address() != LOOPBACK:
+            raise RunError(
+                "Ray was imported before and would be open to the network; start the sweep before importing Ray, "
+                "or call ray.init"
+            )
+        available = ray.cluster_resources()
         for kind, needed in {"CPU": workers.cpus, "GPU": workers.gpus}.items():
-            if needed > found.get(kind, 0.0):
+            if needed > available.get(kind, 0.0):
                 raise RunError(
-                    f"a worker takes {needed:g} {kind}, but Ray finds {found.get(kind, 0.0):g}; ask for less"
+                    f"a worker needs {needed:g} {kind}, but Ray finds {available.get(kind, 0.0):g}; ask for less"
                 )
         yield ray
     finally:
-        if ours:
+        if started_here:
             ray.shutdown()
 
 
 @contextmanager
-def _listening() -> Iterator[list[int]]:
-    """Signals that have asked to stop meanwhile; Ray on its own would abort the process."""
-    asked: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # where signals cannot be listened to
-        yield asked
+def _received_signals() -> Iterator[list[int]]:
+    """Collect the signals that ask to stop, which would otherwise make Ray abort the process."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
+        yield received
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+        received.append(number)
 
     before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
-        yield asked
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def _search_path() -> str:
-    """Where this process finds modules besides those that are installed, so that workers find them as well."""
+    """Folders in which this process finds modules that are not installed, so that workers find them too."""
     installed = (sys.prefix, sys.base_prefix)
     return os.pathsep.join(path for path in map(os.path.abspath, sys.path) if not path.startswith(installed))
 
 
-def _on_this_machine(workers: Workers) -> dict[str, Any]:
-    """Arguments that start Ray so that nobody outside can reach it."""
+def _local_options(workers: Workers) -> dict[str, Any]:
+    """Arguments of `ray.init` for this machine alone, not reachable from the network."""
     return {
         "address": "local",
         "_node_ip_address": LOOPBACK,
         "include_dashboard": False,
         "num_cpus": math.ceil(workers.count * workers.cpus),
-        "object_store_memory": STORE,
+        "object_store_memory": OBJECT_STORE_BYTES,
     }

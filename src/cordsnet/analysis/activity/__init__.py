@@ -1,1 +1,1 @@
-"""The geometry of recorded activity: dimensions, components, similarity."""
+"""Dimension, components and similarity of recorded activity."""

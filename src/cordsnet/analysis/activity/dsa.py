@@ -1,7 +1,7 @@
-"""Dynamical Similarity Analysis: whether two systems move alike, whatever shape their trajectories have.
+"""Dynamical Similarity Analysis: a distance between the dynamics of two systems.
 
-The method and its code are of Ostrow et al. 2023 (NeurIPS; package `dsa-metric`): a linear operator is fitted to delay
-embeddings of each activity, and the two operators are compared up to an orthogonal change of coordinates.
+Method and code of Ostrow et al. 2023 (NeurIPS; package `dsa-metric`): a linear operator is fitted to delay embeddings
+of each activity, and the two operators are compared up to an orthogonal change of coordinates.
 """
 
 import importlib
@@ -12,22 +12,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 from cordsnet.analysis.activity.similarity import first_components
-from cordsnet.analysis.activity.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
 
 SCORES = ("angular", "euclidean", "wasserstein")
 
 
 @dataclass(frozen=True)
 class DynamicalSimilarity:
-    """How differently two systems move.
+    """Distance between the dynamics of two systems.
 
     Attributes
     ----------
-    distance : 0 for equal dynamics, with its bootstrap over trials; for "angular" an angle, in rad, from 0 to pi.
-    predicted : for x and for y, share of variance that the fitted operator predicts one step ahead, in sample. Where it
-        is far below 1 the operators do not describe the systems, and their distance means little: raise delays or rank.
-    score : what was compared: "angular", "euclidean" (operators) or "wasserstein" (their eigenvalues alone).
+    distance : 0 for equal dynamics, with its bootstrap over trials; an angle from 0 to pi, rad, for "angular".
+    predicted : share of the variance of x and of y that the fitted operators predict one step ahead, in sample. If it
+        is far below 1 the operators do not describe the systems and their distance means little: raise delays or rank.
+    score : what was compared: "angular", "euclidean" (operators) or "wasserstein" (their eigenvalues).
     """
 
     distance: Estimate
@@ -52,30 +52,30 @@ def dsa(
     seed: int = 0,
     device: str = "cpu",
 ) -> DynamicalSimilarity:
-    """Distance between the dynamics of two systems, by the package `dsa-metric`.
+    """Distance between the dynamics of two systems, computed by the package `dsa-metric`.
 
     Parameters
     ----------
-    x, y : activity; trials, times and units may differ in number, the time step must not.
-    area, y_area : for a Trajectory; `y_area` is `area` unless given.
+    x, y : activity with the same time step; trials, times and units may differ in number.
+    area, y_area : areas of a Trajectory; `y_area` defaults to `area`.
     components : principal components kept of each, scaled to a total variance of 1.
-    delays, delay_interval : of the embedding, how many and how many time steps apart.
-    rank : of the fitted operators, the same for both; results depend on it, so report it.
-    score : "angular" and "euclidean" search for the rotation, which takes seconds; "wasserstein" compares eigenvalues.
+    delays, delay_interval : number of delays of the embedding, and time steps between them.
+    rank : rank of both fitted operators. Results depend on it, so report it.
+    score : "angular" and "euclidean" search for a rotation, which takes seconds; "wasserstein" compares eigenvalues.
     iterations, learning_rate : of that search.
     bootstrap : resamplings of the trials of both, each as long as the whole comparison.
-    seed : of the search and of the resamplings; the global random state is left as it was.
+    seed : seed of the search and the resamplings; the global random state does not change.
+    device : device of the search, such as "cpu".
 
     Raises
     ------
-    ModuleNotFoundError : the package is not installed.
-    TypeError, ValueError : activity or settings that do not fit, by name.
+    ModuleNotFoundError : the package is not installed. TypeError, ValueError : arguments that do not fit, by name.
     """
     if score not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
     points = [
-        _prepared(x, area, "x", components, delays, delay_interval, rank),
-        _prepared(y, y_area or area, "y", components, delays, delay_interval, rank),
+        _component_scores(x, area, "x", components, delays, delay_interval, rank),
+        _component_scores(y, y_area or area, "y", components, delays, delay_interval, rank),
     ]
     package = _package()
     settings = {
@@ -87,36 +87,32 @@ def dsa(
         "lr": learning_rate,
         "device": device,
     }
-    value, predicted = _compared(package, points, settings, seed)
-    rows, columns = (resamplings(len(part), bootstrap, seed + k) for k, part in enumerate(points))
+    value, predicted = _dsa_distance(package, points, settings, seed)
+    rows, columns = (bootstrap_rows(len(part), bootstrap, seed + k) for k, part in enumerate(points))
     drawn = [
-        _compared(package, [points[0][one], points[1][other]], settings, seed)[0]
-        for one, other in zip(rows, columns, strict=False)  # none for either where one of them is a single trial
+        _dsa_distance(package, [points[0][one], points[1][other]], settings, seed)[0]
+        for one, other in zip(rows, columns, strict=False)  # empty if one of them is a single trial
     ]
     resampled = torch.tensor(drawn, dtype=torch.float64)
-    return DynamicalSimilarity(Estimate(value, float(spread(resampled)), resampled), predicted, score)
+    return DynamicalSimilarity(Estimate.from_resampled(value, resampled), predicted, score)
 
 
 def _package() -> Any:
     try:
         return importlib.import_module("DSA")
     except ModuleNotFoundError as error:
-        if error.name != "DSA":  # installed, but something that it needs is not
+        if error.name != "DSA":  # installed, but one of its dependencies is not
             raise
         raise ModuleNotFoundError("dsa needs the package dsa-metric: pip install 'cordsnet[geometry]'") from error
 
 
-def _prepared(
+def _component_scores(
     activity: Activity, area: str | None, name: str, components: int, delays: int, interval: int, rank: int
 ) -> Tensor:
-    """Scores of the first principal components, total variance 1. Raises ValueError for settings they do not allow."""
+    """Scores of the first principal components, total variance 1. Raises ValueError if settings do not fit."""
     if min(delays, interval, rank) < 1:
         raise ValueError(f"delays, delay_interval and rank must be at least 1, got {delays}, {interval} and {rank}")
-    trials, _ = as_trials(activity, area, name)
-    points = compact(trials)
-    if not varies(points, trials):
-        raise ValueError(f"{name} does not vary, so it has no dynamics to compare")
-    points = first_components(points, components)
+    points = first_components(varying_points(activity, area, name), components)
     count, times, width = points.shape
     left = times - (delays - 1) * interval - 1
     if left < 1:
@@ -129,10 +125,10 @@ def _prepared(
     return points / points.square().sum(-1).mean().sqrt()
 
 
-def _compared(
+def _dsa_distance(
     package: Any, points: list[Tensor], settings: dict[str, Any], seed: int
 ) -> tuple[float, tuple[float, float]]:
-    """Distance, and shares of variance that the fits predict."""
+    """Distance, and the shares of variance that the fits predict."""
     on_gpu = settings["device"] != "cpu"
     with torch.random.fork_rng(enabled=True, devices=None if on_gpu else []):
         torch.manual_seed(seed)
@@ -143,11 +139,11 @@ def _compared(
     if sizes != {(settings["rank"], settings["rank"])}:
         raise ValueError(f"rank {settings['rank']} was not reached, the operators are {sorted(sizes)}; lower rank")
     first = (settings["n_delays"] - 1) * settings["delay_interval"] + 1
-    one, other = (_predicted(model, part, first) for model, part in zip(models, points, strict=True))
+    one, other = (_predicted_share(model, part, first) for model, part in zip(models, points, strict=True))
     return value, (one, other)
 
 
-def _predicted(model: Any, points: Tensor, first: int) -> float:
+def _predicted_share(model: Any, points: Tensor, first: int) -> float:
     """Share of the variance that the fit predicts one step ahead."""
     wanted = points[:, first:]
     left = model.predict(points.float().to(model.device)).double().cpu()[:, first:] - wanted

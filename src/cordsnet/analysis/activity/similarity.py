@@ -1,4 +1,4 @@
-"""How alike two sets of trajectories are: Procrustes distance and canonical correlations."""
+"""Similarity of two sets of trajectories: Procrustes distance and canonical correlations."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,30 @@ import torch
 from scipy import spatial
 from torch import Tensor
 
-from cordsnet.analysis.activity.trajectories import Activity, Estimate, as_trials, compact, resamplings, spread, varies
+from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 
 
 def paired(x: Activity, y: Activity, area: str | None, y_area: str | None) -> tuple[Tensor, Tensor]:
-    """Both in compact coordinates [trials, time, d]. Raises ValueError unless trials and times are as many."""
-    one, other = as_trials(x, area, "x")[0], as_trials(y, y_area or area, "y")[0]
+    """Both in reduced coordinates [trials, time, d]. Raises ValueError unless numbers of trials and times agree."""
+    one, other = varying_points(x, area, "x"), varying_points(y, y_area or area, "y")
     if one.shape[:2] != other.shape[:2]:
         raise ValueError(
-            f"x and y must have as many trials and times, got {list(one.shape[:2])} and {list(other.shape[:2])}"
+            "x and y must have the same numbers of trials and times, got "
+            f"{list(one.shape[:2])} and {list(other.shape[:2])}"
         )
-    points = compact(one), compact(other)
-    for name, part in zip("xy", points, strict=True):
-        if not varies(part, one if name == "x" else other):
-            raise ValueError(f"{name} does not vary, so nothing can be compared with it")
-    return points
+    return one, other
 
 
 @dataclass(frozen=True)
 class Procrustes:
-    """What shift, scale, rotation and reflection leave of the difference between two trajectories.
+    """Difference of two trajectories that remains after translation, scaling, rotation and reflection.
 
     Attributes
     ----------
     distance : from 0 (the same shape) to 1, with its bootstrap over trials.
-    null : [shuffles], distances when the times of y are shuffled within each trial.
-    p_value : share of (null distances and the distance itself) that are at most the distance. Shuffling also destroys
-        the smoothness of y, so a small p says that the two move together, not that they are close.
+    null : [shuffles], distances with the times of y shuffled within each trial.
+    p_value : share of distances, the null ones and the distance itself, that are at most the distance. Shuffling also
+        destroys the smoothness of y, so a small p means that the two move together, not that they are close.
     """
 
     distance: Estimate
@@ -52,15 +49,16 @@ def procrustes(
     bootstrap: int = 100,
     seed: int = 0,
 ) -> Procrustes:
-    """Procrustes distance, the sum of squared differences after the best match of two clouds of size 1 (SciPy).
+    """Procrustes distance: the sum of squared differences after the best match of two clouds of norm 1 (SciPy).
 
     Parameters
     ----------
-    x, y : activity with as many trials and times; units may differ in number.
-    area, y_area : for a Trajectory; `y_area` is `area` unless given.
-    components : principal components kept of each, in which case what they leave out is not compared; None keeps all,
-        and each of the shuffles and resamplings then takes a singular value decomposition as large as the samples.
-    shuffles, bootstrap : how many of each; 0 for none.
+    x, y : activity with the same numbers of trials and times; units may differ in number.
+    area, y_area : areas of a Trajectory; `y_area` defaults to `area`.
+    components : principal components kept of each; the rest is then not compared. None keeps all, and each shuffle and
+        resampling then takes a singular value decomposition of the size of the samples.
+    shuffles, bootstrap : number of each; 0 for none.
+    seed : seed of both.
 
     Raises
     ------
@@ -74,14 +72,14 @@ def procrustes(
     if components is not None:
         one, other = first_components(one, components), first_components(other, components)
     value = _disparity(one, other)
-    drawn = [_disparity(one[rows], other[rows]) for rows in resamplings(len(one), bootstrap, seed)]
+    drawn = [_disparity(one[rows], other[rows]) for rows in bootstrap_rows(len(one), bootstrap, seed)]
     draw, null = torch.Generator().manual_seed(seed + 1), []
     for _ in range(shuffles):
         order = torch.rand(other.shape[:2], generator=draw).argsort(1)
         null.append(_disparity(one, other.gather(1, order[..., None].expand_as(other))))
     resampled, shuffled = (torch.tensor(part, dtype=torch.float64) for part in (drawn, null))
     p_value = (1 + int((shuffled <= value).sum())) / (1 + shuffles)
-    return Procrustes(Estimate(value, float(spread(resampled)), resampled), shuffled, p_value)
+    return Procrustes(Estimate.from_resampled(value, resampled), shuffled, p_value)
 
 
 def _disparity(one: Tensor, other: Tensor) -> float:
@@ -98,12 +96,12 @@ class CanonicalCorrelations:
 
     Attributes
     ----------
-    correlations : [k], in sample, falling; inflated, the more so the more dimensions and the fewer samples.
-    cross_validated : [k], of held-out samples, mean over folds; about 0 where nothing is shared.
+    correlations : [k], in sample, decreasing; biased upwards, more so with more dimensions and fewer samples.
+    cross_validated : [k], of held-out samples, mean over folds; about 0 if nothing is shared.
     cross_validated_error : [k], standard error over folds.
     x_variates, y_variates : [trials, time, k], activity along these directions, of norm 1 over samples.
     dimensions : principal components that were kept of x and of y.
-    folds : how many; of whole trials, or of stretches of time where there is one trial.
+    folds : number of folds: of whole trials, or of stretches of time for a single trial.
     """
 
     correlations: Tensor
@@ -126,27 +124,32 @@ def cca(
     folds: int = 5,
     seed: int = 0,
 ) -> CanonicalCorrelations:
-    """Canonical correlations after principal components, exactly (QR and SVD: Bjorck & Golub 1973), cross-validated.
+    """Cross-validated canonical correlations after principal components.
 
     Parameters
     ----------
-    x, y : activity with as many trials and times; units may differ in number.
-    k : pairs, at most `components`.
-    components : principal components kept of each, of the training samples alone in each fold.
-    folds : at least 2. Trials are dealt to folds by `seed`; a single trial is cut into stretches of time, which are
-        less independent of one another than trials are.
+    x, y : activity with the same numbers of trials and times; units may differ in number.
+    k : pairs of directions, at most `components`.
+    area, y_area : areas of a Trajectory; `y_area` defaults to `area`.
+    components : principal components kept of each, fitted to the training samples of each fold.
+    folds : at least 2. Trials are assigned to folds by `seed`. A single trial is cut into stretches of time, which are
+        less independent than trials.
+    seed : seed of the assignment.
 
     Raises
     ------
     TypeError, ValueError : activity that does not fit, by name; a k or number of folds that samples do not allow.
+
+    Source: Bjorck & Golub 1973 (QR and SVD).
     """
     one, other = paired(x, y, area, y_area)
-    groups = _groups(one.shape[0], one.shape[1], folds, seed)
+    groups = _fold_of_samples(one.shape[0], one.shape[1], folds, seed)
     flat = [part.reshape(-1, part.shape[-1]) for part in (one, other)]
-    whole = [_Reduced(part, components) for part in flat]
+    whole = [_ComponentBasis(part, components) for part in flat]
     dimensions = (whole[0].kept, whole[1].kept)
     if not 1 <= k <= min(dimensions):
         raise ValueError(f"k must be from 1 to the {min(dimensions)} dimensions kept (components), got {k}")
+    # The singular values of Q_x'Q_y of two orthonormal bases are the canonical correlations (Bjorck & Golub 1973)
     left, sizes, right = torch.linalg.svd(whole[0].basis.T @ whole[1].basis)
     held_out = torch.stack([_held_out(flat, groups == fold, components, k) for fold in range(folds)])
     shape = (*one.shape[:2], k)
@@ -171,8 +174,8 @@ def first_components(points: Tensor, components: int) -> Tensor:
     return scores
 
 
-class _Reduced:
-    """Samples [n, d] as an orthonormal basis [n, kept] of their first principal components, and the way there."""
+class _ComponentBasis:
+    """Orthonormal basis [n, kept] of the first principal components of samples [n, d], and the map to it."""
 
     def __init__(self, samples: Tensor, components: int) -> None:
         self.mean = samples.mean(0)
@@ -188,8 +191,8 @@ class _Reduced:
 
 
 def _held_out(flat: list[Tensor], test: Tensor, components: int, k: int) -> Tensor:
-    """Correlations [k] of held-out samples along directions found in the others; 0 for those that were not found."""
-    fitted = [_Reduced(part[~test], components) for part in flat]
+    """Correlations [k] of held-out samples along directions fitted to the others; 0 for missing directions."""
+    fitted = [_ComponentBasis(part[~test], components) for part in flat]
     left, _, right = torch.linalg.svd(fitted[0].basis.T @ fitted[1].basis)
     pair = fitted[0](flat[0][test]) @ left[:, :k], fitted[1](flat[1][test]) @ right[:k].T
     one, other = (part - part.mean(0) for part in pair)
@@ -197,8 +200,8 @@ def _held_out(flat: list[Tensor], test: Tensor, components: int, k: int) -> Tens
     return torch.nn.functional.pad(found, (0, k - len(found)))
 
 
-def _groups(trials: int, times: int, folds: int, seed: int) -> Tensor:
-    """The fold of each sample [trials x time]."""
+def _fold_of_samples(trials: int, times: int, folds: int, seed: int) -> Tensor:
+    """The fold of each sample, [trials x time]."""
     units = trials if trials > 1 else times
     if not 2 <= folds <= (units if trials > 1 else times // 2):
         what = f"{trials} trials" if trials > 1 else f"one trial of {times} times"

@@ -1,1 +1,1 @@
-"""Convolutions solved exactly or bounded for certain, a small problem per spatial frequency."""
+"""Exact spectra of and rigorous bounds on convolutions, a small problem per spatial frequency."""

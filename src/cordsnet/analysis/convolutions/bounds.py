@@ -1,18 +1,18 @@
-"""Bounds on a convolution with zero padding that hold for certain, for maps of one size or of any size.
+"""Rigorous bounds on zero-padded convolutions, for maps of one size or of any size.
 
-Cut to H x W maps, a convolution of reach r on periodic maps of (H + r) x (W + r) or more is the zero-padded one: a tap
-that went round would have to be longer than r. So what holds for all vectors of the periodic convolution, whose
-spectrum is known frequency by frequency (`periodic`), holds for the zero-padded one. On maps too large for that, the
-infinite grid takes the place of the periodic one, and frequencies are continuous. For fixed vectors u and v, u* S(f) v
-is a trigonometric polynomial of degree r in either frequency, and one that is at most m in modulus at N > 2r evenly
-spaced points is at most m / cos(pi r / N) everywhere (Ehlich & Zeller 1964, from M. Riesz 1914: around its maximum it
-stays above a cosine of its degree, and some point lies within pi / N of it). One such factor per axis turns a maximum
-over a grid into a bound over the continuum. At 48 points and r = 1 both together are 1.0043; the bound of Pfister &
-Bresler (2018), (1 - 2 r / N)^(-1) in two dimensions, would be 1.043.
+A zero-padded convolution of reach r on H x W maps is a part of the periodic one on maps of (H + r) x (W + r) or more,
+since no tap is long enough to wrap around. So an inequality for all vectors of the periodic convolution, whose spectrum
+is known frequency by frequency (`periodic`), holds for the zero-padded one. For maps with more frequencies than are
+computed, the infinite grid replaces the periodic one, and frequencies are continuous. For fixed vectors u and v,
+u* S(f) v is a trigonometric polynomial of degree r in either frequency. If it is at most m in modulus at N > 2r evenly
+spaced points, it is at most m / cos(pi r / N) everywhere (Ehlich & Zeller 1964, from M. Riesz 1914: around its maximum
+it stays above a cosine of its degree, and some point lies within pi / N of the maximum). One such factor per axis turns
+a maximum over a grid into a bound over all frequencies. At 48 points and r = 1 the two factors give 1.0043; the bound
+of Pfister & Bresler (2018), (1 - 2 r / N)^(-1) in two dimensions, gives 1.043.
 
-All three bounds grow in proportion to the kernel, and weights w > 0, one per channel, are part of them: they are
-bounds on w K w^-1, which is a convolution again. Rounding is allowed for: of the sum over taps, and 4 C units of the
-last place in singular values, C channels, as LAPACK's backward stability has it with room to spare.
+All three bounds are proportional to the kernel. They take weights w > 0, one per channel, and then bound w K w^-1,
+which is again a convolution. Rounding is accounted for: that of the sum over taps, and 4 C units in the last place of
+singular values of C channels, which exceeds the backward error of LAPACK.
 """
 
 import math
@@ -27,19 +27,19 @@ from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol
 from cordsnet.analysis.operators import ConvOperator
 
 POINTS = 48
-"""Frequencies per axis at most; larger maps are bounded over the continuum."""
+"""Largest number of frequencies per axis; larger maps are bounded over continuous frequencies."""
 
 
 @dataclass(frozen=True)
-class Frequencies:
-    """The grid over which a bound is taken, and by what its maximum is multiplied to hold for all maps."""
+class FrequencyGrid:
+    """The grid whose maximum is taken, and the factor that turns it into a bound for all maps."""
 
     grid: tuple[int, int]
     factor: float
 
 
-def frequencies(kernel: Tensor, size: Sequence[int] | None, points: int = POINTS) -> Frequencies:
-    """Grid and factor for a kernel on maps of `size`, None for any. Raises ValueError for too few `points`."""
+def frequency_grid(kernel: Tensor, size: Sequence[int] | None, points: int = POINTS) -> FrequencyGrid:
+    """Grid and factor for a kernel on maps of `size`, None for any size. Raises ValueError for too few `points`."""
     grid, factor = [], 1.0
     for axis in (0, 1):
         reach = kernel.shape[2 + axis] // 2
@@ -51,76 +51,80 @@ def frequencies(kernel: Tensor, size: Sequence[int] | None, points: int = POINTS
         else:
             grid.append(points)
             factor /= math.cos(math.pi * reach / points)
-    return Frequencies((grid[0], grid[1]), factor)
+    return FrequencyGrid((grid[0], grid[1]), factor)
 
 
 @torch.no_grad()
 def norm_bound(
     kernel: Tensor, size: Sequence[int] | None = None, *, weights: Tensor | None = None, points: int = POINTS
 ) -> float:
-    """An upper bound on |w (kernel * x) / w| / |x|, the spectral norm of the zero-padded convolution.
+    """Upper bound on |w (kernel * x) / w| / |x|, the spectral norm of the zero-padded convolution.
 
     Parameters
     ----------
     kernel : [out, in, k, k], k odd; float32 or float64, computed in float64.
     size : (H, W) of the maps; None bounds the norm on maps of all sizes.
-    weights : [C] above zero, for kernels with as many outputs as inputs; None are ones.
-    points : frequencies per axis at most.
+    weights : [C] above zero, for kernels with as many outputs as inputs; None is ones.
+    points : largest number of frequencies per axis.
 
     Raises
     ------
     TypeError, ValueError : kernel, size, weights or points that do not fit, by name.
+
+    Source: Sedghi, Gupta & Long 2019 (periodic convolutions); Ehlich & Zeller 1964 (between frequencies).
     """
-    kernel = prepared(kernel, size, weights)
-    where = frequencies(kernel, size, points)
-    largest = float(over_grid(kernel, where.grid, "norm").max())
-    return _up(where.factor * (largest + _rounding(kernel)))
+    kernel = balanced_kernel(kernel, size, weights)
+    where = frequency_grid(kernel, size, points)
+    largest = float(largest_per_frequency(kernel, where.grid, "norm").max())
+    return _round_up(where.factor * (largest + _rounding(kernel)))
 
 
 @torch.no_grad()
 def hermitian_bound(
     kernel: Tensor, size: Sequence[int] | None = None, *, weights: Tensor | None = None, points: int = POINTS
 ) -> float:
-    """An upper bound on x' w (kernel * x) / w / |x|^2: the largest eigenvalue of the symmetric part of w K w^-1.
+    """Upper bound on x' w (kernel * x) / w / |x|^2: the largest eigenvalue of the symmetric part of w K w^-1.
 
-    It is at most `norm_bound`, far below it where inhibition dominates, and may be negative. Over the continuum the
-    inequality is applied to h + b >= 0, h being the polynomial and b the bound on the norm.
+    It is at most `norm_bound`, far below it if inhibition dominates, and may be negative. For continuous frequencies
+    the inequality is applied to h + b >= 0, with h the polynomial and b the bound on the norm.
 
     Parameters and errors as for `norm_bound`; the kernel must have as many outputs as inputs.
     """
     _check_square(kernel)
-    scaled = prepared(kernel, size, weights)
-    where = frequencies(scaled, size, points)
-    largest = float(over_grid(scaled, where.grid, "hermitian").max()) + _rounding(scaled)
+    scaled = balanced_kernel(kernel, size, weights)
+    where = frequency_grid(scaled, size, points)
+    largest = float(largest_per_frequency(scaled, where.grid, "hermitian").max()) + _rounding(scaled)
     if where.factor == 1:
-        return _up(largest)
-    return _up(largest + (where.factor - 1) * (largest + norm_bound(kernel, size, weights=weights, points=points)))
+        return _round_up(largest)
+    return _round_up(
+        largest + (where.factor - 1) * (largest + norm_bound(kernel, size, weights=weights, points=points))
+    )
 
 
 @torch.no_grad()
 def perron_bound(kernel: Tensor, size: Sequence[int] | None = None, *, weights: Tensor | None = None) -> float:
-    """max over c of the sum over d of w_c M[c, d] / w_d, at least 0; M[c, d] is the sum over taps of |K[c, d]|, the
-    centre tap of c = d with its sign.
+    """max over c of the sum over d of w_c M[c, d] / w_d, at least 0.
 
-    It bounds the growth under D K for every diagonal D with entries from 0 to 1: in the norm max w |x|, the logarithmic
-    norm of -1 + D K is the largest, over units i, of -1 + D_i (K_ii + sum over other j of w_i |K_ij| / w_j), at most -1
-    + max(0, the bracket) (Desoer & Vidyasagar 1975, chapter 2), and taps that padding cuts off only lower the bracket.
-    For w = 1 / p, p the Perron vector of M, it is M's largest eigenvalue (Collatz 1942; Wielandt 1950).
+    M[c, d] is the sum over taps of |K[c, d]|, in which the centre tap of c = d keeps its sign. The bound limits growth
+    under D K for every diagonal D with entries from 0 to 1: in the norm max w |x|, the logarithmic norm of -1 + D K is
+    the maximum over units i of -1 + D_i (K_ii + sum over other j of w_i |K_ij| / w_j), which is at most
+    -1 + max(0, the bracket) (Desoer & Vidyasagar 1975, chapter 2). Taps cut off by padding only lower the bracket.
+    For w = 1 / p, with p the Perron vector of M, it is the largest eigenvalue of M (Collatz 1942; Wielandt 1950).
 
     Parameters and errors as for `norm_bound`; the kernel must have as many outputs as inputs.
     """
     _check_square(kernel)
-    scaled = prepared(kernel, size, weights)
+    scaled = balanced_kernel(kernel, size, weights)
     matrix, terms = signed_sums(scaled), scaled[0].numel()
     slack = 2 * (terms + 8) * torch.finfo(torch.float64).eps * float(_sums(scaled).sum(1).max())
-    return max(0.0, _up(float(matrix.sum(1).max()) + slack))
+    return max(0.0, _round_up(float(matrix.sum(1).max()) + slack))
 
 
 @torch.no_grad()
 def norm_reached(kernel: Tensor, size: Sequence[int], *, products: int = 40, seed: int = 0) -> float:
-    """A lower bound on the norm of the zero-padded convolution on maps (H, W), by power iteration.
+    """Lower bound on the norm of the zero-padded convolution on maps (H, W), by power iteration.
 
-    What it says is reached by some maps; how far the norm lies above it is not known. `products` with K' K are taken.
+    Some maps are amplified by this factor; the norm may be larger. `products` is the number of products with K' K.
     """
     check_kernel(kernel, size)
     op = ConvOperator(kernel.double(), size)
@@ -133,15 +137,15 @@ def norm_reached(kernel: Tensor, size: Sequence[int], *, products: int = 40, see
     return reached
 
 
-def over_grid(kernel: Tensor, grid: tuple[int, int], criterion: str) -> Tensor:
-    """At each frequency of a half grid, the largest singular value, or eigenvalue of the Hermitian part."""
+def largest_per_frequency(kernel: Tensor, grid: tuple[int, int], criterion: str) -> Tensor:
+    """Largest singular value, or eigenvalue of the Hermitian part, at each frequency of a half grid."""
     symbols = symbol(kernel.cpu(), *half_grid(grid, torch.float64)).flatten(0, 1)
     if criterion == "norm":
         return in_threads(torch.linalg.svdvals, symbols)[:, 0]
     return in_threads(torch.linalg.eigvalsh, (symbols + symbols.mH) / 2)[:, -1]
 
 
-def prepared(kernel: Tensor, size: Sequence[int] | None, weights: Tensor | None) -> Tensor:
+def balanced_kernel(kernel: Tensor, size: Sequence[int] | None, weights: Tensor | None) -> Tensor:
     """w K w^-1 in double precision, without the taps that are longer than the maps."""
     check_kernel(kernel, size)
     kernel = kernel.detach().double()
@@ -159,7 +163,7 @@ def prepared(kernel: Tensor, size: Sequence[int] | None, weights: Tensor | None)
 
 
 def signed_sums(kernel: Tensor) -> Tensor:
-    """M of `perron_bound` [C, C]."""
+    """M of `perron_bound`, [C, C]."""
     matrix = _sums(kernel)
     own = kernel[..., kernel.shape[2] // 2, kernel.shape[3] // 2].diagonal()
     matrix.diagonal().add_(own - own.abs())
@@ -171,13 +175,14 @@ def _sums(kernel: Tensor) -> Tensor:
 
 
 def _rounding(kernel: Tensor) -> float:
-    """By how much a computed singular value of a symbol may be too small, at most."""
+    """Bound on how much a computed singular value of a symbol may be too small."""
     channels, _, height, width = kernel.shape
+    # In units of eps |K|: the sum over taps, the phases of the waves along either axis, and the LAPACK solver
     units = height * width + 8 * (height + width) + 4 * max(channels, kernel.shape[1])
     return units * torch.finfo(torch.float64).eps * float(_sums(kernel).norm())
 
 
-def _up(value: float) -> float:
+def _round_up(value: float) -> float:
     return value + 8 * torch.finfo(torch.float64).eps * abs(value)
 
 

@@ -1,7 +1,7 @@
-"""Spectra of periodic convolutions, exactly: each spatial frequency is a small problem of its own.
+"""Exact spectra of periodic convolutions: each spatial frequency is a small separate problem.
 
-Zero padding, which networks have, cannot be solved like this, but a periodic convolution on maps larger by the
-kernel's reach contains the zero-padded one (`bounds`), and away from borders the two are the same.
+Networks use zero padding, which has no such solution. But a periodic convolution on maps larger by the kernel's reach
+contains the zero-padded one (`bounds`), and both agree away from the borders.
 
 Each frequency is solved from scratch: of 24 random kernels with 64 channels, Newton's method from the eigenvectors of a
 frequency 1/56 away converged for one. Gram matrices would be no faster than singular values of the symbols.
@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol, whole_grid
+from cordsnet.analysis.operators.convolution import check_kernel_shape
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class PeriodicSpectrum:
     ----------
     values : complex [H, W, C], per spatial frequency, the largest modulus first.
     frequencies : [H, W, 2], of rows and of columns, cycles per unit, from -1/2 to 1/2.
-    kernel : [C, C, k, k], whose spectrum it is.
+    kernel : [C, C, k, k], the kernel.
     """
 
     values: Tensor
@@ -39,11 +40,11 @@ class PeriodicSpectrum:
 
     @property
     def abscissa(self) -> float:
-        """Largest real part: r' = -r + K * r on periodic maps is stable where it is below 1."""
+        """Largest real part: r' = -r + K * r on periodic maps is stable if it is below 1."""
         return float(self.values.real.max())
 
     def leading(self, count: int) -> list[tuple[int, int, int]]:
-        """Where the `count` eigenvalues of largest modulus are: indices (row, column, rank) of `values`."""
+        """Indices (row, column, rank) of `values` of the `count` eigenvalues of largest modulus."""
         flat = self.values.abs().flatten().argsort(descending=True)[:count].cpu()
         return [tuple(int(n) for n in torch.unravel_index(one, self.values.shape)) for one in flat]  # type: ignore[misc]
 
@@ -58,7 +59,7 @@ class PeriodicSpectrum:
         row, column, rank = index
         turn = self.frequencies[row, column]
         values, vectors = torch.linalg.eig(symbol(self.kernel, turn[:1], turn[1:])[0, 0].cpu())
-        # the two solutions of one small problem may come in different orders
+        # the same problem solved alone may return its eigenvalues in another order
         apart = (self.values[row, column].cpu()[:, None] - values).abs()
         pattern = vectors[:, linear_sum_assignment(apart.numpy())[1][rank]].to(self.kernel.device)
         down, right = (torch.arange(n, dtype=turn.dtype, device=turn.device) for n in shape[:2])
@@ -74,13 +75,12 @@ def periodic_spectrum(kernel: Tensor, size: Sequence[int]) -> PeriodicSpectrum:
 
     Parameters
     ----------
-    kernel : [C, C, k, k], k odd; computed in its precision, on the processor.
-    size : (H, W) of the maps; maps smaller than the kernel are wrapped round more than once.
+    kernel : [C, C, k, k], k odd; computed in its precision, on the CPU.
+    size : (H, W) of the maps; a kernel larger than the maps wraps around more than once.
 
     Returns
     -------
-    PeriodicSpectrum, of H W C eigenvalues: half of the frequencies are solved for (C x C each), the other half are
-    their conjugates.
+    PeriodicSpectrum of H W C eigenvalues. Half of the frequencies are solved (C x C each); the others are conjugates.
 
     Raises
     ------
@@ -105,9 +105,9 @@ def periodic_spectrum(kernel: Tensor, size: Sequence[int]) -> PeriodicSpectrum:
 def periodic_singular_values(kernel: Tensor, size: Sequence[int]) -> Tensor:
     """All singular values of kernel * x on periodic maps: [H, W, min(out, in)], per frequency, largest first.
 
-    Parameters and errors as for `periodic_spectrum`; the kernel [out, in, k, k] may have any channels. They are
-    computed from the symbols themselves, not from their Gram matrices, so small ones are as exact as large ones
-    (error: a few roundings of the largest).
+    Parameters and errors as for `periodic_spectrum`; the kernel [out, in, k, k] may have any numbers of channels. They
+    are computed from the symbols, not from Gram matrices, so small ones are as accurate as large ones: the error is a
+    few roundings of the largest.
 
     Source: Sedghi, Gupta & Long 2019, theorem 6.
     """
@@ -129,9 +129,6 @@ def check_kernel(kernel: Tensor, size: Sequence[int] | None = None) -> None:
     """Raise TypeError or ValueError unless kernel is finite, real, [out, in, k, k] with k odd, and size is (H, W)."""
     if not kernel.is_floating_point() or kernel.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"kernel must be float32 or float64, got {kernel.dtype}; convert it with .float()")
-    if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3] or kernel.shape[3] % 2 == 0 or 0 in kernel.shape:
-        raise ValueError(f"kernel must be [out, in, k, k] with k odd, got shape {list(kernel.shape)}")
+    check_kernel_shape(kernel, size)
     if not bool(torch.isfinite(kernel).all()):
-        raise ValueError("kernel holds NaN or infinite values; load weights from before they spread")
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise ValueError(f"size must be (height, width) of the maps, at least 1, got {tuple(size)!r}")
+        raise ValueError("kernel holds NaN or infinite values; load earlier weights")

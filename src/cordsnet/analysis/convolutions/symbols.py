@@ -1,8 +1,8 @@
-"""The symbol of a convolution: the matrix by which it multiplies the channels of a plane wave, at any frequency.
+"""The symbol of a convolution: the matrix that multiplies the channels of a plane wave, at any frequency.
 
 kernel * (v exp(2 pi i f.p)) = (S(f) v) exp(2 pi i f.p), with S(f) = sum over taps t of K[:, :, t] exp(2 pi i f.t), t
-counted from the centre of the kernel. On the infinite grid, and on periodic maps, a convolution is nothing but these
-small matrices.
+counted from the centre of the kernel. On the infinite grid, and on periodic maps, these small matrices are the whole
+convolution.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,22 +28,22 @@ def _waves(frequencies: Tensor, taps: int) -> Tensor:
 
 
 def half_grid(size: Sequence[int], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Row and column frequencies of periodic maps (H, W), without those whose symbols are conjugates of others'."""
+    """Row and column frequencies of periodic maps (H, W), without those whose symbols are conjugates of others."""
     return torch.fft.fftfreq(size[0], dtype=dtype), torch.fft.rfftfreq(size[1], dtype=dtype)
 
 
 def whole_grid(half: Tensor, width: int) -> Tensor:
-    """What belongs to all W column frequencies [H, W, ...], from that of half of them: S(-f) is conj S(f)."""
+    """Values at all W column frequencies [H, W, ...] from those at half of them: S(-f) is conj S(f)."""
     mirrored = torch.arange(width // 2 + 1, width)
     rest = half[(-torch.arange(len(half))) % len(half)][:, width - mirrored].conj()
     return torch.cat([half, rest.resolve_conj()], 1)
 
 
 def in_threads(solve: Callable[[Tensor], Tensor], matrices: Tensor) -> Tensor:
-    """`solve` over a batch of small matrices [N, ...], one thread per part of it.
+    """Apply `solve` to a batch of small matrices [N, ...], one thread per part of it.
 
-    LAPACK's own threads help none of matrices this small and wait for one another: on two busy cores they took eight
-    times as long as one. So each call runs on one thread, and torch's number of threads is how many run at a time.
+    LAPACK's own threads do not speed up matrices this small and wait for one another: on two busy cores they took eight
+    times as long as one. So each call runs on one thread, and torch's number of threads is how many calls run at once.
     """
     workers = torch.get_num_threads()
     if workers == 1:

@@ -1,1 +1,1 @@
-"""Dynamical systems behind one interface: fixed points, branches, Lyapunov exponents."""
+"""Dynamical systems with one interface: fixed points, branches, Lyapunov exponents."""

@@ -1,4 +1,4 @@
-"""Fixed points of a flow, stable or not: Newton's method from many starts, by products with the Jacobian."""
+"""Fixed points of a flow, stable or unstable: Newton's method from many starts, by products with the Jacobian."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,35 +9,34 @@ from torch import Tensor
 from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
-from cordsnet.analysis.flows.linear import leading, solve
+from cordsnet.analysis.flows.linear_algebra import leading_eigenvalues, solve
 from cordsnet.analysis.status import Status
 
 HALVINGS = 12
-"""Lengths of a Newton step that are tried, each half of the one before."""
+"""Number of lengths of a Newton step that are tried, each half of the one before."""
 
 
 @dataclass(frozen=True)
 class FixedPoints:
-    """Places where a flow stands still, duplicates merged; those of the least residual first.
+    """Fixed (or slow) points of a flow, duplicates merged, smallest residual first.
 
     Attributes
     ----------
     points : [P, *domain].
-    residual : [P], speed there as a share of the speed that a typical state would have if it decayed alone: the size
-        of the Jacobian x the size of states.
+    residual : [P], speed relative to |Jacobian| x size of states, the speed of a typical state that decays alone.
     q : [P], |v|^2 / 2 (Sussillo & Barak 2013).
-    found : [P], how many starts led there.
-    leading : [P], complex, the eigenvalue of the Jacobian with the largest real part, 1/ms; NaN when not asked for.
-    leading_residual : [P], |J v - l v| of its eigenvector, |v| = 1, in 1/ms: how far off it may be.
-    leading_status : one for each point; none when not asked for.
+    start_counts : [P], number of starts that led there.
+    leading : [P], complex, the eigenvalue of the Jacobian with the largest real part, 1/ms; NaN if not computed.
+    leading_residual : [P], |J v - l v| of its eigenvector, |v| = 1, in 1/ms.
+    leading_status : one for each point; empty if not computed.
     statuses : one for each start: CONVERGED, or why it led to none of these points.
-    is_map : whether the flow's time is discrete; stability is then a matter of |1 + leading|.
+    is_map : True if the flow's time is discrete; stability then depends on |1 + leading|.
     """
 
     points: Tensor
     residual: Tensor
     q: Tensor
-    found: Tensor
+    start_counts: Tensor
     leading: Tensor
     leading_residual: Tensor
     leading_status: tuple[Status, ...]
@@ -49,12 +48,12 @@ class FixedPoints:
 
     @property
     def stable(self) -> Tensor:
-        """[P], whether all small disturbances fade: every eigenvalue is left of zero (in the unit circle for a map)."""
+        """[P], True where small perturbations decay: Re < 0, or for a map |1 + leading| < 1."""
         return (1 + self.leading).abs() < 1 if self.is_map else self.leading.real < 0
 
     @property
-    def lost(self) -> int:
-        """Starts that led to no fixed point."""
+    def failed_starts(self) -> int:
+        """Number of starts that led to none of these points."""
         return sum(status is not Status.CONVERGED for status in self.statuses)
 
 
@@ -71,26 +70,26 @@ def fixed_points(
     stability: bool = True,
     seed: int = 0,
 ) -> FixedPoints:
-    """Fixed points near `starts`, by damped Newton steps whose linear systems GMRES solves; unstable ones as well.
+    """Fixed points near `starts`, stable or unstable, by damped Newton steps with GMRES.
 
-    Up to 300 units the Jacobian is written down and solved densely. A step is halved until speed falls.
+    Up to 300 units the Jacobian is formed and solved densely. A step is halved until the speed falls.
 
     Parameters
     ----------
     flow : any flow or map.
-    starts : [K, *domain], from `sample_starts` for instance.
+    starts : [K, *domain], for instance from `sample_starts`.
     tol : `residual` at which a point counts as fixed; None is 1e-9 in double precision, 1e-5 in single.
     max_iterations : Newton steps from each start.
     merge : points closer than this share of the size of states are one.
-    relax_ms, dt : run the flow that long from each start first, in steps of dt; then stable points attract, as in
-        nature, and Newton's method only sharpens them.
+    relax_ms, dt : integrate the flow for that long from each start first, in steps of dt; starts then converge to
+        stable points, which Newton's method refines.
     stability : compute the leading eigenvalue of each point.
-    seed : of the probes of the Jacobian's size, and of eigenvalues.
+    seed : seed of the estimate of the Jacobian's norm, and of eigenvalues.
 
     Returns
     -------
-    FixedPoints; none is found where no start converges, and `statuses` says why. Newton's method finds the points
-    near its starts: that there are no others it cannot say.
+    FixedPoints; empty if no start converges, and `statuses` gives the reasons. Newton's method finds points near its
+    starts and cannot exclude others.
 
     Raises
     ------
@@ -101,19 +100,20 @@ def fixed_points(
     flow.check_states(starts)
     _check(tol, max_iterations, merge, relax_ms, dt)
     tol = tol or default_tol(flow)
-    unit, size = units_of(flow, starts, seed)
+    unit, size = speed_and_size_units(flow, starts, seed)
     if relax_ms and dt is not None:
         for _ in range(round(relax_ms / dt)):
             starts = flow.step(starts, dt)
     ends = [_newton(flow, start, tol * unit, max_iterations) for start in starts]
-    return collect(flow, [x for x, _ in ends], [status for _, status in ends], unit, size, merge, stability, seed)
+    points, statuses = [x for x, _ in ends], [status for _, status in ends]
+    return collect_points(flow, points, statuses, unit, size, merge, stability, seed)
 
 
 def sample_starts(flow: Flow, trajectory: Tensor, count: int, noise: float = 0.1, seed: int = 0) -> Tensor:
     """States [count, *domain] drawn from a trajectory [T, *domain], with normal noise added.
 
-    `noise` is its standard deviation over that of the trajectory (root mean square over units and times about the
-    mean state; of a constant trajectory about zero). Raises TypeError or ValueError on what does not fit, by name.
+    `noise` is its standard deviation relative to that of the trajectory: the root mean square over units and times
+    about the mean state, or about zero for a constant trajectory. Raises TypeError or ValueError by name.
     """
     flow.check_states(trajectory, "trajectory")
     if count < 1:
@@ -127,15 +127,15 @@ def sample_starts(flow: Flow, trajectory: Tensor, count: int, noise: float = 0.1
 
 
 def default_tol(flow: Flow) -> float:
-    """What the flow's precision can reach."""
+    """The tolerance that the flow's precision can reach."""
     return 1e-9 if flow.dtype == torch.float64 else 1e-5
 
 
-def units_of(flow: Flow, starts: Tensor, seed: int) -> tuple[float, float]:
+def speed_and_size_units(flow: Flow, starts: Tensor, seed: int) -> tuple[float, float]:
     """The unit of speed and the size of states, as norms.
 
-    Size is the root mean square distance of the starts from their mean, or from zero when that is larger. The unit
-    of speed is that times |J z| / |z| for random z, the median over up to eight starts.
+    Size is the root mean square norm of the starts. The unit of speed is that times |J z| / |z| for random z, the
+    median over up to eight starts.
     """
     flat = starts.double().flatten(1)
     size = float(flat.square().sum(1).mean().sqrt()) or 1.0
@@ -150,13 +150,13 @@ def units_of(flow: Flow, starts: Tensor, seed: int) -> tuple[float, float]:
 
 
 def speed(flow: Flow, x: Tensor) -> Tensor:
-    """|v| of each of K states [K], in double precision."""
+    """|v| of each of K states, [K], in double precision."""
     length: Tensor = torch.linalg.vector_norm(flow.velocity(x).double().flatten(1), dim=1)
     return length
 
 
 def _newton(flow: Flow, x: Tensor, tol: float, max_iterations: int) -> tuple[Tensor, Status]:
-    """From one start until its speed is at most `tol`."""
+    """Newton's method from one start until its speed is at most `tol`."""
     lengths = 0.5 ** torch.arange(HALVINGS, dtype=x.dtype, device=x.device).view(-1, *[1] * x.ndim)
     least = float(speed(flow, x[None]))
     for _ in range(max_iterations):
@@ -168,15 +168,16 @@ def _newton(flow: Flow, x: Tensor, tol: float, max_iterations: int) -> tuple[Ten
         step = solve(flow.jacobian(x), -v)
         tries = x + lengths * step
         speeds = torch.nan_to_num(speed(flow, tries), nan=torch.inf)
+        # Armijo condition with the usual 1e-4 (Kelley 1995, chapter 8); all lengths are evaluated as one batch
         enough = speeds <= (1 - 1e-4 * lengths.flatten()) * least
         if not bool(enough.any()):
             return x, Status.STUCK
-        first = int(enough.int().argmax())  # the longest step that helps
+        first = int(enough.int().argmax())  # the longest step that lowers the speed enough
         x, least = tries[first], float(speeds[first])
     return x, Status.CONVERGED if least <= tol else Status.ITERATIONS if least < torch.inf else Status.NOT_FINITE
 
 
-def collect(
+def collect_points(
     flow: Flow,
     ends: list[Tensor],
     statuses: list[Status],
@@ -187,7 +188,7 @@ def collect(
     seed: int,
     keep: Callable[[Status], bool] = lambda status: status is Status.CONVERGED,
 ) -> FixedPoints:
-    """Ends that count, duplicates merged, with what is to be known of each."""
+    """Merge duplicates of the end points that count, and compute what `FixedPoints` holds."""
     kept = [x for x, status in zip(ends, statuses, strict=True) if keep(status)]
     x = torch.stack(kept) if kept else torch.stack(ends)[:0]
     x = x[speed(flow, x).argsort()] if kept else x
@@ -206,14 +207,15 @@ def collect(
 
 
 def _leading(flow: Flow, point: Tensor, seed: int) -> tuple[Tensor, Tensor, Status]:
-    """The eigenvalue that decides on stability: for a map, of the largest multiplier."""
+    """The eigenvalue that decides on stability; for a map, that of the largest multiplier."""
     jacobian = flow.jacobian(point)
-    found = leading(jacobian.shift(-1.0), 1, "LM", seed) if flow.is_map else leading(jacobian, 1, "LR", seed)
+    shifted, which = (jacobian.shift(-1.0), "LM") if flow.is_map else (jacobian, "LR")
+    found = leading_eigenvalues(shifted, 1, which, seed)
     return found.values[0] - 1 if flow.is_map else found.values[0], found.residuals[0], found.status[0]
 
 
 def _merged(x: Tensor, radius: float) -> tuple[list[int], Tensor]:
-    """Rows that are further than `radius` from all rows kept before them, and how many rows each stands for."""
+    """Rows further than `radius` from all rows kept before them, and the number of rows that each stands for."""
     own: list[int] = []
     counts: list[int] = []
     flat = x.double().flatten(1)

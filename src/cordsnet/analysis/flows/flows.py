@@ -1,7 +1,7 @@
 """Autonomous dynamical systems dx/dt = v(x), with states of any shape, behind one interface.
 
-Whatever asks what a system does in the long run (fixed points, Lyapunov exponents, branches, regimes) asks a `Flow`.
-It needs the velocity of a batch of states; the Jacobian comes by automatic differentiation unless a flow knows better.
+Fixed points, Lyapunov exponents, branches and regimes are computed for a `Flow`. It must give the velocity of a batch
+of states; the Jacobian comes from automatic differentiation unless a flow overrides it.
 """
 
 from abc import ABC, abstractmethod
@@ -14,15 +14,15 @@ from torch.autograd import forward_ad
 
 from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.operators import Diagonal, LinearOperator
-from cordsnet.analysis.operators.operator import check_device, numbered
+from cordsnet.analysis.operators import Diagonal, LinearOperator, check_square
+from cordsnet.analysis.operators.operator import check_device, indexed_device
 from cordsnet.dynamics import Activation
 
-STEPS: dict[str, tuple[tuple[float, float], ...]] = {
+STEPPERS: dict[str, tuple[tuple[float, float], ...]] = {
     "euler": ((0.0, 1.0),),
     "rk4": ((0.0, 1 / 6), (0.5, 1 / 3), (0.5, 1 / 3), (1.0, 1 / 6)),
 }
-"""Explicit steppers whose stages each read the one before: (share of the step to that stage, weight of its slope)."""
+"""Explicit steppers, each stage from the one before: (share of the step to that stage, weight of its slope)."""
 
 
 class Flow(ABC):
@@ -32,7 +32,7 @@ class Flow(ABC):
     ----------
     domain : shape of a state, without a batch axis.
     dtype, device : of states.
-    stepper : how `step` integrates, "rk4" (classical, fourth order) or "euler" (as networks are trained).
+    stepper : integrator of `step`, "rk4" (classical, fourth order) or "euler" (as networks are trained).
 
     Raises
     ------
@@ -40,7 +40,7 @@ class Flow(ABC):
     """
 
     is_map: ClassVar[bool] = False
-    """Whether time is discrete: x -> x + v(x), in steps of dt = 1."""
+    """True if time is discrete: x -> x + v(x), in steps of dt = 1."""
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class Flow(ABC):
         device: str | torch.device = "cpu",
         stepper: str = "rk4",
     ) -> None:
-        if stepper not in STEPS:
-            raise ValueError(f"stepper must be one of {', '.join(STEPS)}, got {stepper!r}")
+        if stepper not in STEPPERS:
+            raise ValueError(f"stepper must be one of {', '.join(STEPPERS)}, got {stepper!r}")
         if torch.Size(domain).numel() == 0:
             raise ValueError(f"domain must be the shape of a state of at least one element, got {list(domain)}")
-        self.domain, self.dtype, self.device = torch.Size(domain), dtype, numbered(device)
+        self.domain, self.dtype, self.device = torch.Size(domain), dtype, indexed_device(device)
         self.stepper = stepper
 
     @property
     def units(self) -> int:
-        """How many numbers a state has."""
+        """Number of elements of a state."""
         return self.domain.numel()
 
     @abstractmethod
@@ -73,21 +73,21 @@ class Flow(ABC):
     def step(self, x: Tensor, dt: float) -> Tensor:
         """The states [K, *domain] `dt` ms later."""
         total, slope = torch.zeros_like(x), torch.zeros_like(x)
-        for reach, weight in STEPS[self.stepper]:
+        for reach, weight in STEPPERS[self.stepper]:
             slope = self.velocity(x + reach * dt * slope)
             total = total + weight * slope
         return x + dt * total
 
     @exact()
     def linear_step(self, x: Tensor, tangents: Tensor, dt: float) -> tuple[Tensor, Tensor]:
-        """One state [*domain] `dt` ms later, and tangents [K, *domain] carried along by the derivative of that step.
+        """One state [*domain] `dt` ms later, and tangents [K, *domain] propagated by the derivative of that step.
 
-        It is the step itself that is differentiated, stage by stage, not the flow: growth rates are those of the
-        numbers that `step` produces.
+        The step itself is differentiated, stage by stage, not the flow, so growth rates are those of the numerical
+        trajectory.
         """
         total, slope = torch.zeros_like(x), torch.zeros_like(x)
         totals, slopes = torch.zeros_like(tangents), torch.zeros_like(tangents)
-        for reach, weight in STEPS[self.stepper]:
+        for reach, weight in STEPPERS[self.stepper]:
             at = x + reach * dt * slope
             slope, slopes = self.velocity(at[None])[0], self.jacobian(at).apply(tangents + reach * dt * slopes)
             total, totals = total + weight * slope, totals + weight * slopes
@@ -96,11 +96,11 @@ class Flow(ABC):
     def check_states(self, x: Tensor, name: str = "starts") -> None:
         """Raise TypeError or ValueError unless `x` is a batch of states [K, *domain], K at least 1."""
         if x.dtype != self.dtype:
-            raise TypeError(f"{name} must be {self.dtype} as the flow is, got {x.dtype}; convert it")
+            raise TypeError(f"{name} must be {self.dtype} like the flow, got {x.dtype}; convert it")
         if x.ndim != 1 + len(self.domain) or x.shape[1:] != self.domain or len(x) == 0:
             raise ValueError(
                 f"{name} must be a batch of states of shape {list(self.domain)}, got shape {list(x.shape)}; "
-                "put the axis of the batch first"
+                "put the batch axis first"
             )
         check_device(x, name, self.device, "flow")
 
@@ -150,7 +150,7 @@ class FunctionFlow(Flow):
         self.function = function
 
     def velocity(self, x: Tensor) -> Tensor:
-        """The function. Raises ValueError when it changes the shape of what it is given."""
+        """The function. Raises ValueError if it changes the shape of its argument."""
         return _checked(self.function(x), x)
 
 
@@ -188,14 +188,14 @@ class MapFlow(Flow):
 
 
 class RateFlow(Flow):
-    """tau dx/dt = -x + phi(A x + b) for any square operator A: networks written down by hand.
+    """tau dx/dt = -x + phi(A x + b) for any square operator A: a rate network defined by its weights.
 
     Parameters
     ----------
     operator : A, the weights.
     bias : b, of the operator's domain, or one number.
     activation : phi, an `Activation` or its name.
-    tau_ms : time constant, one number or of the operator's domain.
+    tau_ms : time constant, ms; one number, or of the operator's domain.
     stepper : as for `Flow`.
 
     Raises
@@ -211,8 +211,7 @@ class RateFlow(Flow):
         tau_ms: Tensor | float = 10.0,
         stepper: str = "rk4",
     ) -> None:
-        if not operator.is_square:
-            raise ValueError(f"operator must be square, got {list(operator.domain)} -> {list(operator.codomain)}")
+        check_square(operator)
         super().__init__(operator.domain, operator.dtype, operator.device, stepper)
         check_positive(float(torch.as_tensor(tau_ms).min()), "tau_ms")
         self.operator = operator
@@ -226,7 +225,7 @@ class RateFlow(Flow):
         return (self.activation(self.operator.apply(x) + self.bias) - x) / self.tau_ms
 
     def jacobian(self, x: Tensor) -> LinearOperator:
-        """(diag(phi') A - I) / tau: an operator's products leave no graph, and need none."""
+        """(diag(phi') A - I) / tau, composed of operators: their products keep no graph for autograd."""
         target = self.activation(self.operator.mv(x) + self.bias)
         gain = self.activation.derivative_at_output(target) / self.tau_ms
         return Diagonal(gain) @ self.operator - Diagonal(1 / self.tau_ms)

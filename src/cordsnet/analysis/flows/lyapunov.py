@@ -1,4 +1,4 @@
-"""Lyapunov exponents: how fast nearby states part, or meet, along a trajectory."""
+"""Lyapunov exponents: how fast nearby states diverge or converge along a trajectory."""
 
 import math
 from dataclasses import dataclass
@@ -12,22 +12,23 @@ from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
 BLOCKS = 10
-"""Parts of the trajectory whose means give the standard error: long enough to be nearly independent."""
+"""Parts of the trajectory whose means give the standard error; long enough to be nearly independent."""
 
 
 @dataclass(frozen=True)
 class LyapunovSpectrum:
-    """The k largest exponents of one trajectory, largest first.
+    """The k largest Lyapunov exponents of one trajectory, largest first.
 
     Attributes
     ----------
-    exponents : [k], per ms; per step for a map. NaN when the trajectory diverged.
+    exponents : [k], per ms; per step for a map. NaN if the trajectory diverged.
     standard_error : [k], from the means of ten consecutive parts of the trajectory.
-    trace : [M, k], the estimate after each orthonormalisation, to see it converge.
-    times_ms : [M], when these were.
-    status : CONVERGED when every standard error is below `tol` x the largest exponent in size; UNSETTLED; DIVERGED.
-    state : [*domain], where the trajectory ended.
-    dimension : Kaplan-Yorke dimension; NaN when the sum of the k exponents is still not negative: ask for more.
+    trace : [M, k], the estimate after each orthonormalisation, to check convergence.
+    times_ms : [M], the times of these.
+    status : CONVERGED if every standard error is below `tol` x the largest modulus of an exponent; else UNSETTLED, or
+        DIVERGED.
+    state : [*domain], the end of the trajectory.
+    dimension : Kaplan-Yorke dimension; NaN if the sum of the k exponents is not negative: ask for more.
     """
 
     exponents: Tensor
@@ -40,11 +41,11 @@ class LyapunovSpectrum:
 
     @property
     def chaotic(self) -> bool:
-        """Whether the largest exponent is above zero by more than three standard errors, and by more than drift.
+        """True if the largest exponent is above zero by more than three standard errors, and by more than drift.
 
         Along a cycle the largest exponent is zero, but over a finite time T it is measured as c / T, where the speed
-        at the end is exp(c) times that at the start. Growth by less than exp(5) in all is not told from that. Of a
-        trajectory that goes away without bound it says nothing: see `state`.
+        at the end is exp(c) times that at the start. Growth by less than exp(5) in total is not distinguished from
+        that. For a trajectory that grows without bound this means nothing: see `state`.
         """
         largest, error = float(self.exponents[0]), float(self.standard_error[0])
         return largest > 3 * error and largest * float(self.times_ms[-1]) > 5
@@ -63,22 +64,22 @@ def lyapunov_spectrum(
     tol: float = 0.05,
     seed: int = 0,
 ) -> LyapunovSpectrum:
-    """The k largest Lyapunov exponents, by orthonormalising tangent vectors carried along a trajectory.
+    """The k largest Lyapunov exponents, by orthonormalising tangent vectors along a trajectory.
 
-    The derivative is that of the integrator's own steps. Costs a step of one state and `k` Jacobian-vector products
-    per stage; memory is k states.
+    The derivative is that of the integrator's own steps. Each stage costs a step of one state and `k` Jacobian-vector
+    products; k tangent vectors are held.
 
     Parameters
     ----------
     flow : a continuous flow, or a `MapFlow` (dt = 1; times then count steps).
     start : [*domain].
-    k : how many exponents, up to the number of units.
-    duration_ms, transient_ms : over which they are averaged, and for which the state and the tangent vectors run
-        before that, to reach the attractor and the directions that grow.
-    dt : step of the integrator.
-    every : steps between orthonormalisations; growth within them must stay far from the precision of the numbers.
+    k : number of exponents, up to the number of units.
+    duration_ms : time over which growth is averaged.
+    dt : step of the integrator, ms.
+    transient_ms : time before that, in which the state reaches the attractor and the tangent vectors align.
+    every : steps between orthonormalisations; short enough that growth between them stays far from the precision.
     tol : see `LyapunovSpectrum.status`.
-    seed : of the first tangent vectors.
+    seed : seed of the first tangent vectors.
 
     Raises
     ------
@@ -104,7 +105,8 @@ def lyapunov_spectrum(
 
 
 def _orthonormal(tangents: Tensor) -> tuple[Tensor, Tensor]:
-    """The vectors [k, *domain] made orthonormal, and the lengths [k] that they had beyond those before them."""
+    """The vectors [k, *domain] made orthonormal, and the lengths [k] outside the span of those before them."""
+    # The diagonal of R holds the growth of each direction orthogonal to the earlier ones (Benettin et al. 1980)
     basis, triangle = torch.linalg.qr(tangents.flatten(1).T)
     tiny = torch.finfo(tangents.dtype).tiny
     return basis.T.reshape(tangents.shape), triangle.diagonal().abs().clamp_min(tiny)
@@ -115,9 +117,7 @@ def _spectrum(growth: Tensor, each_ms: float, x: Tensor, tol: float) -> Lyapunov
     trace = growth.cumsum(0) / counts[:, None]
     order = trace[-1].argsort(descending=True)
     exponents = trace[-1, order]
-    length = len(growth) // BLOCKS
-    means = growth[len(growth) - BLOCKS * length :, order].reshape(BLOCKS, length, -1).mean(1)
-    error = means.std(0) / math.sqrt(BLOCKS)
+    error = block_standard_error(growth[:, order])
     settled = bool((error <= tol * exponents.abs().max()).all())
     status = Status.CONVERGED if settled else Status.UNSETTLED
     return LyapunovSpectrum(
@@ -125,10 +125,17 @@ def _spectrum(growth: Tensor, each_ms: float, x: Tensor, tol: float) -> Lyapunov
     )
 
 
-def kaplan_yorke_dimension(exponents: Tensor) -> float:
-    """j + (sum of the j largest exponents) / |the next|, j the most whose sum is not negative.
+def block_standard_error(values: Tensor) -> Tensor:
+    """Standard error of the mean over the first axis of [M, k], from the means of `BLOCKS` consecutive parts: [k]."""
+    length = len(values) // BLOCKS
+    means = values[len(values) - BLOCKS * length :].reshape(BLOCKS, length, -1).mean(1)
+    return means.std(0) / math.sqrt(BLOCKS)
 
-    Zero when all are negative; NaN when even the sum of all that are given is not. Source: Kaplan & Yorke 1979.
+
+def kaplan_yorke_dimension(exponents: Tensor) -> float:
+    """j + (sum of the j largest exponents) / |the next|, with the largest j whose sum is not negative.
+
+    Zero if all are negative; NaN if the sum of all is not negative. Source: Kaplan & Yorke 1979.
     """
     values: list[float] = sorted(exponents.tolist(), reverse=True)
     total = 0.0
@@ -147,7 +154,7 @@ def _diverged(x: Tensor, k: int) -> LyapunovSpectrum:
 
 
 def _rounds(flow: Flow, k: int, duration_ms: float, transient_ms: float, dt: float, every: int) -> tuple[int, int]:
-    """Orthonormalisations that count, and those before them."""
+    """Number of orthonormalisations that count, and of those before them."""
     check_positive(dt, "dt")
     check_positive(duration_ms, "duration_ms")
     if not 1 <= k <= flow.units:

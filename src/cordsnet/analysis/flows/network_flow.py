@@ -9,7 +9,7 @@ from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
 from cordsnet.analysis.operators import LinearOperator
-from cordsnet.dynamics import Simulable, State
+from cordsnet.dynamics import Simulable
 
 
 class NetworkFlow(Flow):
@@ -67,11 +67,11 @@ class NetworkFlow(Flow):
     def velocity(self, x: Tensor) -> Tensor:
         """(phi(drive) - r) / tau, [K, units]."""
         rates = self.unpack(x)
-        targets = self.system.equation.targets(rates, State(rates), self.held, self.system.dt)
+        targets = self.system.equation.targets(rates, self.system.state_of(rates), self.held, self.system.dt)
         whole = {area: target.expand(rates[area].shape) for area, target in targets.items()}
         return (self.pack(whole) - x) / self.tau_ms
 
     @exact()
     def jacobian(self, x: Tensor) -> LinearOperator:
         """(d phi(drive) / dr - I) / tau, by the network's own operators."""
-        return network_jacobian(self.system, self.held, State(self.unpack(x[None])), of="flow")
+        return network_jacobian(self.system, self.held, self.system.state_of(self.unpack(x[None])), of="flow")

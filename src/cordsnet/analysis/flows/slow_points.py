@@ -1,4 +1,4 @@
-"""Slow points: where a flow nearly stands still, though it does not."""
+"""Slow points: states at which the speed of a flow has a small local minimum."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.flows.fixed_points import FixedPoints, collect, default_tol, speed, units_of
+from cordsnet.analysis.flows.fixed_points import FixedPoints, collect_points, default_tol, speed, speed_and_size_units
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
 
@@ -24,21 +24,21 @@ def slow_points(
     stability: bool = True,
     seed: int = 0,
 ) -> FixedPoints:
-    """Local minima of q = |v|^2 / 2 from each of `starts` [K, *domain], of which those slow enough are kept.
+    """Local minima of q = |v|^2 / 2 from each of `starts` [K, *domain]; those that are slow enough are kept.
 
-    Along a line or ring attractor, and at the ghost of two fixed points that have met, speed is small without being
-    zero, and Newton's method finds nothing. q is minimised by L-BFGS; its gradient J' v is one transposed product.
+    Along a line or ring attractor, and near the ghost of a fold, speed is small but not zero, and Newton's method finds
+    nothing. q is minimised by L-BFGS; its gradient J' v is one transposed product.
 
     Parameters
     ----------
+    flow, starts, merge, stability, seed : as for `fixed_points`.
     threshold : `residual` (see `FixedPoints`) up to which a minimum counts as slow.
-    tol : at which it counts as a fixed point, as for `fixed_points`.
-    max_iterations : of L-BFGS from each start.
-    merge, stability, seed : as for `fixed_points`.
+    tol : residual at which it counts as a fixed point, as for `fixed_points`.
+    max_iterations : iterations of L-BFGS from each start.
 
     Returns
     -------
-    FixedPoints with the status SLOW for starts that led to a slow point, CONVERGED for those that led to a fixed one.
+    FixedPoints with status SLOW for starts that led to a slow point, CONVERGED for those that led to a fixed point.
 
     Raises
     ------
@@ -49,8 +49,8 @@ def slow_points(
     flow.check_states(starts)
     check_positive(threshold, "threshold")
     tol = tol or default_tol(flow)
-    unit, size = units_of(flow, starts, seed)
-    ends = [_least(flow, start, unit, size, max_iterations) for start in starts]
+    unit, size = speed_and_size_units(flow, starts, seed)
+    ends = [_minimise_speed(flow, start, unit, size, max_iterations) for start in starts]
     statuses = []
     for residual in (speed(flow, torch.stack(ends)) / unit).tolist():
         if residual <= threshold:
@@ -58,10 +58,10 @@ def slow_points(
         else:
             statuses.append(Status.STUCK if np.isfinite(residual) else Status.NOT_FINITE)
     slow = (Status.CONVERGED, Status.SLOW)
-    return collect(flow, ends, statuses, unit, size, merge, stability, seed, keep=lambda status: status in slow)
+    return collect_points(flow, ends, statuses, unit, size, merge, stability, seed, keep=lambda status: status in slow)
 
 
-def _least(flow: Flow, start: Tensor, unit: float, size: float, max_iterations: int) -> Tensor:
+def _minimise_speed(flow: Flow, start: Tensor, unit: float, size: float, max_iterations: int) -> Tensor:
     """A local minimum of the speed, in units in which states and speeds are of order one."""
 
     def q(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -73,6 +73,7 @@ def _least(flow: Flow, start: Tensor, unit: float, size: float, max_iterations: 
     first = start.double().flatten().cpu().numpy() / size
     if not np.isfinite(q(first)[0]):
         return start
+    # ftol = 0: near a minimum q is tiny, and its relative change would end the search too early
     options = {"maxiter": max_iterations, "ftol": 0.0, "gtol": 1e-14}
     found = minimize(q, first, jac=True, method="L-BFGS-B", options=options)
     return (torch.from_numpy(found.x) * size).reshape(start.shape).to(start)

@@ -1,6 +1,6 @@
-"""Krylov decompositions of real operators: grown vector by vector, restarted thickly (Stewart 2001).
+"""Krylov decompositions of real operators, expanded vector by vector and restarted (Stewart 2002).
 
-B V_j = V_j H + W C: the rows of V have been expanded, the rows of W, as many as the start has, wait for it.
+B V_j = V_j H + W C. The rows of V have been multiplied by B; the rows of W, one per start vector, come next.
 """
 
 from collections.abc import Callable
@@ -11,53 +11,58 @@ from torch import Tensor
 from cordsnet.analysis.krylov.basis import Array, Basis
 
 
-class Decomposition:
-    """Of an operator given as `apply`, on flat vectors.
+class KrylovDecomposition:
+    """Krylov decomposition of an operator given as `apply`, a function of flat vectors.
 
     Attributes
     ----------
-    count : vectors that have been expanded.
+    count : number of vectors that have been multiplied by the operator.
     finite : False once a product held values that are not finite.
     """
 
     def __init__(self, apply: Callable[[Tensor], Tensor], basis: Basis, size: int, block: int) -> None:
         self.apply, self.basis, self.size, self.block = apply, basis, size, block
         self.count, self.finite = 0, True
-        self._all = np.zeros((size + block, size))
+        self._entries = np.zeros((size + block, size))
 
     @property
     def matrix(self) -> Array:
         """H = V'B V, [count, count]."""
-        return self._all[: self.count, : self.count]
+        return self._entries[: self.count, : self.count]
 
     @property
     def coupling(self) -> Array:
-        """C, [block, count]: what leads out of the space."""
-        return self._all[self.count : self.count + self.block, : self.count]
+        """C, [block, count]: the part of B V outside the span of V."""
+        return self._entries[self.count : self.count + self.block, : self.count]
 
-    def step(self) -> bool:
-        """Expand the next vector; whether its product was finite. What has vanished is replaced by a random vector."""
+    def expand(self) -> bool:
+        """Multiply the next vector by the operator; returns False if the product is not finite.
+
+        If nothing is left of the product after orthogonalisation, a random vector takes its place.
+        """
         j, new = self.count, self.count + self.block
         self.basis.rows[new] = self.apply(self.basis.rows[j])
         coefficients, size = self.basis.orthogonalise(new)
         self.finite = bool(np.isfinite(size) and np.isfinite(coefficients).all())
         if not self.finite:
             return False
-        self._all[:new, j], self._all[new, j] = coefficients, size
+        self._entries[:new, j], self._entries[new, j] = coefficients, size
         if size == 0:
             self.basis.draw(new)
         self.count += 1
         return True
 
     def restart(self, schur: Array, q: Array, keep: int) -> None:
-        """Keep the leading `keep` Schur vectors, and what waits."""
+        """Keep the leading `keep` Schur vectors and the vectors that come next."""
+        # Thick restart: B (V Q_k) = (V Q_k) T_k + W (C Q_k) holds for the leading k Schur vectors
+        # (Stewart 2002, SIAM J. Matrix Anal. Appl. 23:601).
         coupling = self.coupling @ q[:, :keep]
-        # a coupling of rounding size is that of an invariant space: deflated, it stays as it is
+        # Deflation: a coupling of the size of rounding means that the kept vectors span an invariant subspace.
         coupling[np.abs(coupling) <= np.finfo(np.float64).eps * np.abs(schur).max(initial=0)] = 0
         self.basis.recombine(q[:, :keep].T)
         waiting = self.basis.rows[self.count : self.count + self.block].clone()
         self.basis.rows[keep : keep + self.block] = waiting
-        self._all[:] = 0
-        self._all[:keep, :keep] = schur[:keep, :keep]
-        self._all[keep : keep + self.block, :keep] = coupling
+        self._entries[:] = 0
+        self._entries[:keep, :keep] = schur[:keep, :keep]
+        self._entries[keep : keep + self.block, :keep] = coupling
         self.count = keep

@@ -1,7 +1,7 @@
-"""What a Krylov space is built with in place of the operator, so that what is wanted stands apart.
+"""Functions of the operator that separate the wanted eigenvalues when a Krylov space is built.
 
-The invariant subspaces stay those of A. Eigenvalues of A are read off by Rayleigh-Ritz with A itself, because a filter
-may fold several of them onto one: A^q does so with those that are 360 / q degrees apart.
+The invariant subspaces stay those of A. Eigenvalues are computed by Rayleigh-Ritz with A itself, because a filter can
+map several eigenvalues onto one: A^q does so with eigenvalues whose angles differ by 360 / q degrees.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from cordsnet.analysis.operators import Identity, LinearOperator
 
 
 class Filter(ABC):
-    """A function of A. `key` orders its eigenvalues, `cost` is its least number of products of A."""
+    """A function of A. `key` orders its eigenvalues; `cost` is the least number of products with A that it takes."""
 
     op: LinearOperator
     key: Key
@@ -24,12 +24,12 @@ class Filter(ABC):
 
     @abstractmethod
     def apply(self, flat: Tensor) -> Tensor:
-        """The function of A, times a flat vector."""
+        """Apply the function of A to a flat vector."""
 
 
 @dataclass(frozen=True)
-class Plain(Filter):
-    """A itself; `key` is the order of what is wanted."""
+class NoFilter(Filter):
+    """A itself; `key` is the order of the wanted eigenvalues."""
 
     op: LinearOperator
     key: Key
@@ -39,8 +39,8 @@ class Plain(Filter):
         return self.op.apply(flat.view(1, *self.op.domain)).reshape(-1)
 
 
-class Power(Filter):
-    """(A / radius)^degree, the Faber polynomial of a disc: among those of its degree it rises fastest outside."""
+class PowerFilter(Filter):
+    """(A / radius)^degree, the Faber polynomial of a disc."""
 
     key = staticmethod(orders["LM"])
 
@@ -50,15 +50,18 @@ class Power(Filter):
     def apply(self, flat: Tensor) -> Tensor:
         """(A / radius)^degree x."""
         vector = flat.view(1, *self.op.domain)
+        # Of all polynomials of this degree that stay bounded on the disc, z^degree grows fastest outside it, which
+        # separates eigenvalues there (polynomial acceleration: Saad 1984, Math. Comp. 42:567). Dividing by the radius
+        # avoids overflow.
         for _ in range(self.cost):
             vector = self.op.apply(vector) * (1 / self.radius)
         return vector.reshape(-1)
 
 
 class ShiftInvert(Filter):
-    """(A - sigma)^-1, or for complex sigma ((A - sigma)(A - conj sigma))^-1, which is real; by GMRES.
+    """(A - sigma)^-1 by GMRES; for complex sigma ((A - sigma)(A - conj sigma))^-1, which is real.
 
-    The loop that this is used in corrects for nothing, so systems are solved to a hundredth of the tolerance.
+    Systems are solved to a hundredth of the tolerance, because the outer iteration does not correct their errors.
     """
 
     key = staticmethod(orders["LM"])
@@ -66,10 +69,11 @@ class ShiftInvert(Filter):
     def __init__(self, op: LinearOperator, sigma: complex, tol: float) -> None:
         shifted = op.shift(sigma.real)
         if sigma.imag:
+            # (A - s)(A - conj s) = (A - Re s)^2 + (Im s)^2 needs real arithmetic only
             shifted = shifted @ shifted + sigma.imag**2 * Identity(op)
         accurate = max(tol / 100, 50 * float(torch.finfo(op.dtype).eps))
         self.op, self.inverse = op, Inverse(shifted, accurate, max_products=2000, basis=60)
 
     def apply(self, flat: Tensor) -> Tensor:
-        """The solution of one system."""
+        """Solve one system."""
         return self.inverse.apply(flat.view(1, *self.op.domain)).reshape(-1)

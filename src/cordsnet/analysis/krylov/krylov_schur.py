@@ -1,110 +1,117 @@
-"""The Krylov-Schur method (Stewart 2001) in real arithmetic, with filters; Arnoldi's is its first cycle."""
+"""The Krylov-Schur method (Stewart 2002) in real arithmetic, with filters; its first cycle is Arnoldi's method."""
 
 import numpy as np
 import torch
 
 from cordsnet.analysis.krylov.basis import Array, Basis
-from cordsnet.analysis.krylov.decomposition import Decomposition
-from cordsnet.analysis.krylov.filters import Filter, Plain, Power, ShiftInvert
-from cordsnet.analysis.krylov.order import closed, eigenpairs, schur_values, sorted_schur
-from cordsnet.analysis.krylov.problem import Found, Problem, not_finite, residuals
+from cordsnet.analysis.krylov.decomposition import KrylovDecomposition
+from cordsnet.analysis.krylov.filters import Filter, NoFilter, PowerFilter, ShiftInvert
+from cordsnet.analysis.krylov.order import eigenpairs, schur_values, sorted_schur, with_whole_pair
+from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, no_pairs, residuals
 
 
-def krylov_schur(problem: Problem) -> Found:
-    """Grow a space, keep what comes first in it, grow it again, until the wanted pairs have converged."""
-    space, tool = _start(problem)
-    doubt = 1.0  # estimates are to be this much below what the residuals are to be
+def krylov_schur(problem: EigenProblem) -> RitzPairs:
+    """Expand a space, keep its leading Schur vectors and expand again, until the wanted pairs have converged."""
+    space, filter_ = _initial_space(problem)
+    safety = 1.0  # factor by which estimates must be below tol; doubled each time that they were too optimistic
     while True:
-        if not _grow(problem, space, tool):
-            return not_finite()
-        schur, q = sorted_schur(space.matrix, tool.key)
-        last = problem.left < tool.cost
-        if last or _promising(problem, space, tool, schur, q, doubt):
-            found = _extract(problem, space, tool, schur, q)
-            if last or problem.good(residuals(problem.op, found), found.values, found.scale).all():
+        if not _grow(problem, space, filter_):
+            return no_pairs()
+        schur, q = sorted_schur(space.matrix, filter_.key)
+        last = problem.products_left < filter_.cost
+        if last or _estimates_converged(problem, space, filter_, schur, q, safety):
+            found = _extract(problem, space, filter_, schur, q)
+            if last or problem.within_tolerance(residuals(problem.op, found), found.values, found.scale).all():
                 return found
-            doubt = min(2 * doubt, 1e6)
-        if isinstance(tool, Plain) and problem.left > problem.basis * problem.degree > problem.basis:
-            space, tool = _sharpened(problem, space, schur, q)
+            safety = min(2 * safety, 1e6)
+        if isinstance(filter_, NoFilter) and problem.products_left > problem.basis * problem.degree > problem.basis:
+            space, filter_ = _with_power_filter(problem, space, schur, q)
         else:
+            # Keeping half of the unwanted vectors as well speeds up convergence (as in Wu & Simon 2000, SIAM J. Matrix
+            # Anal. Appl. 22:602). Conjugate pairs stay whole, so that the Schur form stays real.
             middle = problem.count + (space.count - problem.count) // 2
-            space.restart(schur, q, min(closed(schur, middle), space.size - 1))
+            space.restart(schur, q, min(with_whole_pair(schur, middle), space.size - 1))
 
 
-def arnoldi_once(problem: Problem) -> Found:
-    """The first cycle alone: `basis` steps of Arnoldi's method and what it knows then."""
-    space, tool = _start(problem)
-    if not _grow(problem, space, tool):
-        return not_finite()
-    return _extract(problem, space, tool, *sorted_schur(space.matrix, tool.key))
+def arnoldi_once(problem: EigenProblem) -> RitzPairs:
+    """Arnoldi's method: the first cycle only, `basis` steps."""
+    space, filter_ = _initial_space(problem)
+    if not _grow(problem, space, filter_):
+        return no_pairs()
+    return _extract(problem, space, filter_, *sorted_schur(space.matrix, filter_.key))
 
 
-def _start(problem: Problem) -> tuple[Decomposition, Filter]:
+def _initial_space(problem: EigenProblem) -> tuple[KrylovDecomposition, Filter]:
+    """A space of random start vectors, and the filter that it is built with."""
     generator = torch.Generator().manual_seed(problem.seed)
     basis = Basis(problem.basis + problem.block, problem.op, problem.op.domain, generator)
     for row in range(problem.block):
         basis.draw(row)
-    tool: Filter = Plain(problem.op, problem.key)
+    filter_: Filter = NoFilter(problem.op, problem.key)
     if problem.sigma is not None:
-        tool = ShiftInvert(problem.op, problem.sigma, problem.tol)
-    return Decomposition(tool.apply, basis, problem.basis, problem.block), tool
+        filter_ = ShiftInvert(problem.op, problem.sigma, problem.tol)
+    return KrylovDecomposition(filter_.apply, basis, problem.basis, problem.block), filter_
 
 
-def _grow(problem: Problem, space: Decomposition, tool: Filter) -> bool:
-    """Up to the full size, or to the last product; whether all products were finite."""
-    while space.count < space.size and (problem.left >= tool.cost or space.count < problem.block):
-        if not space.step():
+def _grow(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter) -> bool:
+    """Expand to the full size or to the last product; returns False if a product is not finite."""
+    while space.count < space.size and (problem.products_left >= filter_.cost or space.count < problem.block):
+        if not space.expand():
             return False
     return True
 
 
-def _sharpened(problem: Problem, space: Decomposition, schur: Array, q: Array) -> tuple[Decomposition, Filter]:
-    """Begin anew with a filter, from all that is wanted of the first space."""
-    # far below the operator's size, as for nilpotent ones, powers of 1 / radius would overflow
+def _with_power_filter(
+    problem: EigenProblem, space: KrylovDecomposition, schur: Array, q: Array
+) -> tuple[KrylovDecomposition, Filter]:
+    """Start again with a power filter, from a combination of the wanted vectors of the first space."""
+    # The radius of nilpotent and strongly non-normal operators is far below their norm, and powers of 1 / radius would
+    # overflow.
     radius = max(float(np.abs(schur_values(schur)).max()), 1e-3 * float(np.linalg.norm(schur, 2)))
-    tool = Power(problem.op, problem.degree, radius or 1.0)
+    filter_ = PowerFilter(problem.op, problem.degree, radius or 1.0)
     draw = np.random.default_rng(problem.seed)
-    wanted = min(closed(schur, problem.count), len(schur))
+    wanted = min(with_whole_pair(schur, problem.count), len(schur))
     basis = space.basis
     basis.recombine((q[:, :wanted] @ draw.standard_normal((wanted, problem.block))).T.copy())
     for row in range(problem.block):
         if basis.orthogonalise(row)[1] == 0:
             basis.draw(row)
-    return Decomposition(tool.apply, basis, problem.basis, problem.block), tool
+    return KrylovDecomposition(filter_.apply, basis, problem.basis, problem.block), filter_
 
 
-def _promising(problem: Problem, space: Decomposition, tool: Filter, schur: Array, q: Array, doubt: float) -> bool:
-    """Whether the residuals that the space itself estimates make it worth computing those of A.
-
-    Those of a filter's eigenvalues are other ones: near l those of A^q are up to q times those of A, relative to each.
-    """
-    values, small = eigenpairs(schur, tool.key, min(problem.count, len(schur)))
+def _estimates_converged(
+    problem: EigenProblem, space: KrylovDecomposition, filter_: Filter, schur: Array, q: Array, safety: float
+) -> bool:
+    """True if the residuals estimated from the space suggest that those of A have converged."""
+    values, small = eigenpairs(schur, filter_.key, min(problem.count, len(schur)))
+    # B v - l v = W C y for a Ritz pair v = V y of H y = l y
     estimates = np.linalg.norm(space.coupling @ q @ small, axis=0)
-    if isinstance(tool, Plain):
-        return bool(problem.good(estimates * doubt, values, float(np.linalg.norm(schur, 2))).all())
-    return bool((estimates <= 2 * tool.cost * problem.tol * np.abs(values).max()).all())
+    if isinstance(filter_, NoFilter):
+        return bool(problem.within_tolerance(estimates * safety, values, float(np.linalg.norm(schur, 2))).all())
+    # Estimates are of the filter, not of A: near l, relative residuals of A^q are up to q times those of A
+    return bool((estimates <= 2 * filter_.cost * problem.tol * np.abs(values).max()).all())
 
 
-def _extract(problem: Problem, space: Decomposition, tool: Filter, schur: Array, q: Array) -> Found:
-    """The wanted pairs of A that the space holds."""
-    matrix, lead = schur, q
-    if not isinstance(tool, Plain):
-        lead = q[:, : min(closed(schur, problem.count + 2), len(schur))]
-        matrix = _rayleigh(problem, space, lead)
+def _extract(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter, schur: Array, q: Array) -> RitzPairs:
+    """The wanted pairs of A in the space."""
+    matrix, wanted_vectors = schur, q
+    if not isinstance(filter_, NoFilter):
+        wanted_vectors = q[:, : min(with_whole_pair(schur, problem.count + 2), len(schur))]
+        matrix = _rayleigh_ritz_matrix(problem, space, wanted_vectors)
     values, small = eigenpairs(matrix, problem.key, min(problem.count, len(matrix)))
-    weights = lead @ small
+    weights = wanted_vectors @ small
 
     def vector(index: int) -> torch.Tensor:
         column = weights[:, index]
         return space.basis.combination(column if values[index].imag else np.ascontiguousarray(column.real))
 
-    return Found(values, vector, float(np.linalg.norm(matrix, 2)))
+    return RitzPairs(values, vector, float(np.linalg.norm(matrix, 2)))
 
 
-def _rayleigh(problem: Problem, space: Decomposition, lead: Array) -> Array:
-    """W'A W for the vectors W = V lead, one at a time so that no second basis is held."""
-    basis, matrix = space.basis, np.zeros((lead.shape[1], lead.shape[1]))
-    for column in range(lead.shape[1]):
-        image = problem.op.apply(basis.combination(np.ascontiguousarray(lead[:, column]))[None]).reshape(-1)
-        matrix[:, column] = lead.T @ torch.mv(basis.rows[: space.count], image).double().cpu().numpy()
+def _rayleigh_ritz_matrix(problem: EigenProblem, space: KrylovDecomposition, wanted_vectors: Array) -> Array:
+    """W'A W for the vectors W = V wanted_vectors, one at a time so that no second basis is held."""
+    basis, matrix = space.basis, np.zeros((wanted_vectors.shape[1], wanted_vectors.shape[1]))
+    for column in range(wanted_vectors.shape[1]):
+        image = problem.op.apply(basis.combination(np.ascontiguousarray(wanted_vectors[:, column]))[None]).reshape(-1)
+        matrix[:, column] = wanted_vectors.T @ torch.mv(basis.rows[: space.count], image).double().cpu().numpy()
     return matrix

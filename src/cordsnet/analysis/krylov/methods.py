@@ -1,4 +1,4 @@
-"""How eigenvalues are found: one row for each method."""
+"""Methods that compute eigenvalues, one row each."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,11 +10,11 @@ from scipy.sparse.linalg import ArpackNoConvergence, eigs
 from torch import Tensor
 
 from cordsnet.analysis.krylov.krylov_schur import arnoldi_once, krylov_schur
-from cordsnet.analysis.krylov.order import Values, leading
-from cordsnet.analysis.krylov.problem import Found, Problem, not_finite
+from cordsnet.analysis.krylov.order import Values, leading_indices
+from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, no_pairs
 from cordsnet.registry import Registry
 
-Method: TypeAlias = Callable[[Problem], Found]
+Method: TypeAlias = Callable[[EigenProblem], RitzPairs]
 
 methods: Registry[Method] = Registry("method for eigenvalues")
 methods.add("krylov_schur", krylov_schur)
@@ -22,18 +22,18 @@ methods.add("arnoldi", arnoldi_once)
 
 
 @methods.register("dense")
-def dense(problem: Problem) -> Found:
-    """The matrix, formed and handed to LAPACK."""
+def dense(problem: EigenProblem) -> RitzPairs:
+    """LAPACK on the whole matrix."""
     matrix = problem.op.to_dense().double().cpu().numpy()
     if not np.isfinite(matrix).all():
-        return not_finite()
+        return no_pairs()
     values, vectors = linalg.eig(matrix)
-    return _listed(problem, values, vectors.astype(np.complex128), float(np.linalg.norm(matrix, 2)))
+    return _leading_pairs(problem, values, vectors.astype(np.complex128), float(np.linalg.norm(matrix, 2)))
 
 
 @methods.register("arpack")
-def arpack(problem: Problem) -> Found:
-    """SciPy's implicitly restarted Arnoldi method (Lehoucq et al. 1998)."""
+def arpack(problem: EigenProblem) -> RitzPairs:
+    """SciPy's implicitly restarted Arnoldi method (Lehoucq, Sorensen & Yang 1998)."""
     if problem.sigma is not None:
         raise ValueError("method 'arpack' takes no sigma here; use method='krylov_schur'")
     op = problem.op.to_scipy()
@@ -51,16 +51,16 @@ def arpack(problem: Problem) -> Found:
     try:
         values, vectors = eigs(checked, problem.count, **asked)
     except FloatingPointError:
-        return not_finite()
-    except ArpackNoConvergence as error:  # those that did converge
+        return no_pairs()
+    except ArpackNoConvergence as error:  # carries the pairs that did converge
         values, vectors = error.eigenvalues, error.eigenvectors
     values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
-    return _listed(problem, values, vectors, float(np.abs(values).max(initial=0)))
+    return _leading_pairs(problem, values, vectors, float(np.abs(values).max(initial=0)))
 
 
-def _listed(problem: Problem, values: Values, vectors: Values, scale: float) -> Found:
-    """The first of what a library returned, its vectors on the operator's device."""
-    order = leading(values, problem.key, min(problem.count, len(values)))
+def _leading_pairs(problem: EigenProblem, values: Values, vectors: Values, scale: float) -> RitzPairs:
+    """The leading pairs of what a library returned, with vectors on the operator's device."""
+    order = leading_indices(values, problem.key, min(problem.count, len(values)))
     values, vectors = values[order], vectors[:, order]
 
     def vector(index: int) -> Tensor:
@@ -69,4 +69,4 @@ def _listed(problem: Problem, values: Values, vectors: Values, scale: float) -> 
         dtype = problem.op.dtype.to_complex() if numbers.is_complex() else problem.op.dtype
         return numbers.to(dtype).view(problem.op.domain)
 
-    return Found(values, vector, scale)
+    return RitzPairs(values, vector, scale)

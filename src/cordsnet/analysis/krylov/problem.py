@@ -1,4 +1,4 @@
-"""An eigenvalue problem as all methods read it, what they find, and how far that is from exact."""
+"""An eigenvalue problem as every method reads it, the pairs that they return, and the residuals of these."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cordsnet.analysis.krylov.basis import Array
-from cordsnet.analysis.krylov.counted import Counted
+from cordsnet.analysis.krylov.counting import CountingOperator
 from cordsnet.analysis.krylov.order import Key, Values
 from cordsnet.analysis.operators import LinearOperator
 
-FLOOR = 20
-"""Residuals below this many rounding errors of the operator's size are as good as zero."""
+ROUNDING_UNITS = 20
+"""Residuals below this many rounding errors of the operator's norm count as converged."""
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What was asked for: see `eigenvalues`."""
+class EigenProblem:
+    """The arguments of `eigenvalues` with their defaults filled in."""
 
-    op: Counted
+    op: CountingOperator
     count: int
     which: str
     key: Key
@@ -34,22 +34,27 @@ class Problem:
     seed: int
 
     @property
-    def left(self) -> int:
-        """Products that may still be used, those of the residuals set aside."""
+    def products_left(self) -> int:
+        """Products that may still be used; those of the residuals are set aside."""
         return self.max_products - self.op.products - self.count - 1
 
-    def good(self, residual: float | Array, value: complex | Values, scale: float) -> NDArray[np.bool_]:
-        """Whether an absolute residual is within tol of its eigenvalue, or no more than rounding."""
-        rounding = FLOOR * float(torch.finfo(self.op.dtype).eps) * scale
+    def within_tolerance(self, residual: float | Array, value: complex | Values, scale: float) -> NDArray[np.bool_]:
+        """True where an absolute residual is within tol of its eigenvalue, or no larger than rounding."""
+        rounding = ROUNDING_UNITS * float(torch.finfo(self.op.dtype).eps) * scale
         wanted: NDArray[np.bool_] = np.asarray(residual) <= np.maximum(self.tol * np.abs(value), rounding)
         return wanted
 
 
 @dataclass(frozen=True)
-class Found:
-    """Approximate pairs. `vector(i)` forms the i-th, of unit length but for rounding; `scale` is the operator's size.
+class RitzPairs:
+    """Approximate eigenpairs.
 
-    `values` is empty and `finite` False where a product was not finite.
+    Attributes
+    ----------
+    values : complex [k]; empty if a product was not finite.
+    vector : function of an index i that forms the i-th vector, of unit norm to rounding.
+    scale : norm of the operator, as estimated by the method.
+    finite : False if a product was not finite.
     """
 
     values: Values
@@ -58,13 +63,13 @@ class Found:
     finite: bool = True
 
 
-def not_finite() -> Found:
-    """Nothing was found, for want of finite products."""
-    return Found(np.zeros(0, dtype=np.complex128), lambda _: torch.empty(0), 0.0, finite=False)
+def no_pairs() -> RitzPairs:
+    """The result of a method whose products were not finite."""
+    return RitzPairs(np.zeros(0, dtype=np.complex128), lambda _: torch.empty(0), 0.0, finite=False)
 
 
-def residuals(op: LinearOperator, found: Found) -> Array:
-    """|A v - l v| / |v| of every pair; one product for a real one, two for a conjugate pair."""
+def residuals(op: LinearOperator, found: RitzPairs) -> Array:
+    """|A v - l v| / |v| of every pair; a real pair takes one product and a conjugate pair two."""
     sizes: list[float] = []
     for index, value in enumerate(found.values):
         if value.imag < 0 and sizes:

@@ -1,4 +1,4 @@
-"""What the iterative solvers answer: values, how far they are from exact, and how each of them ended."""
+"""Results of the iterative solvers: values, residuals and the status of each."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,27 @@ from torch import Tensor
 from cordsnet.analysis.status import Status
 
 
+class _SolverResult:
+    """A result with a status for each value that was computed."""
+
+    status: tuple[Status, ...]
+
+    @property
+    def converged(self) -> bool:
+        """True if every value converged."""
+        return all(one is Status.CONVERGED for one in self.status)
+
+
 @dataclass(frozen=True)
-class LinearSolution:
-    """Of A x = b, for one right-hand side or a batch of K.
+class LinearSolution(_SolverResult):
+    """Solution of A x = b for one right-hand side or a batch of K.
 
     Attributes
     ----------
-    value : x, shaped like b; of those visited at restarts, the one with the least residual.
-    residual : [K], |b - A x| / |b| computed from x; |A x| where b = 0.
+    value : x, shaped like b; the one with the smallest residual among those at restarts.
+    residual : [K], |b - A x| / |b| computed from x; |A x| if b = 0.
     status : one `Status` per right-hand side.
-    products : applications of the operator to each right-hand side.
+    products : products with the operator for each right-hand side.
     """
 
     value: Tensor
@@ -24,26 +35,21 @@ class LinearSolution:
     status: tuple[Status, ...]
     products: int
 
-    @property
-    def converged(self) -> bool:
-        """Whether every right-hand side was solved."""
-        return all(one is Status.CONVERGED for one in self.status)
-
 
 @dataclass(frozen=True)
-class Eigenpairs:
-    """Eigenvalues of a real operator, in the order that was asked for; conjugate pairs lie next to one another.
+class Eigenpairs(_SolverResult):
+    """Eigenvalues of a real operator in the requested order; conjugate pairs are adjacent.
 
     Attributes
     ----------
-    values : complex [k], one more than asked for where the last is half of a pair, fewer where no more were found.
-    residuals : [k], |A v - l v| / |l| for |v| = 1, computed from products; |A v| where l = 0.
+    values : complex [k]; one more than requested if the last belongs to a pair, fewer if no more were found.
+    residuals : [k], |A v - l v| / |l| for |v| = 1, computed from products; |A v| if l = 0.
     status : one `Status` per pair.
-    products : applications of the operator, those of the transpose and of the residuals included.
-    vectors : complex [k, *domain], of unit length; None unless asked for.
-    left_vectors : complex [k, *domain], y'A = l y', of unit length; None unless asked for.
-    condition : [k], 1 / |y' v|, by how much more than |E| an eigenvalue can move when E is added to A; 1 for normal
-        operators, infinite for defective eigenvalues; NaN where no left vector of that eigenvalue was found.
+    products : products with the operator and its transpose, residuals included.
+    vectors : complex [k, *domain], of unit norm; None unless requested.
+    left_vectors : complex [k, *domain], y'A = l y', of unit norm; None unless requested.
+    condition : [k], condition number 1 / |y' v|: adding E to A moves the eigenvalue by up to this times |E|, to first
+        order. 1 for normal operators, infinite for defective eigenvalues, NaN if no left vector was found.
     """
 
     values: Tensor
@@ -54,23 +60,18 @@ class Eigenpairs:
     left_vectors: Tensor | None = None
     condition: Tensor | None = None
 
-    @property
-    def converged(self) -> bool:
-        """Whether every pair converged."""
-        return all(one is Status.CONVERGED for one in self.status)
-
 
 @dataclass(frozen=True)
-class SingularTriplets:
+class SingularTriplets(_SolverResult):
     """Singular values, largest first, with their vectors: A v = s u, A'u = s v.
 
     Attributes
     ----------
     singular_values : [k].
-    residuals : [k], (|A v - s u|^2 + |A'u - s v|^2)^(1/2) / s_1, computed from products; not divided where s_1 = 0.
+    residuals : [k], (|A v - s u|^2 + |A'u - s v|^2)^(1/2) / s_1, computed from products; not divided if s_1 = 0.
     status : one `Status` per triplet.
     left, right : [k, *codomain] and [k, *domain], orthonormal.
-    products : applications of the operator and of its transpose.
+    products : products with the operator and its transpose.
     """
 
     singular_values: Tensor
@@ -78,29 +79,4 @@ class SingularTriplets:
     status: tuple[Status, ...]
     left: Tensor
     right: Tensor
-    products: int
-
-    @property
-    def converged(self) -> bool:
-        """Whether every triplet converged."""
-        return all(one is Status.CONVERGED for one in self.status)
-
-
-@dataclass(frozen=True)
-class PowerEstimate:
-    """What power iteration makes of the leading eigenvalue, from several starts.
-
-    Attributes
-    ----------
-    values : [trials], Rayleigh quotients; meaningful where the leading eigenvalue is real.
-    moduli : [trials], mean growth per product over the last half of the steps: of its modulus, complex or not.
-    residuals : [trials], |A v - value v| / |value| for |v| = 1.
-    status : one `Status` per trial.
-    products : applications of the operator, all trials together.
-    """
-
-    values: Tensor
-    moduli: Tensor
-    residuals: Tensor
-    status: tuple[Status, ...]
     products: int

@@ -1,1 +1,1 @@
-"""Eigenvalues and eigenvectors in the field's words: decay times, frequencies, maps."""
+"""Time constants, frequencies and maps of modes."""

@@ -1,4 +1,4 @@
-"""An eigenvector of an area as something to look at: where it is, in which channels, how fine and how oriented."""
+"""Description of an eigenvector of an area: position, channels, spatial frequency and orientation."""
 
 import math
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ModeMap:
-    """Of a mode v [C, H, W], real or complex. Its overall factor, phase included, changes nothing but `phase`.
+    """Description of a mode v [C, H, W], real or complex. Scaling v by any factor changes nothing.
 
     Attributes
     ----------
-    energy : [H, W], share of |v|^2 at each place, summed over channels; adds up to 1.
+    energy : [H, W], share of |v|^2 at each place, summed over channels; sums to 1.
     channel_energy : [C], share of |v|^2 in each channel.
-    channel : the one with the largest share; ties go to the first.
-    phase : [H, W], of that channel, rad, from the place where it is largest (there 0); for an oscillation, by how much
-        a place leads. For a real mode 0 or pi, the sign.
-    frequency : cycles per pixel of the strongest spatial wave, from 0 to 1/2 along an axis (and 0.71 along diagonals).
+    channel : index of the channel with the largest share; the first one among ties.
+    phase : [H, W], phase in that channel relative to the place of largest amplitude, rad. For an oscillation it says by
+        how much a place leads; for a real mode it is 0 or pi, the sign.
+    frequency : cycles per pixel of the strongest spatial wave, up to 1/2 along an axis and 0.71 along a diagonal.
     orientation : direction in which that wave varies, rad in [0, pi), from rightwards (0: vertical stripes) to
         downwards (pi/2: horizontal stripes). NaN for a uniform mode.
-    concentration : share of the energy of spatial waves that lies in the strongest and its mirror image: 1 for a plane
-        wave that fits the map, small where the mode has no one scale.
-    participation : number of places over which the energy is spread, 1 / sum energy^2, from 1 to H x W.
+    concentration : share of the power of spatial waves in the strongest wave and its mirror image: 1 for a plane wave
+        that fits the map, small if the mode mixes many spatial scales.
+    participation : effective number of places, 1 / sum energy^2, from 1 to H x W.
     """
 
     energy: Tensor
@@ -38,10 +38,10 @@ class ModeMap:
 
 @torch.no_grad()
 def mode_map(mode: Tensor) -> ModeMap:
-    """What to draw of an eigenvector or singular vector.
+    """Describe an eigenvector or singular vector: where it is and which spatial wave it resembles.
 
-    The strongest wave is that of the power spectrum of all channels together, at the whole numbers of cycles that fit
-    the map: frequencies are known to half a cycle per map.
+    The strongest wave is the peak of the power spectrum summed over channels, at whole numbers of cycles per map, so
+    frequencies are known to half a cycle per map.
 
     Parameters
     ----------
@@ -81,9 +81,10 @@ def _phase(values: Tensor) -> Tensor:
 def _wave(values: Tensor) -> tuple[float, float, float]:
     """Frequency, orientation and share of the strongest wave; a wave and its mirror image (-f) count as one."""
     power = torch.fft.fft2(values).abs().square().sum(0)
+    # mirrored[k] = power[-k]: a real wave has its power at k and at -k
     mirrored = power.flip((0, 1)).roll((1, 1), (0, 1))
     height, width = power.shape
-    alone = [2 * torch.arange(n) % n == 0 for n in (height, width)]  # -k is k
+    alone = [2 * torch.arange(n) % n == 0 for n in (height, width)]  # frequencies that are their own mirror image
     both = power + torch.where(alone[0][:, None] & alone[1], 0.0, mirrored)
     row, column = divmod(int(both.argmax()), width)
     down, right = (float(torch.fft.fftfreq(n, dtype=torch.float64)[k]) for n, k in ((height, row), (width, column)))

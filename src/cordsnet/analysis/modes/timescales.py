@@ -1,4 +1,4 @@
-"""Eigenvalues in the field's words: how fast a mode decays or grows, at what frequency, for how many cycles."""
+"""Time constants of modes: decay or growth, frequency, and number of cycles, from eigenvalues."""
 
 import math
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ COLUMNS = (
 
 @runtime_checkable
 class Spectrum(Protocol):
-    """Eigenvalues as an eigensolver returns them: `values` [K], `residuals` [K], and condition numbers or None."""
+    """The result of an eigensolver: `values` [K], `residuals` [K], and condition numbers or None."""
 
     @property
     def values(self) -> Tensor:
@@ -41,7 +41,7 @@ class Spectrum(Protocol):
 
     @property
     def condition(self) -> Tensor | None:
-        """[K], 1 / |y' v|, or None where it was not computed."""
+        """[K], 1 / |y' v|, or None if not computed."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,21 @@ class TimeConstants:
 
     Attributes
     ----------
-    eigenvalues : as they came, complex.
-    growth_per_ms : Re of the eigenvalue of the flow, 1/ms; below zero where the mode decays.
-    decay_ms : -1 / growth: the time in which the mode falls to 1/e. Negative where `growing` (it then rises by e in
-        that time), infinite where the growth is exactly zero.
-    growing : whether growth is above zero.
+    eigenvalues : complex, as given.
+    growth_per_ms : real part of the eigenvalue of the flow, 1/ms; below zero if the mode decays.
+    decay_ms : -1 / growth: the time in which the mode falls to 1/e. Negative if `growing` (it then rises by e in that
+        time), infinite if the growth is exactly zero.
+    growing : True where growth is above zero.
     frequency_hz : |Im| / 2 pi x 1000.
     quality : cycles per decay time, frequency x |decay|; infinite for an oscillation that neither decays nor grows.
-    error_per_ms : how far the true eigenvalue of the flow may be, 1/ms; NaN when not known. What this is worth is said
-        by `error_holds`.
-    shortest_ms, longest_ms : range of |decay_ms| within that error; `longest_ms` is infinite where `undecided`.
-    undecided : whether the error reaches across growth zero, so that the sign of the growth is not known. False
-        where nothing is known of the error.
+    error_per_ms : bound on the error of the eigenvalue of the flow, 1/ms; NaN if unknown. `error_holds` says under
+        which condition it holds.
+    shortest_ms, longest_ms : range of |decay_ms| within that error; `longest_ms` is infinite if `undecided`.
+    undecided : True where the error is at least |growth|, so that the sign of the growth is not known. False if the
+        error is not known.
     frequency_error_hz : the error of the frequency.
-    error_holds : "to first order" (condition number x residual); "for normal operators" (the residual alone, which says
-        nothing of a non-normal operator: ask the eigensolver for condition numbers); "not known" (no residuals).
+    error_holds : "to first order" (condition number x residual); "for normal operators" (the residual alone, which is
+        no bound for a non-normal operator: compute condition numbers); "not known" (no residuals).
     """
 
     eigenvalues: Tensor
@@ -100,25 +100,23 @@ def time_constants(
     residuals: Tensor | None = None,
     condition: Tensor | None = None,
 ) -> TimeConstants:
-    """Decay times, frequencies and quality of modes, with the errors that residuals leave.
+    """Decay times, frequencies and quality of modes, with error bounds from residuals.
 
     Parameters
     ----------
-    eigenvalues : [K], or what an eigensolver returned (`values`, `residuals`, `condition`).
-    tau_ms : the area's time constant when the eigenvalues are those of d phi(drive)/dr ("target", dimensionless); an
-        eigenvalue l of it is (l - 1) / tau_ms of the flow. None when they are those of the flow already, in 1/ms.
-    residuals : [K], |A v - l v| / |l| of eigenvectors v of norm 1 (|A v| where l = 0); those of the eigensolver by
-        default.
-    condition : [K], condition numbers 1 / |w' v| of the eigenvalues, w the left eigenvectors of norm 1; NaN where not
-        known.
+    eigenvalues : [K], or the result of an eigensolver (`values`, `residuals`, `condition`).
+    tau_ms : the area's time constant if the eigenvalues are those of d phi(drive)/dr ("target", dimensionless): an
+        eigenvalue l then gives (l - 1) / tau_ms of the flow. None if they are those of the flow, 1/ms.
+    residuals : [K], |A v - l v| / |l| of unit eigenvectors v (|A v| if l = 0); by default those of the eigensolver.
+    condition : [K], condition numbers 1 / |w' v| of the eigenvalues, with w the unit left eigenvectors; NaN if unknown.
 
     Raises
     ------
-    TypeError : eigenvalues that are no numbers.
-    ValueError : values that are not finite, numbers of entries that differ, condition numbers below 1.
+    TypeError : eigenvalues that are not numbers.
+    ValueError : values that are not finite, different numbers of entries, condition numbers below 1.
 
-    An eigenvalue of A + E, |E| = residual x |l|, is within condition x |E| of one of A to first order in |E| (Wilkinson
-    1965, chapter 2; Golub & Van Loan 2013, section 7.2.2).
+    Source: l is an exact eigenvalue of A + E with |E| = residual x |l|, so it is within condition x |E| of one of A to
+    first order in |E| (Wilkinson 1965, chapter 2; Golub & Van Loan 2013, section 7.2.2).
     """
     if isinstance(eigenvalues, Spectrum):
         residuals = eigenvalues.residuals if residuals is None else residuals
@@ -152,11 +150,11 @@ def time_constants(
 
 
 def _complex(eigenvalues: Tensor | Sequence[Any]) -> Tensor:
-    """Eigenvalues as complex numbers in double precision, on the CPU: there are few of them."""
+    """Eigenvalues in double precision on the CPU."""
     try:
         values = torch.as_tensor(eigenvalues, dtype=torch.complex128, device="cpu").detach()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"eigenvalues must be numbers [K] or an eigensolver's answer, got {eigenvalues!r}") from error
+        raise TypeError(f"eigenvalues must be numbers [K] or an eigensolver's result, got {eigenvalues!r}") from error
     if values.ndim != 1:
         raise ValueError(f"eigenvalues must have one axis [K], got shape {list(values.shape)}")
     if not bool(torch.isfinite(values).all()):
@@ -165,10 +163,10 @@ def _complex(eigenvalues: Tensor | Sequence[Any]) -> Tensor:
 
 
 def _error(values: Tensor, residuals: Tensor | None, condition: Tensor | None) -> tuple[Tensor, str]:
-    """How far each eigenvalue may be from a true one, and under what condition that holds."""
+    """Error bound of each eigenvalue, and the condition under which it holds."""
     if residuals is None:
         if condition is not None:
-            raise ValueError("condition needs residuals beside it; give residuals [K]")
+            raise ValueError("condition is used with residuals only; give residuals [K]")
         return torch.full(values.shape, math.nan, dtype=torch.float64), UNKNOWN
     size = values.abs()
     distance = _like(residuals, values, "residuals", 0.0) * torch.where(size > 0, size, 1.0)
@@ -180,7 +178,7 @@ def _error(values: Tensor, residuals: Tensor | None, condition: Tensor | None) -
 def _like(given: Tensor, values: Tensor, name: str, least: float) -> Tensor:
     numbers = torch.as_tensor(given).detach().cpu().double()
     if numbers.shape != values.shape:
-        raise ValueError(f"{name} must be [{len(values)}] as the eigenvalues are, got shape {list(numbers.shape)}")
-    if bool((numbers < least * (1 - 1e-3)).any()):  # NaN passes: it stands for what the eigensolver does not know
+        raise ValueError(f"{name} must be [{len(values)}] like the eigenvalues, got shape {list(numbers.shape)}")
+    if bool((numbers < least * (1 - 1e-3)).any()):  # NaN passes: the eigensolver does not know that number
         raise ValueError(f"{name} must be at least {least:g} each, got {numbers.tolist()}")
     return numbers

@@ -1,1 +1,1 @@
-"""What is asked of a network: Jacobians, spectra, the settled response to an image, a certificate."""
+"""Jacobians and spectra of networks, the settled response to an image, and certificates."""

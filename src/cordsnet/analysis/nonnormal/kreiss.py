@@ -1,4 +1,4 @@
-"""The Kreiss constant of a flow: proof that it amplifies, without following it in time."""
+"""A lower bound on the Kreiss constant of a flow: proof of transient growth without integrating in time."""
 
 import math
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from cordsnet.analysis.status import Status
 
 @dataclass(frozen=True)
 class KreissBound:
-    """K(A) = sup over Re z > 0 of Re z / sigma_min(z - A), from below.
+    """Lower bound on the Kreiss constant K(A) = sup over Re z > 0 of Re z / sigma_min(z - A).
 
     The largest |exp(A t)| over t >= 0 is at least K (Trefethen & Embree 2005, theorem 18.5), so it is at least `value`:
-    a value above 1 proves that some pattern of the flow grows before it decays. K of an unstable flow is infinite.
+    a value above 1 proves that some pattern grows before it decays. K of an unstable flow is infinite.
 
     Attributes
     ----------
-    value : a bound from below, of K and of the largest amplification, but for rounding; 1, which K never is below,
-        where no point gives more.
-    z : where it was found; NaN where no point gives more than 1.
-    sigma : |(z - A) x| for the best x found there.
-    status : of the search: CONVERGED where its last steps in z were below a third, STALLED where `tries` came first or
-        where no system could be solved. The bound holds in any case.
-    products : with A and with A', together, without those of the norm.
+    value : lower bound, up to rounding, on K and on the largest amplification; 1, the least possible K, if no point
+        gives more.
+    z : the point that gives the bound, 1/ms; NaN if no point gives more than 1.
+    sigma : |(z - A) x| of the best x found there.
+    status : CONVERGED if the last steps changed Re z by less than a third, STALLED if `tries` ran out first
+        or no linear system could be solved. The bound is valid in any case.
+    products : products with A and A' together, without those that estimate the norm.
     """
 
     value: float
@@ -40,18 +40,19 @@ class KreissBound:
 
 @exact()
 def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: int = 12, seed: int = 0) -> KreissBound:
-    """A bound from below of the Kreiss constant, and so of the largest amplification that dr/dt = A r makes.
+    """Lower bound on the Kreiss constant, and so on the largest amplification by dr/dt = A r.
 
-    An Arnoldi space says where in the right half plane to look (`pseudospectrum`): real parts from 1e-3 to 1 of |A| in
-    equal ratios, imaginary parts from 0 to |A|; A is real, so those below the real axis tell nothing new. From its best
-    point, the real part is moved by factors that shrink as the search goes on, with sigma_min by inverse iteration.
+    The Hessenberg matrix of an Arnoldi space (`pseudospectrum`) gives a first guess on a grid in the right half plane:
+    real parts from 1e-3 to 1 times |A|, spaced geometrically, and imaginary parts from 0 to |A|. A is real, so the
+    lower half plane mirrors the upper one. From the best point Re z is changed by shrinking factors, with sigma_min
+    from inverse iteration.
 
     Parameters
     ----------
-    op : A, square: the flow.
-    steps : of Arnoldi.
+    op : A, square: the flow, 1/ms.
+    steps : Arnoldi steps.
     grid : points along each axis, at least 2.
-    tries : points at which `smallest_singular_value` is asked; 0 takes the best of the grid as it is.
+    tries : number of calls of `smallest_singular_value`; 0 returns the best grid point as it is.
 
     Raises
     ------
@@ -68,9 +69,10 @@ def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: 
     imaginary = size * torch.linspace(0, 1, grid, dtype=torch.float64)
     points = torch.complex(*torch.meshgrid(real, imaginary, indexing="ij"))
     found = pseudospectrum(op, points, steps=steps, seed=seed)
+    # sigma is an upper bound, so Re z / sigma is a lower bound on K; below rounding it means nothing
     sigma = found.sigma.clamp(min=found.rounding).flatten()
     best = (points.real.flatten() / sigma).argmax()
-    search = _Climb(op, complex(points.flatten()[best]), float(sigma[best]), seed)
+    search = _PatternSearch(op, complex(points.flatten()[best]), float(sigma[best]), seed)
     status = search.run(tries)
     none = search.value <= 1
     return KreissBound(
@@ -82,21 +84,21 @@ def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: 
     )
 
 
-class _Climb:
-    """Moves Re z up and down by a factor that shrinks when neither helps."""
+class _PatternSearch:
+    """Pattern search over log Re z with a factor that shrinks if neither direction improves the bound."""
 
     def __init__(self, op: LinearOperator, z: complex, sigma: float, seed: int) -> None:
         self.op, self.z, self.sigma, self.seed = op, z, sigma, seed
         self.value, self.products = z.real / sigma, 0
 
     def run(self, tries: int) -> Status:
-        """At most so many points."""
+        """Evaluate at most `tries` points."""
         if tries == 0:
             return Status.STALLED
         factor, fails = 3.0, 0
-        self._ask(self.z)
+        self._improves_at(self.z)
         for _ in range(tries - 1):
-            if self._ask(complex(self.z.real * factor, self.z.imag)):
+            if self._improves_at(complex(self.z.real * factor, self.z.imag)):
                 fails = 0
                 continue
             fails, factor = fails + 1, 1 / factor
@@ -106,8 +108,8 @@ class _Climb:
                 return Status.CONVERGED if math.isfinite(self.sigma) else Status.STALLED
         return Status.STALLED
 
-    def _ask(self, z: complex) -> bool:
-        """Whether the bound is better at z."""
+    def _improves_at(self, z: complex) -> bool:
+        """Evaluate the bound at z; returns True if it improves."""
         found = smallest_singular_value(self.op, z, seed=self.seed)
         self.products += found.products
         if not z.real / found.value > self.value:

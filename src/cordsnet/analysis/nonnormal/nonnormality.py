@@ -1,8 +1,7 @@
-"""How far an operator is from normal: what its eigenvalues do not tell of the flow dr/dt = A r.
+"""Numerical abscissa and departure from normality of an operator, by products alone.
 
-A normal operator does what its eigenvalues say from the first moment on. A non-normal one can amplify before it decays:
-by how much at first is the numerical abscissa, by how much at most is in `transients`, how far it is from normal
-is measured here without a matrix.
+The eigenvalues of a normal operator A describe the flow dr/dt = A r at all times. A non-normal one can amplify before
+it decays: the numerical abscissa is the largest initial growth rate; `transients` gives the largest amplification.
 """
 
 import math
@@ -12,26 +11,26 @@ import torch
 from torch import Tensor
 
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
+from cordsnet.analysis.nonnormal.lanczos import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
 
 @dataclass(frozen=True)
 class NumericalAbscissa:
-    """The largest eigenvalue w of (A + A')/2.
+    """The largest eigenvalue w of the symmetric part (A + A')/2.
 
-    It is the largest rate at which the norm of any state can grow: d|r|/dt <= w |r| for every r, with equality along
-    `vector`, so |exp(A t)| <= exp(w t) for all t >= 0, and its slope at t = 0 is w (Trefethen & Embree 2005, theorem
-    17.4). Above zero in a stable flow, some patterns grow before they decay; at or below zero none ever does.
+    It is the largest growth rate of the norm of any state: d|r|/dt <= w |r| for every r, with equality along `vector`.
+    So |exp(A t)| <= exp(w t) for all t >= 0, with slope w at t = 0 (Trefethen & Embree 2005, theorem 17.4). If w is
+    above zero in a stable flow, some patterns grow before they decay; otherwise none does.
 
     Attributes
     ----------
-    value : w, in the units of the operator (1/ms for the flow); from below, but for rounding.
+    value : w, in the units of the operator (1/ms for the flow); a lower bound up to rounding.
     residual : |S v - w v| of S = (A + A')/2, in the same units: an eigenvalue of S lies within it.
     status : how the iteration ended.
-    vector : the pattern that grows fastest at first, of norm 1, shaped as the operator's domain.
-    products : products with A and with A', together.
+    vector : the pattern with the fastest initial growth, of norm 1, shaped like the operator's domain.
+    products : products with A and A' together.
     """
 
     value: float
@@ -44,13 +43,14 @@ class NumericalAbscissa:
 def numerical_abscissa(
     op: LinearOperator, *, tol: float = 1e-6, max_products: int = 600, seed: int = 0
 ) -> NumericalAbscissa:
-    """The fastest growth at first that dr/dt = A r allows, and the pattern that grows so.
+    """The fastest initial growth rate of dr/dt = A r, and the pattern that grows so.
 
     Parameters
     ----------
-    op : A, square; the flow (1/ms). Of d phi(drive)/dr ("target"), the value w gives (w - 1) / tau.
+    op : A, square: the flow, 1/ms. For d phi(drive)/dr ("target"), the rate of the flow is (w - 1) / tau.
     tol : residual relative to |A + A'|/2.
-    max_products : with A and with A', together.
+    max_products : products with A and A' together.
+    seed : seed of the start vector.
 
     Raises
     ------
@@ -62,27 +62,27 @@ def numerical_abscissa(
 
 
 def spectral_norm(op: LinearOperator, *, tol: float = 1e-3, max_products: int = 100, seed: int = 0) -> float:
-    """|A|, its largest singular value, from below (Lanczos on A'A)."""
+    """|A|, its largest singular value, as a lower bound (Lanczos on A'A)."""
     found = largest_eigenvalue(op.T @ op, tol=tol, max_products=max_products // 2, seed=seed)
     return math.sqrt(max(found.value, 0.0))
 
 
 @dataclass(frozen=True)
 class Departure:
-    """Distance of an operator from the normal ones, each number with its standard error over the random vectors.
+    """Departure from normality, each number with its standard error over the random vectors.
 
-    All are of A - m I, m the mean eigenvalue, which is as far from normal as A is: so an area's d phi(drive)/dr and its
-    flow have the same `commutator` and `henrici`.
+    All numbers are of A - m I, with m the mean eigenvalue; shifting by m I changes no departure. So d phi(drive)/dr
+    of an area and its flow have the same `commutator` and `henrici_*`.
 
     Attributes
     ----------
     frobenius, frobenius_error : |A - m I|_F.
-    commutator, commutator_error : |A A' - A' A|_F / |A - m I|_F^2; 0 for normal operators alone, at most sqrt(2).
-    henrici_low, henrici_low_error : Henrici's departure from normality (|A|_F^2 - sum |l|^2)^(1/2) over |A - m I|_F,
-        from below: commutator / sqrt(6) (Elsner & Paardekooper 1987).
-    henrici_high, henrici_high_error : the same from above, since sum |l - m|^2 >= |sum (l - m)^2|.
-    samples : random vectors.
-    products : products with A and with A', together, for each of them.
+    commutator, commutator_error : |A A' - A' A|_F / |A - m I|_F^2; from 0, for normal operators only, to sqrt(2).
+    henrici_low, henrici_low_error : lower bound on Henrici's departure (|A|_F^2 - sum |l|^2)^(1/2) / |A - m I|_F:
+        commutator / sqrt(6) (Elsner & Paardekooper 1987).
+    henrici_high, henrici_high_error : upper bound on it, since sum |l - m|^2 >= |sum (l - m)^2|.
+    samples : number of random vectors.
+    products : products with A and A' together, for each random vector.
     """
 
     frobenius: float
@@ -99,17 +99,20 @@ class Departure:
 
 @exact()
 def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: int = 8, seed: int = 0) -> Departure:
-    """Commutator of A with A' and Henrici's number, by random vectors of signs (Hutchinson 1990); errors by jackknife.
+    """Commutator of A with A' and bounds on Henrici's departure, by random vectors of signs; errors by jackknife.
 
     Parameters
     ----------
     op : A, square.
-    samples : random vectors, at least 2; the errors fall with the square root.
-    batch : vectors at a time, which is what memory goes into.
+    samples : random vectors, at least 2; errors fall with the square root of their number.
+    batch : vectors multiplied at a time, which sets the memory used.
+    seed : seed of the random vectors.
 
     Raises
     ------
     ValueError : an operator that is not square, or fewer than 2 samples.
+
+    Source: Hutchinson 1990, Commun. Stat. Simul. Comput. 19:433 (trace estimates); Henrici 1962, Numer. Math. 4:24.
     """
     check_square(op)
     if samples < 2 or batch < 1:
@@ -121,6 +124,7 @@ def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: in
         rows.append(_moments(op, signs.to(op.device, op.dtype)))
     moments, units = torch.cat(rows), op.shape[0]
     value = _numbers(moments.mean(0), units)
+    # Jackknife: the numbers without each vector in turn give the error of nonlinear functions of the means
     others = torch.stack([_numbers((moments.sum(0) - one) / (samples - 1), units) for one in moments])
     error = ((samples - 1) * (others - others.mean(0)).square().mean(0)).sqrt()
     names = ("frobenius", "commutator", "henrici_low", "henrici_high")
@@ -130,7 +134,7 @@ def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: in
 
 
 def _moments(op: LinearOperator, x: Tensor) -> Tensor:
-    """Per vector [K, 4]: x'A'A x, x'(AA' - A'A)^2 x, x'A A x, x'A x."""
+    """Estimates per vector [K, 4] of tr A'A, |AA' - A'A|_F^2, tr A A and tr A: x'A'A x, |(AA' - A'A) x|^2, ..."""
     forward, back = op.apply(x), op.apply_transpose(x)
     commutator = op.apply(back) - op.apply_transpose(forward)
 
@@ -141,8 +145,9 @@ def _moments(op: LinearOperator, x: Tensor) -> Tensor:
 
 
 def _numbers(mean: Tensor, units: int) -> Tensor:
-    """|A - m|_F, relative commutator, Henrici's number from below and from above, of the moments' means [4]."""
+    """The four numbers of `Departure` from the means of the moments [4]."""
     frobenius, commutator, square, trace = mean.tolist()
+    # |A - m I|_F^2 = |A|_F^2 - n m^2 and sum (l - m)^2 = tr A A - n m^2, with n m^2 = (tr A)^2 / n
     about = trace * trace / units
     size = frobenius - about
     if size <= 1e-14 * frobenius:

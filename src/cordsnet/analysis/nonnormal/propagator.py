@@ -1,4 +1,4 @@
-"""exp(A t) as an operator: what a linear flow makes of a state in a time t, by products with A alone."""
+"""exp(A t) as an operator, by products with A alone."""
 
 import math
 
@@ -9,28 +9,28 @@ from cordsnet._checks import is_number
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import LinearOperator, check_square
 
-DEGREE, REACH = 20, 3.0
-"""Terms of the Taylor series, and |A - shift| x step up to which they are used: what is left out is 2e-10 of e^3."""
+DEGREE, MAX_STEP = 20, 3.0
+"""Terms of the Taylor series, and the largest |A - shift| x step: what is left out is 2e-10 of e^3."""
 
 
 class Propagator(LinearOperator):
     """x(0) -> x(t) of dx/dt = A x.
 
-    The time is cut into equal steps, each a Taylor polynomial of degree 20 of (A - shift) step, so products with the
-    transpose are exactly those of the adjoint. One application takes 20 products for each 3 / |A - shift| of time.
+    Time is divided into equal steps, each a Taylor polynomial of degree 20 of (A - shift) step. The transpose uses the
+    same polynomial of A', so it is the exact adjoint. One application takes 20 products per time 3 / |A - shift|.
 
     Parameters
     ----------
     operator : A, square, in 1 / unit of time (1/ms for the flow).
-    time : t, not negative.
-    norm : |A - shift|, or a bound of it from above; one that is 20 % too small leaves an error of 1e-8 per step.
-    shift : number taken out of the series and put back as exp(shift t); the mean of the diagonal makes `norm` small.
+    time : t, at least 0.
+    norm : |A - shift| or an upper bound; a value 20 % too small leaves an error of 1e-8 per step.
+    shift : multiple of the identity handled as exp(shift t); the mean of the diagonal makes `norm` small.
 
     Raises
     ------
     ValueError : an operator that is not square, or a number that is not finite or negative, by name.
 
-    Source: Al-Mohy & Higham 2011, SIAM J. Sci. Comput. 33:488 (scaling and truncated series, with shift).
+    Source: Al-Mohy & Higham 2011, SIAM J. Sci. Comput. 33:488 (scaling, truncated series and shift).
     """
 
     def __init__(self, operator: LinearOperator, time: float, norm: float, shift: float = 0.0) -> None:
@@ -39,12 +39,12 @@ class Propagator(LinearOperator):
             if not (is_number(value) and math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be a finite number of 0 or more, got {value!r}")
         super().__init__(operator.domain, operator.domain, operator.dtype, operator.device)
-        self.operator, self.time, self.about = operator, float(time), float(shift)
-        self.steps = math.ceil(norm * time / REACH)
+        self.operator, self.time, self.shift_by = operator, float(time), float(shift)
+        self.steps = math.ceil(norm * time / MAX_STEP)
 
     @property
     def products(self) -> int:
-        """Products with A (or A') that one application takes for each vector."""
+        """Products with A (or A') per application and vector."""
         return self.steps * DEGREE
 
     def apply(self, batch: Tensor) -> Tensor:
@@ -58,12 +58,13 @@ class Propagator(LinearOperator):
     @exact()
     def _series(self, operator: LinearOperator, value: Tensor) -> Tensor:
         if self.steps == 0:
-            return value * math.exp(self.about * self.time)
+            return value * math.exp(self.shift_by * self.time)
         step = self.time / self.steps
         for _ in range(self.steps):
             term, total = value, value
             for order in range(1, DEGREE + 1):
-                term = torch.sub(operator.apply(term), term, alpha=self.about).mul_(step / order)
+                # ((A - shift) step)^order x / order!, from the term before
+                term = torch.sub(operator.apply(term), term, alpha=self.shift_by).mul_(step / order)
                 total = total + term
-            value = total * math.exp(self.about * step)
+            value = total * math.exp(self.shift_by * step)
         return value

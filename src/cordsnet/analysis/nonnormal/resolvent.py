@@ -1,4 +1,4 @@
-"""The smallest singular value of z - A at one point z of the complex plane, by inverse iteration with GMRES."""
+"""The smallest singular value of z - A at one point z, by inverse iteration with GMRES."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,15 @@ from torch import Tensor
 
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov import Inverse
-from cordsnet.analysis.nonnormal.symmetric import largest_eigenvalue
+from cordsnet.analysis.krylov.counting import CountingOperator
+from cordsnet.analysis.nonnormal.lanczos import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 from cordsnet.errors import NotConvergedError
 
 
 class ComplexShift(LinearOperator):
-    """z - A on complex states, held as two real ones: [2, *domain], real part first."""
+    """z - A on complex states stored as two real ones: [2, *domain], real part first."""
 
     def __init__(self, operator: LinearOperator, z: complex) -> None:
         check_square(operator)
@@ -27,7 +28,7 @@ class ComplexShift(LinearOperator):
         return self._both(self.operator, batch, self.z)
 
     def apply_transpose(self, batch: Tensor) -> Tensor:
-        """Its adjoint, (conj(z) - A') y."""
+        """The adjoint, (conj(z) - A') y."""
         return self._both(self.operator.T, batch, self.z.conjugate())
 
     def _both(self, operator: LinearOperator, batch: Tensor, z: complex) -> Tensor:
@@ -38,15 +39,16 @@ class ComplexShift(LinearOperator):
 
 @dataclass(frozen=True)
 class SmallestSingularValue:
-    """Of z - A.
+    """Smallest singular value of z - A.
 
     Attributes
     ----------
-    value : |(z - A) x| for the best x found, |x| = 1: never below the truth but for rounding.
-    residual : of the inverse iteration, relative to 1 / value^2; the truth is about value x (1 - residual / 2).
-    status : of the inverse iteration; STALLED as well where GMRES did not solve a system (value is then infinite).
-    vector : x, complex, shaped as the operator's domain; None where there is none.
-    products : with A and with A', together, on single real vectors.
+    value : |(z - A) x| of the best x found, |x| = 1: an upper bound up to rounding.
+    residual : residual of the inverse iteration relative to 1 / value^2; the exact value is about
+        value x (1 - residual / 2).
+    status : status of the inverse iteration; STALLED also if GMRES did not solve a system (value is then infinite).
+    vector : x, complex, shaped like the operator's domain; None if there is none.
+    products : products of single real vectors with A and A' together.
     """
 
     value: float
@@ -54,16 +56,6 @@ class SmallestSingularValue:
     status: Status
     vector: Tensor | None
     products: int
-
-
-class _Counted(ComplexShift):
-    """The same, counting."""
-
-    products = 0
-
-    def _both(self, operator: LinearOperator, batch: Tensor, z: complex) -> Tensor:
-        self.products += 2 * len(batch)
-        return super()._both(operator, batch, z)
 
 
 @exact()
@@ -78,27 +70,32 @@ def smallest_singular_value(
     solver_basis: int = 50,
     seed: int = 0,
 ) -> SmallestSingularValue:
-    """How far an operator is from having the eigenvalue z: the norm of the smallest change that gives it.
+    """Distance of an operator from having the eigenvalue z: the norm of the smallest change that gives it.
 
     Parameters
     ----------
     op : A, square.
-    z : any complex number; next to an eigenvalue GMRES takes many products.
+    z : any complex number; near an eigenvalue GMRES takes many products.
     tol : relative residual of the inverse iteration.
-    steps : of inverse iteration (Lanczos), at least 2; each solves a system with z - A and one with its adjoint.
-    solver_tol, solver_products, solver_basis : of GMRES; inside the spectrum it wants a basis as large as the operator.
+    steps : steps of inverse iteration (Lanczos), at least 2; each solves a system with z - A and one with its adjoint.
+    solver_tol, solver_products, solver_basis : arguments of GMRES; inside the spectrum it can need a basis as large as
+        the operator.
+    seed : seed of the start vector.
 
     Raises
     ------
     ValueError : an operator that is not square, or numbers that do not fit, by name.
+
+    Source: inverse Lanczos iteration, Trefethen & Embree 2005, sec. 39.
     """
-    shifted = _Counted(op, z)
+    counted = CountingOperator(op)
+    shifted = ComplexShift(counted, z)
     inverse = Inverse(shifted, tol=solver_tol, max_products=solver_products, basis=solver_basis)
     try:
         found = largest_eigenvalue(inverse @ inverse.T, tol=tol, max_products=steps, seed=seed)
     except NotConvergedError:
-        return SmallestSingularValue(float("inf"), float("inf"), Status.STALLED, None, shifted.products)
+        return SmallestSingularValue(float("inf"), float("inf"), Status.STALLED, None, counted.products)
     vector = found.vector
     value = float(shifted.apply(vector[None]).double().norm())
     relative = found.residual / found.value if found.value > 0 else float("inf")
-    return SmallestSingularValue(value, relative, found.status, torch.complex(*vector), shifted.products)
+    return SmallestSingularValue(value, relative, found.status, torch.complex(*vector), counted.products)

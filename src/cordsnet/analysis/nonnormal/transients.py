@@ -1,4 +1,4 @@
-"""Transient amplification: how much a flow dr/dt = A r can magnify a pattern before it decays."""
+"""Transient amplification: the largest growth of a pattern under dr/dt = A r."""
 
 import math
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.nonnormal.lanczos import LargestEigenvalue, largest_eigenvalue
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
 from cordsnet.analysis.nonnormal.propagator import Propagator
-from cordsnet.analysis.nonnormal.symmetric import LargestEigenvalue, largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
 SAFETY = 1.1
-"""The norm is known from below; the steps of the propagator are made for one that is this much larger."""
+"""Factor on the norm, which is estimated from below, before it sets the steps of the propagator."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class TransientAmplification:
 
     Attributes
     ----------
-    time_ms : [T], as asked for.
-    amplification : [T], from below: what the best pattern found does.
+    time_ms : [T], the requested times.
+    amplification : [T], that of the best pattern found: a lower bound.
     residuals : [T], relative: a singular value lies within residual / 2 of the amplification, as a share of it.
-    status : of each time.
-    peak, peak_ms : the largest amplification and when, searched between the times as well.
+    status : one for each time.
+    peak, peak_ms : the largest amplification and its time, also searched between the requested times.
     peak_residual, peak_status : of the peak.
-    ends_at_peak : whether the largest is at the last time; ask for later times then.
-    initial : the pattern that grows most, of norm 1, shaped as the operator's domain.
-    final : what it has become at `peak_ms`; its norm is the peak.
-    products : products with A and with A', together.
+    ends_at_peak : True if the largest value is at the last time; later times are then needed.
+    initial : the pattern that grows most, of norm 1, shaped like the operator's domain.
+    final : the state that it becomes at `peak_ms`; its norm is the peak.
+    products : products with A and A' together.
     """
 
     time_ms: Tensor
@@ -61,22 +61,25 @@ def transient_amplification(
     shift: float = 0.0,
     seed: int = 0,
 ) -> TransientAmplification:
-    """The largest singular value of exp(A t) over time, by Lanczos on exp(A' t) exp(A t) (`Propagator`).
+    """The largest singular value of exp(A t) over time, by Lanczos on exp(A' t) exp(A t).
 
-    Each time starts from the pattern that was best at the one before. The cost of one time grows with |A| t.
+    Each time starts from the best pattern of the time before. The cost of one time grows with |A| t.
 
     Parameters
     ----------
-    op : A, square: the flow, in 1/ms.
-    times_ms : increasing, not negative.
-    tol : relative residual of the squared amplification; the amplification itself is then known far better.
-    max_products : Lanczos steps at each time; each is one exp(A t) and one exp(A' t).
-    refine : how often to look for a higher peak between the times, by parabolas through the highest three.
-    shift : mean of the diagonal of A, such as -1 / tau, where it is known; saves products, changes nothing else.
+    op : A, square: the flow, 1/ms.
+    times_ms : increasing, at least 0.
+    tol : relative residual of the squared amplification; the amplification itself is far more accurate.
+    max_products : Lanczos steps per time; each is one exp(A t) and one exp(A' t).
+    refine : steps of parabolic interpolation that look for a higher peak between the times.
+    shift : mean of the diagonal of A, such as -1 / tau, if known; saves products and changes nothing else.
+    seed : seed of the first start vector.
 
     Raises
     ------
-    ValueError : an operator that is not square, times that are not increasing, numbers that do not fit, by name.
+    ValueError : an operator that is not square, times that do not increase, numbers that do not fit, by name.
+
+    Source: Trefethen & Embree 2005, chapter 14.
     """
     check_square(op)
     times = _times(times_ms)
@@ -89,12 +92,12 @@ def transient_amplification(
         peak_ms, peak = search.between(times[best - 1 : best + 2], found[best - 1 : best + 2], refine)
     return TransientAmplification(
         time_ms=torch.tensor(times, dtype=torch.float64),
-        amplification=torch.tensor([_root(one) for one in found], dtype=torch.float64),
-        residuals=torch.tensor([_relative(one) for one in found], dtype=torch.float64),
+        amplification=torch.tensor([_amplification(one) for one in found], dtype=torch.float64),
+        residuals=torch.tensor([_relative_residual(one) for one in found], dtype=torch.float64),
         status=tuple(one.status for one in found),
-        peak=_root(peak),
+        peak=_amplification(peak),
         peak_ms=peak_ms,
-        peak_residual=_relative(peak),
+        peak_residual=_relative_residual(peak),
         peak_status=peak.status,
         ends_at_peak=len(times) > 1 and best == len(times) - 1,
         initial=peak.vector,
@@ -104,7 +107,7 @@ def transient_amplification(
 
 
 class _Search:
-    """The best pattern at one time after another, each from the one before."""
+    """Search for the best pattern at one time after another, each from the one before."""
 
     def __init__(self, op: LinearOperator, norm: float, shift: float, tol: float, max_products: int, seed: int) -> None:
         self.op, self.norm, self.shift, self.tol, self.max_products = op, norm, shift, tol, max_products
@@ -123,8 +126,9 @@ class _Search:
     def between(
         self, times: Sequence[float], found: Sequence[LargestEigenvalue], refine: int
     ) -> tuple[float, LargestEigenvalue]:
-        """Time and value of the highest point that `refine` steps of parabolic interpolation reach."""
+        """Time and result of the highest point after `refine` steps of parabolic interpolation."""
         points = sorted(zip(times, found, strict=True), key=lambda point: point[0])
+        # Successive parabolic interpolation (Brent 1973, chapter 5)
         for _ in range(refine):
             best = max(range(len(points)), key=lambda k: points[k][1].value)
             if not 0 < best < len(points) - 1:
@@ -138,17 +142,17 @@ class _Search:
 
 
 def _vertex(points: Sequence[tuple[float, LargestEigenvalue]]) -> float:
-    """Where the parabola through three points has its top."""
+    """Time of the vertex of the parabola through three points."""
     (a, fa), (b, fb), (c, fc) = ((time, one.value) for time, one in points)
     above, below = (b - a) * (fb - fc), (b - c) * (fb - fa)
     return b - 0.5 * ((b - a) * above - (b - c) * below) / (above - below) if above != below else b
 
 
-def _root(one: LargestEigenvalue) -> float:
+def _amplification(one: LargestEigenvalue) -> float:
     return math.sqrt(max(one.value, 0.0))
 
 
-def _relative(one: LargestEigenvalue) -> float:
+def _relative_residual(one: LargestEigenvalue) -> float:
     return one.residual / one.value if one.value > 0 else math.inf
 
 

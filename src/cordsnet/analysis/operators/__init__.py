@@ -1,4 +1,4 @@
-"""Linear operators: convolutions, Jacobians, and what is made of them, known by their products alone."""
+"""Linear operators known by their products: convolutions, Jacobians, matrices, and their algebra."""
 
 from cordsnet.analysis.operators.convolution import ConvOperator
 from cordsnet.analysis.operators.operator import Identity, LinearOperator, check_square

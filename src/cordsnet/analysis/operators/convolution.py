@@ -16,9 +16,9 @@ class ConvOperator(LinearOperator):
     Parameters
     ----------
     kernel : [C_out, C_in, k, k], k odd.
-    size : (H, W) of the maps that it reads.
+    size : (H, W) of the input maps.
     padding : "zero", as in networks, or "periodic", whose spectrum is known exactly (`periodic_spectrum`).
-    stride : of the convolution; periodic maps are then to be a multiple of it.
+    stride : stride of the convolution; the size of periodic maps must be a multiple of it.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class ConvOperator(LinearOperator):
 
     @torch.no_grad()
     def apply_transpose(self, batch: Tensor) -> Tensor:
-        """The adjoint: what each unit receives back from the units it feeds."""
+        """The adjoint: a transposed convolution."""
         if self.padding == "zero" or self.reach == 0:
             return self._map.transpose(batch, self.size)
         height, width = self.size
@@ -63,13 +63,18 @@ def _fold(maps: Tensor, reach: int) -> Tensor:
     return maps
 
 
-def _check(kernel: Tensor, size: Sequence[int], padding: str, stride: int) -> None:
-    if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3] or kernel.shape[3] % 2 == 0:
+def check_kernel_shape(kernel: Tensor, size: Sequence[int] | None = None) -> None:
+    """Raise ValueError unless kernel is [out, in, k, k] with k odd, and size, if given, is (H, W)."""
+    if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3] or kernel.shape[3] % 2 == 0 or 0 in kernel.shape:
         raise ValueError(f"kernel must be [out, in, k, k] with k odd, got shape {list(kernel.shape)}")
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise ValueError(f"size must be (height, width) of the maps, at least 1, got {tuple(size)!r}")
+
+
+def _check(kernel: Tensor, size: Sequence[int], padding: str, stride: int) -> None:
+    check_kernel_shape(kernel, size)
     if padding not in ("zero", "periodic"):
         raise ValueError(f"padding must be 'zero' or 'periodic', got {padding!r}")
-    if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"size must be (height, width) of the maps, at least 1, got {size!r}")
     if stride < 1:
         raise ValueError(f"stride must be at least 1, got {stride}")
     if padding == "periodic" and (min(size) < kernel.shape[-1] // 2 or any(n % stride for n in size)):

@@ -1,8 +1,7 @@
-"""Linear operators known by their products alone: y = A x between tensors of fixed shapes, and their algebra.
+"""Linear operators known by their products: y = A x between tensors of fixed shapes, and their algebra.
 
-Nothing here forms a matrix unless asked to (`to_dense`). A subclass answers two questions, on batches: what the
-operator does to vectors, and what its transpose does. All operators are real; complex vectors pass as pairs of real
-ones.
+No matrix is formed unless `to_dense` is called. A subclass defines two products, on batches: with the operator and with
+its transpose. All operators are real; a complex vector is multiplied as two real ones.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +15,7 @@ from torch import Tensor
 from cordsnet.analysis.exact import exact
 
 DENSE_UNITS = 20_000
-"""Rows or columns beyond which `to_dense` refuses: 20,000 x 20,000 numbers are 3.2 GB in double precision."""
+"""Largest number of rows or columns for `to_dense`: 20,000 x 20,000 doubles are 3.2 GB."""
 
 
 class LinearOperator(ABC):
@@ -24,8 +23,8 @@ class LinearOperator(ABC):
 
     Attributes
     ----------
-    domain : shape of what it is applied to, such as (C, H, W), without a batch axis.
-    codomain : shape of what it returns.
+    domain : shape of its input, such as (C, H, W), without a batch axis.
+    codomain : shape of its output.
     dtype, device : of both.
     """
 
@@ -33,7 +32,7 @@ class LinearOperator(ABC):
         self, domain: tuple[int, ...], codomain: tuple[int, ...], dtype: torch.dtype, device: torch.device
     ) -> None:
         self.domain, self.codomain = torch.Size(domain), torch.Size(codomain)
-        self.dtype, self.device = dtype, numbered(device)
+        self.dtype, self.device = dtype, indexed_device(device)
 
     @abstractmethod
     def apply(self, batch: Tensor) -> Tensor:
@@ -45,39 +44,39 @@ class LinearOperator(ABC):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns) of the matrix that this operator is."""
+        """(rows, columns) of the matrix of this operator."""
         return prod(self.codomain), prod(self.domain)
 
     @property
     def is_square(self) -> bool:
-        """Whether what it returns can be fed back to it."""
+        """True if domain and codomain have the same shape."""
         return self.domain == self.codomain
 
     @exact()
     def mv(self, vector: Tensor) -> Tensor:
-        """A x, for x of shape `domain`, or for a batch [K, *domain]. Raises ValueError or TypeError on another."""
+        """A x, for x of shape `domain` or a batch [K, *domain]. Raises ValueError or TypeError for others."""
         return self._product(vector, self.domain, self.apply)
 
     @exact()
     def rmv(self, vector: Tensor) -> Tensor:
-        """A' y, for y of shape `codomain`, or for a batch [K, *codomain]. Raises ValueError or TypeError on another."""
+        """A' y, for y of shape `codomain` or a batch [K, *codomain]. Raises ValueError or TypeError for others."""
         return self._product(vector, self.codomain, self.apply_transpose)
 
     def _product(self, vector: Tensor, shape: torch.Size, apply: Callable[[Tensor], Tensor]) -> Tensor:
         single = vector.shape == shape
         if not single and vector.shape[1:] != shape:
             raise ValueError(
-                f"vector must have the shape {list(shape)}, or that behind a batch axis, got {list(vector.shape)}"
+                f"vector must have shape {list(shape)}, with or without a batch axis, got {list(vector.shape)}"
             )
         if vector.is_complex():
             return torch.complex(*(self._product(part, shape, apply) for part in (vector.real, vector.imag)))
         if vector.dtype != self.dtype:
-            raise TypeError(f"vector must be {self.dtype} as the operator is, got {vector.dtype}; convert it")
+            raise TypeError(f"vector must be {self.dtype} like the operator, got {vector.dtype}; convert it")
         check_device(vector, "vector", self.device, "operator")
         return apply(vector[None])[0] if single else apply(vector)
 
     def random(self, generator: torch.Generator | None = None, count: int | None = None) -> Tensor:
-        """Normal vectors of the operator's domain, the same on every device; [count, *domain] when `count` is given."""
+        """Normal random vectors [*domain], or [count, *domain]; the same on every device."""
         shape = self.domain if count is None else (count, *self.domain)
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(self.device, self.dtype)
 
@@ -96,7 +95,7 @@ class LinearOperator(ABC):
         return torch.cat(parts).T.contiguous()
 
     def to_scipy(self) -> ScipyOperator:
-        """The operator as SciPy's solvers read it, on flat arrays."""
+        """The operator for SciPy's solvers, on flat arrays."""
 
         def flat(product: Callable[[Tensor], Tensor], shape: torch.Size) -> Callable[..., object]:
             def call(array: object) -> object:
@@ -133,20 +132,20 @@ class LinearOperator(ABC):
         return self - shift * Identity(self)
 
 
-def numbered(device: str | torch.device) -> torch.device:
-    """A device under the name that its tensors give it: "cuda" is the current one, such as "cuda:0"."""
+def indexed_device(device: str | torch.device) -> torch.device:
+    """The device with its index, as tensors carry it: "cuda" becomes the current one, such as "cuda:0"."""
     device = torch.device(device)
     return device if device.type == "cpu" or device.index is not None else torch.empty(0, device=device).device
 
 
 def check_device(value: Tensor, name: str, device: torch.device, owner: str) -> None:
-    """Raise ValueError unless `value` lies where what it is given to does."""
+    """Raise ValueError unless `value` is on the device of the operator or flow that it is given to."""
     if value.device != device:
-        raise ValueError(f"{name} must be on {device} as the {owner} is, got one on {value.device}; move it with .to()")
+        raise ValueError(f"{name} must be on {device} like the {owner}, got {value.device}; move it with .to()")
 
 
 def check_square(operator: LinearOperator, name: str = "operator") -> None:
-    """Raise ValueError unless what the operator returns can be fed back to it."""
+    """Raise ValueError unless the operator maps its domain to itself."""
     if not operator.is_square:
         raise ValueError(
             f"{name} must be square, got {list(operator.domain)} -> {list(operator.codomain)}; "
@@ -242,12 +241,10 @@ class Identity(LinearOperator):
         super().__init__(like.domain, like.codomain, like.dtype, like.device)
 
     def apply(self, batch: Tensor) -> Tensor:
-        """x itself."""
+        """x itself; the transpose is the same."""
         return batch
 
-    def apply_transpose(self, batch: Tensor) -> Tensor:
-        """y itself."""
-        return batch
+    apply_transpose = apply
 
 
 def _check_alike(first: LinearOperator, second: LinearOperator) -> None:

@@ -1,4 +1,4 @@
-"""Operators that are written down: a matrix, a diagonal."""
+"""Operators with stored entries: a matrix, a diagonal."""
 
 from torch import Tensor
 
@@ -6,23 +6,21 @@ from cordsnet.analysis.operators.operator import LinearOperator
 
 
 class Diagonal(LinearOperator):
-    """x -> d x, unit by unit; d has the shape of the space."""
+    """x -> d x, element by element; d has the shape of the domain."""
 
     def __init__(self, values: Tensor) -> None:
         super().__init__(values.shape, values.shape, values.dtype, values.device)
         self.values = values.detach()
 
     def apply(self, batch: Tensor) -> Tensor:
-        """d x."""
+        """d x; the transpose is the same."""
         return self.values * batch
 
-    def apply_transpose(self, batch: Tensor) -> Tensor:
-        """d y."""
-        return self.values * batch
+    apply_transpose = apply
 
 
 class MatrixOperator(LinearOperator):
-    """A matrix [rows, columns] as an operator on flat vectors; for fully connected networks and for tests."""
+    """A matrix [rows, columns] as an operator on flat vectors, for fully connected networks and for tests."""
 
     def __init__(self, matrix: Tensor) -> None:
         if matrix.ndim != 2 or not matrix.is_floating_point():

@@ -9,10 +9,10 @@ from cordsnet.analysis.operators.operator import LinearOperator
 
 
 class TracedOperator(LinearOperator):
-    """f, on batches [K, *domain] -> [K, *codomain], where f is linear but for a constant, which is taken off.
+    """The linear part f(x) - f(0) of an affine function f of batches [K, *domain] -> [K, *codomain].
 
-    The transpose runs back through the graph of f. Since f is linear that graph holds for every vector, so it is made
-    once for each K and kept: as much memory as one evaluation of f.
+    The transpose is computed by automatic differentiation. Since f is affine, one graph is valid for every x: it is
+    made once for each K and kept, which takes as much memory as one evaluation of f.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class TracedOperator(LinearOperator):
         return self.function(batch) - self.constant
 
     def apply_transpose(self, batch: Tensor) -> Tensor:
-        """What a change of the result asks of x."""
+        """The transpose: the vector-Jacobian product of f."""
         if self._graph is None or len(self._graph[0]) != len(batch):
             with torch.enable_grad():
                 leaf = batch.new_zeros(len(batch), *self.domain).requires_grad_()

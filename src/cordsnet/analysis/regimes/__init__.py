@@ -1,1 +1,1 @@
-"""Which regime a network or a flow is in, and the shape of its attractors."""
+"""Regimes of networks and flows, and the shape of their attractors."""

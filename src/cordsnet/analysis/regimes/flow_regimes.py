@@ -9,7 +9,7 @@ from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.regimes.attractors import Geometry, geometry
-from cordsnet.analysis.regimes.parting import Parting, parting
+from cordsnet.analysis.regimes.divergence_rate import DivergenceRate, divergence_rate
 from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence
 from cordsnet.analysis.regimes.settling import Scale, Settled, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
@@ -94,8 +94,8 @@ def classify_flow(
     starts : [K, *domain], at least two.
     dt : step, ms.
     size : the unit of distances, as a root mean square over units; None is the spread of the starts about their mean.
-    settings : times and thresholds. `image_ms` is the duration of one of `patience` parts, `tau_ms` the unit of time
-        of speeds: set them to the flow's own time constant where that is not about 10 ms.
+    settings : times and thresholds. `image_ms` is the duration of one of `max_durations` parts, `tau_ms` the unit of
+        time of speeds: set them to the flow's own time constant where that is not about 10 ms.
 
     Raises
     ------
@@ -115,15 +115,17 @@ def classify_flow(
     unit = size or float((starts - starts.mean(0)).double().square().mean().sqrt()) or 1.0
     scale = Scale({STATE: unit})
     try:
-        settled = settle_under(system, State({STATE: starts}), {}, scale, settings)
-        apart = parting(system, settled, scale, settings) if not bool(settled.growing.any()) else Parting()
+        settled = settle_under(system, system.state_of({STATE: starts}), {}, scale, settings)
+        apart = (
+            divergence_rate(system, settled, scale, settings) if not bool(settled.growing.any()) else DivergenceRate()
+        )
     except DivergedError as error:
         evidence = RegimeEvidence(diverged_ms=error.time_ms, response=unit)
         return FlowReport(Regime.UNSTABLE, evidence, None, starts[:0], settings)
     return _judge(flow, settled, apart, scale, settings)
 
 
-def _judge(flow: Flow, settled: Settled, apart: Parting, scale: Scale, settings: RegimeSettings) -> FlowReport:
+def _judge(flow: Flow, settled: Settled, apart: DivergenceRate, scale: Scale, settings: RegimeSettings) -> FlowReport:
     states, unit = settled.state.rates[STATE], scale.rms[STATE]
     evidence = RegimeEvidence(speed=float(settled.speed.max()), settling_ms=settled.ms, response=unit)
     if bool(settled.growing.any()):

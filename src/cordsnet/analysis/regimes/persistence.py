@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 Distances = NDArray[np.float64]
 
 
-def loops(distances: Distances) -> NDArray[np.float64]:
-    """Loops [M, 2] of n points, given all distances [n, n]: the scales at which each closes up, and is filled in.
+def persistent_loops(distances: Distances) -> NDArray[np.float64]:
+    """Birth and death [M, 2] of the loops of n points with distances [n, n], most persistent (death / birth) first.
 
-    Join points closer than some scale; fill every triangle. As the scale grows loops appear (birth) and are filled
-    (death). Those with death equal to birth are left out; those of the largest death / birth come first.
+    Connect points closer than some scale and fill every triangle. As the scale grows loops appear (birth) and are
+    filled in (death). Loops with death equal to birth are left out.
 
-    The boundary matrix over the integers modulo two is reduced column by column, each a Python integer whose bits
-    are edges. There are n^3 / 6 columns: meant for n up to about 60.
+    The boundary matrix over the integers modulo two is reduced column by column. There are n^3 / 6 columns: meant for
+    n up to about 60.
 
     Source: Edelsbrunner, Letscher & Zomorodian 2002.
     """
@@ -29,10 +29,12 @@ def loops(distances: Distances) -> NDArray[np.float64]:
     fills: dict[int, int] = {}
     found = []
     for sides in triangles:
+        # A column of the boundary matrix is an integer whose bits are edges; adding two columns modulo two is xor
         column = sum(1 << side for side in sides)
         while column and (top := column.bit_length() - 1) in fills:
             column ^= fills[top]
         if column:
+            # Pairing: the triangle kills the loop born with its lowest remaining edge
             fills[top] = column
             if lengths[sides[0]] > lengths[top]:
                 found.append((lengths[top], lengths[sides[0]]))
@@ -42,7 +44,7 @@ def loops(distances: Distances) -> NDArray[np.float64]:
 
 
 def landmarks(distances: Distances, count: int) -> NDArray[np.int64]:
-    """Rows of points spread out evenly: each is the one furthest from those before it (Gonzalez 1985)."""
+    """Indices of evenly spread points: each is the one furthest from those before it (Gonzalez 1985)."""
     chosen = [int(distances.sum(1).argmax())]
     gap = distances[chosen[0]].copy()
     while len(chosen) < min(count, len(distances)) and gap.max() > 0:

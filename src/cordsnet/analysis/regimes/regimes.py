@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cordsnet._typing import ClassLabels, Images
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.regimes.parting import Parting, largest_parting, parting
+from cordsnet.analysis.regimes.divergence_rate import DivergenceRate, divergence_rate, largest_divergence_rate
 from cordsnet.analysis.regimes.probes import Probes, probe
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import Simulable
@@ -94,8 +94,8 @@ def classify_regime(
     activity, for ten times the trained duration T, and again from zero rates, from the state that another image left,
     from states perturbed by noise as large as the response, and as the second image of a trial (image, blank, image, T
     each). The blank field is shown after the image, and from perturbed spontaneous activity. Every probe goes on until
-    the rates are at rest, or for `patience` x T. Distances are root mean square differences over the root mean square
-    response (image less spontaneous activity), of the area where that ratio is largest.
+    the rates are at rest, or for `max_durations` x T. Distances are root mean square differences over the root mean
+    square response (image less spontaneous activity), of the area where that ratio is largest.
 
     The first rule that holds decides:
 
@@ -103,7 +103,7 @@ def classify_regime(
        rises from the first to the second to the last third of the probe, by more than a tenth and without slowing.
     2. CHAOTIC: in any probe rates stay bounded and do not come to rest: they are faster than `rest_speed` at the end
        and their speed does not fall from the second to the last third; and states next to those trajectories part from
-       them exponentially: their largest Lyapunov exponent is positive beyond its standard error (`parting`).
+       them exponentially: their largest Lyapunov exponent is positive beyond its standard error (`divergence_rate`).
     3. OSCILLATORY: they do not come to rest, and nothing parts from them.
     4. MULTISTABLE: some trial comes to rest further than `same_state` from where the same image settles from
        spontaneous activity, or, without an image, from spontaneous activity. What is slow is not another attractor:
@@ -138,14 +138,16 @@ def classify_regime(
         system.clock.steps(getattr(settings, name), name)
     try:
         found = probe(system, images, settings)
-        apart = largest_parting([parting(system, settled, found.scale, settings) for settled in found.all])
+        apart = largest_divergence_rate(
+            [divergence_rate(system, settled, found.scale, settings) for settled in found.all]
+        )
     except DivergedError as error:
         return RegimeReport(Regime.UNSTABLE, RegimeEvidence(diverged_ms=error.time_ms, images=len(images)), settings)
     evidence = replace(_evidence(found, labels, settings), exponent=apart.exponent, exponent_error=apart.error)
     return RegimeReport(_regime(found, apart, evidence, settings), evidence, settings)
 
 
-def _regime(found: Probes, apart: Parting, evidence: RegimeEvidence, settings: RegimeSettings) -> Regime:
+def _regime(found: Probes, apart: DivergenceRate, evidence: RegimeEvidence, settings: RegimeSettings) -> Regime:
     """The rules in order."""
     if any(bool(settled.growing.any()) for settled in found.all):
         return Regime.UNSTABLE

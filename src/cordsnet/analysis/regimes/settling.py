@@ -63,7 +63,7 @@ def run(system: System[Any], state: State, inputs: Inputs, steps: int) -> State:
 
 
 def settle_under(system: System[Any], state: State, inputs: Inputs, scale: Scale, settings: RegimeSettings) -> Settled:
-    """Run until every trial is slower than `rest_speed`, or for `patience` times the duration of an image.
+    """Run until every trial is slower than `rest_speed`, or for `max_durations` times the duration of an image.
 
     Speed is taken from a single step: an autonomous system whose rates do not change in one step is at a fixed point,
     while over a longer time an oscillation can come round to where it was.
@@ -71,7 +71,7 @@ def settle_under(system: System[Any], state: State, inputs: Inputs, scale: Scale
     steps = system.clock.steps(settings.image_ms, "image_ms")
     pieces = PIECES if steps >= 2 * PIECES else 1
     start, speeds, sizes, parts = state, [], [], 0
-    while parts < settings.patience:
+    while parts < settings.max_durations:
         for piece in range(pieces):
             before = run(system, state, inputs, steps * (piece + 1) // pieces - steps * piece // pieces - 1)
             state = run(system, before, inputs, 1)

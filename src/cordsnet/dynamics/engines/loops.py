@@ -114,7 +114,7 @@ def _with_drives(system: RateSystem, blocks: Iterator[Block]) -> Iterator[tuple[
 
 def _ended(state: State, block: Block, rates: dict[str, Tensor]) -> State:
     """The state after a block that ended with `rates`."""
-    return State({area: flush(value) for area, value in rates.items()}, state.step + len(block), state.seeds)
+    return state.after({area: flush(value) for area, value in rates.items()}, steps=len(block))
 
 
 class _Contexts:

@@ -6,7 +6,8 @@ from cordsnet.models.table import ModelRow
 SOURCE = f"Shi et al., NeurIPS 2015 (cells; the arrangement is this package's), {PAPER}"
 CLOCK = "steps of 10 ms by convention"
 
-ROW = ModelRow("convlstm", "convlstm", ConvLSTMSpec(), SOURCE, CLOCK)
+TINY = {"image_size": 16, "stem_channels": 3, "num_classes": 3}
+ROW = ModelRow("convlstm", "convlstm", ConvLSTMSpec(), SOURCE, CLOCK, tiny=TINY | {"channels": (3, 4, 4, 4)})
 SMALL = ModelRow(
     "convlstm_small",
     "convlstm",
@@ -22,4 +23,5 @@ SMALL = ModelRow(
     ),
     SOURCE,
     CLOCK,
+    tiny=TINY | {"channels": (3, 4)},
 )

@@ -14,35 +14,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cordsnet._typing import Images
-from cordsnet.dynamics import NONE, Clock, Effects, Inputs, Precision, Signal, State, System, convolve
+from cordsnet.dynamics import NONE, Clock, Effects, Precision, convolve
 from cordsnet.models.capabilities import RecurrentTwin
 from cordsnet.models.cordsnet.circuit import SCORES
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
+from cordsnet.models.cordsnet.static import StaticSystem
 from cordsnet.models.cordsnet.twin import Parted, recurrent_twin
+from cordsnet.models.cordsnet.unit_bias import UnitBias, unit_bias
 from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit
 from cordsnet.models.interface import IMAGE, VisionModel
 from cordsnet.models.kernels import gain_of, weight_of
-
-
-class UnitBias(nn.Module):
-    """Adds one value per unit: what is left of a batch normalisation once its gain sits in the kernel."""
-
-    def __init__(self, value: Tensor) -> None:
-        super().__init__()
-        self.value = nn.Parameter(value)
-
-    def forward(self, drive: Tensor) -> Tensor:
-        """drive [B, C, H, W] plus the bias [C, H, W]."""
-        return drive + self.value
-
-
-def unit_bias(module: nn.Module) -> Tensor:
-    """The per-unit bias [C, H, W] of a folded network's module. Raises TypeError for batch norms."""
-    if not isinstance(module, UnitBias):
-        raise TypeError(f"module must be the UnitBias of a folded network, got {type(module).__name__}; fold it first")
-    return module.value
 
 
 class CNN(Parted, VisionModel):
@@ -127,7 +110,7 @@ class CNN(Parted, VisionModel):
         """True if the batch norms have been folded away."""
         return isinstance(self.norm_stem, nn.Identity)
 
-    def bind(self, dt: float, stepper: str, precision: Precision) -> "StaticSystem":
+    def bind(self, dt: float, stepper: str, precision: Precision) -> StaticSystem:
         """The network as a system. Raises ValueError while its batch norms take their statistics from the batch."""
         if self.training and not self.folded:
             raise ValueError("a network with batch norms can be simulated in evaluation mode; call model.eval() first")
@@ -212,43 +195,6 @@ class CNN(Parted, VisionModel):
         }
         twin: RecurrentTwin = recurrent_twin(self, biases, seed)
         return twin
-
-
-class StaticSystem(System[dict[str, Tensor]]):
-    """A feedforward network under the time loops: its activity is that of the image of the moment.
-
-    The context is the activity under the held image, [B, C, H, W] by area; it is computed anew only while an
-    intervention acts.
-    """
-
-    unrolling = "sweep"
-
-    def __init__(self, model: CNN, dt: float) -> None:
-        self.model, self.like = model, model.like
-        self.clock = Clock(dt, "static")
-        self.signals = tuple(Signal(area, shape) for area, shape in model.shapes.items())
-        self.outputs = model.outputs
-        own = [f"{area} -> {area}" for area in model.shapes]
-        self.pathways = (*dict.fromkeys(f"{c.source} -> {c.target}" for c in model.spec.connections), *own)
-
-    def hold(self, inputs: Inputs) -> dict[str, Tensor]:
-        """The activity that the image causes, and the image."""
-        image = inputs.get(IMAGE)
-        image = self.like.new_zeros(1, *self.model.input_shape) if image is None else image
-        return {**self.model.rates(image), IMAGE: image}
-
-    def advance(self, state: State, context: dict[str, Tensor], effects: Effects = NONE) -> State:
-        """The activity that the image causes."""
-        rates = context
-        if effects:
-            drives = self.model.drives(context[IMAGE], effects)
-            rates = {area: functional.relu(drive) for area, drive in drives.items()}
-        batch = state.batch
-        return state.after({area: rates[area].expand(batch, *rates[area].shape[1:]) for area in self.areas})
-
-    def read(self, state: State) -> dict[str, Tensor]:
-        """Class scores."""
-        return {SCORES: self.model.scores(state.values)}
 
 
 @torch.no_grad()

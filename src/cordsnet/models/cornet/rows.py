@@ -6,7 +6,8 @@ from cordsnet.models.table import ModelRow
 SOURCE = f"Kubilius et al., NeurIPS 2019, {PAPER}"
 CLOCK = "steps of 100 ms by convention, one frame each"
 
-ROW = ModelRow("cornet_s", "cornet_s", CornetSpec(), SOURCE, CLOCK, "GPL-3.0")
+TINY = {"image_size": 32, "channels": (3, 4, 4, 6), "expansion": 2, "num_classes": 3}
+ROW = ModelRow("cornet_s", "cornet_s", CornetSpec(), SOURCE, CLOCK, "GPL-3.0", TINY)
 SMALL = ModelRow(
     "cornet_s_small",
     "cornet_s",
@@ -21,4 +22,5 @@ SMALL = ModelRow(
     ),
     SOURCE,
     CLOCK,
+    tiny=TINY,
 )

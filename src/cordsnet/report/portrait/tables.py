@@ -57,9 +57,9 @@ def attractors(found: dict[str, FixedPoints]) -> Table:
     """
     rows = []
     for where, points in found.items():
-        if points.lost:
-            rows.append((where, "none", str(points.lost), "", "", "", ""))
-        for k, found_by in enumerate(points.found.tolist()):
+        if points.failed_starts:
+            rows.append((where, "none", str(points.failed_starts), "", "", "", ""))
+        for k, found_by in enumerate(points.start_counts.tolist()):
             value, residual = complex(points.leading[k]), float(points.leading_residual[k])
             sure = points.leading_status[k] is Status.CONVERGED and residual * abs(value) < abs(value.real)
             stable = ("stable" if bool(points.stable[k]) else "unstable") if sure else "not decided"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from cordsnet.dynamics import Activation, RateSystem, State, WarmStart, own_start
+from cordsnet.dynamics import Activation, RateSystem, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.constraint import Contraction, written
@@ -144,13 +144,13 @@ class TrainedModule(TrainingModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Spontaneous activity goes along, so that a resumed run takes the same steps."""
-        if self.warm is not None and self.warm.state is not None:
-            checkpoint["spontaneous"] = dict(self.warm.state.values)
+        if self.warm is not None and self.warm.rates is not None:
+            checkpoint["spontaneous"] = self.warm.rates
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the spontaneous activity that was saved."""
         if self.warm is not None and "spontaneous" in checkpoint:
-            self.warm.state = State(checkpoint["spontaneous"])
+            self.warm.rates = checkpoint["spontaneous"]
 
     def constrain(self) -> None:
         """Keep to the bound of the stage, if it has one."""

@@ -1,4 +1,4 @@
-"""Runs that are killed, asked to stop, or whose checkpoints are torn end with the weights of an undisturbed run."""
+"""Runs that are killed or stopped, or whose checkpoints are damaged, end with the weights of an undisturbed run."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from tiny import tiny_recipe
 
 from cordsnet.models import load_model
 from cordsnet.training import fit
-from cordsnet.training.safekeeping import newest_checkpoint
+from cordsnet.training.checkpoints import newest_checkpoint
 
 UPDATES = 10
 TRAINED = ("cnn", "inverse", "linear", "anneal", "finetune", "direct")
@@ -40,7 +40,7 @@ def start(folder):
 
 
 def wait_for_checkpoint(process, folder):
-    """Return once the stage in `folder` has a checkpoint, or the process has ended."""
+    """Wait until the stage in `folder` has a checkpoint or the process has ended."""
     while process.poll() is None and not list((folder / "checkpoints").glob("update_*.ckpt")):
         time.sleep(0.005)
 
@@ -80,21 +80,21 @@ def test_a_run_killed_in_every_stage_ends_with_the_same_bits(undisturbed, tmp_pa
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_asked_to_stop_it_saves_says_so_and_goes_on_later(number, undisturbed, tmp_path):
+def test_a_run_saves_and_stops_on_a_signal_and_resumes_later(number, undisturbed, tmp_path):
     process = start(tmp_path)
     wait_for_checkpoint(process, tmp_path / "anneal")
     process.send_signal(number)
-    said = process.communicate()[1]
+    errors = process.communicate()[1]
     assert process.returncode == 128 + number
-    assert f"stopped by signal {number.name} at update" in said
-    assert "which is saved" in said
+    assert f"stopped by signal {number.name} at update" in errors
+    assert "which is saved" in errors
     assert newest_checkpoint(tmp_path / "anneal" / "checkpoints")
     fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
     assert_same_weights(tmp_path, undisturbed)
 
 
 def interrupted_after(updates, folder, monkeypatch, stage="direct"):
-    """Run until some stage has made a number of updates, then stop as if the machine had."""
+    """Run until a stage has made a number of updates, then stop without warning, as a crash would."""
     save = lightning.Trainer.save_checkpoint
 
     class Stop(BaseException):
@@ -122,19 +122,19 @@ def interrupted_after(updates, folder, monkeypatch, stage="direct"):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
-def test_a_torn_checkpoint_is_noticed_and_the_one_before_used(damage, undisturbed, tmp_path, monkeypatch):
+def test_a_damaged_checkpoint_is_skipped_and_the_one_before_it_used(damage, undisturbed, tmp_path, monkeypatch):
     checkpoints = interrupted_after(4, tmp_path, monkeypatch)
     last = sorted(checkpoints.glob("update_*.ckpt"))[-1]
     content = last.read_bytes()
     half = len(content) // 2
-    torn = {"truncated": content[:half], "overwritten": content[:half] + b"?" + content[half + 1 :], "empty": b""}
-    last.write_bytes(torn[damage])
-    with pytest.warns(UserWarning, match="is damaged and is passed over; training goes on from the one before"):
+    damaged = {"truncated": content[:half], "overwritten": content[:half] + b"?" + content[half + 1 :], "empty": b""}
+    last.write_bytes(damaged[damage])
+    with pytest.warns(UserWarning, match="is damaged and is skipped; training continues from the checkpoint before it"):
         fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
     assert_same_weights(tmp_path, undisturbed)
 
 
-def test_no_more_than_two_checkpoints_are_kept_and_none_after_the_stage(tmp_path, monkeypatch):
+def test_two_checkpoints_are_kept_during_a_stage_and_none_after_it(tmp_path, monkeypatch):
     checkpoints = interrupted_after(8, tmp_path, monkeypatch)
     names = sorted(path.name for path in checkpoints.iterdir())
     assert [name[:16] for name in names] == ["update_000000006", "update_000000008"]
@@ -142,7 +142,7 @@ def test_no_more_than_two_checkpoints_are_kept_and_none_after_the_stage(tmp_path
     assert not checkpoints.exists()
 
 
-def test_a_full_disk_keeps_the_run_going_and_says_so(undisturbed, tmp_path, monkeypatch):
+def test_training_continues_with_a_warning_on_a_full_disk(undisturbed, tmp_path, monkeypatch):
     def full(self, path, *args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -150,5 +150,5 @@ def test_a_full_disk_keeps_the_run_going_and_says_so(undisturbed, tmp_path, monk
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
-    assert any("No space left on device); training goes on" in str(warning.message) for warning in caught)
+    assert any("No space left on device); training continues" in str(warning.message) for warning in caught)
     assert_same_weights(tmp_path, undisturbed)

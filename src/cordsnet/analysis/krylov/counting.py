@@ -5,8 +5,8 @@ from torch import Tensor
 from cordsnet.analysis.operators import LinearOperator
 
 
-class Counted(LinearOperator):
-    """`operator`, and how often it or its transpose was applied to a vector."""
+class CountingOperator(LinearOperator):
+    """Wrap `operator` and count how many vectors it or its transpose was applied to."""
 
     def __init__(self, operator: LinearOperator) -> None:
         super().__init__(operator.domain, operator.codomain, operator.dtype, operator.device)

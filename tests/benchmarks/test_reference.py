@@ -1,4 +1,4 @@
-"""The plain implementation that the engines are measured against is itself right."""
+"""The reference implementation of the benchmarks gives the results of the published code and of the package."""
 
 from pathlib import Path
 
@@ -8,20 +8,20 @@ import torch
 from numpy.testing import assert_allclose
 
 import cordsnet
-from cordsnet.benchmarks.naive import NaiveLoop
-from cordsnet.benchmarks.works import WORKS, step_flops
+from cordsnet.benchmarks.reference import ReferenceLoop
+from cordsnet.benchmarks.workloads import WORKLOADS, step_flops
 from cordsnet.training.objective import objective
 from golden_rules import fill_random
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-def test_it_gives_the_golden_logits():
+def test_it_gives_the_golden_scores():
     golden = np.load(GOLDEN / "r2_inference.npz")
     model = fill_random(cordsnet.create_model("cordsnet_r2", num_classes=10, in_channels=1), golden["key_order"])
     images = torch.from_numpy(np.random.RandomState(1).standard_normal((2, 1, 224, 224)))
     with torch.no_grad():
-        assert_allclose(NaiveLoop(model).infer(images), golden["logits"], rtol=1e-9, atol=1e-12)
+        assert_allclose(ReferenceLoop(model).infer(images), golden["logits"], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("depth", [2, 4, 6])
@@ -31,7 +31,10 @@ def test_it_gives_the_objective_and_its_gradients(depth, recompute):
     model = model.double()
     images, labels = torch.randn(2, 1, 16, 16, dtype=torch.float64), torch.tensor([0, 2])
     losses, gradients = [], []
-    for loss in (objective(model, images, labels).total, NaiveLoop(model).loss(images, labels, recompute=recompute)):
+    for loss in (
+        objective(model, images, labels).total,
+        ReferenceLoop(model).loss(images, labels, recompute=recompute),
+    ):
         model.zero_grad()
         loss.backward()
         losses.append(loss.item())
@@ -42,8 +45,8 @@ def test_it_gives_the_objective_and_its_gradients(depth, recompute):
 
 
 def test_flops_are_those_of_the_convolutions():
-    """By hand for R2 at 224 px: three 3 x 3 kernels of 64 x 64 channels at 56 x 56 (the stem's part is constant)."""
+    """R2 at 224 px has three 3 x 3 kernels of 64 x 64 channels at 56 x 56; the drive from the stem is constant."""
     model = cordsnet.create_model("cordsnet_r2")
     assert step_flops(model) == 3 * 2 * 64 * 64 * 9 * 56 * 56
-    assert WORKS["r2_b4_inference"].flops() == 100 * 4 * step_flops(model)
-    assert WORKS["r2_b2_training"].flops() == 600 * 2 * step_flops(model)
+    assert WORKLOADS["r2_b4_inference"].flops() == 100 * 4 * step_flops(model)
+    assert WORKLOADS["r2_b2_training"].flops() == 600 * 2 * step_flops(model)

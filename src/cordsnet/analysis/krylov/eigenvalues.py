@@ -1,4 +1,4 @@
-"""Eigenvalues of operators known by their products."""
+"""Eigenvalues of operators known only by their products."""
 
 from dataclasses import replace
 from math import isfinite, prod
@@ -9,21 +9,21 @@ from torch import Tensor
 
 from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.krylov.counted import Counted
-from cordsnet.analysis.krylov.left import biorthogonal, condition, matched
+from cordsnet.analysis.krylov.counting import CountingOperator
+from cordsnet.analysis.krylov.left_vectors import biorthogonalise, condition_numbers, match_eigenvalues
 from cordsnet.analysis.krylov.methods import methods
 from cordsnet.analysis.krylov.order import nearest, orders
-from cordsnet.analysis.krylov.problem import Found, Problem, residuals
+from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, residuals
 from cordsnet.analysis.krylov.results import Eigenpairs
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
 SMALL = 2_000
-"""Units up to which a question that needs (almost) all of the spectrum is answered from the matrix."""
+"""Units up to which the matrix is formed if (almost) the whole spectrum is wanted."""
 LARGEST_BASIS = 8
-"""GiB that the vectors of a basis may take."""
+"""Largest size of a basis, GiB."""
 LARGE, DEGREE = 10_000, 8
-"""From this many units on, orthogonalising costs as much as products do, and spaces are built with A^DEGREE."""
+"""Number of units from which spaces are built with A^DEGREE: orthogonalising then costs as much as products."""
 
 
 @exact()
@@ -42,34 +42,33 @@ def eigenvalues(
     method: str = "krylov_schur",
     vectors: str = "none",
 ) -> Eigenpairs:
-    """The eigenvalues of a real operator that come first in an order, with the residual of each.
+    """The k leading eigenvalues of a real operator in a chosen order, each with its residual.
 
     Parameters
     ----------
-    op : a square operator; its products are all that is used.
-    k : how many. Conjugate pairs are kept together, so there may be one more.
+    op : a square operator; only products with it are used.
+    k : number of eigenvalues. Conjugate pairs are kept together, so there may be one more.
     which : "LM", largest modulus; "LR", largest real part; "SR", smallest real part; "LI", largest imaginary part.
-    sigma : those nearest to this number or its conjugate instead, by shift-invert with GMRES. No preconditioner is
-        used: far inside a spectrum expect NotConvergedError.
-    tol : relative residual |A v - l v| / |l| with |v| = 1 at which a pair counts as converged: a backward error, the
-        eigenvalue is off by up to `condition` times as much. 20 rounding errors of the operator's size count as well.
-    max_products : of the operator, residuals included, and for vectors="both" as many of its transpose; the last system
-        of shift-invert, or the residuals of k pairs, may go beyond.
-    basis : vectors that are held between restarts, at least k + 3; None is 2 k + 4, at least 24, or 30 from
-        10,000 units on. For "arnoldi" its steps; None is 100.
-    block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more; b find b copies. What an
-        exhausted space lacks is sought from fresh random vectors.
-    degree : "LM" alone: after a first cycle the space is built with A^degree, so that fewer vectors are made
-        orthogonal for as many products. None is 8 from 10,000 units on, else 1.
-    seed : of the start.
-    method : "krylov_schur", thick restarts (Stewart 2001); "arnoldi", without restarts, as in the paper; "arpack",
-        SciPy's; "dense", the whole matrix, for small operators.
-    vectors : "none"; "right"; "both", the left ones and the condition of each eigenvalue as well.
+    sigma : if given, the eigenvalues nearest to this number or its conjugate, by shift-invert with GMRES. There is no
+        preconditioner: far inside a spectrum expect NotConvergedError.
+    tol : relative residual |A v - l v| / |l|, |v| = 1, at which a pair counts as converged; at least 20 rounding errors
+        of the operator's norm. This is a backward error: the eigenvalue can be off by `condition` times as much.
+    max_products : products with the operator, residuals included; vectors="both" may use as many with the transpose.
+        The last system of shift-invert and the residuals of k pairs may exceed it.
+    basis : vectors held between restarts, at least k + 3. None is 2 k + 4 and at least 24 (30 from 10,000 units on).
+        For "arnoldi" it is the number of steps, and None is 100.
+    block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more copies; b find b copies.
+    degree : for "LM" only: after a first cycle the space is built with A^degree, so that fewer vectors are
+        orthogonalised per product. None is 8 from 10,000 units on, else 1.
+    seed : seed of the start vectors.
+    method : "krylov_schur", restarted (Stewart 2002); "arnoldi", without restarts, as in the paper; "arpack", SciPy's;
+        "dense", LAPACK on the whole matrix, for small operators.
+    vectors : "none"; "right"; "both", which adds left vectors and the condition number of each eigenvalue.
 
     Returns
     -------
-    Eigenpairs; those that are NOT_FINITE hold NaN. Nothing proves that no other eigenvalue comes before those that
-    were found: one start can miss some. Another seed, a larger basis or a block tell.
+    Eigenpairs; pairs with status NOT_FINITE hold NaN. There is no proof that no other eigenvalue comes before those
+    that were found: a start vector can miss some. Check with another seed, a larger basis or a block.
 
     Raises
     ------
@@ -79,7 +78,9 @@ def eigenvalues(
     check_positive(tol, "tol")
     if vectors not in ("none", "right", "both"):
         raise ValueError(f"vectors must be 'none', 'right' or 'both', got {vectors!r}")
-    problem, name = _problem(Counted(op), k, which, sigma, tol, max_products, basis, block, degree, seed, method)
+    problem, name = _problem(
+        CountingOperator(op), k, which, sigma, tol, max_products, basis, block, degree, seed, method
+    )
     found = methods[name](problem)
     answer = _answer(problem, found)
     if vectors == "none":
@@ -88,8 +89,8 @@ def eigenvalues(
     return answer if vectors == "right" else _two_sided(problem, name, found, answer)
 
 
-def _answer(problem: Problem, found: Found) -> Eigenpairs:
-    """Residuals relative to their values, and how each pair ended."""
+def _answer(problem: EigenProblem, found: RitzPairs) -> Eigenpairs:
+    """Relative residuals and the status of each pair."""
     sizes = residuals(problem.op, found)
     if not found.finite:
         none = torch.full((problem.count,), torch.nan, dtype=torch.float64)
@@ -97,13 +98,13 @@ def _answer(problem: Problem, found: Found) -> Eigenpairs:
         return Eigenpairs(none.to(torch.complex128), none, status, problem.op.products)
     modulus = np.abs(found.values)
     relative = np.where(modulus > 0, sizes / np.where(modulus > 0, modulus, 1), sizes)
-    good = problem.good(sizes, found.values, found.scale)
+    good = problem.within_tolerance(sizes, found.values, found.scale)
     ends = tuple(Status.CONVERGED if one else Status.STALLED for one in good)
     return Eigenpairs(torch.from_numpy(found.values.copy()), torch.from_numpy(relative), ends, problem.op.products)
 
 
-def _stack(problem: Problem, found: Found, count: int) -> Tensor:
-    """All vectors, of unit length, [count, *domain]; NaN where nothing is finite."""
+def _stack(problem: EigenProblem, found: RitzPairs, count: int) -> Tensor:
+    """All vectors, normalised, [count, *domain]; NaN if products were not finite."""
     op = problem.op
     out = torch.full((count, *op.domain), torch.nan, dtype=op.dtype.to_complex(), device=op.device)
     for index in range(len(found.values)):
@@ -112,13 +113,14 @@ def _stack(problem: Problem, found: Found, count: int) -> Tensor:
     return out
 
 
-def _two_sided(problem: Problem, name: str, found: Found, answer: Eigenpairs) -> Eigenpairs:
-    """With left vectors: the same method on the transpose, asked for two more in case ties fall otherwise there."""
-    mirror = Counted(problem.op.operator.T)
+def _two_sided(problem: EigenProblem, name: str, found: RitzPairs, answer: Eigenpairs) -> Eigenpairs:
+    """Add left vectors, from the same method on the transpose."""
+    mirror = CountingOperator(problem.op.operator.T)
+    # Two more than wanted: ties can be ordered differently for the transpose.
     count = min(len(answer.values) + 2, problem.basis - 3) if name != "dense" else len(answer.values)
     other = methods[name](replace(problem, op=mirror, count=max(count, problem.count)))
     near = max(problem.tol, float(torch.finfo(mirror.dtype).eps) ** 0.5) * found.scale
-    partners = matched(found.values, other.values, found.scale, problem.tol)
+    partners = match_eigenvalues(found.values, other.values, found.scale, problem.tol)
     left = torch.full_like(answer.vectors, torch.nan)  # type: ignore[arg-type]
     for row, column in enumerate(partners):
         if column is not None:
@@ -126,17 +128,17 @@ def _two_sided(problem: Problem, name: str, found: Found, answer: Eigenpairs) ->
             left[row] = (vector / torch.linalg.vector_norm(vector)).conj()
     right = answer.vectors
     assert right is not None
-    flat = biorthogonal(found.values, right.flatten(1), left.flatten(1), near)
+    flat = biorthogonalise(found.values, right.flatten(1), left.flatten(1), near)
     return replace(
         answer,
         left_vectors=flat.view_as(left),
-        condition=torch.from_numpy(condition(right.flatten(1), flat)),
+        condition=torch.from_numpy(condition_numbers(right.flatten(1), flat)),
         products=problem.op.products + mirror.products,
     )
 
 
 def _problem(
-    op: Counted,
+    op: CountingOperator,
     k: int,
     which: str,
     sigma: complex | None,
@@ -147,18 +149,18 @@ def _problem(
     degree: int | None,
     seed: int,
     method: str,
-) -> tuple[Problem, str]:
-    """The problem with its defaults filled in, and the method that can answer it."""
+) -> tuple[EigenProblem, str]:
+    """Fill in the defaults and choose the method."""
     units = prod(op.domain)
     _check(k, units, basis, block, max_products, degree)
     key = orders[which] if sigma is None else nearest(_finite(sigma))
-    methods[method]  # an unknown one is answered before any work
+    methods[method]  # raises for an unknown name before any work is done
     size = min(basis or (100 if method == "arnoldi" else max(2 * k + 4, 24 if units < LARGE else 30)), units - block)
     if method != "dense":
         gigabytes = size * units * op.dtype.itemsize / 2**30
         if units > SMALL and (size < k + 3 or gigabytes > LARGEST_BASIS):
             raise ValueError(
-                f"k = {k} of {units} eigenvalues is too many for products alone, its basis of {size} vectors taking "
+                f"k = {k} of {units} eigenvalues is too many for products alone: a basis of {size} vectors takes "
                 f"{gigabytes:.1f} GiB; ask for fewer"
             )
         method = "dense" if size < k + 3 else method
@@ -167,7 +169,7 @@ def _problem(
     if which != "LM" or sigma is not None:
         degree = 1
     shift = None if sigma is None else complex(sigma)
-    return Problem(op, k, which, key, shift, tol, max_products, size, block, degree, seed), method
+    return EigenProblem(op, k, which, key, shift, tol, max_products, size, block, degree, seed), method
 
 
 def _finite(sigma: complex) -> complex:

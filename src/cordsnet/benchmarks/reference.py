@@ -1,8 +1,8 @@
-"""The reference algorithm, written plainly: what the engines are measured against.
+"""Plain implementation of the CordsNet algorithm, to which the engines of the package are compared.
 
-Like the public CordsNet code, and unlike the package: every area encodes the image anew at every step, every
-use of a kernel recomputes its weight normalisation, spontaneous activity is computed for the whole batch, and
-autograd keeps whatever it needs. It gives the same numbers (`tests/benchmarks/test_naive.py`).
+It computes like the published CordsNet code: every area encodes the image again at every step, every use of a kernel
+recomputes its weight normalisation, spontaneous activity is computed for the whole batch, and autograd keeps all
+intermediate tensors. Its results equal those of the package (`tests/benchmarks/test_reference.py`).
 """
 
 import torch
@@ -15,8 +15,8 @@ from cordsnet.models import CordsNet
 Rates = list[Tensor]
 
 
-class NaiveLoop(nn.Module):
-    """A CordsNet of the paper's scheme, run step by step in the order of the public code."""
+class ReferenceLoop(nn.Module):
+    """A CordsNet with the areas of the paper, simulated step by step in the order of the published code."""
 
     def __init__(self, model: CordsNet) -> None:
         super().__init__()
@@ -29,13 +29,13 @@ class NaiveLoop(nn.Module):
         }
 
     def encode(self, image: Tensor) -> Tensor:
-        """Stem: convolution, then average pool."""
+        """Apply the stem: a convolution, then average pooling."""
         stem = self.model.spec.stem
         maps = self._convolve(self.model.wiring.stem, image, stem.stride)
         return functional.avg_pool2d(maps, stem.pool_kernel, stem.pool_stride, (stem.pool_kernel - 1) // 2)
 
     def source(self, area: int, rates: Rates, image: Tensor) -> Tensor:
-        """What area number `area` (from 0) reads; the image is encoded anew."""
+        """Input of area number `area` (from 0). The image is encoded again at every call."""
         encoded = self.encode(image)
         if area == 0:
             return encoded
@@ -47,27 +47,28 @@ class NaiveLoop(nn.Module):
         return below + self._convolve(self.kernels["skip"][area // 2 - 1], torch.relu(rates[area - 2]), 2)
 
     def step(self, rates: Rates, image: Tensor, share: float = 0.2) -> Rates:
-        """One synchronous Euler step."""
+        """Take one Euler step, in which every area reads the rates before the step. `share` is dt / tau."""
         after = []
         for area, spec in enumerate(self.model.spec.areas):
             drive = self._convolve(self.kernels["recurrent"][area], rates[area]) + self.model.bias[spec.name]
-            read = self.source(area, rates, image)
-            drive = drive + self._convolve(self.kernels["feedforward"][area], read, spec.stride)
+            source = self.source(area, rates, image)
+            drive = drive + self._convolve(self.kernels["feedforward"][area], source, spec.stride)
             after.append((1 - share) * rates[area] + share * self.model.activation(drive))
         return after
 
     def readout(self, rates: Rates) -> Tensor:
         """Class scores [B, K]."""
         pooled = (torch.relu(rates[-1]) + torch.relu(rates[-2])).mean((2, 3))
-        scores: Tensor = self.model.wiring.readout(pooled)
-        return scores
+        readout = self.model.wiring.readout
+        assert isinstance(readout.bias, Tensor)
+        return functional.linear(pooled, readout.weight, readout.bias)
 
     def zero(self, batch: int, like: Tensor) -> Rates:
-        """All rates zero."""
+        """Rates that are all zero."""
         return [like.new_zeros(batch, *shape) for shape in self.model.shapes.values()]
 
     def infer(self, images: Tensor, steps: int = 100) -> Tensor:
-        """Scores after `steps` steps without and `steps` with the images."""
+        """Scores [B, K] after `steps` steps of a blank and `steps` steps of the images."""
         rates, blank = self.zero(len(images), images), torch.zeros_like(images)
         for _ in range(steps):
             rates = self.step(rates, blank)
@@ -76,13 +77,13 @@ class NaiveLoop(nn.Module):
         return self.readout(rates)
 
     def loss(self, images: Tensor, labels: Tensor, steps: int = 100, recompute: bool = False) -> Tensor:
-        """The objective of training; `recompute` checkpoints every step, keeping only its rates."""
+        """Training objective of the paper. With `recompute`, only the rates of every step are kept (checkpointing)."""
         rates, blank = self.zero(len(images), images), torch.zeros_like(images)
         with torch.no_grad():
             for _ in range(steps):
                 rates = self.step(rates, blank)
         baseline = [value.detach() for value in rates]
-        losses, back = [], []
+        losses, distances = [], []
         for step in range(steps):
             rates = self._advance(rates, images, recompute)
             if step >= steps - 30:
@@ -90,10 +91,10 @@ class NaiveLoop(nn.Module):
         for step in range(steps):
             rates = self._advance(rates, blank, recompute)
             if step >= steps - 10:
-                apart = [(now - then).square().mean() for now, then in zip(rates, baseline, strict=True)]
-                back.append(torch.stack(apart).mean())
+                by_area = [(now - then).square().mean() for now, then in zip(rates, baseline, strict=True)]
+                distances.append(torch.stack(by_area).mean())
         weights = torch.logspace(-3, 0, 30, dtype=images.dtype, device=images.device)
-        return (weights * torch.stack(losses)).mean() + 1e-3 * torch.stack(back).mean()
+        return (weights * torch.stack(losses)).mean() + 1e-3 * torch.stack(distances).mean()
 
     def _advance(self, rates: Rates, image: Tensor, recompute: bool) -> Rates:
         if not recompute:
@@ -102,6 +103,6 @@ class NaiveLoop(nn.Module):
         return after
 
     def _convolve(self, kernel: nn.Module, value: Tensor, stride: int = 1) -> Tensor:
-        weight = kernel.weight  # weight normalisation, computed at every use
+        weight = kernel.weight  # a property that computes the weight normalisation at every use
         assert isinstance(weight, Tensor)
         return functional.conv2d(value, weight, stride=stride, padding=(weight.shape[-1] - 1) // 2)

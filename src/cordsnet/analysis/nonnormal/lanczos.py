@@ -1,4 +1,4 @@
-"""The largest eigenvalue of a symmetric operator, from a start that is already near: Lanczos with thick restarts."""
+"""The largest eigenvalue of a symmetric operator: Lanczos with restarts, from a given start vector."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ from cordsnet.analysis.status import Status
 
 @dataclass(frozen=True)
 class LargestEigenvalue:
-    """Of a symmetric operator S.
+    """Largest eigenvalue of a symmetric operator S.
 
     Attributes
     ----------
-    value : v' S v, never above the largest eigenvalue but for rounding.
+    value : v' S v, a lower bound up to rounding.
     residual : |S v - value v|, in the units of the operator: some eigenvalue lies within it of `value`.
-    status : whether the residual is within tol x |S|.
-    vector : v, of norm 1, shaped as the operator's domain.
-    scale : |S|, as far as the iteration saw it: the largest absolute Ritz value.
-    products : applications of the operator.
+    status : CONVERGED if the residual is at most tol x |S|, else STALLED or NOT_FINITE.
+    vector : v, of norm 1, shaped like the operator's domain.
+    scale : estimate of |S|: the largest absolute Ritz value seen.
+    products : products with the operator.
     """
 
     value: float
@@ -43,15 +43,16 @@ def largest_eigenvalue(
     basis: int = 40,
     seed: int = 0,
 ) -> LargestEigenvalue:
-    """Lanczos with full reorthogonalisation and thick restarts; other eigenvalues are those of `krylov.eigenvalues`.
+    """Lanczos with full reorthogonalisation and thick restarts; for other eigenvalues use `krylov.eigenvalues`.
 
     Parameters
     ----------
-    op : a symmetric operator; that it is symmetric is not checked.
-    start : where to start, shaped as its domain; None draws from `seed`.
+    op : a symmetric operator; its symmetry is not checked.
+    start : start vector, shaped like its domain; None draws one with `seed`.
     tol : residual relative to |S| at which to stop.
-    max_products : applications of the operator, at least 2.
-    basis : vectors held at a time, at least 3; half of them are kept at a restart.
+    max_products : products with the operator, at least 2.
+    basis : vectors held at a time, at least 3; a restart keeps half of them.
+    seed : seed of the start vector.
 
     Raises
     ------
@@ -64,18 +65,18 @@ def largest_eigenvalue(
     if max_products < 2 or basis < 3:
         raise ValueError(f"max_products must be at least 2 and basis at least 3, got {max_products} and {basis}")
     vector = op.random(torch.Generator().manual_seed(seed)) if start is None else start.to(op.device, op.dtype)
-    space, products = _Space(vector / vector.norm()), 0
+    space, products = _LanczosSpace(vector / vector.norm()), 0
     while True:
         left = space.expand(op)
         products += 1
-        # 0.3: the residual is computed anew at the end, and must not miss tol by rounding
+        # 0.3: the residual is computed anew at the end and must not miss tol by rounding
         near = not left > max(0.3 * tol, torch.finfo(op.dtype).eps) * space.scale
         if near or max_products - products < 2:
             return _answer(op, space, tol, products + 1)
         space.grow(basis)
 
 
-def _answer(op: LinearOperator, space: "_Space", tol: float, products: int) -> LargestEigenvalue:
+def _answer(op: LinearOperator, space: "_LanczosSpace", tol: float, products: int) -> LargestEigenvalue:
     """The leading Ritz pair, with its residual from a product."""
     vector = space.leading().view(op.domain)
     image = op.apply(vector[None])[0]
@@ -87,18 +88,18 @@ def _answer(op: LinearOperator, space: "_Space", tol: float, products: int) -> L
     return LargestEigenvalue(value, residual, status, vector, space.scale, products)
 
 
-class _Space:
-    """An orthonormal basis V [m, N] whose last row is the next to be expanded, and V S V'."""
+class _LanczosSpace:
+    """An orthonormal basis V [m, N] whose last row is the next to be multiplied, and V S V'."""
 
     def __init__(self, start: Tensor) -> None:
         self.basis, self.matrix = start.reshape(1, -1), torch.zeros(0, 0, dtype=torch.float64)
         self.scale = 0.0
 
     def expand(self, op: LinearOperator) -> float:
-        """One product; the residual of the leading Ritz pair, NaN where the product is not finite."""
+        """One product; returns the residual of the leading Ritz pair, NaN if the product is not finite."""
         fresh = op.apply(self.basis[-1].view(1, *op.domain)).reshape(-1)
         column = torch.zeros(len(self.basis), dtype=torch.float64)
-        for _ in range(2):  # twice is enough (Parlett)
+        for _ in range(2):  # twice is enough (Giraud et al. 2005, Numer. Math. 101:87)
             part = self.basis @ fresh
             fresh = fresh - part @ self.basis
             column += part.double().cpu()
@@ -110,11 +111,13 @@ class _Space:
             return float("nan")
         self.values, self.vectors = torch.linalg.eigh(self.matrix)
         self.scale = max(self.scale, float(self.values.abs().max()))
+        # S V' y - l V' y = beta v (last entry of y): the residual without a product
         return self.size * float(self.vectors[-1, -1].abs())
 
     def grow(self, most: int) -> None:
-        """Take in what the product added; where the basis is full, first keep the leading half of its Ritz vectors."""
+        """Add the new vector; if the basis is full, first keep the leading half of its Ritz vectors."""
         if len(self.basis) + 1 > most:
+            # In the basis of Ritz vectors V S V' is diagonal; the couplings to the new vector come with its product
             keep = self.vectors[:, -(most // 2) :]
             self.basis, self.matrix = keep.T.to(self.basis) @ self.basis, torch.diag(self.values[-(most // 2) :])
         self.basis = torch.cat([self.basis, self.fresh[None] / self.size])

@@ -7,7 +7,7 @@ from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, Matrix
 from cordsnet.analysis.operators.traced import TracedOperator
 
 
-def menagerie(dtype=torch.float64, seed=0, device="cpu"):
+def example_operators(dtype=torch.float64, seed=0, device="cpu"):
     """Name -> operator."""
     draw = torch.Generator().manual_seed(seed)
 

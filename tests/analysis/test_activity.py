@@ -7,9 +7,14 @@ from numpy.testing import assert_allclose
 from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 
+from cordsnet.analysis.activity.components import (
+    as_trials,
+    participation_ratio,
+    principal_components,
+    reduced_coordinates,
+)
 from cordsnet.analysis.activity.similarity import cca, first_components, procrustes
-from cordsnet.analysis.activity.trajectories import as_trials, compact, participation_ratio, principal_components
-from cordsnet.dynamics import State, Trajectory
+from cordsnet.dynamics import Clock, State, Trajectory
 
 
 def normal(*shape, seed=0):
@@ -30,7 +35,7 @@ def rotation(n, seed=0):
 
 def recorded(rates, axes=("channel", "row", "column")):
     names = dict.fromkeys(rates, ("time", "trial", *axes))
-    return Trajectory(torch.arange(len(next(iter(rates.values())))), rates, None, names, State({}), 1.0)
+    return Trajectory(torch.arange(len(next(iter(rates.values())))), rates, {}, names, State({}), Clock(1.0))
 
 
 def test_the_dimension_of_an_isotropic_cloud_is_that_of_its_space():
@@ -55,7 +60,7 @@ def test_the_participation_ratio_is_that_of_the_covariance(units):
     assert_allclose(participation_ratio(x.numpy()).value, participation_ratio(3 * x - 7).value)
 
 
-def test_the_bootstrap_is_over_trials_and_belongs_to_its_seed():
+def test_the_bootstrap_is_over_trials_and_depends_on_the_seed():
     sizes = torch.tensor([3, 2, 1, 0.5, 0.2], dtype=torch.float64)
 
     def draw(seed):
@@ -95,9 +100,9 @@ def test_principal_components_are_those_of_scikit_learn(units):
     assert bool((found.components.gather(1, found.components.abs().argmax(1, keepdim=True)) > 0).all())
 
 
-def test_compact_coordinates_keep_all_distances():
+def test_reduced_coordinates_keep_all_distances():
     x = normal(3, 10, 20_000).float() + 100
-    points = compact(x)
+    points = reduced_coordinates(x)
     assert points.shape == (3, 10, 29)
     flat = x.double().reshape(30, -1)
     assert_allclose(
@@ -119,7 +124,7 @@ def test_an_area_of_a_trajectory_keeps_the_shape_of_its_units():
     assert as_trials(recorded({"area1": normal(9, 4)}, ()), "area1")[0].shape == (4, 9, 1)
 
 
-def test_rotation_shift_and_scale_are_no_distance():
+def test_rotation_shift_and_scale_do_not_change_the_distance():
     x = torch.tensor(smooth(4, 30, 6))
     found = procrustes(x, 3 * x @ rotation(6) + 2)
     assert found.distance.value == pytest.approx(0, abs=1e-12)
@@ -129,7 +134,7 @@ def test_rotation_shift_and_scale_are_no_distance():
     assert procrustes(x, wide, shuffles=0, bootstrap=0).distance.value == pytest.approx(0, abs=1e-7)
 
 
-def test_other_trajectories_are_further_and_their_distance_is_between_the_bounds():
+def test_other_trajectories_have_a_larger_distance():
     one, other = torch.tensor(smooth(6, 30, 8)), torch.tensor(smooth(6, 30, 8, seed=5))
     found = procrustes(one, other, bootstrap=20)
     assert 0.05 < found.distance.value <= 1
@@ -176,7 +181,7 @@ def test_one_trial_is_cross_validated_by_stretches_of_time():
     assert_allclose(found.cross_validated, 1, atol=1e-6)
 
 
-def test_first_components_keep_what_varies_most():
+def test_first_components_keep_the_largest_variance():
     x = normal(3, 40, 5) * torch.tensor([10.0, 1, 0.1, 0.1, 0.1], dtype=torch.float64)
     assert_allclose(first_components(x, 1)[..., 0].abs(), (x - x.mean((0, 1)))[..., 0].abs(), atol=1.0)
 
@@ -194,7 +199,7 @@ X = normal(4, 10, 3)
         (lambda: participation_ratio(X, bootstrap=-1), "bootstrap"),
         (lambda: participation_ratio(recorded({"area1": normal(9, 4, 2, 3, 5)})), "area='area1'"),
         (lambda: principal_components(X, 4), "k must be from 1 to the 3"),
-        (lambda: procrustes(X, X[:, :5]), "as many trials and times"),
+        (lambda: procrustes(X, X[:, :5]), "same numbers of trials and times"),
         (lambda: procrustes(X, 0.1 * torch.ones(4, 10, 2)), "y does not vary"),
         (lambda: procrustes(X, X, shuffles=-1), "shuffles"),
         (lambda: procrustes(X, X, components=0), "components"),
@@ -204,6 +209,6 @@ X = normal(4, 10, 3)
         (lambda: cca(X, X, 1, folds=1), "folds must be"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(call, words):
+def test_bad_arguments_are_named_in_the_error(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()

@@ -1,7 +1,7 @@
-"""The geometry of activity: in how many dimensions it moves, and in which.
+"""Dimension and principal components of activity.
 
-Activity is [time, units], [trials, time, units], or a recorded `Trajectory` with the name of an area. With more units
-than samples everything is computed from products between samples, so that nothing of size units x units is formed.
+Activity is [time, units], [trials, time, units], or a recorded `Trajectory` and the name of an area. With more units
+than samples everything is computed from products between samples, so no matrix of units x units is formed.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from cordsnet.dynamics import Trajectory
 Activity: TypeAlias = Trajectory | Tensor | np.ndarray
 
 CHUNK = 8192
-"""Units that are taken to double precision at a time."""
+"""Units converted to double precision at a time."""
 
 
 def as_trials(activity: Activity, area: str | None = None, name: str = "activity") -> tuple[Tensor, tuple[int, ...]]:
@@ -25,13 +25,13 @@ def as_trials(activity: Activity, area: str | None = None, name: str = "activity
 
     Raises
     ------
-    TypeError, ValueError : what is no activity, by name; an area that is missing or not asked for; numbers that are not
+    TypeError, ValueError : a value that is not activity, by name; a Trajectory without an area; numbers that are not
         finite.
     KeyError : an area that was not recorded.
     """
     if isinstance(activity, Trajectory):
         if area is None:
-            raise ValueError(f"{name} is a Trajectory, so say of which area: area={next(iter(activity.rates), '')!r}")
+            raise ValueError(f"{name} is a Trajectory, so name an area: area={next(iter(activity.rates), '')!r}")
         value = activity.rates[area].detach()
         shape = tuple(value.shape[2:]) or (1,)
         value = value.reshape(*value.shape[:2], -1).transpose(0, 1)
@@ -51,17 +51,18 @@ def as_trials(activity: Activity, area: str | None = None, name: str = "activity
     return value, shape
 
 
-def compact(trials: Tensor) -> Tensor:
-    """The same cloud of points about its mean in no more coordinates than samples: [trials, time, d], double, CPU.
+def reduced_coordinates(trials: Tensor) -> Tensor:
+    """Centred samples in at most as many coordinates as samples: [trials, time, d], double precision, CPU.
 
-    Distances and angles between samples are kept, so whatever geometry sees is the same. With fewer units than samples
-    only the mean is taken off.
+    Distances and angles between samples are kept, so dimensions and similarities do not change. With fewer units than
+    samples only the mean is subtracted.
     """
     flat = trials.reshape(-1, trials.shape[-1])
     samples, units = flat.shape
     if units <= samples:
         centred = flat.double().cpu()
         return (centred - centred.mean(0)).view(*trials.shape[:2], -1)
+    # Coordinates from the Gram matrix keep all distances, as in classical multidimensional scaling
     gram = torch.zeros(samples, samples, dtype=torch.float64, device=flat.device)
     for part in torch.split(flat, CHUNK, dim=1):
         centred = part.double() - part.double().mean(0)
@@ -72,9 +73,13 @@ def compact(trials: Tensor) -> Tensor:
     return compacted
 
 
-def varies(points: Tensor, trials: Tensor) -> bool:
-    """Whether samples differ by more than the rounding of their mean."""
-    return float(points.abs().max()) > 1e-12 * float(trials.abs().max())
+def varying_points(activity: Activity, area: str | None, name: str = "activity") -> Tensor:
+    """Activity in reduced coordinates, [trials, time, d]. Raises ValueError if its samples do not differ."""
+    trials, _ = as_trials(activity, area, name)
+    points = reduced_coordinates(trials)
+    if not float(points.abs().max()) > 1e-12 * float(trials.abs().max()):  # the rounding of the mean
+        raise ValueError(f"{name} does not vary, so it has no dimensions or dynamics; give samples that differ")
+    return points
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,21 @@ class Estimate:
     error: float
     resampled: Tensor
 
+    @classmethod
+    def from_resampled(cls, value: float, resampled: Tensor) -> "Estimate":
+        """The value with the values of its resamplings, [bootstrap]."""
+        return cls(value, float(bootstrap_error(resampled)), resampled)
 
-def resamplings(trials: int, count: int, seed: int) -> list[Tensor]:
-    """Indices of trials drawn with replacement, `count` times; none where there is only one trial."""
+
+def bootstrap_rows(trials: int, count: int, seed: int) -> list[Tensor]:
+    """Indices of trials drawn with replacement, `count` times; none if there is only one trial."""
     if not (is_number(count) and count >= 0):
         raise ValueError(f"bootstrap must be a number of resamplings, 0 or more, got {count!r}")
     draw = torch.Generator().manual_seed(seed)
     return [torch.randint(0, trials, (trials,), generator=draw) for _ in range(count if trials > 1 else 0)]
 
 
-def spread(resampled: Tensor) -> Tensor:
+def bootstrap_error(resampled: Tensor) -> Tensor:
     """Standard deviation over the first axis; NaN for fewer than two."""
     return resampled.std(0) if len(resampled) > 1 else torch.full(resampled.shape[1:], torch.nan, dtype=torch.float64)
 
@@ -111,39 +121,42 @@ def participation_ratio(
 ) -> Estimate:
     """Effective number of dimensions, (sum l)^2 / sum l^2 over the eigenvalues l of the covariance of units.
 
-    1 where all activity lies on a line, d where it is spread evenly over d dimensions. Few samples make it too small:
-    an isotropic cloud of d dimensions and n samples has about d n / (d + n).
+    1 if all activity lies on a line, d if it is spread evenly over d dimensions. Few samples bias it downwards: an
+    isotropic cloud of d dimensions and n samples has about d n / (d + n).
 
     Parameters
     ----------
     activity, area : [time, units], [trials, time, units], or a Trajectory and the name of an area.
-    bootstrap : resamplings of trials for the error. A trial that is drawn twice makes a cloud flatter, so resampled
-        values lie below the value: take their spread, not their mean.
+    bootstrap : resamplings of trials for the error. Repeated trials make a cloud flatter, so resampled values lie below
+        the value: use their standard deviation, not their mean.
+    seed : seed of the resamplings.
 
     Raises
     ------
-    TypeError, ValueError : activity that is none, or that does not vary, by name.
+    TypeError, ValueError : a value that is not activity, or that does not vary, by name.
 
     Source: Gao et al. 2017, bioRxiv 214262.
     """
-    trials, _ = as_trials(activity, area)
-    points = compact(trials)
-    if not varies(points, trials):
-        raise ValueError("activity does not vary, so it has no dimensions; give samples that differ")
-    resampled = _resampled(points, resamplings(len(points), bootstrap, seed))
-    return Estimate(_ratio(points), float(spread(resampled)), resampled)
+    points = varying_points(activity, area)
+    resampled = _resampled(points, bootstrap_rows(len(points), bootstrap, seed))
+    return Estimate.from_resampled(_ratio(points), resampled)
+
+
+def _centred_gram(points: Tensor) -> Tensor:
+    """Products between coordinates or between samples, whichever are fewer, after subtracting the mean."""
+    flat = points.reshape(-1, points.shape[-1])
+    flat = flat - flat.mean(0)
+    return flat.T @ flat if flat.shape[1] <= flat.shape[0] else flat @ flat.T
 
 
 def _ratio(points: Tensor) -> float:
-    """From traces alone: (tr C)^2 / tr C^2."""
-    flat = points.reshape(-1, points.shape[-1])
-    flat = flat - flat.mean(0)
-    gram = flat.T @ flat if flat.shape[1] <= flat.shape[0] else flat @ flat.T
+    """(tr C)^2 / tr C^2, from traces alone."""
+    gram = _centred_gram(points)
     return float(gram.trace().square() / gram.square().sum())
 
 
 def _resampled(points: Tensor, drawn: list[Tensor]) -> Tensor:
-    """The ratio of each resampling of trials; products between samples are taken once where coordinates are many."""
+    """The ratio of each resampling of trials; with many coordinates, products between samples are computed once."""
     trials, times, width = points.shape
     samples = trials * times
     if 2 * width < samples or not drawn:
@@ -152,6 +165,7 @@ def _resampled(points: Tensor, drawn: list[Tensor]) -> Tensor:
     gram = (flat @ flat.T).view(trials, times, trials, times)
     for rows in drawn:
         part = gram[rows][:, :, rows].reshape(samples, samples)
+        # Double centring gives the Gram matrix of samples about the mean of the resampling
         part = part - part.mean(0)
         part = part - part.mean(1, keepdim=True)
         values.append(float(part.trace().square() / part.square().sum()))
@@ -164,12 +178,12 @@ class PrincipalComponents:
 
     Attributes
     ----------
-    components : [k, *unit shape], orthonormal; the entry that is largest in size is positive.
+    components : [k, *unit shape], orthonormal; the entry of largest modulus is positive.
     scores : [trials, time, k], coordinates along them about the mean.
     variance : [k], of the scores over samples (divided by samples - 1).
     explained : [k], share of the total variance.
     explained_error : [k], standard deviation over resampled trials; NaN without bootstrap.
-    mean : of each unit, [*unit shape].
+    mean : [*unit shape], mean of each unit.
     """
 
     components: Tensor
@@ -183,21 +197,22 @@ class PrincipalComponents:
 def principal_components(
     activity: Activity, k: int, area: str | None = None, *, bootstrap: int = 0, seed: int = 0
 ) -> PrincipalComponents:
-    """The first k principal components, exactly, from products between samples where units are many.
+    """The first k principal components, exactly; from products between samples if there are more units than samples.
 
     Parameters
     ----------
     activity, area : [time, units], [trials, time, units], or a Trajectory and the name of an area.
     k : at most the number of dimensions that the samples span.
-    bootstrap : resamplings of trials for the errors of `explained`; each takes the eigenvalues of a matrix as large as
-        the samples or the units, whichever are fewer.
+    bootstrap : resamplings of trials for the errors of `explained`; each takes the eigenvalues of a matrix of the size
+        of samples or units, whichever are fewer.
+    seed : seed of the resamplings.
 
     Raises
     ------
-    TypeError, ValueError : activity that is none, or a k that does not fit, by name.
+    TypeError, ValueError : a value that is not activity, or a k that does not fit, by name.
     """
     trials, shape = as_trials(activity, area)
-    points = compact(trials)
+    points = reduced_coordinates(trials)
     left, sizes, _ = torch.linalg.svd(points.reshape(-1, points.shape[-1]), full_matrices=False)
     spanned = int((sizes > 1e-7 * sizes[0]).sum()) if sizes[0] > 0 else 0
     if not 1 <= k <= spanned:
@@ -208,21 +223,19 @@ def principal_components(
     parts = [weights.T @ (part.double() - part.double().mean(0)) for part in torch.split(flat, CHUNK, dim=1)]
     components = torch.cat(parts, 1).cpu()
     signs = components.gather(1, components.abs().argmax(1, keepdim=True)).sign()
-    drawn = [_shares(points[rows], k) for rows in resamplings(len(points), bootstrap, seed)]
+    drawn = [_shares(points[rows], k) for rows in bootstrap_rows(len(points), bootstrap, seed)]
     return PrincipalComponents(
         components=(signs * components).view(k, *shape),
         scores=(left[:, :k] * sizes[:k] * signs[:, 0]).view(*trials.shape[:2], k),
         variance=sizes[:k].square() / (len(flat) - 1),
         explained=sizes[:k].square() / sizes.square().sum(),
-        explained_error=spread(torch.stack(drawn)) if drawn else torch.full((k,), torch.nan, dtype=torch.float64),
+        explained_error=bootstrap_error(torch.stack(drawn) if drawn else sizes.new_zeros(0, k)),
         mean=mean.cpu().view(shape),
     )
 
 
 def _shares(points: Tensor, k: int) -> Tensor:
     """Shares of the variance of the first k components, zero beyond those that a resampling spans."""
-    flat = points.reshape(-1, points.shape[-1])
-    flat = flat - flat.mean(0)
-    gram = flat.T @ flat if flat.shape[1] <= flat.shape[0] else flat @ flat.T
+    gram = _centred_gram(points)
     values = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)[:k]
     return torch.nn.functional.pad(values, (0, k - len(values))) / gram.trace()
