@@ -9,7 +9,7 @@ from cordsnet import CNN, show, simulate
 from cordsnet.models import build
 from cordsnet.training import LOSSES, Batch, Bound, EveryStep, LastStep, Masked, NextFrame, Objective, Settled
 from cordsnet.training import losses as module
-from cordsnet.training.losses import masked
+from cordsnet.training.comparison import Course, masked
 from oracles import CASCADE, random_images, randomised
 
 LABELS = torch.tensor([1, 2])
@@ -77,7 +77,7 @@ def test_several_outputs_have_a_term_each_with_its_own_coefficient():
     outputs = {"choice": torch.randn(4, 2, 3).double(), "eye": torch.randn(4, 2, 2).double()}
     targets = {"choice": LABELS, "eye": torch.randn(4, 2, 2).double()}
     mask = {"choice": torch.tensor([[0.0, 0], [0, 0], [1, 1], [1, 1]])}
-    found = masked(bound, outputs, Batch({}, targets, mask), {"eye": 0.5})
+    found = masked(bound, Course(outputs, (1, 1, 1, 1)), Batch({}, targets, mask), {"eye": 0.5})
     choice = np.mean([cross_entropy(outputs["choice"][t], LABELS) for t in (2, 3)])
     eye = float(((outputs["eye"] - targets["eye"]) ** 2).mean())
     assert {name: float(term) for name, term in found.terms.items()} == pytest.approx({"choice": choice, "eye": eye})
@@ -90,7 +90,7 @@ def test_several_outputs_have_a_term_each_with_its_own_coefficient():
 def test_the_next_frame_is_the_target_of_the_one_before(monkeypatch):
     movie = torch.randn(5, 2, 1, 4, 4)
     shifted = torch.cat([movie[1:], torch.zeros(1, 2, 1, 4, 4)]).repeat_interleave(3, 0)
-    monkeypatch.setattr(module, "course", lambda bound, inputs, ms: {"next_frame": shifted})
+    monkeypatch.setattr(module, "course", lambda bound, inputs, ms: Course({"next_frame": shifted}, (3,) * 5))
     bound = Bound(None, Outputs())
     assert float(NextFrame()(bound, Batch({"image": movie}, {})).total) == 0
     wrong = movie.clone()
@@ -123,7 +123,7 @@ def test_batches_that_do_not_fit_are_refused_by_name():
         LastStep(ms=20.0)(bound, Batch({"image": images}, {"eye": torch.zeros(2, 2)}))
     with pytest.raises(ValueError, match="batch has no targets"):
         LastStep(ms=20.0)(bound, Batch({"image": images}, {}))
-    with pytest.raises(ValueError, match="target has 3 frames, which do not divide the 10 steps"):
+    with pytest.raises(ValueError, match="target has 3 frames, which do not divide the 10 steps of the trial"):
         Masked(ms=20.0)(bound, Batch({"image": images}, {"scores": torch.zeros(3, 2, dtype=torch.long)}))
     with pytest.raises(ValueError, match="from_ms must be at least 0 and below ms = 40"):
         EveryStep(ms=40.0, from_ms=40.0)

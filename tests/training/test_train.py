@@ -11,7 +11,8 @@ from torch import nn
 from cordsnet import RunError, create_model, load_model, save_model
 from cordsnet.cli import main
 from cordsnet.data import load_data
-from cordsnet.models import KINDS, MODELS, ModelRow, ModelSpec, SavedModel
+from cordsnet.dynamics import Clock
+from cordsnet.models import KINDS, MODELS, ModelRow, ModelSpec, VisionModel
 from cordsnet.training import (
     RECIPES,
     Batch,
@@ -26,6 +27,7 @@ from cordsnet.training import (
     Train,
     TrainCNN,
     fit,
+    grid,
 )
 from cordsnet.training import recipe as recipe_module
 from cordsnet.training.logs import read_curve
@@ -46,7 +48,7 @@ class PatchSpec(ModelSpec):
     num_classes: int = 2
 
 
-class Patch(SavedModel):
+class Patch(VisionModel):
     """A network that answers at once."""
 
     kind = "patch"
@@ -60,9 +62,16 @@ class Patch(SavedModel):
         self.out = nn.Linear(spec.hidden, spec.num_classes)
 
     shapes = property(lambda self: {"hidden": (self.spec.hidden,)})
-    timing = property(lambda self: "one pass")
+    inputs = property(lambda self: {"image": (self.spec.in_channels, *self.spec.image_size)})
+    outputs = property(lambda self: {"scores": ("class",)})
+    clock = property(lambda self: Clock(1.0, "static"))
+    response_ms = 1.0
 
-    def forward(self, images):
+    def bind(self, dt, stepper, precision):
+        raise ValueError("a Patch is not simulated")
+
+    def forward(self, inputs, ms=None):
+        images = inputs if isinstance(inputs, torch.Tensor) else inputs["image"]
         return self.out(torch.relu(self.hidden(images.flatten(1))))
 
 
@@ -128,6 +137,15 @@ def test_a_model_of_a_kind_that_no_stage_knows_goes_all_the_way(patch, tmp_path,
     assert main(words) == 0, capsys.readouterr().err
     assert load_model(tmp_path / "cli" / "train").spec.hidden == 7
     assert main(["models", "patch*"]) == 0
+
+
+def test_the_fields_of_a_kind_are_settings_of_a_grid(patch):
+    recipe = Recipe("gridded", (Train(optimisation=HOW),), ModelChoice("patch_8"))
+    runs = grid(recipe, {"hidden": ["3", "4"], "train.loss.ms": [50.0]}, 1)
+    assert [run.recipe.model.options for run in runs] == [{"hidden": 3}, {"hidden": 4}]
+    assert runs[0].recipe.stages[0].loss == LastStep(ms=50.0)
+    with pytest.raises(ValueError, match="did you mean 'hidden'"):
+        grid(recipe, {"hiden": [3]}, 1)
 
 
 def test_what_a_kind_does_not_offer_is_refused_in_one_sentence(patch, tmp_path):
@@ -209,3 +227,50 @@ def test_sizes_follow_from_the_data_unless_they_are_given():
 def test_weights_that_were_saved_for_another_kind_keep_their_metadata_apart(patch, tmp_path):
     save_model(create_model("patch_8"), tmp_path, {"stage": "train"})
     assert load_model(tmp_path).metadata == {"stage": "train"}
+
+
+class Trials(Noise):
+    """Trials of a task: a choice of the brighter side, which counts at the end, and an eye that stays in the middle."""
+
+    name = "trials"
+
+    def sizes(self):
+        return {"in_channels": 1, "image_size": (8, 8), "choices": 3, "cues": 2}
+
+    def check(self, spec):
+        assert spec.choices == 3
+
+    def inputs(self, images):
+        cue = torch.ones(len(images), 2)
+        return {"image": torch.stack([images, 0 * images]), "fixation": torch.stack([cue, 0 * cue])}
+
+    def batch(self, moved):
+        (images,) = moved
+        side = (images[..., :4].sum((1, 2, 3)) > images[..., 4:].sum((1, 2, 3))).long()
+        at_end = torch.tensor([[0.0], [1.0]]).expand(2, len(images))
+        targets = {"choice": side, "eye": torch.zeros(2, len(images), 2)}
+        return Batch(self.inputs(images), targets, {"choice": at_end})
+
+    def probe(self, count, model):
+        return {name: values[0] for name, values in self.inputs(torch.zeros(count, 1, 8, 8)).items()}
+
+    def measure(self, model):
+        found = model(self.probe(3, model))
+        return {"eye_error": float(found["eye"].detach().square().mean())}
+
+
+def test_a_task_with_several_inputs_and_outputs_trains_a_network_that_sees_and_decides(tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe_module, "load_data", lambda name, size: Trials())
+    how = Optimisation(lr=1e-2, updates=30, batch=16, clip=1.0)
+    stages = (Train(loss=Masked(ms=100.0, weights=(("eye", 0.1),)), optimisation=how),)
+    choice = ModelChoice("task_rnn_small", options={"units": 12})
+    recipe = Recipe("task", stages, choice, data="trials")
+    report = fit(recipe, tmp_path, progress=False)["train"]
+    spec = report.model().spec
+    assert (spec.units, spec.choices, spec.cues, spec.image_size) == (12, 3, 2, (8, 8))
+    assert set(report.metrics) == {"eye_error", "waiting_share"}
+    _, course = read_curve(tmp_path / "train", "loss")
+    assert sum(course[-5:]) < sum(course[:5])
+    _, eye = read_curve(tmp_path / "train", "eye")
+    assert len(eye) == 30
+    assert fit(recipe, tmp_path, progress=False)["train"].metrics == report.metrics

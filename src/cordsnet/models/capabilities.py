@@ -1,4 +1,4 @@
-"""What a model may offer beside being simulated, asked for by training stages in place of its class.
+"""Capabilities that a model may have beside being simulated. Training stages ask for them, not for its class.
 
 `isinstance(model, Foldable)` is True for every model that has these methods, whatever its kind.
 """
@@ -14,7 +14,7 @@ from cordsnet.dynamics import Activation, LinearMap
 
 @dataclass(frozen=True)
 class AreaWeights:
-    """What makes up one area: drive = recurrent * r + feedforward * (what it reads) + bias.
+    """Weights of one area: drive = recurrent * r + feedforward * (what it reads) + bias.
 
     Attributes
     ----------
@@ -95,13 +95,13 @@ class FeedforwardTwin(Foldable, Protocol):
         """Area -> activity [B, C, H, W], and that of the encoded image."""
 
     def drives(self, images: Tensor) -> dict[str, Tensor]:
-        """As `rates`, before the rectification."""
+        """Area -> activity before the rectification, and the encoded image."""
 
     def feed(self, area: str, drives: dict[str, Tensor]) -> Tensor:
-        """What the feedforward kernel of an area delivers, given the drives of the areas below."""
+        """Output of the feedforward kernel of an area [B, C, H, W], given the drives of the areas below."""
 
     def afferent(self, area: str, drives: dict[str, Tensor]) -> Tensor:
-        """What the feedforward kernel of an area reads, given the drives of the areas below."""
+        """Input of the feedforward kernel of an area [B, C, H, W], given the drives of the areas below."""
 
     def recurrent_twin(self, seed: int) -> "RecurrentTwin":
         """A linear recurrent network with the same kernels, and small random recurrence. Needs a folded network."""

@@ -37,7 +37,7 @@ DAMAGED = (
     MemoryError,
     struct.error,
 )
-"""What reading a damaged file of weights may raise."""
+"""Errors that reading a damaged file of weights may raise."""
 
 LARGEST_DESCRIPTION = 64 * 2**20
 """Bytes; a description is a few kB, more only where time constants are given per unit."""
@@ -123,7 +123,7 @@ def check_match(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path:
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """What a model's JSON file says. Raises CheckpointError when it is missing, damaged or of another format."""
+    """Read the JSON file of a model. Raises CheckpointError when it is missing, damaged or of another format."""
     if not path.is_file():
         raise CheckpointError(f"no model description at {path}; give the folder that save_model wrote")
     if path.stat().st_size > LARGEST_DESCRIPTION:

@@ -33,7 +33,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any], spec: Any) -> "Preprocessing":
-        """As the metadata of the model of a spec says.
+        """Make the preprocessing that the metadata of a model describes.
 
         Raises UnknownPreprocessingError when it does not say, or does not fit the model.
         """

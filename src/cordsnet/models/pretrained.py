@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet.models.files import DESCRIPTION
-from cordsnet.models.saving import SavedModel
+from cordsnet.models.interface import VisionModel
 from cordsnet.models.spec import ModelSpec
 from cordsnet.registry import Registry
 
@@ -19,7 +19,7 @@ def list_pretrained() -> list[tuple[str, str]]:
     return [(model, data) for model, _, data in (name.partition("-") for name in folders)]
 
 
-def load_pretrained(model: str, data: str, given: Mapping[str, Any]) -> SavedModel:
+def load_pretrained(model: str, data: str, given: Mapping[str, Any]) -> VisionModel:
     """A model with the weights that it has for a data set.
 
     Raises ValueError for unknown names, offering known ones, and when `given` asks for another network.
@@ -31,7 +31,7 @@ def load_pretrained(model: str, data: str, given: Mapping[str, Any]) -> SavedMod
     if not list(known):
         others = ", ".join(sorted({name for name, _ in list_pretrained()}))
         raise ValueError(f"{model!r} has no pretrained weights; these models have: {others or 'none'}")
-    loaded = SavedModel.from_pretrained(known[data])
+    loaded = VisionModel.from_pretrained(known[data])
     _check_agrees(loaded.spec, data, given)
     return loaded
 

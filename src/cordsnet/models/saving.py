@@ -1,4 +1,4 @@
-"""What every model can do beside computing: be described, saved, loaded, shared, and say what it is."""
+"""Description, saving, loading and sharing of models: the base of all kinds."""
 
 import math
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ class SavedModel(nn.Module):
         return AttributeError(f"preprocessing of {type(self).__name__} cannot be read")
 
     def summary(self) -> Summary:
-        """What the model is, in numbers and words."""
+        """Facts about the model, in numbers and words."""
         shapes = cast("Mapping[str, tuple[int, ...]]", self.shapes)
         return Summary(
             name=str(getattr(self.spec, "name", type(self).__name__)),

@@ -1,4 +1,4 @@
-"""What the specs of all kinds of models share: they are frozen data that is written to JSON and changed by name."""
+"""Base of the specs of all kinds of models: frozen data that is written to JSON and changed by name."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

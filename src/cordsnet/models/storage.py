@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from cordsnet.models.files import read_model, write_model
-from cordsnet.models.saving import SavedModel
+from cordsnet.models.interface import VisionModel
 
 
 def save_model(model: nn.Module, folder: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:
@@ -25,20 +25,20 @@ def save_model(model: nn.Module, folder: str | Path, metadata: Mapping[str, Any]
     return write_model(inside, folder, inside.description() | {"metadata": {**inside.metadata, **(metadata or {})}})
 
 
-def load_model(folder: str | Path) -> SavedModel:
+def load_model(folder: str | Path) -> VisionModel:
     """The model that `save_model` wrote, in evaluation mode and in the precision of the file.
 
     Raises
     ------
     CheckpointError : a file is missing, damaged, or the two do not belong together.
     """
-    return read_model(folder, SavedModel.from_description)
+    return read_model(folder, VisionModel.from_description)
 
 
-def unwrapped(model: nn.Module) -> SavedModel:
+def unwrapped(model: nn.Module) -> VisionModel:
     """The model inside `torch.compile` and wrappers for several GPUs. Raises TypeError when there is none."""
     inside: Any = model
-    while not isinstance(inside, SavedModel):
+    while not isinstance(inside, VisionModel):
         wrapped = [getattr(inside, name) for name in ("_orig_mod", "module") if hasattr(inside, name)]
         if not wrapped:
             raise TypeError(f"model must be a model of cordsnet, got {type(model).__name__}; use torch.save for others")

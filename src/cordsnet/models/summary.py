@@ -1,4 +1,4 @@
-"""What a model is, in numbers and words that every kind can give."""
+"""Facts that every kind of model gives about itself, in numbers and words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

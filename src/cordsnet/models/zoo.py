@@ -1,12 +1,12 @@
 """Models by name, and models from a spec of one's own."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
-import torch
 from torch import nn
 
+from cordsnet.models.interface import VisionModel
+from cordsnet.models.kernels import seeded
 from cordsnet.models.pretrained import load_pretrained
 from cordsnet.models.spec import ModelSpec
 from cordsnet.models.table import KINDS, MODELS
@@ -24,7 +24,7 @@ def create_model(
     seed: int = 0,
     pretrained: str | None = None,
     **changes: Any,
-) -> Any:
+) -> VisionModel:
     """Make a model by name, with random weights, or with those that come with the package.
 
     Parameters
@@ -60,7 +60,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 @overload
-def build(spec: ModelSpec, seed: int = 0, kind: str | None = None) -> Any: ...
+def build(spec: ModelSpec, seed: int = 0, kind: str | None = None) -> VisionModel: ...
 @overload
 def build(spec: ModelSpec, seed: int = 0, *, kind: type[Made]) -> Made: ...
 @overload
@@ -78,18 +78,4 @@ def build(spec: ModelSpec, seed: int = 0, kind: Any = None) -> Any:
     """
     kind = spec.kind if kind is None else kind
     made_by = KINDS[kind] if isinstance(kind, str) else kind
-    default = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]), _default_dtype(torch.float32):
-        torch.manual_seed(int(seed))
-        model = made_by(spec)
-    return model if default == torch.float32 else model.to(default)
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
+    return seeded(lambda: made_by(spec), int(seed))

@@ -1,4 +1,4 @@
-"""Training that diverges: noticed before it spoils the weights, and said where."""
+"""Divergence in training: noticed before it spoils the weights, with the area where it began."""
 
 import math
 from collections.abc import Mapping
@@ -98,7 +98,7 @@ class Watch:
 
 @torch.no_grad()
 def is_finite(values: Mapping[str, Tensor], norm: float) -> bool:
-    """Whether the norm of all values together is finite; `math.inf` takes the largest of them."""
+    """True if the norm of all values together is finite; `math.inf` takes the largest of them."""
     return math.isfinite(float(get_total_norm([v for v in values.values() if v.is_floating_point()], norm)))
 
 

@@ -1,24 +1,27 @@
 """Accuracy of any model on labelled images."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cordsnet.data import Split
 from cordsnet.dynamics import Hold, Record, integrate
-from cordsnet.training.loss import evolves
+from cordsnet.models import VisionModel
+from cordsnet.models.interface import IMAGE
 
 BATCH = 180
 """Images per pass."""
 
 
 @torch.no_grad()
-def accuracy(model: Any, split: Split, image_ms: float = 200.0) -> float:
-    """Share of images read correctly; by a model that evolves in time `image_ms` after onset, from its own start."""
+def accuracy(model: VisionModel, split: Split, image_ms: float | None = None) -> float:
+    """Share of images read correctly, by a model that evolves in time `image_ms` after onset, from its own start.
+
+    None is the model's `response_ms`. A duration becomes steps by the model's own clock. Class scores are needed.
+    """
     model.eval()
-    scores_of = _reader(model, image_ms) if evolves(model) else model
+    scores_of = _reader(model, model.response_ms if image_ms is None else image_ms)
     hits = seen = 0
     for images, labels in split.to(model).batches(BATCH):
         hits += int(read_correctly(scores_of(images), labels).sum())
@@ -32,15 +35,17 @@ def read_correctly(scores: Tensor, labels: Tensor) -> Tensor:
     return scores.detach().argmax(-1) == classes
 
 
-def _reader(model: Any, image_ms: float) -> Callable[[Tensor], Tensor]:
+def _reader(model: VisionModel, image_ms: float) -> Callable[[Tensor], Tensor]:
     """Images -> scores `image_ms` after their onset. The weights are materialised once."""
+    if model.clock.kind == "static":
+        return model
     system = model.system()
-    steps = system.clock.steps(image_ms, "image_ms")
+    steps = system.clock.steps(image_ms, "image_ms", [])
     at_end = Record(times_ms=(system.clock.time_ms(steps),))
 
     def read(images: Tensor) -> Tensor:
-        logits = integrate(system, [Hold(steps, {"image": images})], system.begin(len(images)), at_end, steps).logits
-        assert logits is not None
-        return logits[-1]
+        found = integrate(system, [Hold(steps, {IMAGE: images})], system.begin(len(images)), at_end, steps).logits
+        assert found is not None
+        return found[-1]
 
     return read

@@ -56,7 +56,7 @@ def export_stage(
 
 
 def _record(run: Path) -> dict[str, Any]:
-    """With what the last attempt at a run was made; in "earlier" those before it that were made otherwise."""
+    """Versions, commit and machine of the last attempt at a run; in "earlier" those of attempts that differed."""
     made = [
         {key: attempt[key] for key in ("versions", "commit", "started")} | {"gpu": attempt["machine"].get("gpu")}
         for attempt in read_attempts(run)
@@ -80,7 +80,7 @@ def _finished(stage: Path) -> dict[str, Any]:
 
 
 def _data(stage: Path, model: SavedModel, name: str | None) -> dict[str, Any]:
-    """What the stage wrote about its data; for one that did not, of the data set that its run or `name` names."""
+    """Description of the data: as the stage wrote it, else of the data set that its run or `name` names."""
     written = model.metadata.get("data")
     recipe = stage.parent / "recipe.json"
     known = written["name"] if written else json.loads(recipe.read_text())["data"] if recipe.is_file() else name

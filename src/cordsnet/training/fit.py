@@ -23,7 +23,7 @@ RESULT, STARTED = "result.json", "started.txt"
 
 @dataclass(frozen=True)
 class StageReport:
-    """What `result.json` of a finished stage says.
+    """Content of `result.json` of a finished stage.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
 
 
 def _claim(folder: Path, mark: str) -> None:
-    """Note what is being trained in `folder`; checkpoints and logs of an unfinished stage of other settings go."""
+    """Write down which stage is trained in `folder`; remove checkpoints and logs of one with other settings."""
     if not _is_claimed(folder, mark):
         for left in (folder / "checkpoints", *folder.glob("logs_*"), *folder.glob("tensorboard_*")):
             shutil.rmtree(left, ignore_errors=True)

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from cordsnet.models import MODELS
 from cordsnet.registry import Registry
-from cordsnet.training.recipe import Recipe
+from cordsnet.training.recipe import ModelChoice, Recipe
 
 TableValue: TypeAlias = str | int | float
 """Value in a table of runs."""
@@ -101,7 +102,8 @@ def with_setting(recipe: Recipe, path: str, value: Any) -> Recipe:
 
 def settings(recipe: Recipe) -> dict[str, Any]:
     """List every setting of a recipe except the seed and the names of stages, as path -> type."""
-    found: dict[str, Any] = {"data": str} | _leaves(recipe.model, "model")
+    found: dict[str, Any] = {"data": str} | _leaves(recipe.model, "model") | _options(recipe.model)
+    del found["model.options"]
     for stage in recipe.stages:
         found |= _leaves(stage, stage.name)
         del found[f"{stage.name}.name"]
@@ -117,6 +119,7 @@ def matching_settings(recipe: Recipe, name: str) -> list[str]:
     if name in paths:
         return [name]
     found = [path for path in paths if path.endswith(f".{name}")]
+    found = [path for path in found if not path.startswith("model.options.")] or found  # those are the last choice
     if not found:
         raise _unknown(recipe, name)
     stages = {stage.name for stage in recipe.stages}
@@ -150,9 +153,20 @@ def _leaves(tree: Any, path: str) -> dict[str, Any]:
     return found
 
 
+def _options(choice: ModelChoice) -> dict[str, Any]:
+    """Path -> type of the numbers, words and switches in the spec of a model that are no settings of every model."""
+    spec = MODELS[choice.name].spec
+    hints, common = get_type_hints(type(spec)), {field.name for field in dataclasses.fields(choice)}
+    names = [field.name for field in dataclasses.fields(spec) if field.name not in common]
+    simple = [name for name in names if isinstance(getattr(spec, name), int | float | str)]
+    return {f"model.options.{name}": hints[name] for name in simple}
+
+
 def _replaced(tree: Any, path: list[str], value: Any) -> Any:
-    """Replace one leaf of a tree of frozen dataclasses."""
+    """Replace one leaf of a tree of frozen dataclasses and tables."""
     name, *rest = path
+    if isinstance(tree, dict):
+        return {**tree, name: value}
     return dataclasses.replace(tree, **{name: _replaced(getattr(tree, name), rest, value) if rest else value})
 
 

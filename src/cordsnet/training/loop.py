@@ -93,7 +93,7 @@ class Optimisation:
 
 
 class TrainingModule(lightning.LightningModule):
-    """What the Lightning modules of all stages share: batches prepared on the device, draws that depend on the update
+    """Base of the Lightning modules of all stages: batches prepared on the device, draws that depend on the update
     alone, and a watch on loss, gradients and weights.
     """
 
@@ -107,7 +107,7 @@ class TrainingModule(lightning.LightningModule):
         self.feed: Feed | None = None  # what prepares batches, once there is data to train on
 
     def configure_optimizers(self) -> Any:
-        """As the stage's `Optimisation` says, for every parameter that is not frozen."""
+        """Optimiser and schedule of the stage, for every parameter that is not frozen."""
         return self.optimisation.build([p for p in self.network.parameters() if p.requires_grad])
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -150,7 +150,7 @@ class TrainingModule(lightning.LightningModule):
         self.constrain()
 
     def constrain(self) -> None:
-        """What a stage does to the weights after every update; nothing unless it says otherwise."""
+        """Change the weights after an update, if the stage keeps to a constraint."""
 
 
 class WatchedLoader:

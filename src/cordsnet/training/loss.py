@@ -1,4 +1,4 @@
-"""What a loss is: a frozen row of settings and a pure function of a model bound to a system, and a batch."""
+"""Base of all losses: frozen settings, and a pure function of a model bound to a system and a batch."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -12,11 +12,11 @@ from torch import Tensor
 from cordsnet.dynamics import SPONTANEOUS_MS, Hold, Record, State, System, Trajectory, integrate, own_start, start
 from cordsnet.registry import Registry
 
-IMAGE, SCORES = "image", "scores"
-"""Names of the input that holds images, and of the output that holds class scores."""
+SCORES = "scores"
+"""Name of the output that holds class scores."""
 
-CLASS = "class"
-"""Axis of an output that is read as scores of classes; other outputs are compared by their squared error."""
+CHOICES = ("class", "option")
+"""Axes of outputs that are read as scores of classes or options; others are compared by their squared error."""
 
 Rest: TypeAlias = Callable[[System[Any], float], State]
 """(system, ms) -> the state, one trial, after `ms` without input."""
@@ -24,7 +24,7 @@ Rest: TypeAlias = Callable[[System[Any], float], State]
 
 @dataclass(frozen=True)
 class Batch:
-    """What a loss compares.
+    """Inputs of a batch, and the targets with which a loss compares the outputs.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class Terms:
 
     Attributes
     ----------
-    total : what is minimised.
+    total : the value that is minimised.
     terms : name -> a term, before its coefficient.
-    measures : name -> what is worth a look beside the loss, such as the accuracy on the batch.
+    measures : name -> a number to log beside the loss, such as the accuracy on the batch.
     """
 
     total: Tensor
@@ -63,6 +63,7 @@ class Bound:
     model : the model.
     system : the model with its weights materialised; None for a model without time, which is called instead.
     engine, memory : how time loops are run, and their budget for the gradient; they change cost, not the result.
+    notes : receives a sentence for every duration that is rounded to the steps of the model.
     rest : how the state without input is found.
     """
 
@@ -71,23 +72,29 @@ class Bound:
     engine: str = "auto"
     memory: int | str | None = None
     rest: Rest = own_start
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, model: Any, dt: float | None = None, **settings: Any) -> "Bound":
         """A model bound to a step of `dt` ms (None: its own)."""
         return cls(model, model.system(dt) if evolves(model) else None, **settings)
 
-    def begin(self, batch: int, ms: float = SPONTANEOUS_MS) -> State:
-        """The state of `batch` trials before anything is shown; noise is drawn from torch's generator."""
+    def resting(self, ms: float = SPONTANEOUS_MS) -> State:
+        """The state, one trial, in which the model is when nothing has been shown for `ms`, or in which it starts."""
+        assert self.system is not None
+        return self.rest(self.system, ms)
+
+    def begin(self, batch: int, resting: State | None = None) -> State:
+        """The state of `batch` trials before anything is shown; the seed of noise is drawn from torch's generator."""
         assert self.system is not None
         seed = int(torch.randint(2**31, ())) if self.system.has_noise else 0
-        return start(self.system, self.rest(self.system, ms), batch, seed)
+        return start(self.system, self.resting() if resting is None else resting, batch, seed)
 
     def run(self, holds: list[Hold], state: State, record: Record) -> Trajectory:
         """The system through holds, from a state."""
         assert self.system is not None
         steps = sum(hold.steps for hold in holds)
-        return integrate(self.system, holds, state, record, steps, self.engine, self.memory)
+        return integrate(self.system, holds, state, record, steps, self.engine, self.memory, self.notes)
 
 
 class Loss(ABC):
@@ -134,9 +141,10 @@ for _name, _class in (("last_step", "LastStep"), ("every_step", "EveryStep"), ("
 
 def evolves(model: Any) -> bool:
     """True for a model with a course in time, False for one that answers at once."""
-    return bool(model.clock.kind != "static")
+    kind: str = model.clock.kind
+    return kind != "static"
 
 
 def by_name(outputs: Any) -> dict[str, Tensor]:
-    """What a model returns, by output; class scores alone are returned as they are."""
+    """Outputs of a model by name; a single tensor holds class scores."""
     return dict(outputs) if isinstance(outputs, Mapping) else {SCORES: outputs}

@@ -1,15 +1,15 @@
 """Losses for any model: at the last step, at every step, masked, of the next frame, and at the settled state."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Equilibrium, Hold, Record, Solver, steady_state
+from cordsnet.dynamics import Equilibrium, Solver, steady_state
+from cordsnet.models.interface import IMAGE
+from cordsnet.training.comparison import accuracies, axes_of, checked, course, error, last_step, masked, several
 from cordsnet.training.evaluate import BATCH, read_correctly
-from cordsnet.training.loss import CLASS, IMAGE, SCORES, Batch, Bound, Loss, Terms, by_name
+from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Terms, by_name
 from cordsnet.training.sources import LabelledImages
 
 
@@ -29,12 +29,12 @@ class LastStep(Loss):
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Cross-entropy for class scores, squared error for other outputs, summed over the outputs with a target."""
         if bound.system is None:
-            outputs = by_name(bound.model(batch.inputs[IMAGE]))
+            outputs = by_name(bound.model(batch.inputs))
         else:
-            outputs = {name: values[-1] for name, values in course(bound, batch.inputs, self.ms, last=True).items()}
-        targets = _checked(batch.targets, outputs)
+            outputs = last_step(bound, batch.inputs, self.ms)
+        targets = checked(batch.targets, outputs)
         terms = {name: error(outputs[name], target, axes_of(bound, name)) for name, target in targets.items()}
-        return Terms(torch.stack(list(terms.values())).sum(), _several(terms), _accuracies(bound, outputs, targets))
+        return Terms(torch.stack(list(terms.values())).sum(), several(terms), accuracies(bound, outputs, targets))
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class EveryStep(Loss):
 
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Cross-entropy for class scores, squared error for other outputs, summed over the outputs with a target."""
-        outputs = course(bound, batch.inputs, self.ms)
-        first = round(len(next(iter(outputs.values()))) * self.from_ms / self.ms)
-        return masked(bound, outputs, Batch(batch.inputs, batch.targets), first=first)
+        shown = course(bound, batch.inputs, self.ms)
+        first = round(sum(shown.steps) * self.from_ms / self.ms)
+        return masked(bound, shown, Batch(batch.inputs, batch.targets), first=first)
 
     def __post_init__(self) -> None:
         if not 0 <= self.from_ms < self.ms:
@@ -106,10 +106,10 @@ class NextFrame(Loss):
         count = len(frames)
         if frames.ndim != 5 or count < self.skip + 2:
             raise ValueError(f"image must be a movie [F, B, C, H, W] of more than {self.skip + 1} frames")
-        outputs = course(bound, batch.inputs, self.frame_ms * count)
-        _checked({self.output: frames}, outputs)
-        steps = len(outputs[self.output]) // count
-        predicted = outputs[self.output][steps - 1 :: steps]
+        shown = course(bound, batch.inputs, self.frame_ms * count)
+        checked({self.output: frames}, shown.outputs)
+        ends = torch.tensor(shown.steps, device=frames.device).cumsum(0) - 1
+        predicted = shown.outputs[self.output][ends]
         wrong = (predicted[self.skip : -1] - frames[self.skip + 1 :]).square().mean()
         return Terms(wrong, {})
 
@@ -155,106 +155,3 @@ def settled_share(found: Equilibrium) -> float:
     trials = zip(*found.status.values(), strict=True)
     settled = [all(status.name == "CONVERGED" for status in areas) for areas in trials]
     return sum(settled) / len(settled)
-
-
-def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float, last: bool = False) -> dict[str, Tensor]:
-    """Outputs at every step of a trial, or at its last step alone: name -> [T, B, ...].
-
-    The trial starts in the model's own way. Inputs with frames are shown one after another, each for its share of
-    `ms`.
-    """
-    system = bound.system
-    assert system is not None
-    framed = {name: values.ndim > len(bound.model.inputs[name]) + 1 for name, values in inputs.items()}
-    count = max((len(inputs[name]) for name, is_movie in framed.items() if is_movie), default=1)
-    shown = [{name: v[k] if framed[name] else v for name, v in inputs.items()} for k in range(count)]
-    for given in shown:
-        bound.model.check_inputs(given)
-    steps = system.clock.cut([("duration of a frame", ms / count)] * count)
-    state = bound.begin(len(next(iter(shown[0].values()))))
-    record = Record(times_ms=(system.clock.time_ms(sum(steps)),)) if last else Record()
-    holds = [Hold(length, given) for length, given in zip(steps, shown, strict=True)]
-    return dict(bound.run(holds, state, record).outputs)
-
-
-def masked(
-    bound: Bound,
-    outputs: Mapping[str, Tensor],
-    batch: Batch,
-    weights: Mapping[str, float] | None = None,
-    first: int = 0,
-) -> Terms:
-    """Mean error of outputs [T, B, ...] from step `first` on, over what masks keep, each with its coefficient."""
-    targets, terms, measures = _checked(batch.targets, outputs), {}, {}
-    for name, target in targets.items():
-        values, axes = outputs[name], axes_of(bound, name)
-        over_time = _over_time(target, values, CLASS in axes)
-        errors = torch.stack([error(v, t, axes, "none") for v, t in zip(values, over_time, strict=True)])
-        mask = None if batch.mask is None else batch.mask.get(name)
-        kept = torch.ones_like(errors) if mask is None else _mask_over_time(mask, errors)
-        errors, kept = errors[first:], kept[first:]
-        terms[name] = (kept * errors).sum() / kept.sum().clamp_min(torch.finfo(errors.dtype).tiny)
-        if CLASS in axes:
-            hits = torch.stack([read_correctly(v, t) for v, t in zip(values, over_time, strict=True)]).to(errors)
-            measures[_accuracy_of(name)] = (kept * hits[first:]).sum() / kept.sum()
-    total = torch.stack([(weights or {}).get(name, 1.0) * term for name, term in terms.items()]).sum()
-    return Terms(total, _several(terms), measures)
-
-
-def error(values: Tensor, target: Tensor, axes: tuple[str, ...], reduction: str = "mean") -> Tensor:
-    """Cross-entropy of class scores [B, K], squared error of other values [B, ...]; the mean, or one per trial [B]."""
-    if axes == (CLASS,):
-        return functional.cross_entropy(values, target, reduction=reduction)
-    wrong = (values - target).square().flatten(1).mean(1)
-    return wrong.mean() if reduction == "mean" else wrong
-
-
-def axes_of(bound: Bound, output: str) -> tuple[str, ...]:
-    """Names of the axes of an output after the batch axis."""
-    known: Mapping[str, tuple[str, ...]] = getattr(bound.system, "outputs", {SCORES: (CLASS,)})
-    return tuple(known[output])
-
-
-def _over_time(target: Tensor, values: Tensor, classes: bool) -> Tensor:
-    """A target for each of the T steps of values [T, B, ...], given one for the trial or one for each frame."""
-    steps = len(values)
-    per_frame = target.ndim == values.ndim or (classes and target.ndim == 2 and not target.is_floating_point())
-    if not per_frame:
-        return target.expand(steps, *target.shape)
-    if steps % len(target):
-        raise ValueError(f"target has {len(target)} frames, which do not divide the {steps} steps that count")
-    return target.repeat_interleave(steps // len(target), 0)
-
-
-def _mask_over_time(mask: Tensor, errors: Tensor) -> Tensor:
-    """Weights [T, B] from [B] or [F, B]."""
-    if mask.ndim == 1:
-        return mask.to(errors).expand_as(errors)
-    if len(errors) % len(mask):
-        raise ValueError(f"mask has {len(mask)} frames, which do not divide the {len(errors)} steps that count")
-    return mask.to(errors).repeat_interleave(len(errors) // len(mask), 0)
-
-
-def _checked(targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    if unknown := sorted(set(targets) - set(outputs)):
-        raise ValueError(f"target {unknown[0]!r} is no output of the model; it has {', '.join(outputs)}")
-    if not targets:
-        raise ValueError("batch has no targets; give at least one")
-    return targets
-
-
-def _accuracies(bound: Bound, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        _accuracy_of(name): read_correctly(outputs[name], target).float().mean()
-        for name, target in targets.items()
-        if axes_of(bound, name) == (CLASS,)
-    }
-
-
-def _accuracy_of(output: str) -> str:
-    return "accuracy" if output == SCORES else f"{output}/accuracy"
-
-
-def _several(terms: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Terms worth naming: a single one is the loss itself."""
-    return terms if len(terms) > 1 else {}

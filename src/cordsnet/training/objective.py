@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._typing import ClassLabels, Images, SoftLabels
-from cordsnet.dynamics import Hold, Record, State, System, integrate, own_start, start
+from cordsnet.dynamics import Clock, Hold, Record, State, own_start
 from cordsnet.models import VisionModel
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import read_correctly
-from cordsnet.training.loss import IMAGE, SCORES, Batch, Bound, Loss, Terms
+from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Rest, Terms
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Losses:
 
     Attributes
     ----------
-    total : what is minimised.
+    total : the value that is minimised.
     classification : log-weighted cross-entropy, averaged over the decision window.
     spontaneous : mean squared distance to spontaneous activity, before its coefficient.
     cross_entropy : [T], at each step of the decision window.
@@ -94,7 +95,7 @@ def objective(
     dt: float | None = None,
     engine: str = "auto",
     memory: int | str | None = None,
-    spontaneous: Callable[[System[Any], float], State] = own_start,
+    spontaneous: Rest = own_start,
 ) -> Losses:
     """The training objective on one batch.
 
@@ -118,17 +119,17 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     assert system is not None
     bound.model.check_input(images)
     _check_labels(labels, len(images), bound.model.num_classes)
-    steps = system.clock.steps(trial.image, "trial.image")
-    baseline = bound.rest(system, trial.before)
-    window = Record(window_ms=(trial.image - trial.decision, trial.image))
-    seen = bound.run([Hold(steps, {IMAGE: images})], start(system, baseline, images.shape[0]), window)
+    steps = system.clock.steps(trial.image, "trial.image", bound.notes)
+    baseline = bound.resting(trial.before)
+    window = Record(**_last(system.clock, steps, trial.image, trial.decision))
+    seen = bound.run([Hold(steps, {IMAGE: images})], bound.begin(len(images), baseline), window)
     assert seen.logits is not None
     cross_entropy = torch.stack([functional.cross_entropy(at_step, labels) for at_step in seen.logits])
     weights = _log_spaced(settings, cross_entropy)
     classification = (weights * cross_entropy).mean()
     distance = classification.new_zeros(())
     if settings.spontaneous_weight:
-        distance = distance_to_baseline(system, seen.final_state, baseline, trial, bound.engine, bound.memory)
+        distance = distance_to_baseline(bound, seen.final_state, baseline, trial)
     return Losses(
         total=classification + settings.spontaneous_weight * distance,
         classification=classification,
@@ -138,21 +139,23 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     )
 
 
-def distance_to_baseline(
-    system: System[Any],
-    state: State,
-    baseline: State,
-    trial: Trial,
-    engine: str = "auto",
-    memory: int | str | None = None,
-) -> Tensor:
+def distance_to_baseline(bound: Bound, state: State, baseline: State, trial: Trial) -> Tensor:
     """Mean squared difference from spontaneous activity at the end of the blank that follows an image."""
-    steps = system.clock.steps(trial.after, "trial.after")
-    window = (trial.after - trial.baseline, trial.after)
+    system = bound.system
+    assert system is not None
+    steps = system.clock.steps(trial.after, "trial.after", bound.notes)
+    window = _last(system.clock, steps, trial.after, trial.baseline)
     reduce = {area: _distance_from(rates) for area, rates in baseline.rates.items()}
-    record = Record("all", window_ms=window, reduce=reduce, outputs=())
-    back = integrate(system, [Hold(steps)], state, record, steps, engine, memory)
+    back = bound.run([Hold(steps)], state, Record("all", reduce=reduce, outputs=(), **window))
     return torch.stack([back.rates[area].mean() for area in system.areas]).mean()
+
+
+def _last(clock: Clock, steps: int, whole_ms: float, ms: float) -> dict[str, Any]:
+    """Arguments of a `Record` of the last `ms` of `steps` steps; by a clock of coarse steps, at least of the last."""
+    if clock.kind == "steps":
+        first = steps - max(1, round(ms / clock.dt_ms))
+        return {"times_ms": [clock.time_ms(step + 1) for step in range(max(first, 0), steps)]}
+    return {"window_ms": (whole_ms - ms, whole_ms)}
 
 
 def _distance_from(baseline: Tensor) -> Callable[[Tensor], Tensor]:

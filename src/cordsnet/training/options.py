@@ -4,6 +4,7 @@ import dataclasses
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cordsnet.training.loss import Loss
 from cordsnet.training.recipe import ModelChoice, Recipe
 
 
@@ -13,7 +14,12 @@ def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
     parser.add_argument("--data", type=str, default=recipe.data, help="name of the data set, or path of a folder")
     parser.add_class_arguments(ModelChoice, "model", default=dataclasses.asdict(recipe.model))
     for stage in recipe.stages:
-        parser.add_class_arguments(type(stage), stage.name, default=dataclasses.asdict(stage))
+        settings = dataclasses.asdict(stage)
+        losses = {name: getattr(stage, name) for name in settings if isinstance(getattr(stage, name), Loss)}
+        plain = {name: value for name, value in settings.items() if name not in losses}
+        parser.add_class_arguments(type(stage), stage.name, default=plain, skip=set(losses))
+        for name, loss in losses.items():  # apart, since the options are those of the loss that was chosen
+            parser.add_class_arguments(type(loss), f"{stage.name}.{name}", default=settings[name])
 
 
 def chosen_recipe(recipe: Recipe, parser: ArgumentParser, options: Namespace) -> Recipe:

@@ -127,24 +127,29 @@ class Recipe:
 
     def resolved(self, data: Any = None) -> "Recipe":
         """The recipe with everything written out that follows from the data (None: loads it if need be)."""
-        model = self.model
-        known = {f.name for f in dataclasses.fields(MODELS[model.name].spec)} - set(model.options)
-        open_ = [name for name in SIZES if name in known and getattr(model, name) is None]
-        if not open_:
+        model, spec = self.model, MODELS[self.model.name].spec
+        if isinstance(spec, ImageSpec) and None not in [getattr(model, name) for name in SIZES]:
             return self
         sizes = _sizes(self.data, model.shown_size) if data is None else as_source(data).sizes()
-        found = {name: sizes[name] for name in open_ if name in sizes}
-        height, width = found.get("image_size", (0, 0))
-        if height != width:
-            raise ValueError(f"images of {self.data!r} are {height} x {width} px; set model.options.image_size to that")
-        if "image_size" in found:
-            found["image_size"] = width
-        return dataclasses.replace(self, model=dataclasses.replace(model, **found))
+        known = {f.name for f in dataclasses.fields(spec)} - set(model.options)
+        found = {name: value for name, value in sizes.items() if name in known}
+        own = {name: found.pop(name) for name in SIZES if name in found}
+        own = {name: value for name, value in own.items() if getattr(model, name) is None}
+        if "image_size" in own:
+            own["image_size"] = _one_side(own["image_size"], self.data)
+        return dataclasses.replace(self, model=dataclasses.replace(model, **own, options={**found, **model.options}))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         rest = {"name": self.name, "model": self.model.to_dict(), "data": self.data, "seed": self.seed}
         return rest | {"stages": [stage.to_dict() for stage in self.stages]}
+
+
+def _one_side(size: tuple[int, int], data: str) -> int:
+    """Side of square images. Raises ValueError for others, whose size is an option."""
+    if size[0] != size[1]:
+        raise ValueError(f"images of {data!r} are {size[0]} x {size[1]} px; set model.options.image_size to that")
+    return size[0]
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,7 @@ from cordsnet.training.stages import Fold, GaussNewton, Imitate, InverseInit, Tr
 AUGMENTATION = "small_affine"
 FLIPS = "shift_flip"
 DIRECT_CIFAR_LR = (1e-2, 1e-3)
-"""Of the settled and the full stage from random weights; chosen without a search."""
+"""Learning rates of the settled and the full stage from random weights; chosen without a search."""
 
 DIRECT_LR = 5e-2
 """Best of six for training the network of `demo` from random weights (docs/results/demo.md)."""

@@ -1,4 +1,4 @@
-"""Where training gets its batches from, and its measures: labelled images, or anything else that answers alike."""
+"""Sources of batches and measures for training: labelled images, or anything else with the same methods."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -18,15 +18,16 @@ from cordsnet.data import (
 )
 from cordsnet.errors import RunError
 from cordsnet.models import ImageSpec, ModelSpec
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import accuracy
-from cordsnet.training.loss import IMAGE, SCORES, Batch
+from cordsnet.training.loss import SCORES, Batch
 from cordsnet.training.order import UpdateOrder
 from cordsnet.training.record import describe_data
 
 
 @runtime_checkable
 class Feed(Protocol):
-    """What a source does with the batches of one stage, on the device where it is trained."""
+    """Preparation of the batches of one stage, on the device where it is trained."""
 
     def received(self, raw: Any) -> Any:
         """A batch as it comes from the loader, checked, ready to be moved to the device."""
@@ -53,12 +54,12 @@ class Source(Protocol):
         """Batches for a range of updates, in the part that falls to this process."""
 
     def feed(self, augmentation: str) -> Feed:
-        """What turns the loader's batches into those that are trained on."""
+        """Preparation of the loader's batches, with an augmentation of the table."""
 
     def probe(self, count: int, model: torch.nn.Module) -> Any:
         """A few inputs of the test data, in the precision and on the device of a model, to look at its outputs."""
 
-    def measure(self, model: torch.nn.Module) -> dict[str, float]:
+    def measure(self, model: Any) -> dict[str, float]:
         """How well a model does on the test data, by name of the measure."""
 
     def describe(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class LabelledImages:
         """The first test images [N, C, H, W], normalised."""
         return self.data.test.take(count).to(model).images
 
-    def measure(self, model: torch.nn.Module) -> dict[str, float]:
+    def measure(self, model: Any) -> dict[str, float]:
         """Share of test images read correctly."""
         return {"test_accuracy": accuracy(model, self.data.test)}
 

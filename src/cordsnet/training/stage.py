@@ -1,4 +1,4 @@
-"""What a stage of training is, and what it is given."""
+"""Base of the stages of training, and the context in which they run."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ Capability = TypeVar("Capability")
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may use.
+    """Network, data and folder that a stage may use.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Context:
     data : what it is trained on: labelled images, or any other `Source`.
     run : folder of the run; each stage has the folder `run / stage.name`.
     seed : of everything that is drawn; every stage of a run has the same.
-    progress : whether to draw progress bars.
+    progress : True draws progress bars.
     kind : row of `KINDS` of the network.
     """
 
@@ -63,7 +63,7 @@ class Context:
         return model
 
     def model_with(self, stage: str, capability: type[Capability], ending: str) -> Capability:
-        """As `model_of`, for stages that need more of a model than to be simulated.
+        """The model with which another stage ended, for a stage that needs one of its capabilities.
 
         Raises RunError, saying what the stage should have ended with, when the model does not offer it.
         """

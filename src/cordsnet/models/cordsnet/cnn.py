@@ -87,7 +87,7 @@ class CNN(Parted, VisionModel):
 
     @property
     def timing(self) -> str:
-        """There is no time in it."""
+        """How the network keeps time, in words: not at all."""
         return "one pass, without time"
 
     def description(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
 from cordsnet.models.files import check_match, read_tensors
 
 PREFIXES = re.compile(r"^((module|_orig_mod)\.)+")
-"""What wrappers put before the names of parameters."""
+"""Prefixes that wrappers put before the names of parameters."""
 
 _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weight.original1"
 

@@ -1,4 +1,4 @@
-"""What CordsNet and its feedforward twin offer to the stages of training that make the one from the other."""
+"""Capabilities of CordsNet and its feedforward twin for the training stages that make one from the other."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ class Recurrent(Parted):
 @torch.no_grad()
 def recurrent_twin(cnn: Any, biases: dict[str, Tensor], seed: int) -> Any:
     """A linear CordsNet with the kernels of a folded CNN, small random recurrence, and one bias [C, H, W] per area."""
-    model = build(cnn.spec, seed, "cordsnet").to(next(cnn.parameters()).dtype)
+    model: Any = build(cnn.spec, seed, "cordsnet").to(next(cnn.parameters()).dtype)
     model.activation = Activation("identity")
     for part in ("stem", "feedforward", "links", "readout"):
         getattr(model.wiring, part).load_state_dict(getattr(cnn.wiring, part).state_dict(), strict=True)

@@ -15,10 +15,11 @@ from torch.nn import functional
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, Solver, steady_state
 from cordsnet.models.capabilities import FeedforwardTwin
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.constraint import limit_recurrence
 from cordsnet.training.evaluate import BATCH
 from cordsnet.training.loop import Optimisation, TrainingModule, train
-from cordsnet.training.loss import IMAGE, Batch
+from cordsnet.training.loss import Batch
 from cordsnet.training.losses import settled_share
 from cordsnet.training.stage import Context, Stage, StageResult
 
@@ -36,8 +37,8 @@ class Imitate(Stage):
 
     Attributes
     ----------
-    fit : what is fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas", feedforward kernels
-        too; "all", everything but the readout.
+    fit : the weights that are fitted: "recurrence", recurrent kernels and biases, as the paper does; "areas",
+        feedforward kernels too; "all", everything but the readout.
     solver : how fixed points and their gradients are computed; its `expansion_bound` keeps the network settling.
     expansion_weight : coefficient of the Lipschitz-coefficient penalty (Linsley et al. 2020), beside a fitting error
         that is 1 for a network without activity.

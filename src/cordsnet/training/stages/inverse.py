@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from cordsnet.models.capabilities import FeedforwardTwin, RecurrentTwin
+from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import BATCH
 from cordsnet.training.loop import Optimisation, TrainingModule, train
-from cordsnet.training.loss import IMAGE, Batch
+from cordsnet.training.loss import Batch
 from cordsnet.training.stage import Context, Stage, StageResult
 
 SETTLE_STEPS, SETTLE_SHARE = 100, 0.2

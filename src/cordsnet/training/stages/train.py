@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from cordsnet.dynamics import Activation, WarmStart, own_start
+from cordsnet.dynamics import Activation, RateSystem, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.constraint import Contraction, written
@@ -22,7 +22,7 @@ class Train(Stage):
 
     Attributes
     ----------
-    loss : what is minimised; a row of `LOSSES`.
+    loss : the loss that is minimised; a row of `LOSSES`.
     optimisation : how parameters are updated.
     augmentation : of images, a row of `AUGMENTATIONS`.
     feedforward : trains the feedforward network with the model's kernels, in place of the model.
@@ -67,7 +67,10 @@ class Train(Stage):
             model.activation = activation(self.slopes[0])
         if self.contraction is not None:
             self.contraction.start(model)
-        metrics = train(TrainedModule(model.train(), self), context, self.name)
+        module = TrainedModule(model.train(), self)
+        metrics = train(module, context, self.name)
+        if module.notes:
+            model.metadata["notes"] = list(module.notes)
         if self.slopes is not None:
             model.activation = activation(self.slopes[-1])
         if self.contraction is not None:
@@ -84,6 +87,12 @@ class Train(Stage):
             raise RunError(f"{before}: {error}") from error
         if self.slopes is not None and not isinstance(model, HasActivation):
             raise RunError(f"{before}: slopes need a model whose nonlinearity can be changed; leave them out")
+        if self.spontaneous_residual is not None:
+            system = model.system(self.dt_ms)
+            if not isinstance(system, RateSystem) or system.start is None:
+                raise RunError(
+                    f"{before}: spontaneous_residual needs a model that starts from spontaneous activity; leave it out"
+                )
 
     def phase(self, update: int) -> Activation | None:
         """The activation that belongs to an update; None leaves it as it is."""
@@ -121,7 +130,7 @@ class TrainedModule(TrainingModule):
 
     def __init__(self, model: Any, stage: Train) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
-        self.model, self.stage = model, stage
+        self.model, self.stage, self.notes = model, stage, list[str]()
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -151,7 +160,12 @@ class TrainedModule(TrainingModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch, its terms and measures logged."""
         stage = self.stage
-        how = {"engine": stage.engine, "memory": stage.memory, "rest": partial(own_start, warm=self.warm)}
+        how = {
+            "engine": stage.engine,
+            "memory": stage.memory,
+            "rest": partial(own_start, warm=self.warm),
+            "notes": self.notes,
+        }
         found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
         self.keep(loss=found.total, **found.measures, **found.terms)
         return self.check_loss(found.total)
