@@ -118,7 +118,7 @@ def stepper_errors(model: VisionModel, images: Tensor, options: StepperOptions) 
     """
     coarsest, finest = max(options.dts_ms), min(options.dts_ms)
     resting = steady_state(model, tol=100 * torch.finfo(images.dtype).eps)
-    start = State(resting.rates)
+    start = model.system().state_of(resting.rates)
     truth = _course(model, images, start, options.ms, coarsest, finest / FINER, TRUE_STEPPER)
     rows = []
     for stepper in STEPPERS:

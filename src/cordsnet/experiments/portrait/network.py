@@ -128,9 +128,9 @@ def _attractors(sitter: Sitter, where: str, image: Tensor | None) -> None:
     path = torch.cat([torch.zeros(1, *flow.domain).to(flow.device, flow.dtype), _path(sitter, flow, image)])
     starts = sample_starts(flow, path, sitter.options.starts, noise=1.0, seed=seed)
     points = fixed_points(flow, starts, seed=seed)
-    if points.lost:
-        sitter.found.add("fixed_points", state=where, point=0, starts=points.lost, stability="no fixed point")
-    for k, found_by in enumerate(points.found.tolist()):
+    if points.failed_starts:
+        sitter.found.add("fixed_points", state=where, point=0, starts=points.failed_starts, stability="no fixed point")
+    for k, found_by in enumerate(points.start_counts.tolist()):
         value, residual = complex(points.leading[k]), float(points.leading_residual[k])
         sure = points.leading_status[k] is Status.CONVERGED and residual * abs(value) < abs(value.real)
         stability = ("stable" if bool(points.stable[k]) else "unstable") if sure else "not decided"
