@@ -7,7 +7,6 @@ from typing import Any
 import cordsnet.experiments.noise as noises
 import cordsnet.experiments.second_image as seconds
 import cordsnet.experiments.time_course as courses
-from cordsnet.data import load_data
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_most, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import share_difference
@@ -81,7 +80,7 @@ def demo(setting: Setting, options: DemoOptions) -> Result:
         recipe.stage(stage)
     stages = fit(recipe, setting.folder(), progress=setting.progress)
     models: dict[str, Any] = {NETWORK: stages[NETWORK].model(), TWIN: stages[TWIN].model()}
-    test = load_data(recipe.data, recipe.model.image_size).test
+    test = recipe.load_data().test
     network = replace(setting, models={NETWORK: models[NETWORK]}, data=test)
     parts = [
         Result(_training_tables(stages), claims=decide(OWN_CLAIMS, _compare(stages, len(test)))),

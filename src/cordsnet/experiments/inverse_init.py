@@ -1,7 +1,7 @@
 """Ways to make a dynamical network from a folded CNN, side by side: how well each imitates it, and what that is worth.
 
-The paper fits each linear area through three terms of a series. Beside it stand more terms, kernels fitted in the
-Fourier domain, and fits of the rectified network's settled rates by implicit gradients and by Gauss-Newton.
+The paper fits each linear area through three terms of a series. Beside it stand more terms, and fits of the
+rectified network's settled rates by implicit gradients and by Gauss-Newton.
 """
 
 import dataclasses
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cordsnet.data import load_data
 from cordsnet.dynamics import Activation, Solver
 from cordsnet.errors import RunError
 from cordsnet.experiments.claims import Claim, Measured, above, decide
@@ -22,7 +21,6 @@ from cordsnet.experiments.result import Result
 from cordsnet.experiments.training_claims import check_seeds, column_difference
 from cordsnet.registry import Registry
 from cordsnet.training import (
-    FourierInit,
     GaussNewton,
     Imitate,
     InverseInit,
@@ -36,6 +34,7 @@ from cordsnet.training import (
     accuracy,
     sweep,
 )
+from cordsnet.training.evaluate import BATCH as BATCH_SHOWN
 from cordsnet.training.stages.imitate import imitation
 
 INIT, CNN_FOLDER = "init", "cnn"
@@ -100,7 +99,6 @@ SCHEMES.add(
     "ten_terms",
     Scheme("ten terms, penalty 1", InverseInit(terms=10, penalty=1.0, optimisation=LINEAR_FIT), linear=True),
 )
-SCHEMES.add("fourier", Scheme("Fourier domain, norm below 0.95", FourierInit(), linear=True))
 SCHEMES.add(
     "imitate_recurrence",
     Scheme("imitation: recurrent kernels", Imitate(fit="recurrence", optimisation=FIT), linear=False),
@@ -230,8 +228,8 @@ def measure_init(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str
     if lack := rate_equation(model):
         raise RunError(f"the network of stage {INIT!r} {lack}, so its settled rates cannot be compared")
     model.activation = Activation("relu")
-    test = load_data(recipe.data, recipe.model.image_size).test
-    found = imitation(model, cnn, test, MEASURED_WITH)
+    test = recipe.load_data().test
+    found = imitation(model, cnn, test.take(BATCH_SHOWN).to(model).images, MEASURED_WITH)
     settled = {f"settled/{area}": found[f"unexplained_variance/{area}"] for area in model.areas}
     return settled | {"settled_share": found["settled_share"], "rectified_accuracy": accuracy(model, test)}
 
@@ -240,7 +238,7 @@ def _shorter(stage: Stage, times: int) -> Stage:
     """The stage with its updates, or steps, divided."""
     if isinstance(stage, GaussNewton):
         return dataclasses.replace(stage, steps=max(1, stage.steps // times))
-    if not isinstance(stage, TrainCNN | InverseInit | FourierInit | Imitate | TrainDynamics):
+    if not isinstance(stage, TrainCNN | InverseInit | Imitate | TrainDynamics):
         return stage
     updates = max(1, stage.optimisation.updates // times)
     return dataclasses.replace(stage, optimisation=dataclasses.replace(stage.optimisation, updates=updates))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet.data import Split, load_data
-from cordsnet.models import create_model, load_model
+from cordsnet.models import build, create_model, load_model
+from cordsnet.training import ModelChoice
 
 USUAL_DATA = "digits"
 """Data set of models that do not say what they were trained on."""
@@ -66,13 +67,11 @@ def _load(source: str, data: str | None) -> Subject:
 
 
 def _random(name: str, data: str) -> Any:
-    """A model with random weights, for the channels and classes of a data set."""
-    model = create_model(name)
-    shown = load_data(data, model.input_shape[-1])
-    channels, classes = shown.train.shape[0], len(shown.classes)
-    if (model.input_shape[0], model.num_classes) == (channels, classes):
-        return model
-    return create_model(name, in_channels=channels, num_classes=classes)
+    """A model with random weights, for the channels and classes of a data set if it reads images."""
+    choice = ModelChoice(name)
+    if not choice.shown_size:
+        return create_model(name)
+    return build(choice.spec(load_data(data, choice.shown_size)), kind=choice.kind)
 
 
 def _labels(sources: Sequence[str]) -> list[str]:

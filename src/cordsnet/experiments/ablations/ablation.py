@@ -7,7 +7,6 @@ from typing import Any, Literal, TypeAlias
 
 from cordsnet.analysis import Regime, RegimeSettings, classify_regime
 from cordsnet.analysis.networks.certificates import certify_monostable
-from cordsnet.data import load_data
 from cordsnet.errors import RunError
 from cordsnet.experiments.ablations.changes import Change
 from cordsnet.experiments.claims import Claim, Measured, decide
@@ -129,7 +128,7 @@ class MeasureRegime:
         if lack := rate_equation(model):
             raise RunError(f"the network of stage {stage.name!r} {lack}, so it has no regime")
         trial = stage.objective.trial if isinstance(stage, TrainDynamics) else Trial()
-        test = load_data(recipe.data, recipe.model.image_size).test
+        test = recipe.load_data().test
         probes = some_of_each_class(test, self.probes_per_class).to(model)
         settings = RegimeSettings(image_ms=trial.image, tau_ms=model.spec.tau_ms)
         report = classify_regime(model, probes.images, probes.labels, settings)
