@@ -247,16 +247,13 @@ def _mean_and_distance(rates: Tensor, baseline: Tensor) -> Tensor:
 
 
 def _half_way(time: Numbers, rate: Numbers) -> Numbers:
-    """Times [R] at which rates [R, T] have made half of their change."""
-    result = np.full(len(rate), np.nan)
-    for k, one in enumerate(rate):
-        change = one[-1] - one[0]
-        if change == 0 or not np.isfinite(change):
-            continue
-        share = (one - one[0]) / change
-        after = int((share >= 0.5).argmax())
-        part = (0.5 - share[after - 1]) / (share[after] - share[after - 1])
-        result[k] = time[after - 1] + part * (time[after] - time[after - 1])
+    """Times [R] at which rates [R, T] have made half of their change; NaN where they do not change."""
+    change = rate[:, -1:] - rate[:, :1]
+    share = np.divide(rate - rate[:, :1], change, out=np.full_like(rate, np.nan), where=change != 0)
+    after = np.maximum((share >= 0.5).argmax(1), 1)
+    row = np.arange(len(rate))
+    part = (0.5 - share[row, after - 1]) / (share[row, after] - share[row, after - 1])
+    result: Numbers = time[after - 1] + part * (time[after] - time[after - 1])
     return result
 
 

@@ -128,8 +128,9 @@ def _module(result: Result) -> ModuleType | None:
 def _models(result: Result) -> str:
     parts = []
     for label, row in result.meta.get("models", {}).items():
-        trained = f"trained on {row['trained_on']}" if row["trained_on"] else "random weights"
-        parts.append(f"{label}: {row['parameters']:,} parameters, {trained}.")
+        trained = f", trained on {row['trained_on']}" if row["trained_on"] else ""
+        shown = f"; images of {row['data']}" if "data" in row else ""
+        parts.append(f"{label}: {row['kind']} with {row['parameters']:,} parameters{trained}{shown}.")
     return " ".join(parts)
 
 

@@ -24,6 +24,8 @@ CLAIMS = (
           "Soo et al. 2024, Figure 4A",
           "smallest ratio, over areas and images, of the slowest decay time to tau", above(1.0), exact=True,
           of="areas and images"),
+    Claim("amplifies", "Some patterns grow before they decay.", "reviewer: are the areas non-normal?",
+          "largest amplification of any pattern, over areas and states", above(1.0), exact=True, of="areas and states"),
     Claim("certified", "The weights alone prove that each image has one attractor.",
           "reviewer: is stability guaranteed?",
           "largest over areas of the smallest bound on the recurrence", below(1.0), exact=True, of="areas"),
@@ -75,6 +77,8 @@ def measured(found: Findings) -> dict[str, Measured]:
     if areas := [row for row in found.rows("areas") if row["state"] != BLANK]:
         ratios = [float("inf") if row["growing"] else row["decay_ms"] / row["tau_ms"] for row in areas]
         claims["recurrence_slows"] = Measured(min(ratios), n=len(ratios))
+    if peaks := [row["peak"] for row in found.rows("areas")]:
+        claims["amplifies"] = Measured(max(peaks), n=len(peaks))
     if bounds := [row["bound"] for row in found.rows("certificate")]:
         claims["certified"] = Measured(max(bounds), n=len(bounds))
     return claims
