@@ -8,7 +8,7 @@ from leaky import leaky_readers, lit_channels
 import cordsnet
 from cordsnet.data import Split
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.noise import LAST, MEAN, NoiseOptions, noisy_hits
+from cordsnet.experiments.noise import LAST, MEAN, NoiseOptions, common_frame_ms, noisy_hits
 from cordsnet.experiments.pairs import other_class, some_of_each_class
 from cordsnet.experiments.second_image import SecondImageOptions, read_both
 from cordsnet.experiments.time_course import Course, TimeCourseOptions, record_course
@@ -99,6 +99,19 @@ def test_times_are_options_and_claims_are_about_every_model(split):
     assert maps.values.shape == (2, 2, *model.shapes["area2"][1:])
     second = EXPERIMENTS["second_image"](Setting({"a": model}, split), SecondImageOptions(trials=20))
     assert [row["drop"] for row in second.rows("second_image")] == [0.0, 0.0]
+
+
+def test_frames_stay_for_whole_steps_of_every_model():
+    from cordsnet.dynamics import Clock
+
+    class Timed:
+        def __init__(self, dt_ms, kind):
+            self.clock, self.dt_ms = Clock(dt_ms, kind), dt_ms
+
+    models = {"a": Timed(2.0, "continuous"), "b": Timed(33.0, "steps"), "c": Timed(2.0, "static")}
+    assert common_frame_ms(models) == 34.0
+    assert common_frame_ms({"b": models["b"]}) == 33.0
+    assert common_frame_ms(models, 10.0) == 10.0
 
 
 def test_every_image_is_paired_once_with_one_of_another_class():

@@ -173,6 +173,8 @@ def print_result(result: "Result", path: Path) -> None:
     from cordsnet.report.writer import TABLE
 
     print(path.with_name(TABLE).read_text(), end="")
+    for row in result.tables.get("notes", ()):
+        print(f"note: {row['model']}, {row['note']}")
     for row in result.tables.get("skipped", ()):
         print(f"not measured: {row['model']}, {row['part']} ({row['reason']})")
     for claim in result.claims:

@@ -1,5 +1,6 @@
 """Noise that is redrawn at every step: a leaky network averages it (Soo et al. 2024, Figure 3)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -79,7 +80,7 @@ Hits = NDArray[np.float64]
 )
 def noise(setting: Setting, options: NoiseOptions) -> Result:
     """Accuracy against noise redrawn at every step, of dynamical models and of static ones beside them."""
-    frame_ms = _frame_ms(setting.models, options)
+    frame_ms = common_frame_ms(setting.models, options.frame_ms)
     rows: list[dict[str, Any]] = []
     hits: dict[str, dict[str, Hits]] = {}
     for label, model, split in setting.subjects(options.trials):
@@ -102,26 +103,26 @@ def noisy_hits(
     found: dict[str, list[Tensor]] = {LAST: [], MEAN: []}
     for sigma in options.sigmas:
         noisy = with_noise(show(split.images, options.image_ms), sigma * unit, seed=seed, every_ms=frame_ms)
-        scores = scores_over_time(model, noisy, frame_ms, seed)
+        scores = scores_over_time(model, noisy, seed)
         for read, answer in ((LAST, scores[-1]), (MEAN, scores.mean(0))):
             found[read].append((answer.argmax(1) == split.labels).double().cpu())
     return {read: torch.stack(hits).numpy() for read, hits in found.items()}
 
 
-def scores_over_time(model: Any, protocol: Protocol, frame_ms: float, seed: int) -> Tensor:
-    """Class scores [T, B, K]: of a dynamical model after each of its steps, of a static one for each frame."""
-    dt = None if is_dynamical(model) else frame_ms
-    return simulate(model, protocol, dt=dt, seed=seed).outputs[SCORES]
+def scores_over_time(model: Any, protocol: Protocol, seed: int) -> Tensor:
+    """Class scores [T, B, K] after each of the model's steps; those of a static model are the same within a frame."""
+    return simulate(model, protocol, seed=seed).outputs[SCORES]
 
 
-def _frame_ms(models: Mapping[str, Any], options: NoiseOptions) -> float:
-    """How long a frame stays. Raises ValueError when it is not given and no model has a step."""
-    if options.frame_ms is not None:
-        return options.frame_ms
-    steps = [float(model.dt_ms) for model in models.values() if is_dynamical(model)]
-    if not steps:
-        raise ValueError("frame_ms must be given, in ms, where all models are static")
-    return max(steps)
+def common_frame_ms(models: Mapping[str, Any], frame_ms: float | None = None) -> float:
+    """How long a frame stays: as asked, or the longest step of the models, in whole steps of those that need them."""
+    if frame_ms is not None:
+        return frame_ms
+    longest = max(float(model.dt_ms) for model in models.values())
+    for model in models.values():
+        if model.clock.kind != "steps":  # a clock of steps rounds by itself
+            longest = math.ceil(longest / model.dt_ms - 1e-9) * float(model.dt_ms)
+    return longest
 
 
 def _decide(setting: Setting, options: NoiseOptions, hits: Mapping[str, Mapping[str, Hits]]) -> tuple[Claim, ...]:

@@ -37,7 +37,7 @@ class TimeCourseOptions:
     hold_ms : how long the first image stays.
     blank_ms : blank after it, in which the network returns to baseline.
     second_ms : how long the second image stays.
-    every_ms : spacing of what is recorded.
+    every_ms : spacing of what is recorded; at least one step of the model.
     examples : images for which whole maps are recorded, the first of each class; 0 records none.
     example_times_ms : times from onset at which they are; the image goes at `trained_ms`.
     """
@@ -73,6 +73,7 @@ class Course:
     distance : [T, B], distance of all rates from spontaneous activity over that at the offset of the first image;
         NaN outside the blank that follows.
     offset_ms, second_onset_ms : when the first image goes and the second comes.
+    notes : durations that were rounded to the steps of the model.
     """
 
     time_ms: Numbers
@@ -82,6 +83,7 @@ class Course:
     distance: Numbers
     offset_ms: float
     second_onset_ms: float
+    notes: tuple[str, ...] = ()
 
     def at(self, ms: float) -> int:
         """Index of the recorded time next to `ms`."""
@@ -153,13 +155,14 @@ QUICK = TimeCourseOptions(trials=20, hold_ms=400.0, blank_ms=200.0, second_ms=20
 )
 def time_course(setting: Setting, options: TimeCourseOptions) -> Result:
     """Accuracy and rates through onset, hold, blank and a second image."""
-    tables: dict[str, list[Any]] = {"course": [], "rates": [], "lag": [], "summary": []}
+    tables: dict[str, list[Any]] = {"course": [], "rates": [], "lag": [], "summary": [], "notes": []}
     arrays: dict[str, LabelledArray] = {}
     claims: list[Claim] = []
     for label, model, split in setting.subjects(options.trials):
         course = record_course(model, split, options, setting.seed)
         once = np.ones((1, len(split)))
         rises = {area: float(ms[0]) for area, ms in course.half_rise_ms(once, options.trained_ms).items()}
+        tables["notes"] += [{"model": label, "note": note} for note in course.notes]
         tables["course"] += _course_rows(label, course)
         tables["rates"] += _rate_rows(label, course)
         tables["lag"] += [{"model": label, "area": area, "half_rise_ms": ms} for area, ms in rises.items()]
@@ -202,7 +205,7 @@ def record_course(model: VisionModel, split: Split, options: TimeCourseOptions, 
     )
     (onset, second_onset), (offset, _) = (protocol.times_ms(kind) for kind in ("onset", "offset"))
     reduce = {area: partial(_mean_and_distance, baseline=rates) for area, rates in baseline.items()}
-    record = Record("all", every_ms=options.every_ms, reduce=reduce)
+    record = Record("all", every_ms=max(options.every_ms, model.dt_ms), reduce=reduce)
     run = simulate(model, protocol, record=record, seed=seed)
     answers = run.outputs[SCORES].argmax(-1)
     time = _numbers(run.time_ms) - onset
@@ -217,6 +220,7 @@ def record_course(model: VisionModel, split: Split, options: TimeCourseOptions, 
         distance=np.where(blanked[:, None], shares, np.nan),
         offset_ms=offset - onset,
         second_onset_ms=second_onset - onset,
+        notes=tuple(run.notes),
     )
 
 
@@ -226,14 +230,16 @@ def example_maps(label: str, model: VisionModel, split: Split, options: TimeCour
     kinds = torch.unique(split.labels)[: options.examples]
     rows = [int((split.labels == kind).nonzero()[0]) for kind in kinds]
     images = split.images[rows]
-    times = sorted({*options.example_times_ms, options.trained_ms})
+    times = sorted({max(ms, model.dt_ms) for ms in (*options.example_times_ms, options.trained_ms)})
     protocol = show(images, options.trained_ms) + blank(max(times[-1] - options.trained_ms, options.every_ms))
     run = simulate(model, protocol, record=Record("all", times_ms=times))
-    at_end = times.index(options.trained_ms)
-    kept = [k for k, ms in enumerate(times) if ms in options.example_times_ms]
+    at_end = _nearest(run.time_ms, options.trained_ms)
+    kept = sorted({_nearest(run.time_ms, ms) for ms in options.example_times_ms})
     time = axis("time", run.time_ms[kept], "ms")
     found = {f"images/{label}": labelled(images, ("image", "channel", "row", "column"), description="images shown")}
     for area, rates in run.rates.items():
+        if rates.ndim != 5:  # a vector has no map
+            continue
         channel = int(rates[at_end].flatten(2).var(2).mean(0).argmax())
         about = f"rates of channel {channel} of {area}; the image goes at {options.trained_ms:g} ms"
         maps = labelled(rates[kept][:, :, channel], (time, "image", "row", "column"), "arbitrary", about)
@@ -244,6 +250,10 @@ def example_maps(label: str, model: VisionModel, split: Split, options: TimeCour
 def _mean_and_distance(rates: Tensor, baseline: Tensor) -> Tensor:
     """Mean rate of each trial, and its squared distance from a baseline of one trial [B, 2]."""
     return torch.stack([rates.flatten(1).mean(1), (rates - baseline).flatten(1).square().sum(1)], 1)
+
+
+def _nearest(time_ms: Tensor, ms: float) -> int:
+    return int((time_ms - ms).abs().argmin())
 
 
 def _half_way(time: Numbers, rate: Numbers) -> Numbers:
