@@ -1,5 +1,6 @@
 """The command line: what it prints, and how it fails."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 from tiny import tiny_recipe
 
 from cordsnet.cli import main
+from cordsnet.experiments import EXPERIMENTS, read_result
+from cordsnet.models import CNN, build, create_model, fold, save_model
 from cordsnet.training import RECIPES
 from cordsnet.training.recipe import Recipe
 
@@ -96,19 +99,98 @@ def test_overrides_reach_the_run(capsys, tmp_path, tiny):
     assert json.loads((tmp_path / "cnn" / "model.json").read_text())["spec"]["stem"]["channels"] == 8
 
 
-def test_the_demo_writes_a_summary_and_a_self_contained_report(capsys, tmp_path, tiny):
+def test_the_demo_writes_its_result_and_a_self_contained_report(capsys, tmp_path, tiny):
     assert main(["demo", "--quiet", "--output", str(tmp_path)]) == 0
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert set(summary["accuracy"]) >= {"cnn", "folded", "linear", "annealed", "finetuned", "direct"}
-    for key in ("hold_drop", "second_image_drop", "baseline_distance", "seconds"):
-        assert isinstance(summary[key], float)
-    lengths = {len(summary["noise"][key]) for key in ("sigma", "cordsnet", "cnn")}
-    assert len(lengths) == 1
+    said = capsys.readouterr().out
+    assert "about 5 minutes" in said.splitlines()[0]
+    assert "Upper areas lag behind lower ones. (finetune)" in said
+    result = read_result(tmp_path)
+    accuracy = {row["network"] for row in result.rows("accuracy")}
+    assert accuracy == {"cnn", "folded", "inverse", "linear", "annealed", "finetuned", "direct"}
+    (summary,) = result.rows("summary")
+    assert {"hold_drop", "baseline_distance"} <= set(summary)
+    assert len(result.rows("second_image")) == 2
+    for model, read in (("finetune", "last frame"), ("fold", "last frame"), ("fold", "mean over frames")):
+        assert len(result.rows("noise", model=model, read=read)) == 6
+    assert {claim.name for claim in result.claims} == {claim.name for claim in EXPERIMENTS["demo"].claims}
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 6
     assert "http://" not in page
     assert "https://" not in page
     assert len(list((tmp_path / "figures").glob("*.pdf"))) == 6
+
+
+def test_experiments_are_listed_with_one_line_each(capsys):
+    assert main(["experiment", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_every_option_of_an_experiment_is_one_of_the_command_line(name, capsys):
+    with pytest.raises(SystemExit):
+        main(["experiment", name, "--help"])
+    said = capsys.readouterr().out
+    for field in dataclasses.fields(EXPERIMENTS[name].options):
+        assert f"--{field.name}" in said
+    assert "--preset" in said
+    assert ("MODEL" in said) == (not EXPERIMENTS[name].trains)
+
+
+def test_several_models_give_one_comparison(capsys, tmp_path):
+    save_model(
+        create_model("cordsnet_r2_small", in_channels=1, num_classes=10, width=2, image_size=8), tmp_path / "net"
+    )
+    words = ["experiment", "second_image", str(tmp_path / "net"), "cordsnet_r2_small@digits", "cordsnet_r2_small"]
+    options = ["--preset", "smoke", "--trials", "30", "--image_ms", "20", "--quiet", "--output", str(tmp_path / "out")]
+    assert main([*words, *options]) == 0
+    said = capsys.readouterr().out
+    result = read_result(tmp_path / "out")
+    assert list(result.meta["models"]) == ["net", "cordsnet_r2_small@digits", "cordsnet_r2_small"]
+    assert result.meta["options"] == {"trials": 30, "image_ms": 20.0, "gap_ms": 200.0}
+    assert result.meta["models"]["cordsnet_r2_small@digits"]["trained_on"] == "digits"
+    for label in result.meta["models"]:
+        assert f"| {label} |" in said
+        assert label in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_values_of_options_with_several_may_be_separated_by_commas(tmp_path):
+    words = ["experiment", "noise", "cordsnet_r2_small", "--trials", "20", "--image_ms", "4", "--quiet"]
+    for k, sigmas in enumerate((["--sigmas", "0,1.5"], ["--sigmas=0,1.5"], ["--sigmas", "[0, 1.5]"])):
+        assert main([*words, *sigmas, "--output", str(tmp_path / str(k))]) == 0
+        assert read_result(tmp_path / str(k)).meta["options"]["sigmas"] == [0.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ([], ["needs a name", "portrait"]),
+        (["portrat"], ["did you mean 'portrait'"]),
+        (["portrait"], ["MODEL"]),
+        (["portrait", "cordsnet_r2_smal"], ["did you mean 'cordsnet_r2_small'"]),
+        (["portrait", "cordsnet_r2_small@mnist"], ["'mnist'"]),
+        (["portrait", "no/such/folder"], ["no/such/folder"]),
+        (["noise", "cordsnet_r2_small", "cordsnet_r2_small"], ["given twice"]),
+        (["noise", "cordsnet_r2_small", "--preset", "dsek"], ["'dsek'", "did you mean 'desk'"]),
+        (["noise", "cordsnet_r2_small", "--sigmas", "much"], ["sigmas"]),
+        (["noise", "cordsnet_r2_small", "--trials", "0"], ["trials must be at least 1"]),
+        (["noise", "cordsnet_r2_small", "--image_ms", "-1"], ["image_ms"]),
+        (["noise", "cordsnet_r2_small", "--hold_ms", "1"], ["--hold_ms", "--help"]),
+    ],
+)
+def test_impossible_experiments_are_refused_in_one_sentence(capsys, tmp_path, words, parts):
+    said = fails(capsys, "experiment", *words, *(["--output", str(tmp_path)] if words else []))
+    for part in parts:
+        assert part in said
+
+
+@pytest.mark.parametrize(("name", "lack"), [("time_course", "no dynamics"), ("portrait", "no dynamics")])
+def test_a_model_that_cannot_do_an_experiment_is_refused_by_what_it_lacks(capsys, tmp_path, name, lack):
+    model = create_model("cordsnet_r2_small", in_channels=1, num_classes=10, width=2, image_size=8)
+    save_model(fold(build(model.spec, kind=CNN).eval()), tmp_path / "cnn")
+    said = fails(capsys, "experiment", name, str(tmp_path / "cnn"), "--output", str(tmp_path / "out"))
+    assert f"experiment {name!r} cannot be run with 'cnn'" in said
+    assert lack in said
 
 
 def test_the_installed_command_runs():

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import json
 import math
 
 import pytest
@@ -36,14 +35,19 @@ from cordsnet.analysis import (
     time_constants,
 )
 from cordsnet.cli import main
-from cordsnet.experiments.portrait import PortraitSettings, portrait
+from cordsnet.data import Split
+from cordsnet.experiments import EXPERIMENTS, Setting, read_result
+from cordsnet.experiments.portrait import PortraitOptions
+from cordsnet.experiments.portrait.areas import REAL_PART
 from cordsnet.models import build, save_model
-from cordsnet.report.portrait import write_portrait
+from cordsnet.report import write_result
 from cordsnet.stimuli import show
 from oracles import CASCADE, DELAYS, FEEDBACK, random_images, tiny_r
 
 pytestmark = NEEDS_GPU
-QUICK = PortraitSettings(eigenvalues=3, patterns=1, states=1, starts=2, exponents=1, image_ms=40.0)
+QUICK = PortraitOptions(
+    trials=3, eigenvalues=3, patterns=1, states=1, starts=2, exponents=1, followed_tau=50, image_ms=40.0
+)
 TINY = dataclasses.replace(tiny_r(2, 8), dt_ms=5.0, num_classes=10)
 
 
@@ -201,29 +205,22 @@ def test_dynamical_similarity_takes_activity_and_work_to_the_gpu():
     assert math.isfinite(dsa(x, y, device=DEVICE, **{**asked, "score": "angular", "iterations": 20}).distance.value)
 
 
-@pytest.fixture
-def brief(monkeypatch):
-    """Lyapunov exponents are what a portrait spends most of its time on."""
-    monkeypatch.setattr("cordsnet.experiments.portrait.network.FOLLOWED", 50)
-
-
-@pytest.mark.usefixtures("brief")
 def test_a_portrait_in_single_precision_is_that_of_the_cpu_in_double(tmp_path):
     model = build(TINY, 0)
     images, labels = random_images(model.spec, 3).float(), torch.arange(3)
-    found = portrait(moved(model), images.to(DEVICE), labels.to(DEVICE), QUICK)
-    assert found.skipped == {}
-    assert found.regime.regime.value == "monostable"
+    found = EXPERIMENTS["portrait"](Setting({"net": moved(model)}, Split(images, labels)), QUICK)
+    assert "skipped" not in found.tables
+    assert found.rows("regime")[0]["regime"] == "monostable"
     image = {"blank": None, "image 1": images[:1].double()}
     exact = copy.deepcopy(model).double()
-    for one in found.areas:
-        wanted = eigenvalues(_area(exact, image[one.where], one.area), 3, "LR", method="dense")
-        assert one.slowest.converged
-        alike(one.slowest.values.real[0], wanted.values.real[0], 1e-4)
-    page = write_portrait(found, tmp_path)
+    for row in found.rows("areas"):
+        wanted = eigenvalues(_area(exact, image[row["state"]], row["area"]), 3, "LR", method="dense")
+        assert row["converged"] == row["pairs"]
+        slowest = found.rows("eigenvalues", state=row["state"], area=row["area"], of=REAL_PART)[0]
+        alike(torch.tensor(slowest["real"]), wanted.values.real[0], 1e-4)
+    page, _ = write_result(found, tmp_path)
     assert "Not measured" not in page.read_text()
-    rows = json.loads((tmp_path / "spectra.json").read_text())["eigenvalues"]
-    assert len(rows) == sum(len(one.largest.values) + len(one.slowest.values) for one in found.areas)
+    assert read_result(tmp_path) == found
 
 
 def _area(model, image, area):
@@ -232,21 +229,13 @@ def _area(model, image, area):
     return jacobian(model, image=image, area=area)
 
 
-@pytest.mark.usefixtures("brief")
-def test_the_command_runs_where_it_is_told(tmp_path, capsys, monkeypatch):
+def test_the_command_runs_where_it_is_told(tmp_path, capsys):
     model = build(TINY, 0)
     save_model(model, tmp_path / "model")
-    seen = []
-    monkeypatch.setattr(
-        "cordsnet.experiments.portrait.portrait",
-        lambda model, images, labels, *rest: (
-            seen.extend([next(model.parameters()), images, labels]) or portrait(model, images, labels, *rest)
-        ),
-    )
     words = ["analyze", str(tmp_path / "model"), "--trials", "3", "--output", str(tmp_path / "out"), "--quiet"]
     quick = ["--eigenvalues", "3", "--patterns", "1", "--states", "1", "--starts", "2", "--exponents", "1"]
-    assert main([*words, *quick, "--image_ms", "40", "--device", DEVICE]) == 0
+    assert main([*words, *quick, "--followed_tau", "50", "--image_ms", "40", "--device", DEVICE]) == 0
     said = capsys.readouterr().out
-    assert "regime: " in said
-    assert "not measured" not in said
-    assert {value.device.type for value in seen} == {DEVICE}
+    assert "| model | monostable |" in said
+    assert "not measured:" not in said
+    assert read_result(tmp_path / "out").meta["models"]["model"]["device"].startswith(DEVICE)

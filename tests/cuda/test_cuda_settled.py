@@ -10,11 +10,13 @@ from torch import nn
 
 from cordsnet import CNN, ConnectionSpec, CordsNet, State, fold, load_model, save_model, steady_state
 from cordsnet.data import Split
-from cordsnet.dynamics import Solver, WarmStart, convolve, full_precision, settle
-from cordsnet.experiments.ablations import some_of_each_class
-from cordsnet.experiments.behaviour import noise_curve, other_class, second_image_drop, time_course
+from cordsnet.dynamics import Solver, WarmStart, convolve, full_precision, relax
+from cordsnet.experiments.noise import NoiseOptions, noisy_hits
+from cordsnet.experiments.pairs import other_class, some_of_each_class
 from cordsnet.experiments.precision import precision_errors
-from cordsnet.experiments.steppers import stepper_errors
+from cordsnet.experiments.second_image import read_both
+from cordsnet.experiments.steppers import StepperOptions, stepper_errors
+from cordsnet.experiments.time_course import TimeCourseOptions, record_course
 from cordsnet.models import build
 from cordsnet.models.preprocessing import Preprocessing
 from oracles import CASCADE, NETWORKS, random_images, randomised, tiny_r
@@ -71,7 +73,7 @@ def test_a_wide_network_converges_to_what_training_asks_for():
     warm = WarmStart(1e-5)
     state = warm(model.system())
     assert warm.relaxed == 0
-    wanted = settle(moved(model).double().system(), 2000.0)
+    wanted = relax(moved(model).double().system(), 2000.0)
     for area, rates in wanted.rates.items():
         assert_near(state.rates[area].double(), rates, rtol=1e-3)
     first = warm.evaluations
@@ -172,19 +174,23 @@ def labelled():
 
 def test_behaviour_is_that_of_a_processor(labelled):
     model, cnn, split = labelled
+    times = TimeCourseOptions(before_ms=20.0, trained_ms=20.0, hold_ms=40.0, blank_ms=40.0, second_ms=40.0)
     found = []
     for network, twin in ((model, cnn), (moved(model), moved(cnn))):
-        course = time_course(network, split, before_ms=20.0, hold_ms=40.0, blank_ms=40.0, second_ms=40.0)
-        drop = second_image_drop(network, split, gap_ms=20.0, image_ms=40.0)
-        quiet = noise_curve(network, twin, split, sigmas=(0.0,), image_ms=20.0)
-        found.append((course, drop, quiet))
-    (course, drop, quiet), (ours, our_drop, our_quiet) = found
+        shown = split.to(network)
+        course = record_course(network, shown, times)
+        both = read_both(network, shown, 40.0, 20.0)
+        quiet = [noisy_hits(one, shown, NoiseOptions(sigmas=(0.0,), image_ms=20.0), 2.0, 0) for one in (network, twin)]
+        found.append((course, both, quiet))
+    (course, both, quiet), (ours, our_both, our_quiet) = found
     for name in ("time_ms", "first", "second", "distance"):
         assert_allclose(getattr(ours, name), getattr(course, name), rtol=1e-9, err_msg=name)
-    for area, rates in course.mean_rate.items():
-        assert_allclose(ours.mean_rate[area], rates, rtol=1e-9)
-    assert our_drop == drop
-    assert dataclasses.asdict(our_quiet) == dataclasses.asdict(quiet)
+    for area, rates in course.rates.items():
+        assert_allclose(ours.rates[area], rates, rtol=1e-9)
+    assert torch.equal(our_both, both)
+    for one, other in zip(our_quiet, quiet, strict=True):
+        for read, hits in other.items():
+            assert (one[read] == hits).all()
 
 
 def test_images_that_are_picked_stay_where_they_are(labelled):
@@ -200,9 +206,10 @@ def test_images_that_are_picked_stay_where_they_are(labelled):
 def test_errors_of_steppers_and_precisions_are_measured_on_the_gpu(labelled):
     model, _, split = labelled
     ours, images = moved(model), split.images[:4].to(DEVICE)
-    wanted = stepper_errors(model, split.images[:4], ms=8.0, dts=(4.0, 2.0))
-    for row, other in zip(stepper_errors(ours, images, ms=8.0, dts=(4.0, 2.0)), wanted, strict=True):
-        assert row.error == pytest.approx(other.error, rel=1e-6)
-    rows = precision_errors(ours.float(), images.float(), ms=20.0)
-    assert rows[0].rates < rows[1].rates < 0.1
-    assert all(row.seconds > 0 for row in rows)
+    options = StepperOptions(ms=8.0, dts_ms=(4.0, 2.0))
+    wanted = stepper_errors(model, split.images[:4], options)
+    for row, other in zip(stepper_errors(ours, images, options), wanted, strict=True):
+        assert row["error"] == pytest.approx(other["error"], rel=1e-6)
+    rows = precision_errors(ours.float(), images.float(), image_ms=20.0)
+    assert rows[0]["error_of_rates"] < rows[1]["error_of_rates"] < 0.1
+    assert all(row["seconds"] > 0 for row in rows)

@@ -9,10 +9,9 @@ from tiny import TRIAL
 
 from cordsnet.analysis import Regime
 from cordsnet.cli import main
-from cordsnet.data import Split
-from cordsnet.experiments.ablations import ABLATIONS, run_ablation, some_of_each_class
-from cordsnet.experiments.registry import EXPERIMENTS
-from cordsnet.experiments.scales import SCALES, Scale
+from cordsnet.experiments import EXPERIMENTS, Setting
+from cordsnet.experiments.ablations import ABLATIONS, AblationOptions
+from cordsnet.experiments.recipes import BASES
 from cordsnet.report.ablations import regime_counts
 from cordsnet.training import Contraction, ModelChoice, Objective, Optimisation, RandomInit, Recipe, TrainDynamics, fit
 
@@ -26,14 +25,27 @@ def tiny(gain=0.5, lr=1e-3) -> Recipe:
     return Recipe("tiny", (RandomInit(gain=gain), stage), ModelChoice(image_size=8, width=4))
 
 
-@pytest.fixture
-def tiny_scale(monkeypatch):
-    """The tiny recipe in place of the smallest scale's."""
-    monkeypatch.setitem(SCALES._entries, "smoke", Scale(tiny, tiny, 1))
+TINY = AblationOptions("tiny", "tiny", seeds=1)
 
 
-def finals(name, scale="desk"):
-    return [run.recipe.stages[-1] for run in ABLATIONS[name].runs(scale, 1)]
+@pytest.fixture(autouse=True)
+def tiny_recipe(monkeypatch):
+    """The tiny recipe, by name, and in place of the smallest one."""
+    monkeypatch.setitem(BASES._entries, "tiny", tiny)
+    monkeypatch.setitem(BASES._entries, "smoke", tiny)
+
+
+def options(name, preset, seeds) -> AblationOptions:
+    return dataclasses.replace(EXPERIMENTS[name].presets[preset].options, seeds=seeds)
+
+
+def finals(name, preset="desk"):
+    return [run.recipe.stages[-1] for run in ABLATIONS[name].runs(options(name, preset, 1))]
+
+
+def run_ablation(name, output, **changes):
+    chosen = dataclasses.replace(TINY, **changes)
+    return EXPERIMENTS[name](Setting(output=output), chosen)
 
 
 def test_the_ablations_are_in_the_table_of_experiments():
@@ -42,9 +54,9 @@ def test_the_ablations_are_in_the_table_of_experiments():
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("scale", ["smoke", "desk", "paper"])
-def test_runs_differ_and_have_folders_of_their_own(name, scale):
-    runs = ABLATIONS[name].runs(scale, 2)
+@pytest.mark.parametrize("preset", ["smoke", "desk", "paper"])
+def test_runs_differ_and_have_folders_of_their_own(name, preset):
+    runs = ABLATIONS[name].runs(options(name, preset, 2))
     assert len({run.name for run in runs}) == len(runs) == 2 * len(ABLATIONS[name].values)
     assert {run.recipe.seed for run in runs} == {0, 1}
     content = [str({**run.recipe.to_dict(), "spec": run.recipe.model.spec().to_dict()}) for run in runs]
@@ -52,14 +64,16 @@ def test_runs_differ_and_have_folders_of_their_own(name, scale):
 
 
 def test_the_paper_s_numbers_of_networks():
-    assert len(ABLATIONS["spontaneous_weight"].runs("paper")) == 6 * 20
-    assert len(ABLATIONS["log_weights"].runs("paper")) == 5 * 10
+    assert (
+        len(ABLATIONS["spontaneous_weight"].runs(EXPERIMENTS["spontaneous_weight"].presets["paper"].options)) == 6 * 20
+    )
+    assert len(ABLATIONS["log_weights"].runs(EXPERIMENTS["log_weights"].presets["paper"].options)) == 5 * 10
 
 
 def test_coefficients_of_the_penalty():
     weights = [stage.objective.spontaneous_weight for stage in finals("spontaneous_weight")]
     assert weights == [0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
-    for run in ABLATIONS["spontaneous_weight"].runs("desk", 1):
+    for run in ABLATIONS["spontaneous_weight"].runs(options("spontaneous_weight", "desk", 1)):
         assert run.recipe.stage("linear").objective.spontaneous_weight == 0.0
         assert run.recipe.stage("anneal").objective == run.recipe.stage("finetune").objective
 
@@ -90,15 +104,15 @@ def test_a_constraint_stands_in_for_the_penalty():
 
 
 def test_only_the_top_area_is_recurrent_and_needs_no_twin():
-    everywhere, top = ABLATIONS["top_area"].runs("desk", 1)
+    everywhere, top = ABLATIONS["top_area"].runs(options("top_area", "desk", 1))
     assert [area.recurrent_kernel for area in everywhere.recipe.model.spec().areas] == [3, 3]
     assert [area.recurrent_kernel for area in top.recipe.model.spec().areas] == [None, 3]
     assert [stage.name for stage in top.recipe.stages] == ["direct"]
 
 
-@pytest.mark.usefixtures("tiny_scale")
 def test_rows_hold_regime_evidence_and_accuracy(tmp_path):
-    rows = run_ablation("top_area", "smoke", tmp_path)
+    result = run_ablation("top_area", tmp_path)
+    rows = result.rows("networks")
     assert [row["value"] for row in rows] == ["all", "top alone"]
     for row in rows:
         assert row["regime"] == "monostable"
@@ -107,20 +121,33 @@ def test_rows_hold_regime_evidence_and_accuracy(tmp_path):
         assert row["certified"] == (row["bound"] < 1)
         assert 0 <= row["accuracy"] <= 1
     assert list(pandas.read_parquet(tmp_path / "table.parquet")["regime"]) == ["monostable"] * 2
+    assert result.claim("recurrence_helps").verdict == "undecided at this scale"  # one network per value
 
 
 def test_divergence_in_training_counts_as_unstable(tmp_path, monkeypatch):
-    monkeypatch.setitem(SCALES._entries, "smoke", Scale(lambda: tiny(gain=1e6), lambda: tiny(gain=1e6), 1))
-    rows = run_ablation("top_area", "smoke", tmp_path)
+    monkeypatch.setitem(BASES._entries, "tiny", lambda: tiny(gain=1e6))
+    result = run_ablation("top_area", tmp_path)
+    rows = result.rows("networks")
     assert {row["status"] for row in rows} == {"diverged"}
     assert regime_counts(rows)["all"][Regime.UNSTABLE] == 1
+    assert result.claim("recurrence_helps").value is None
 
 
 def test_other_failures_are_not_called_unstable(tmp_path, monkeypatch):
     wrong = dataclasses.replace(tiny(), model=ModelChoice(image_size=8, width=4, num_classes=3))
-    monkeypatch.setitem(SCALES._entries, "smoke", Scale(lambda: wrong, lambda: wrong, 1))
+    monkeypatch.setitem(BASES._entries, "tiny", lambda: wrong)
     with pytest.raises(ValueError, match="failed: num_classes = 3"):
-        run_ablation("top_area", "smoke", tmp_path)
+        run_ablation("top_area", tmp_path)
+
+
+def test_the_claim_compares_shares_of_monostable_networks():
+    from cordsnet.experiments.ablations.ablation import _compare
+
+    rows = [{"value": v, "regime": r, "status": "finished"} for v, r in (("0", "multistable"), ("1e-3", "monostable"))]
+    found = _compare(rows * 10, "1e-3", "0", "monostable")
+    assert found.value == 1
+    assert found.interval[0] > 0.5
+    assert found.n == 20
 
 
 def test_random_weights_differ_in_their_recurrent_gain_alone(tmp_path):
@@ -136,18 +163,13 @@ def test_random_weights_differ_in_their_recurrent_gain_alone(tmp_path):
         RandomInit(gain=0.0)
 
 
-def test_probes_are_some_of_each_class():
-    labels = torch.tensor([2, 0, 0, 0, 2, 1, 1, 2])
-    chosen = some_of_each_class(Split(torch.arange(8.0).reshape(8, 1, 1, 1), labels), 2)
-    assert chosen.images.flatten().tolist() == [1, 2, 5, 6, 0, 4]
-
-
-@pytest.mark.usefixtures("tiny_scale", "as_users_run_it")
+@pytest.mark.usefixtures("as_users_run_it")
 def test_the_command_writes_a_report(capsys, tmp_path):
     assert main(["reproduce", "top_area", "--seeds", "2", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "| top alone | 2 | 0 | 0 | 0 | 0 |" in said
-    assert (tmp_path / "top_area.png").stat().st_size > 1000
+    assert "Recurrence in every area reads better" in said
+    assert (tmp_path / "figures" / "top_area.png").stat().st_size > 1000
     assert "data:image/png;base64," in (tmp_path / "report.html").read_text()
 
 

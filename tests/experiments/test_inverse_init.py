@@ -8,25 +8,28 @@ from tiny import tiny_recipe
 
 from cordsnet.cli import main
 from cordsnet.errors import RunError
-from cordsnet.experiments import inverse_init as experiment
-from cordsnet.experiments.inverse_init import INIT_SCALES, SCHEMES, Scale, init_runs
-from cordsnet.report.inverse_init import scheme_table
+from cordsnet.experiments import EXPERIMENTS, Result, Setting
+from cordsnet.experiments.inverse_init import BATCH, DT_MS, SCHEMES, InverseInitOptions, init_runs
+from cordsnet.experiments.recipes import BASES
+from cordsnet.report.inverse_init import summary
 from cordsnet.training import Run, TrainDynamics
 
 NAMES = tuple(SCHEMES)
 LINEAR = {"paper", "ten_terms"}
 
 
+SHARED = {name: {"description": "", "linear": name in LINEAR} for name in NAMES}
+
+
 @pytest.fixture
 def tiny(monkeypatch):
-    """A network and trials for tests, with the fewest updates."""
-    monkeypatch.setattr(experiment, "digits_paper", tiny_recipe)
-    monkeypatch.setitem(INIT_SCALES._entries, "smoke", Scale(200, 1))
+    """A network and trials for tests."""
+    monkeypatch.setitem(BASES._entries, "tiny", tiny_recipe)
 
 
-@pytest.mark.parametrize("scale", ["smoke", "desk"])
-def test_every_scheme_starts_from_the_same_cnn_and_has_as_many_updates_of_the_dynamics(scale):
-    runs = init_runs(INIT_SCALES[scale], 2)
+@pytest.mark.parametrize("preset", ["smoke", "desk"])
+def test_every_scheme_starts_from_the_same_cnn_and_has_as_many_updates_of_the_dynamics(preset):
+    runs = init_runs(EXPERIMENTS["inverse_init"].presets[preset].options, range(2))
     assert len({run.name for run in runs}) == len(runs) == 2 * len(NAMES)
     assert {name for name in SCHEMES if SCHEMES[name].linear} == LINEAR
     updates = set()
@@ -37,14 +40,15 @@ def test_every_scheme_starts_from_the_same_cnn_and_has_as_many_updates_of_the_dy
         assert run.recipe.stages[:2] == runs[0].recipe.stages[:2]
         trained = [stage for stage in run.recipe.stages if isinstance(stage, TrainDynamics)]
         updates.add(sum(stage.optimisation.updates for stage in trained))
-        assert {(s.dt_ms, s.optimisation.batch) for s in trained} == {(experiment.DT_MS, experiment.BATCH)}
+        assert {(s.dt_ms, s.optimisation.batch) for s in trained} == {(DT_MS, BATCH)}
     assert len(updates) == 1
     assert len({str(run.recipe.stages[2].to_dict()) for run in runs}) == len(NAMES)
 
 
 @pytest.mark.usefixtures("tiny", "as_users_run_it")
 def test_the_command_measures_every_scheme_from_one_cnn(tmp_path, capsys):
-    assert main(["reproduce", "inverse_init", "--output", str(tmp_path)]) == 0
+    words = ["--recipe", "tiny", "--divide_updates", "200", "--seeds", "1"]
+    assert main(["reproduce", "inverse_init", *words, "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     rows = pandas.read_parquet(tmp_path / "table.parquet").set_index("scheme")
     assert set(rows.index) == set(SCHEMES)
@@ -70,7 +74,7 @@ def test_the_table_has_means_standard_errors_and_failures():
 
     rows = [row("paper", 0, 0.1), row("paper", 1, 0.3), row("imitate_all", 0, 0.05)]
     rows.append(row("imitate_all", 1, 0.05, status="diverged"))
-    table = scheme_table(rows)
+    table = summary(Result({"networks": rows}, meta={"schemes": SHARED}))
     cells = {line[0]: dict(zip(table.heads, line, strict=True)) for line in table.rows}
     assert cells["paper"]["unexplained area1 (%)"] == "20.0 ± 10.0"
     assert cells["paper"]["as linear area1 (%)"] == "50.0 ± 0.0"
@@ -83,8 +87,8 @@ def test_a_cnn_that_failed_is_named(monkeypatch, tmp_path):
     def failed(runs: list[Run], *args, **kwargs):
         return [{"run": run.name, "status": "diverged", "error": "loss is nan"} for run in runs]
 
-    monkeypatch.setattr(experiment, "sweep", failed)
+    monkeypatch.setattr("cordsnet.experiments.inverse_init.sweep", failed)
     with pytest.raises(RunError, match="the CNN of seed=0 failed: loss is nan"):
-        experiment.inverse_init(tmp_path, "smoke", seeds=1)
+        EXPERIMENTS["inverse_init"](Setting(output=tmp_path), InverseInitOptions(seeds=1))
     with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
-        experiment.inverse_init(tmp_path, "smoke", seeds=0)
+        InverseInitOptions(seeds=0)

@@ -13,15 +13,16 @@ def test_errors_follow_the_digits():
     with torch.no_grad():
         for bias in model.bias.values():
             bias.normal_(0, 0.3)
-    rows = {(row.precision.compute, row.precision.rates): row for row in precision_errors(model, images, ms=60.0)}
+    found = precision_errors(model, images, image_ms=60.0)
+    rows = {(row["convolutions"], row["rates"]): row for row in found}
     assert len(rows) == len(CHOICES)
-    single, brain, half = (rows[name, None] for name in ("float32", "bfloat16", "float16"))
-    for measure in ("rates", "logits", "gradient"):
-        errors = [getattr(row, measure) for row in (single, half, brain)]
+    single, brain, half = (rows[name, "float32"] for name in ("float32", "bfloat16", "float16"))
+    for measure in ("error_of_rates", "error_of_scores", "error_of_gradients"):
+        errors = [row[measure] for row in (single, half, brain)]
         assert errors == sorted(errors)
         assert errors[0] < 1e-4
         assert errors[-1] < 0.1
-    assert 0.2 > rows["bfloat16", "bfloat16"].rates > brain.rates
-    assert 0.05 > rows["float16", "float16"].rates > half.rates
-    assert single.same_answer == 1.0
-    assert all(row.seconds > 0 for row in rows.values())
+    assert 0.2 > rows["bfloat16", "bfloat16"]["error_of_rates"] > brain["error_of_rates"]
+    assert 0.05 > rows["float16", "float16"]["error_of_rates"] > half["error_of_rates"]
+    assert single["same_answer"] == 1.0
+    assert all(row["seconds"] > 0 for row in rows.values())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cordsnet.experiments.steppers import observed_order, stepper_errors
+from cordsnet.experiments.steppers import StepperOptions, observed_order, stepper_errors
 from cordsnet.models import build
 from cordsnet.training import Objective, Trial, objective
 from oracles import random_images, tiny_r
@@ -32,7 +32,7 @@ def trained():
 def test_a_trained_network_converges_at_the_order_of_its_stepper(trained):
     """dt = 4, 2, 1 ms; a rectifier's kinks cost a method of higher order than 2 its order."""
     model, images = trained
-    rows = stepper_errors(model, images, dts=(4.0, 2.0, 1.0))
+    rows = stepper_errors(model, images, StepperOptions(dts_ms=(4.0, 2.0, 1.0)))
     assert observed_order(rows, "euler") == pytest.approx(1, abs=0.15)
     assert observed_order(rows, "exponential_euler") == pytest.approx(1, abs=0.15)
     assert observed_order(rows, "heun") == pytest.approx(2, abs=0.25)
@@ -40,12 +40,13 @@ def test_a_trained_network_converges_at_the_order_of_its_stepper(trained):
 
 def test_cost_is_counted_in_evaluations_of_the_drive(trained):
     model, images = trained
-    rows = {(row.stepper, row.dt_ms): row for row in stepper_errors(model, images, dts=(4.0, 2.0))}
-    assert rows["euler", 2.0].evaluations_per_ms == 0.5
-    assert rows["heun", 2.0].evaluations_per_ms == 1.0
-    assert rows["euler", 2.0].error < rows["euler", 4.0].error
+    found = stepper_errors(model, images, StepperOptions(dts_ms=(4.0, 2.0)))
+    rows = {(row["stepper"], row["dt_ms"]): row for row in found}
+    assert rows["euler", 2.0]["evaluations_per_ms"] == 0.5
+    assert rows["heun", 2.0]["evaluations_per_ms"] == 1.0
+    assert rows["euler", 2.0]["error"] < rows["euler", 4.0]["error"]
 
 
-def test_steps_that_do_not_divide_the_coarsest_are_refused(trained):
-    with pytest.raises(ValueError, match="the coarsest of dts = 4 ms is not a whole number of steps"):
-        stepper_errors(*trained, dts=(4.0, 3.0))
+def test_steps_that_do_not_divide_the_coarsest_are_refused():
+    with pytest.raises(ValueError, match="the coarsest of dts_ms = 4 ms is not a whole number of steps"):
+        StepperOptions(dts_ms=(4.0, 3.0))

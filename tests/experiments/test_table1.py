@@ -7,8 +7,10 @@ from tiny import tiny_recipe
 
 from cordsnet.cli import main
 from cordsnet.errors import RunError
-from cordsnet.experiments.table1 import TABLE_SCALES, Scale, best_factors, make_cell, search_runs, table1, table_runs
-from cordsnet.report.table1 import accuracy_table
+from cordsnet.experiments import EXPERIMENTS, Result, Setting
+from cordsnet.experiments.recipes import BASES, base_recipe
+from cordsnet.experiments.table1 import Table1Options, best_factors, make_cell, search_runs, table_runs
+from cordsnet.report.table1 import summary
 from cordsnet.training import Imitate, Recipe
 
 
@@ -24,16 +26,20 @@ def tiny_direct() -> Recipe:
     return Recipe("tiny_direct", (base.stage("direct"),), base.model)
 
 
+TINY = Table1Options(staged="tiny", direct="tiny_direct", divide_updates=1, image_size=12, direct_factors=(1.0, 3.0))
+PRESETS = EXPERIMENTS["table1"].presets
+
+
 @pytest.fixture
-def tiny_scale(monkeypatch):
-    row = Scale(tiny_staged, tiny_direct, "cordsnet_r{}_small", 12, {}, 2)
-    monkeypatch.setitem(TABLE_SCALES._entries, "smoke", row)
+def tiny_recipes(monkeypatch):
+    monkeypatch.setitem(BASES._entries, "tiny", tiny_staged)
+    monkeypatch.setitem(BASES._entries, "tiny_direct", tiny_direct)
 
 
-@pytest.mark.parametrize("scale", ["smoke", "desk"])
-def test_every_cell_has_its_runs_with_as_many_updates_of_the_dynamics(scale):
-    cells = [make_cell(TABLE_SCALES[scale], "digits", depth) for depth in (2, 4)]
-    runs = table_runs(cells, {("digits", 2): 1.0, ("digits", 4): 3.0}, seeds=2)
+@pytest.mark.parametrize("preset", ["smoke", "desk"])
+def test_every_cell_has_its_runs_with_as_many_updates_of_the_dynamics(preset):
+    cells = [make_cell(PRESETS[preset].options, "digits", depth) for depth in (2, 4)]
+    runs = table_runs(cells, {("digits", 2): 1.0, ("digits", 4): 3.0}, range(2))
     assert len({run.name for run in runs}) == 2 * 2 * 2
     updates = {}
     for run in runs:
@@ -45,15 +51,14 @@ def test_every_cell_has_its_runs_with_as_many_updates_of_the_dynamics(scale):
 
 
 def test_direct_training_is_searched_for_its_learning_rates_with_a_seed_of_its_own():
-    scale = TABLE_SCALES["desk"]
-    cell = make_cell(scale, "digits", 2)
-    runs = search_runs(scale, [cell])
+    options = PRESETS["desk"].options
+    runs = search_runs(options, [make_cell(options, "digits", 2)])
     assert [run.columns["factor"] for run in runs] == [0.3, 1.0, 3.0, 10.0]
     for run in runs:
-        assert run.recipe.seed >= scale.seeds
-        for stage, base in zip(run.recipe.stages, scale.direct().stages, strict=True):
+        assert run.recipe.seed >= options.seeds
+        for stage, base in zip(run.recipe.stages, base_recipe(options.direct).stages, strict=True):
             assert stage.optimisation.lr == pytest.approx(run.columns["factor"] * base.optimisation.lr)
-            assert stage.optimisation.updates == base.optimisation.updates
+            assert stage.optimisation.updates == base.optimisation.updates // options.divide_updates
 
 
 def found(factor, accuracy):
@@ -69,13 +74,18 @@ def test_the_best_learning_rates_are_those_of_the_highest_accuracy():
         best_factors([found(1.0, None), found(3.0, None)])
 
 
-def test_rows_hold_all_three_methods(tiny_scale, tmp_path):
-    rows = table1(tmp_path, "smoke", seeds=2)
+def test_rows_hold_all_three_methods(tiny_recipes, tmp_path):
+    result = EXPERIMENTS["table1"](Setting(output=tmp_path), TINY)
+    rows = result.rows("networks")
     assert [row["method"] for row in rows].count("cnn") == 2
     assert {(row["method"], row["seed"]) for row in rows} == {
         (m, s) for m in ("cnn", "staged", "direct") for s in (0, 1)
     }
     assert all(0 <= row["accuracy"] <= 1 and row["seconds"] > 0 for row in rows)
+    assert [row["factor"] for row in result.rows("search")] == [1.0, 3.0]
+    claim = result.claim("staged_near_cnn", "digits, R2")
+    assert claim.n == 4
+    assert claim.value is not None
 
 
 def test_mean_and_standard_error():
@@ -84,28 +94,27 @@ def test_mean_and_standard_error():
         for method, values in {"cnn": (0.9, 1.0), "staged": (0.8, 0.8), "direct": (0.5, 0.7)}.items()
         for seed, value in enumerate(values)
     ]
-    assert accuracy_table(rows).rows == [("digits", "R2", "95.0 ± 5.0", "80.0 ± 0.0", "60.0 ± 10.0")]
+    assert summary(Result({"networks": rows})).rows == [("digits", "R2", "95.0 ± 5.0", "80.0 ± 0.0", "60.0 ± 10.0")]
     rows[-1] |= {"accuracy": float("nan"), "status": "failed"}
-    assert accuracy_table(rows).rows == [("digits", "R2", "95.0 ± 5.0", "80.0 ± 0.0", "50.0 (1 failed)")]
+    assert summary(Result({"networks": rows})).rows == [("digits", "R2", "95.0 ± 5.0", "80.0 ± 0.0", "50.0 (1 failed)")]
 
 
-def test_the_command_writes_table_and_report(tiny_scale, tmp_path, capsys):
-    assert (
-        main(
-            ["reproduce", "table1", "--datasets", "digits", "--depths", "2", "--seeds", "1", "--output", str(tmp_path)]
-        )
-        == 0
-    )
+@pytest.mark.usefixtures("as_users_run_it")
+def test_the_command_writes_table_and_report(tiny_recipes, tmp_path, capsys):
+    words = ["reproduce", "table1", "--datasets", "digits", "--depths", "2", "--seeds", "1", "--output", str(tmp_path)]
+    tiny = ["--staged", "tiny", "--direct", "tiny_direct", "--divide_updates", "1", "--image_size", "12"]
+    assert main([*words, *tiny, "--direct_factors", "1"]) == 0
     assert "| digits | R2 |" in capsys.readouterr().out
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "table.parquet").is_file()
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["top_area", "--depths", "2"], "has no choice of depths"),
-        (["table1", "--depths", "two"], "depths must be whole numbers"),
+        (["top_area", "--depths", "2"], "depths"),
+        (["table1", "--depths", "two"], "depths"),
         (["table1", "--depths", "3"], "cordsnet_r3_small"),
         (["table1", "--datasets", "digts"], "digts"),
         (["table1", "--scale", "huge"], "huge"),

@@ -1,4 +1,4 @@
-"""The table of commands, and what they share: parsers, folders of runs, trained networks."""
+"""The table of commands, and what they share: parsers, folders of runs, progress."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -15,27 +15,9 @@ Command = Callable[[Sequence[str]], None]
 COMMANDS: Registry[Command] = Registry("command")
 
 
-def add_checkpoint_options(parser: ArgumentParser) -> None:
-    """Options that `trained_network` reads."""
-    parser.add_argument("checkpoint", type=str, help="folder of a trained network, such as runs/demo/finetune")
-    parser.add_argument("--data", type=str, default="digits", help="name of the data set whose test images are shown")
-    parser.add_argument("--trials", type=int, default=16, help="number of test images")
-
-
-def trained_network(options: Namespace) -> tuple[Any, Any]:
-    """A trained dynamical network, and test images of its size with their labels."""
-    from cordsnet.data import load_data
-    from cordsnet.models import CordsNet, load_model
-
-    model = load_model(options.checkpoint)
-    if not isinstance(model, CordsNet):
-        raise ValueError(f"checkpoint {options.checkpoint} holds a {type(model).__name__}; give a dynamical network")
-    return model, load_data(options.data, model.input_shape[-1]).test.take(options.trials)
-
-
-def make_parser(name: str) -> ArgumentParser:
-    """For a command, which may be followed by what it takes first; bad options raise."""
-    doc = COMMANDS[name.split()[0]].__doc__
+def make_parser(name: str, description: str | None = None) -> ArgumentParser:
+    """A parser for a command, with what its first words are; bad options raise."""
+    doc = COMMANDS[name.split()[0]].__doc__ if description is None else description
     return ArgumentParser(prog=f"cordsnet {name}", description=doc, exit_on_error=False)
 
 
@@ -65,5 +47,5 @@ def add_run_options(parser: ArgumentParser, output: str) -> None:
 
 
 def draws_progress(options: Any) -> bool:
-    """Whether somebody watches who did not ask for quiet."""
+    """True if progress should be shown: a terminal, and not --quiet."""
     return not options.quiet and sys.stdout.isatty()

@@ -1,34 +1,26 @@
 """The demonstration: digits through every stage of training, then what the network does in time."""
 
-import json
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from cordsnet._files import write_whole
-from cordsnet.data import Split
-from cordsnet.dynamics import Record, simulate
-from cordsnet.errors import RunError
-from cordsnet.experiments.behaviour import (
-    NoiseCurve,
-    TimeCourse,
-    half_rise_ms,
-    noise_curve,
-    second_image_drop,
-    time_course,
-)
-from cordsnet.models import CNN, CordsNet
-from cordsnet.stimuli import blank, show
-from cordsnet.training import RECIPES, Recipe, StageReport, fit
+import cordsnet.experiments.noise as noises
+import cordsnet.experiments.second_image as seconds
+import cordsnet.experiments.time_course as courses
+from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_most, decide
+from cordsnet.experiments.experiment import Preset, Setting, experiment
+from cordsnet.experiments.intervals import share_difference
+from cordsnet.experiments.noise import NoiseOptions
+from cordsnet.experiments.recipes import base_recipe
+from cordsnet.experiments.result import Result, merge
+from cordsnet.experiments.second_image import SecondImageOptions
+from cordsnet.experiments.time_course import TimeCourseOptions
+from cordsnet.training import Recipe, StageReport, fit
 from cordsnet.training.logs import read_curve
-from cordsnet.training.record import machine, versions
 
-TRAINED_MS = 200.0
-BASELINE_AFTER_MS = 500.0
+NETWORK, TWIN = "finetune", "fold"
+"""Stages whose models are measured: the dynamical network, and the feedforward one with the same kernels."""
+
 ACCURACY_KEYS = {
     "cnn": "cnn",
     "folded": "fold",
@@ -38,116 +30,121 @@ ACCURACY_KEYS = {
     "finetuned": "finetune",
     "direct": "direct",
 }
-"""Key in `summary.json` -> stage whose test accuracy it reports."""
+"""Name in the table "accuracy" -> stage whose test accuracy it is."""
 
-EXAMPLE_TIMES_MS = (4.0, 10.0, 20.0, 40.0, 80.0, 200.0, 220.0, 300.0)
+OWN_CLAIMS = (
+    Claim("fold_is_exact", "Folding the batch norms changes no class score.", "Soo et al. 2024, section 3",
+          "largest difference of a score over the largest score", at_most(1e-5), exact=True),
+    Claim("near_its_cnn", "The fine-tuned network reads a few per cent worse than its CNN, or better.",
+          "Soo et al. 2024, Table 1", "test accuracy of the network less that of the CNN", at_least(-0.05)),
+    Claim("staged_beats_direct", "Staged training reads better than direct training.", "Soo et al. 2024, Table 1",
+          "test accuracy of staged less that of direct training, one network each", above(0.0)),
+)  # fmt: skip
+CLAIMS = (*OWN_CLAIMS, *courses.CLAIMS, *seconds.CLAIMS, *noises.CLAIMS)
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Images and the activity they evoke.
+class DemoOptions:
+    """What is trained, and the times of a trial.
 
     Attributes
     ----------
-    images : [N, C, H, W].
-    maps : area -> [T, N, H, W], rates of the channel that varies most over these images.
-    channel : area -> which channel that is.
-    time_ms : [T] from onset.
-    offset_ms : when the image goes.
+    recipe : a recipe with the stages of "demo"; or your own as file.py:function.
+    trials : number of test images that are measured.
+    trained_ms : trained duration of an image.
+    baseline_ms : blank in which the network returns to baseline.
+    held : how many times the trained duration the image is held.
     """
 
-    images: Tensor
-    maps: dict[str, Tensor]
-    channel: dict[str, int]
-    time_ms: Tensor
-    offset_ms: float
+    recipe: str = "demo"
+    trials: int = 360
+    trained_ms: float = 200.0
+    baseline_ms: float = 500.0
+    held: int = 10
 
 
-@dataclass(frozen=True)
-class DemoResult:
-    """All that the demonstration measured; `summary` is what `summary.json` holds."""
-
-    summary: dict[str, Any]
-    course: TimeCourse
-    noise: NoiseCurve
-    examples: Examples
-    losses: dict[str, tuple[list[int], list[float]]]
-    stages: dict[str, StageReport]
-
-
-def run_demo(output: str | Path, recipe: Recipe | None = None, *, progress: bool = True) -> DemoResult:
-    """Train (or find trained) every stage of `recipe` in `output`, measure, and write `output/summary.json`.
-
-    `recipe` None is the recipe "demo"; another one needs stages of the same names.
-    """
-    recipe = recipe or RECIPES["demo"]()
+@experiment(
+    "demo",
+    options=DemoOptions,
+    presets={
+        "smoke": Preset(DemoOptions(trials=60, held=2), 5.0, 1.0),
+        "desk": Preset(DemoOptions(), 5.0, 1.0),
+    },
+    claims=CLAIMS,
+    trains=True,
+)
+def demo(setting: Setting, options: DemoOptions) -> Result:
+    """Train on handwritten digits through every stage, and measure what the network does in time."""
+    recipe = replace(base_recipe(options.recipe), seed=setting.seed)
     for stage in ACCURACY_KEYS.values():
         recipe.stage(stage)
-    stages = fit(recipe, output, progress=progress)
-    started = time.perf_counter()
-    model, cnn = stages["finetune"].model(), stages["fold"].model()
-    if not isinstance(model, CordsNet) or not isinstance(cnn, CNN):
-        raise RunError(f"stages 'finetune' and 'fold' in {output} must end with a CordsNet and a CNN")
+    stages = fit(recipe, setting.folder(), progress=setting.progress)
+    models: dict[str, Any] = {NETWORK: stages[NETWORK].model(), TWIN: stages[TWIN].model()}
     test = recipe.load_data().test
-    course = time_course(model, test, hold_ms=10 * TRAINED_MS, blank_ms=BASELINE_AFTER_MS)
-    noise = noise_curve(model, cnn, test, image_ms=TRAINED_MS)
-    second = {"second_image_drop": second_image_drop(model, test, image_ms=TRAINED_MS)}
-    second["second_image_drop_without_gap"] = second_image_drop(model, test, gap_ms=0.0, image_ms=TRAINED_MS)
-    shown = examples(model, test)
-    measuring = time.perf_counter() - started
-    summary = summarise(stages, course, noise, model) | second | _seconds(stages, measuring) | _provenance(recipe, test)
-    write_whole(Path(output) / "summary.json", json.dumps(summary, indent=1).encode())
-    trained = (name for name in stages if list(stages[name].folder.glob("logs_*")))
-    losses = {name: read_curve(stages[name].folder, "loss") for name in trained}
-    return DemoResult(summary, course, noise, shown, losses, stages)
+    network = replace(setting, models={NETWORK: models[NETWORK]}, data=test)
+    parts = [
+        Result(_training_tables(stages), claims=decide(OWN_CLAIMS, _compare(stages, len(test)))),
+        courses.time_course.run(network, _course_options(options)),
+        seconds.second_image.run(network, SecondImageOptions(options.trials, options.trained_ms, options.trained_ms)),
+        noises.noise.run(
+            replace(network, models=models), NoiseOptions(trials=options.trials, image_ms=options.trained_ms)
+        ),
+    ]
+    return replace(merge(parts), meta=_about(recipe, models[NETWORK], len(test)))
 
 
-def summarise(stages: dict[str, StageReport], course: TimeCourse, noise: NoiseCurve, model: CordsNet) -> dict[str, Any]:
-    """The measured numbers, as plain data; shares between 0 and 1, times in ms."""
-    unexplained = {k: v for k, v in stages["inverse"].metrics.items() if k.startswith("unexplained")}
+def _course_options(options: DemoOptions) -> TimeCourseOptions:
+    return TimeCourseOptions(
+        trials=options.trials,
+        trained_ms=options.trained_ms,
+        hold_ms=options.held * options.trained_ms,
+        blank_ms=options.baseline_ms,
+    )
+
+
+def _training_tables(stages: Mapping[str, StageReport]) -> dict[str, Any]:
+    """Accuracy and seconds of every stage, the fit of every area, and the loss at every update."""
+    accuracy = [
+        {
+            "network": key,
+            "stage": stage,
+            "test_accuracy": stages[stage].metrics["test_accuracy"],
+            "seconds": stages[stage].seconds,
+            "score_difference": stages[stage].metrics.get("score_difference"),
+        }
+        for key, stage in ACCURACY_KEYS.items()
+    ]
+    unexplained = [
+        {"area": name.split("/")[1], "unexplained_variance": value}
+        for name, value in stages["inverse"].metrics.items()
+        if name.startswith("unexplained")
+    ]
+    trained = [name for name in stages if list(stages[name].folder.glob("logs_*"))]
+    losses = [
+        {"stage": name, "update": update, "loss": loss}
+        for name in trained
+        for update, loss in zip(*read_curve(stages[name].folder, "loss"), strict=True)
+    ]
+    return {"accuracy": accuracy, "unexplained": unexplained, "losses": losses}
+
+
+def _compare(stages: Mapping[str, StageReport], n: int) -> dict[str, Measured]:
+    """What the claims about training are about; intervals are over test images, of one network each."""
+    hits = {stage: round(stages[stage].metrics["test_accuracy"] * n) for stage in (NETWORK, "cnn", "direct")}
     return {
-        "accuracy": {key: stages[stage].metrics["test_accuracy"] for key, stage in ACCURACY_KEYS.items()},
-        "fold_score_difference": stages["fold"].metrics["score_difference"],
-        "inverse_unexplained_variance": {k.split("/")[1]: v for k, v in unexplained.items()},
-        "hold_drop": course.hold_drop(TRAINED_MS),
-        "baseline_distance": course.at(course.distance, course.second_onset_ms),
-        "half_rise_ms": half_rise_ms(course),
-        "noise": {
-            "sigma": noise.sigma,
-            "cordsnet": noise.cordsnet,
-            "cnn": noise.cnn,
-            "cnn_averaged": noise.cnn_averaged,
-        },
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "classes": model.num_classes,
-        "tau_ms": model.spec.tau_ms,
-        "dt_ms": model.dt_ms,
+        "fold_is_exact": Measured(stages[TWIN].metrics["score_difference"], n=n),
+        "near_its_cnn": share_difference(hits[NETWORK], n, hits["cnn"], n),
+        "staged_beats_direct": share_difference(hits[NETWORK], n, hits["direct"], n),
     }
 
 
-@torch.no_grad()
-def examples(model: CordsNet, split: Split, count: int = 3) -> Examples:
-    """The activity that the first image of each of `count` classes evokes, during 200 ms and 100 ms after."""
-    rows = [int((split.labels == label).nonzero()[0]) for label in torch.unique(split.labels)[:count]]
-    images = split.images[rows].to(next(model.parameters()))
-    protocol = show(images, TRAINED_MS) + blank(100.0)
-    traj = simulate(model, protocol, record=Record("all", times_ms=EXAMPLE_TIMES_MS))
-    at_end = int((traj.time_ms == TRAINED_MS).nonzero()[0])
-    channel = {area: int(rates[at_end].flatten(2).var(2).mean(0).argmax()) for area, rates in traj.rates.items()}
-    maps = {area: rates[:, :, channel[area]].cpu() for area, rates in traj.rates.items()}
-    return Examples(images.cpu(), maps, channel, traj.time_ms, TRAINED_MS)
-
-
-def _seconds(stages: dict[str, StageReport], measuring: float) -> dict[str, Any]:
-    parts = {name: report.seconds for name, report in stages.items()} | {"measuring": measuring}
-    return {"seconds": sum(parts.values()), "seconds_by_part": parts}
-
-
-def _provenance(recipe: Recipe, test: Split) -> dict[str, Any]:
+def _about(recipe: Recipe, model: Any, images: int) -> dict[str, Any]:
     return {
         "recipe": recipe.name,
-        "seed": recipe.seed,
-        "test_images": len(test),
-        "versions": versions(),
-        "machine": machine(),
+        "data": recipe.data,
+        "test_images": images,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "classes": model.num_classes,
+        "tau_ms": model.spec.tau_ms,
+        "dt_ms": model.dt_ms,
     }

@@ -1,7 +1,7 @@
 """Ways to make a dynamical network from a folded CNN, side by side: how well each imitates it, and what that is worth.
 
-The paper fits each linear area through three terms of a series. Beside it stand more terms, and fits
-of the rectified network's settled rates by implicit gradients and by Gauss-Newton.
+The paper fits each linear area through three terms of a series. Beside it stand more terms, and fits of the
+rectified network's settled rates by implicit gradients and by Gauss-Newton.
 """
 
 import dataclasses
@@ -13,7 +13,12 @@ from typing import Any
 
 from cordsnet.dynamics import Activation, Solver
 from cordsnet.errors import RunError
-from cordsnet.models import CNN, CordsNet
+from cordsnet.experiments.claims import Claim, Measured, above, decide
+from cordsnet.experiments.experiment import Preset, Setting, experiment
+from cordsnet.experiments.needs import rate_equation
+from cordsnet.experiments.recipes import base_recipe
+from cordsnet.experiments.result import Result
+from cordsnet.experiments.training_claims import check_seeds, column_difference
 from cordsnet.registry import Registry
 from cordsnet.training import (
     GaussNewton,
@@ -30,7 +35,6 @@ from cordsnet.training import (
     sweep,
 )
 from cordsnet.training.evaluate import BATCH as BATCH_SHOWN
-from cordsnet.training.recipes import digits_paper
 from cordsnet.training.stages.imitate import imitation
 
 INIT, CNN_FOLDER = "init", "cnn"
@@ -60,22 +64,25 @@ class Scheme:
 
 
 @dataclass(frozen=True)
-class Scale:
+class InverseInitOptions:
     """How much is trained.
 
     Attributes
     ----------
-    times : by which all updates are divided.
-    seeds : networks per scheme.
+    recipe : the recipe whose CNN, fold and training of the dynamics all schemes share.
+    divide_updates : by which all updates are divided.
+    seeds : networks per scheme; they count up from the seed.
     """
 
-    times: int
-    seeds: int
+    recipe: str = "digits_paper"
+    divide_updates: int = 10
+    seeds: int = 2
 
+    def __post_init__(self) -> None:
+        check_seeds(self.seeds)
+        if self.divide_updates < 1:
+            raise ValueError(f"divide_updates must be at least 1, got {self.divide_updates}")
 
-INIT_SCALES: Registry[Scale] = Registry("scale")
-INIT_SCALES.add("smoke", Scale(10, 2))
-INIT_SCALES.add("desk", Scale(1, 3))
 
 BATCH = 32
 """Images per update of the dynamics, for speed."""
@@ -112,57 +119,96 @@ SCHEMES.add(
 SCHEMES.add("gauss_newton", Scheme("Gauss-Newton, norm below 1.5", GaussNewton(), linear=False))
 
 
-def inverse_init(
-    output: str | Path,
-    scale: str = "smoke",
-    seeds: int | None = None,
-    workers: int = 1,
-    progress: bool = False,
-) -> list[dict[str, Any]]:
-    """Train every scheme from the same CNNs, seed by seed, and return the rows of `sweep`, one per network.
+WHY = "reviewer: is the three-term series of the paper the best start?"
+CLAIMS = (
+    Claim("gauss_newton_fits", "Gauss-Newton leaves less of the CNN unexplained than the paper's scheme.", WHY,
+          "unexplained variance of the top area by the paper's scheme less that by Gauss-Newton", above(0.0),
+          of="networks"),
+    Claim("gauss_newton_reads", "After fine-tuning it reads better, too.", WHY,
+          "test accuracy with Gauss-Newton less that with the paper's scheme", above(0.0), of="networks"),
+    Claim("feedforward_matters", "Feedforward kernels should be fitted together with recurrent ones.", WHY,
+          "unexplained variance of the top area with recurrent kernels alone less that with both", above(0.0),
+          of="networks"),
+)  # fmt: skip
 
-    "scheme" names the scheme. "settled/AREA" is the unexplained variance of the CNN's rates by those at which the
-    network settles with ReLU, fed by its own activity (`imitation`); linear schemes have their own figure as
-    "init.unexplained_variance/AREA". "rectified_accuracy" is that with ReLU and without training. A CNN is trained once
-    for each seed, in `output / CNN_FOLDER`, and copied to where the schemes start from it.
 
-    Raises ValueError for a scale that there is not, and for no seeds; RunError when a CNN fails.
+@experiment(
+    "inverse_init",
+    options=InverseInitOptions,
+    presets={
+        "smoke": Preset(InverseInitOptions(), 5.0, 2.0),
+        "desk": Preset(InverseInitOptions(divide_updates=1, seeds=3), 60.0, 2.0),
+        "paper": Preset(InverseInitOptions(divide_updates=1, seeds=10), 200.0, 2.0),
+    },
+    claims=CLAIMS,
+    trains=True,
+    default="smoke",
+)
+def inverse_init(setting: Setting, options: InverseInitOptions) -> Result:
+    """Ways to make a dynamical network from a CNN, side by side.
+
+    Every scheme is trained from the same CNNs, seed by seed. Rows are those of `sweep`, one per network: "scheme" names
+    the scheme; "settled/AREA" is the unexplained variance of the CNN's rates by those at which the network settles with
+    ReLU, fed by its own activity (`imitation`); linear schemes have their own figure as
+    "init.unexplained_variance/AREA"; "rectified_accuracy" is that with ReLU and without training. A CNN is trained once
+    for each seed, in the folder "cnn", and copied to where the schemes start from it.
+
+    Raises RunError when a CNN fails.
     """
-    row = INIT_SCALES[scale]
-    count = row.seeds if seeds is None else seeds
-    if count < 1:
-        raise ValueError(f"seeds must be at least 1, got {count}")
-    output, runs = Path(output), init_runs(row, count)
-    cnns = [Run(f"seed={seed}", dataclasses.replace(cnn_recipe(row), seed=seed)) for seed in range(count)]
+    output, workers, progress = setting.folder(), setting.workers, setting.progress
+    seeds = range(setting.seed, setting.seed + options.seeds)
+    cnns = [Run(f"seed={seed}", dataclasses.replace(cnn_recipe(options), seed=seed)) for seed in seeds]
     for made in sweep(cnns, output / CNN_FOLDER, workers=workers, progress=progress):
         if made["status"] != "finished":
             raise RunError(f"the CNN of {made['run']} failed: {made['error']}")
+    runs = init_runs(options, seeds)
     for run in runs:
         _share(output / CNN_FOLDER / f"seed={run.recipe.seed}", output / run.name)
-    return sweep(runs, output, measure=measure_init, workers=workers, progress=progress)
+    rows = sweep(runs, output, measure=measure_init, workers=workers, progress=progress)
+    about = {name: {"description": scheme.description, "linear": scheme.linear} for name, scheme in _schemes()}
+    return Result({"networks": tuple(rows)}, claims=decide(CLAIMS, compare(rows)), meta={"schemes": about})
 
 
-def init_runs(scale: Scale, seeds: int) -> list[Run]:
+def _schemes() -> list[tuple[str, Scheme]]:
+    return [(name, SCHEMES[name]) for name in SCHEMES]
+
+
+def compare(rows: Sequence[dict[str, Any]]) -> dict[str, Measured]:
+    """What the claims are about."""
+    areas = areas_of(rows)
+    if not areas:
+        return {}
+    top = f"settled/{areas[-1]}"
+    return {
+        "gauss_newton_fits": column_difference(rows, top, "scheme", "paper", "gauss_newton"),
+        "gauss_newton_reads": column_difference(rows, "finetune.test_accuracy", "scheme", "gauss_newton", "paper"),
+        "feedforward_matters": column_difference(rows, top, "scheme", "imitate_recurrence", "imitate_areas"),
+    }
+
+
+def init_runs(options: InverseInitOptions, seeds: Sequence[int]) -> list[Run]:
     """Every scheme with every seed; seeds last, so that what was interrupted has all schemes for the first ones."""
     return [
         Run(
-            f"{name}/seed={seed}", dataclasses.replace(scheme_recipe(SCHEMES[name], scale), seed=seed), {"scheme": name}
+            f"{name}/seed={seed}",
+            dataclasses.replace(scheme_recipe(SCHEMES[name], options), seed=seed),
+            {"scheme": name},
         )
-        for seed in range(seeds)
+        for seed in seeds
         for name in SCHEMES
     ]
 
 
-def cnn_recipe(scale: Scale) -> Recipe:
+def cnn_recipe(options: InverseInitOptions) -> Recipe:
     """The CNN and its fold."""
-    base = digits_paper()
-    stages = tuple(_shorter(base.stage(name), scale.times) for name in ("cnn", "fold"))
+    base = base_recipe(options.recipe)
+    stages = tuple(_shorter(base.stage(name), options.divide_updates) for name in ("cnn", "fold"))
     return dataclasses.replace(base, name="inverse_init", stages=stages)
 
 
-def scheme_recipe(scheme: Scheme, scale: Scale) -> Recipe:
+def scheme_recipe(scheme: Scheme, options: InverseInitOptions) -> Recipe:
     """The CNN, the initialisation, and training with as many updates for every scheme."""
-    base, start = digits_paper(), cnn_recipe(scale)
+    base, start = base_recipe(options.recipe), cnn_recipe(options)
     init, below = dataclasses.replace(scheme.stage, name=INIT), INIT
     after: list[Stage] = []
     for name in DYNAMICS_UPDATES if scheme.linear else ("finetune",):
@@ -171,14 +217,16 @@ def scheme_recipe(scheme: Scheme, scale: Scale) -> Recipe:
         optimisation = dataclasses.replace(stage.optimisation, updates=updates, batch=BATCH)
         after.append(dataclasses.replace(stage, start=below, dt_ms=DT_MS, optimisation=optimisation))
         below = name
-    return dataclasses.replace(start, stages=(*start.stages, *(_shorter(s, scale.times) for s in (init, *after))))
+    added = tuple(_shorter(stage, options.divide_updates) for stage in (init, *after))
+    return dataclasses.replace(start, stages=(*start.stages, *added))
 
 
 def measure_init(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, float]:
     """How well the settled rates of the rectified network imitate the CNN's, before any training."""
-    model, cnn = reports[INIT].model(), reports["fold"].model()
-    assert isinstance(model, CordsNet)
-    assert isinstance(cnn, CNN)
+    model: Any = reports[INIT].model()
+    cnn: Any = reports["fold"].model()
+    if lack := rate_equation(model):
+        raise RunError(f"the network of stage {INIT!r} {lack}, so its settled rates cannot be compared")
     model.activation = Activation("relu")
     test = recipe.load_data().test
     found = imitation(model, cnn, test.take(BATCH_SHOWN).to(model).images, MEASURED_WITH)

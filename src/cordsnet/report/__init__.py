@@ -1,17 +1,6 @@
-"""Figures and reports; importing them fills the table of experiments."""
+"""Results as files, figures and pages; the figures of an experiment are imported when its result is written."""
 
-from cordsnet.report.ablations import write_ablation_report
-from cordsnet.report.demo import write_demo_report
-from cordsnet.report.inverse_init import write_inverse_init
-from cordsnet.report.page import Section, Table, write_page
-from cordsnet.report.table1 import write_table1
+from cordsnet.report.page import Section, Table, markdown, write_page
+from cordsnet.report.writer import claims_table, measured, summary_of, write_result
 
-__all__ = [
-    "Section",
-    "Table",
-    "write_ablation_report",
-    "write_demo_report",
-    "write_inverse_init",
-    "write_page",
-    "write_table1",
-]
+__all__ = ["Section", "Table", "claims_table", "markdown", "measured", "summary_of", "write_page", "write_result"]

@@ -1,20 +1,16 @@
-"""The figure and tables of an ablation, and its entry in the table of experiments."""
+"""The figure and tables of an ablation."""
 
 import math
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
 
-from cordsnet._files import write_whole
 from cordsnet.analysis import Regime
-from cordsnet.experiments.ablations import ABLATIONS, Ablation, Row, run_ablation
-from cordsnet.experiments.registry import EXPERIMENTS, Experiment
+from cordsnet.experiments import Result
 from cordsnet.report.figures import BLUE, ORANGE, PURPLE, SKY, VERMILION, WIDTH, YELLOW, new_figure, tidy
-from cordsnet.report.page import Section, Table, render, write_page
-from cordsnet.training import summary
+from cordsnet.report.page import Section, Table
+from cordsnet.training import summary as mean_and_error
 
 COLOURS = {
     Regime.MONOSTABLE: BLUE,
@@ -24,9 +20,50 @@ COLOURS = {
     Regime.CHAOTIC: YELLOW,
     Regime.UNSTABLE: VERMILION,
 }
-"""Of the bars, from the bottom up: the regime that is wanted first."""
+"""Colours of the bars, from the bottom up: the regime that is wanted first."""
 
-Rows: TypeAlias = Sequence[Row]
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
+
+
+def summary(result: Result) -> Table:
+    """For each value: networks in each regime, mean accuracy and its standard error over seeds, and how many are proven
+    to have one attractor.
+    """
+    rows = result.rows("networks")
+    counts, body = regime_counts(rows), []
+    for point in mean_and_error([dict(row) for row in rows], ["value"], "accuracy"):
+        mean, error = (f"{100 * x:.1f}" if math.isfinite(x) else "-" for x in (point["mean"], point["standard_error"]))
+        numbers = [str(number) for number in counts[point["value"]].values()]
+        proven = sum(bool(row.get("certified", False)) for row in rows if row["value"] == point["value"])
+        body.append((point["value"], *numbers, mean, error, str(proven)))
+    heads = (
+        result.meta["varies"],
+        *(regime.value for regime in COLOURS),
+        "accuracy (%)",
+        "s.e. (%)",
+        "proven monostable",
+    )
+    return Table(heads, body)
+
+
+def sections(result: Result) -> list[Section]:
+    """Regimes as a figure and a table, and every network."""
+    rows = result.rows("networks")
+    diverged = sum(row["status"] == "diverged" for row in rows)
+    text = (
+        f"Share of networks in each regime (above) and test accuracy of every network, the line at their mean (below). "
+        f"{diverged} of {len(rows)} networks diverged in training; they count as unstable and have no accuracy."
+    )
+    each = Table(
+        ("value and seed", "regime", "image distance", "blank distance", "speed", "lost answers", "accuracy"),
+        [_evidence(row) for row in rows],
+    )
+    rules = "Distances are shares of the response, speed its change per tau. Rules: cordsnet.analysis.classify_regime."
+    drawn = regime_figure(rows, result.meta["varies"])
+    return [
+        Section("Regimes", text, drawn, tables=(summary(result),), name=result.meta["experiment"]),
+        Section("Every network", rules, tables=(each,)),
+    ]
 
 
 def regime_counts(rows: Rows) -> dict[str, dict[Regime, int]]:
@@ -55,9 +92,9 @@ def regime_figure(rows: Rows, varies: str) -> Figure:
     finished = [row for row in rows if row["status"] == "finished"]
     for regime, colour in COLOURS.items():
         mine = [row for row in finished if row["regime"] == regime.value]
-        x = [list(counts).index(row["value"]) + _aside(row, finished) for row in mine]
+        x = [list(counts).index(row["value"]) + _offset(row, finished) for row in mine]
         dots.scatter(x, [row["accuracy"] for row in mine], color=colour, s=22, zorder=3)
-    points = summary(rows, ["value"], "accuracy")
+    points = mean_and_error([dict(row) for row in rows], ["value"], "accuracy")
     dots.hlines([p["mean"] for p in points], [k - 0.35 for k in places], [k + 0.35 for k in places], color="0.4", lw=1)
     bars.set_ylim(0, 1.12)
     bars.set_yticks([0, 0.5, 1])
@@ -70,69 +107,14 @@ def regime_figure(rows: Rows, varies: str) -> Figure:
     return figure
 
 
-def write_ablation_report(name: str, rows: Rows, scale: str, output: str | Path) -> Path:
-    """Write `report.html`, `table.md` and the figure into a folder; returns the page's path."""
-    ablation, folder = ABLATIONS[name], Path(output)
-    figure, table = regime_figure(rows, ablation.varies), ablation_table(ablation, rows)
-    write_whole(folder / f"{name}.png", render(figure, "png"))
-    write_whole(folder / "table.md", markdown(table).encode())
-    diverged = sum(row["status"] == "diverged" for row in rows)
-    text = (
-        f"Share of networks in each regime (above) and test accuracy of every network, the line at their mean (below). "
-        f"{diverged} of {len(rows)} networks diverged in training; they count as unstable and have no accuracy."
-    )
-    each = Table(
-        ("value and seed", "regime", "image distance", "blank distance", "speed", "lost answers", "accuracy"),
-        [_evidence(row) for row in rows],
-    )
-    sections = [
-        Section("Regimes", text, figure, tables=(table,), name=name),
-        Section("Every network", "Distances are shares of the response, speed is its change per tau.", tables=(each,)),
-    ]
-    introduction = (
-        f"Ablation: {ablation.description}. Networks trained at {scale} scale, then classified by their dynamics."
-    )
-    footer = "All numbers are in table.parquet beside this page. The rules: cordsnet.analysis.classify_regime."
-    return write_page(folder / "report.html", f"Ablation {name}", introduction, sections, footer)
-
-
-def ablation_table(ablation: Ablation, rows: Rows) -> Table:
-    """For each value: networks in each regime, mean accuracy and its standard error over seeds, and how many are proven
-    to have one attractor.
-    """
-    counts, body = regime_counts(rows), []
-    for point in summary(rows, ["value"], "accuracy"):
-        mean, error = (f"{100 * x:.1f}" if math.isfinite(x) else "-" for x in (point["mean"], point["standard_error"]))
-        regimes = [str(number) for number in counts[point["value"]].values()]
-        proven = sum(bool(row.get("certified", False)) for row in rows if row["value"] == point["value"])
-        body.append((point["value"], *regimes, mean, error, str(proven)))
-    heads = (ablation.varies, *(regime.value for regime in COLOURS), "accuracy (%)", "s.e. (%)", "proven monostable")
-    return Table(heads, body)
-
-
-def markdown(table: Table) -> str:
-    """A table in Markdown."""
-    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _aside(row: Row, rows: Rows) -> float:
-    """Where a network's dot stands beside others of its value, so that none hides another."""
+def _offset(row: Mapping[str, Any], rows: Rows) -> float:
+    """Horizontal offset of a network's dot, so that none hides another of the same value."""
     seeds = [other["seed"] for other in rows if other["value"] == row["value"]]
     return 0.5 * (seeds.index(row["seed"]) + 0.5) / len(seeds) - 0.25
 
 
-def _evidence(row: Row) -> tuple[str, ...]:
+def _evidence(row: Mapping[str, Any]) -> tuple[str, ...]:
     numbers = ("image_distance", "blank_distance", "speed", "lost_answers", "accuracy")
     cells = [row.get(name, math.nan) for name in numbers]
     shown = [f"{value:.2g}" if math.isfinite(value) else "-" for value in cells]
     return (f"{row['value']}, {row['seed']}", row["regime"], *shown)
-
-
-def _reproduce(name: str, scale: str, seeds: int | None, workers: int, output: Path) -> Path:
-    rows = run_ablation(name, scale, output, seeds=seeds, workers=workers)
-    return write_ablation_report(name, rows, scale, output)
-
-
-for _name in ABLATIONS:
-    EXPERIMENTS.add(_name, Experiment(ABLATIONS[_name].description, partial(_reproduce, _name)))

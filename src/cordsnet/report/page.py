@@ -2,30 +2,42 @@
 
 import base64
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
-from cordsnet._files import write_whole
+from cordsnet._files import writable_folder, write_whole
 
 DPI = 160
+MARKED = {"holds": "holds", "fails": "fails", "undecided at this scale": "undecided"}
+"""Cells that are shown as verdicts -> the class of their style."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Heads and rows of text; all but the first column are set as numbers."""
+    """Heads and rows of text.
+
+    Attributes
+    ----------
+    heads : one for each column.
+    rows : cells, as they are shown.
+    words : True if all columns hold words; else all but the first are set as numbers.
+    """
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
+    words: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title, a sentence or two, and a figure or tables."""
+    """A title, a sentence or two, and a figure or tables; `name` is that of the figure's file."""
 
     title: str
     text: str
@@ -36,8 +48,7 @@ class Section:
 
 def write_page(path: Path, title: str, introduction: str, sections: Sequence[Section], footer: str) -> Path:
     """Write the page, and each figure also as PNG and PDF into `figures/` beside it. Returns the path of the page."""
-    folder = path.parent / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable_folder(path.parent / "figures")
     filled = []
     for section in sections:
         image = ""
@@ -50,7 +61,9 @@ def write_page(path: Path, title: str, introduction: str, sections: Sequence[Sec
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("cordsnet.report").joinpath("page.html").read_text(encoding="utf-8")
     )
-    page = template.render(title=title, introduction=introduction, sections=filled, footer=footer, width_px=900)
+    page = template.render(
+        title=title, introduction=introduction, sections=filled, footer=footer, width_px=900, marked=MARKED
+    )
     write_whole(path, page.encode())
     return path
 
@@ -60,3 +73,33 @@ def render(figure: Figure, kind: str) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format=kind, dpi=DPI)
     return stream.getvalue()
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown."""
+    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def as_table(rows: Iterable[Mapping[str, Any]], heads: Mapping[str, str] | None = None, most: int = 60) -> Table:
+    """Rows of a result as they are shown: at most `most` of them, the columns in `heads` or else all."""
+    rows = list(rows)
+    columns = heads or {name: name.replace("_", " ") for row in rows for name in row}
+    body = [[show_cell(row.get(name, "")) for name in columns] for row in rows[:most]]
+    if len(rows) > most:
+        body.append([f"... and {len(rows) - most} more in result.json", *[""] * (len(columns) - 1)])
+    return Table(tuple(columns.values()), body)
+
+
+def show_cell(value: Any) -> str:
+    """A cell as text: four digits of a number, yes or no for a truth value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage with one digit; "-" where it is missing."""
+    return "-" if value is None or math.isnan(value) else f"{100 * value:.1f} %"

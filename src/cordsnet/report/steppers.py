@@ -1,29 +1,59 @@
 """The figure and table of stepper errors."""
 
-from collections.abc import Sequence
 from itertools import cycle
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cordsnet._files import write_whole
-from cordsnet.experiments.steppers import StepperError, observed_order
+from cordsnet.experiments import Result
+from cordsnet.experiments.steppers import observed_order
 from cordsnet.report.figures import in_colours, new_figure, tidy
-from cordsnet.report.page import render
+from cordsnet.report.page import Section, Table
+from cordsnet.report.rows import models_of, values_of
 
 
-def stepper_figure(rows: Sequence[StepperError]) -> Figure:
+def summary(result: Result) -> Table:
+    """Error and cost of every stepper at every step."""
+    several = len(models_of(result, "steppers")) > 1
+    rows = [
+        (
+            *((str(row["model"]),) if several else ()),
+            str(row["stepper"]),
+            f"{float(row['dt_ms']):g}",
+            f"{float(row['evaluations_per_ms']):g}",
+            f"{float(row['error']):.1e}",
+        )
+        for row in result.rows("steppers")
+    ]
+    heads = ("stepper", "dt (ms)", "evaluations per ms", "relative error")
+    return Table(("model", *heads) if several else heads, rows)
+
+
+def sections(result: Result) -> list[Section]:
+    """A figure for each model, and the table."""
+    models = models_of(result, "steppers")
+    text = (
+        "Error of the rates against the true trajectory, largest over areas, from rest; left against the step, right "
+        "against what a simulation costs. The order is the slope at the three finest steps."
+    )
+    drawn = [
+        Section(f"Error of the steppers, {model}", text, figure(result, model), name=_name(model, models))
+        for model in models
+    ]
+    return [*drawn, Section("Numbers", "", tables=(summary(result),))]
+
+
+def figure(result: Result, model: str) -> Figure:
     """Error against step, and against what it costs."""
-    figure = new_figure()
-    by_step, by_cost = figure.subplots(1, 2, sharey=True)
-    names = list(dict.fromkeys(row.stepper for row in rows))
+    drawn = new_figure()
+    by_step, by_cost = drawn.subplots(1, 2, sharey=True)
+    names = values_of(result, "steppers", "stepper", model=model)
     for marker, (colour, name) in zip(cycle("os^D"), in_colours(names), strict=False):
-        mine = [row for row in rows if row.stepper == name]
-        errors = [row.error for row in mine]
-        label = f"{name.replace('_', ' ')}: order {observed_order(rows, name):.1f}"
+        mine = result.rows("steppers", model=model, stepper=name)
+        errors = [float(row["error"]) for row in mine]
+        label = f"{name.replace('_', ' ')}: order {observed_order(mine, name):.1f}"
         style = {"color": colour, "marker": marker, "markersize": 4}
-        by_step.plot([row.dt_ms for row in mine], errors, label=label, **style)
-        by_cost.plot([row.evaluations_per_ms for row in mine], errors, **style)
+        by_step.plot([float(row["dt_ms"]) for row in mine], errors, label=label, **style)
+        by_cost.plot([float(row["evaluations_per_ms"]) for row in mine], errors, **style)
     for axes in (by_step, by_cost):
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
@@ -31,15 +61,8 @@ def stepper_figure(rows: Sequence[StepperError]) -> Figure:
     tidy(by_step, "step dt (ms)", "relative error of the trajectory")
     tidy(by_cost, "evaluations of all drives per ms", "")
     by_cost.legend(handles=by_step.lines, frameon=False, fontsize=8, loc="lower left")
-    return figure
+    return drawn
 
 
-def write_stepper_report(rows: Sequence[StepperError], output: str | Path) -> Path:
-    """Write `steppers.png` and `steppers.md` into a folder; returns the table's path."""
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "steppers.png", render(stepper_figure(rows), "png"))
-    lines = ["| stepper | dt (ms) | evaluations per ms | relative error |", "|---|---|---|---|"]
-    lines += [f"| {r.stepper} | {r.dt_ms:g} | {r.evaluations_per_ms:g} | {r.error:.1e} |" for r in rows]
-    write_whole(folder / "steppers.md", ("\n".join(lines) + "\n").encode())
-    return folder / "steppers.md"
+def _name(model: str, models: list[str]) -> str:
+    return "steppers" if len(models) == 1 else f"steppers_{model}"

@@ -1,7 +1,6 @@
 """A dynamical portrait of a network: spectra, time constants, attractors, amplification, regime, certificate."""
 
-from cordsnet.experiments.portrait.areas import AreaPortrait
-from cordsnet.experiments.portrait.network import Portrait, Tell, portrait
-from cordsnet.experiments.portrait.settings import PortraitSettings
+from cordsnet.experiments.portrait.options import PortraitOptions
+from cordsnet.experiments.portrait.run import portrait
 
-__all__ = ["AreaPortrait", "Portrait", "PortraitSettings", "Tell", "portrait"]
+__all__ = ["PortraitOptions", "portrait"]

@@ -1,22 +1,17 @@
-"""A whole network as a dynamical system: everything of the toolkit that applies, in one call."""
+"""A whole network as a dynamical system: everything of the toolkit that applies to it."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cordsnet.analysis import (
-    Certificate,
-    FixedPoints,
-    LyapunovSpectrum,
     NetworkFlow,
-    RegimeReport,
     RegimeSettings,
-    SingularTriplets,
     certify_monostable,
     classify_regime,
     fixed_points,
@@ -28,170 +23,189 @@ from cordsnet.analysis import (
     settled_response,
 )
 from cordsnet.analysis.networks.jacobians import point_of
+from cordsnet.analysis.status import Status
 from cordsnet.dynamics import Record, simulate
-from cordsnet.experiments.portrait.areas import BLANK, AreaPortrait, area_portraits
-from cordsnet.experiments.portrait.settings import PortraitSettings
-from cordsnet.models import CordsNet
+from cordsnet.experiments.experiment import Tell, silent
+from cordsnet.experiments.portrait.areas import measure_area
+from cordsnet.experiments.portrait.findings import BLANK, Findings
+from cordsnet.experiments.portrait.options import PortraitOptions
+from cordsnet.experiments.result import axis, labelled
 from cordsnet.stimuli import blank, show
 
-SAMPLES, FOLLOWED = 20, 100
-"""States recorded on a way; time constants for which Lyapunov exponents are averaged."""
-
-Tell: TypeAlias = Callable[[str, int, int], None]
-"""(what is measured now, how many steps are done, of how many)."""
+SAMPLES = 20
+"""States recorded on the way of a response."""
 
 
-@dataclass
-class Portrait:
-    """What was found, and why what is missing is missing.
+@dataclass(frozen=True)
+class Sitter:
+    """The network that is measured, and what is shown to it.
 
     Attributes
     ----------
-    model_name, settings : of what, and how.
-    areas : every area at every settled state.
-    attractors : state -> fixed points found from many starts, with their stability.
-    exponents : state -> Lyapunov exponents of the trajectory that follows.
-    patterns : the image patterns that settled activity of the top area amplifies most, at the first image.
-    regime, certificate : of the whole network.
-    dimension : area -> [T], participation ratio of the rates of all images at each time; NaN while they are alike.
-    paths : [B, T, 2], trajectories of the top area in its first two principal components.
-    time_ms : [T].
-    skipped : part -> why it could not be measured.
-    """
-
-    model_name: str
-    settings: PortraitSettings
-    areas: list[AreaPortrait] = field(default_factory=list)
-    attractors: dict[str, FixedPoints] = field(default_factory=dict)
-    exponents: dict[str, LyapunovSpectrum] = field(default_factory=dict)
-    patterns: SingularTriplets | None = None
-    regime: RegimeReport | None = None
-    certificate: Certificate | None = None
-    dimension: dict[str, Tensor] = field(default_factory=dict)
-    paths: Tensor | None = None
-    time_ms: Tensor | None = None
-    skipped: dict[str, str] = field(default_factory=dict)
-
-
-def portrait(
-    model: CordsNet,
-    images: Tensor,
-    labels: Tensor | None = None,
-    settings: PortraitSettings | None = None,
-    tell: Tell = lambda label, done, total: None,
-) -> Portrait:
-    """Measure a network with everything of the toolkit that applies to it.
-
-    Parameters
-    ----------
     model : a network with a rate equation.
-    images : [B, C, H, W], at least two, best of all classes; the network is linearised at the first few.
-    labels : class indices [B].
-    settings : sizes and tolerances.
-    tell : called before each part.
-
-    Returns
-    -------
-    Portrait. A part that does not apply to this network, such as a certificate of one with feedback, is in `skipped`
-    with the reason; nothing else is left out in silence.
+    images : [B, C, H, W], at least two; it is linearised at the first few.
+    labels : class indices [B], or None.
+    options : sizes and tolerances.
+    seed : of everything that is drawn.
+    found : where the numbers go.
     """
-    settings, model = settings or PortraitSettings(), model.eval()
-    found = Portrait(model.spec.name, settings)
-    parts = _parts(model, images, labels, found)
+
+    model: Any
+    images: Tensor
+    labels: Tensor | None
+    options: PortraitOptions
+    seed: int
+    found: Findings
+
+    @property
+    def tau_ms(self) -> float:
+        """Mean time constant of all areas, ms."""
+        tau = self.model.system().equation.circuit.tau_ms
+        return float(
+            torch.stack([torch.as_tensor(tau[a], dtype=torch.float64).mean() for a in self.model.areas]).mean()
+        )
+
+
+def measure_network(sitter: Sitter, tell: Tell = silent) -> Findings:
+    """Measure a network with everything that applies to it.
+
+    A part that does not apply, such as a certificate of a network with feedback, is a row of the table "skipped" with
+    the reason; nothing else is left out.
+    """
+    parts = _parts(sitter)
     for done, (label, measure) in enumerate(parts):
         tell(label, done, len(parts))
         try:
             measure()
         except (ArithmeticError, ValueError, TypeError) as error:
-            found.skipped[label] = str(error)
+            sitter.found.add("skipped", part=label, reason=str(error))
     tell("done", len(parts), len(parts))
-    return found
+    return sitter.found
 
 
-def _parts(
-    model: CordsNet, images: Tensor, labels: Tensor | None, found: Portrait
-) -> list[tuple[str, Callable[[], Any]]]:
-    """(label, what fills its place in the portrait)."""
+def _parts(sitter: Sitter) -> list[tuple[str, Callable[[], None]]]:
+    """(label, function that measures it)."""
+    images = sitter.images
     shown: dict[str, Tensor | None] = {BLANK: None}
-    shown |= {f"image {k + 1}": images[k : k + 1] for k in range(min(found.settings.states, len(images)))}
+    shown |= {f"image {k + 1}": images[k : k + 1] for k in range(min(sitter.options.states, len(images)))}
     at_states = {"spectra": _spectra, "fixed points": _attractors, "Lyapunov exponents": _exponents}
-    parts: list[tuple[str, Callable[[], Any]]] = [
-        (f"{name}, {where}", partial(measure, model, where, image, found))
+    parts: list[tuple[str, Callable[[], None]]] = [
+        (f"{name}, {where}", partial(measure, sitter, where, image))
         for where, image in shown.items()
         for name, measure in at_states.items()
     ]
-    return [
-        *parts,
-        ("amplified image patterns", lambda: _patterns(model, images[:1], found)),
-        ("trajectories", lambda: _trajectories(model, images, found)),
-        ("regime", lambda: _regime(model, images, labels, found)),
-        ("certificate", lambda: _certificate(model, found)),
-    ]
+    whole = {
+        "amplified image patterns": _patterns,
+        "trajectories": _trajectories,
+        "regime": _regime,
+        "certificate": _certificate,
+    }
+    return [*parts, *((name, partial(measure, sitter)) for name, measure in whole.items())]
 
 
-def _spectra(model: CordsNet, where: str, image: Tensor | None, found: Portrait) -> None:
+def _spectra(sitter: Sitter, where: str, image: Tensor | None) -> None:
     """At the fixed point under the image. Raises ArithmeticError where the network does not settle."""
-    state = point_of(model, None, image)[2]
-    found.areas += area_portraits(model, where, state, image, found.settings)
+    state = point_of(sitter.model, None, image)[2]
+    for area in sitter.model.areas:
+        measure_area(sitter.found, sitter.model, where, state, image, area, sitter.options, sitter.seed)
 
 
-def _path(model: CordsNet, flow: NetworkFlow, image: Tensor | None, ms: float) -> Tensor:
+def _path(sitter: Sitter, flow: NetworkFlow, image: Tensor | None) -> Tensor:
     """States [T, units] through which the network goes from spontaneous activity."""
-    every = max(1, round(ms / SAMPLES / model.dt_ms)) * model.dt_ms
+    ms, dt = sitter.options.image_ms, sitter.model.dt_ms
+    every = max(1, round(ms / SAMPLES / dt)) * dt
     shown = blank(ms) if image is None else show(image, ms)
-    rates = simulate(model, shown, record=Record("all", every_ms=every, outputs=())).rates
+    rates = simulate(sitter.model, shown, record=Record("all", every_ms=every, outputs=())).rates
     return flow.pack({area: value[:, 0] for area, value in rates.items()})
 
 
-def _attractors(model: CordsNet, where: str, image: Tensor | None, found: Portrait) -> None:
-    """Fixed points from states on the way and noise about them, as large as the rates on that way vary."""
-    flow, settings = NetworkFlow(model, image), found.settings
-    path = torch.cat(
-        [torch.zeros(1, *flow.domain).to(flow.device, flow.dtype), _path(model, flow, image, settings.image_ms)]
-    )
-    starts = sample_starts(flow, path, settings.starts, noise=1.0, seed=settings.seed)
-    found.attractors[where] = fixed_points(flow, starts, seed=settings.seed)
+def _attractors(sitter: Sitter, where: str, image: Tensor | None) -> None:
+    """Fixed points, from states on the way and noise about them as large as the rates on that way vary.
+
+    Where the leading eigenvalue did not converge, or its residual reaches across zero, stability is not decided.
+    """
+    flow, seed = NetworkFlow(sitter.model, image), sitter.seed
+    path = torch.cat([torch.zeros(1, *flow.domain).to(flow.device, flow.dtype), _path(sitter, flow, image)])
+    starts = sample_starts(flow, path, sitter.options.starts, noise=1.0, seed=seed)
+    points = fixed_points(flow, starts, seed=seed)
+    if points.failed_starts:
+        sitter.found.add("fixed_points", state=where, point=0, starts=points.failed_starts, stability="no fixed point")
+    for k, found_by in enumerate(points.start_counts.tolist()):
+        value, residual = complex(points.leading[k]), float(points.leading_residual[k])
+        sure = points.leading_status[k] is Status.CONVERGED and residual * abs(value) < abs(value.real)
+        stability = ("stable" if bool(points.stable[k]) else "unstable") if sure else "not decided"
+        sitter.found.add(
+            "fixed_points",
+            state=where,
+            point=k + 1,
+            starts=found_by,
+            residual=float(points.residual[k]),
+            stability=stability,
+            leading_per_ms=value.real,
+            leading_residual=residual,
+        )
 
 
-def _exponents(model: CordsNet, where: str, image: Tensor | None, found: Portrait) -> None:
+def _exponents(sitter: Sitter, where: str, image: Tensor | None) -> None:
     """Along the trajectory that goes on from where the network is when the image has been there for its duration."""
-    flow, settings, tau = NetworkFlow(model, image), found.settings, model.spec.tau_ms
-    found.exponents[where] = lyapunov_spectrum(
+    flow, options, tau = NetworkFlow(sitter.model, image), sitter.options, sitter.tau_ms
+    spectrum = lyapunov_spectrum(
         flow,
-        _path(model, flow, image, settings.image_ms)[-1],
-        min(settings.exponents, flow.units),
-        duration_ms=FOLLOWED * tau,
-        transient_ms=FOLLOWED / 5 * tau,
-        dt=model.dt_ms,
-        seed=settings.seed,
+        _path(sitter, flow, image)[-1],
+        min(options.exponents, flow.units),
+        duration_ms=options.followed_tau * tau,
+        transient_ms=options.followed_tau / 5 * tau,
+        dt=sitter.model.dt_ms,
+        seed=sitter.seed,
     )
+    for exponent, error in zip(spectrum.exponents.tolist(), spectrum.standard_error.tolist(), strict=True):
+        sitter.found.add(
+            "lyapunov",
+            state=where,
+            exponent_per_s=1e3 * exponent,
+            standard_error_per_s=1e3 * error,
+            status=spectrum.status.name.lower(),
+            chaotic=spectrum.chaotic,
+        )
 
 
-def _patterns(model: CordsNet, image: Tensor, found: Portrait) -> None:
-    op = settled_response(model, image, model.areas[-1], tol=1e-5)
-    count = min(found.settings.patterns, *op.shape)
-    found.patterns = partial_svd(op, count, tol=max(1e-3, found.settings.tol), seed=found.settings.seed)
+def _patterns(sitter: Sitter) -> None:
+    """Image patterns that the settled rates of the top area amplify most, at the first image."""
+    model, options, found = sitter.model, sitter.options, sitter.found
+    op = settled_response(model, sitter.images[:1], model.areas[-1], tol=1e-5)
+    triplets = partial_svd(op, min(options.patterns, *op.shape), tol=max(1e-3, options.tol), seed=sitter.seed)
+    for value, residual in zip(triplets.singular_values.tolist(), triplets.residuals.tolist(), strict=True):
+        found.add("patterns", amplification=value, residual=residual)
+    axes = (axis("amplification", triplets.singular_values), "channel", "row", "column")
+    found.arrays[f"patterns/{found.label}"] = labelled(triplets.right, axes, description="image patterns")
 
 
-def _trajectories(model: CordsNet, images: Tensor, found: Portrait) -> None:
-    trajectory = simulate(model, show(images, found.settings.image_ms), record="all")
-    found.time_ms = trajectory.time_ms
+def _trajectories(sitter: Sitter) -> None:
+    """Paths of the images in the first two components of the top area, and the dimension of all areas over time."""
+    found, areas = sitter.found, sitter.model.areas
+    trajectory = simulate(sitter.model, show(sitter.images, sitter.options.image_ms), record="all")
     for area, rates in trajectory.rates.items():
-        found.dimension[area] = torch.tensor([_dimension(one.flatten(1)) for one in rates])
-    top = trajectory.rates[model.areas[-1]].transpose(0, 1).flatten(2)
-    found.paths = principal_components(top, 2, bootstrap=0).scores
+        for ms, one in zip(trajectory.time_ms.tolist(), rates, strict=True):
+            found.add("dimension", area=area, time_ms=ms, participation_ratio=_dimension(one.flatten(1)))
+    top = trajectory.rates[areas[-1]].transpose(0, 1).flatten(2)
+    paths = principal_components(top, 2, bootstrap=0).scores
+    axes = ("image", axis("time", trajectory.time_ms, "ms"), "component")
+    about = f"rates of {areas[-1]} in their first two principal components"
+    found.arrays[f"paths/{found.label}"] = labelled(paths, axes, "arbitrary", about)
 
 
 def _dimension(responses: Tensor) -> float:
-    """Of [B, units]; NaN before the image has reached the area, when all responses are still alike."""
+    """Participation ratio of responses [B, units]; NaN before the image has reached the area and all are alike."""
     alike = bool((responses == responses[0]).all())
     return math.nan if alike else participation_ratio(responses, bootstrap=0).value
 
 
-def _regime(model: CordsNet, images: Tensor, labels: Tensor | None, found: Portrait) -> None:
-    settings = RegimeSettings(image_ms=found.settings.image_ms, tau_ms=model.spec.tau_ms, seed=found.settings.seed)
-    found.regime = classify_regime(model, images, labels, settings)
+def _regime(sitter: Sitter) -> None:
+    settings = RegimeSettings(image_ms=sitter.options.image_ms, tau_ms=sitter.tau_ms, seed=sitter.seed)
+    report = classify_regime(sitter.model, sitter.images, sitter.labels, settings)
+    sitter.found.add("regime", **report.row())
 
 
-def _certificate(model: CordsNet, found: Portrait) -> None:
-    found.certificate = certify_monostable(model)
+def _certificate(sitter: Sitter) -> None:
+    for row in certify_monostable(sitter.model).rows():
+        sitter.found.add("certificate", **row)

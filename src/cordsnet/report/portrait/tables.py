@@ -1,48 +1,45 @@
 """Tables of a portrait: eigenvalues and fixed points with residual and status."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from cordsnet.analysis import Certificate, Eigenpairs, FixedPoints, LyapunovSpectrum, RegimeReport, Status
-from cordsnet.experiments.portrait import AreaPortrait
-from cordsnet.report.page import Table
+from cordsnet.experiments import Result
+from cordsnet.experiments.portrait.areas import REAL_PART
+from cordsnet.experiments.result import Row
+from cordsnet.report.page import Table, as_table
 
 
-def leading(areas: Sequence[AreaPortrait]) -> Table:
+def rows_of(result: Result, table: str, model: str) -> list[Row]:
+    """Rows of one model; none where the part was not measured."""
+    return [row for row in result.tables.get(table, ()) if row["model"] == model]
+
+
+def leading(result: Result, model: str) -> Table:
     """The slowest mode of every area at every state."""
     heads = (
         "state", "area", "units", "active", "eigenvalue", "residual", "condition", "ended", "decay (ms)", "range (ms)",
         "frequency (Hz)", "growth at first (1/ms)",
     )  # fmt: skip
-    return Table(heads, [_leading(one) for one in areas])
+    return Table(heads, [_leading(result, row) for row in rows_of(result, "areas", model)])
 
 
-def _leading(one: AreaPortrait) -> tuple[str, ...]:
-    pairs, constants = one.slowest, one.constants
-    value, condition = complex(pairs.values[0]), pairs.condition
-    span = f"{float(constants.shortest_ms[0]):.1f} to {float(constants.longest_ms[0]):.1f}"
-    decay = "grows" if bool(constants.growing[0]) else f"{float(constants.decay_ms[0]):.1f}"
+def _leading(result: Result, row: Row) -> tuple[str, ...]:
+    at = {name: row[name] for name in ("model", "state", "area")}
+    value = result.rows("eigenvalues", **at, of=REAL_PART)[0]
+    constant = result.rows("time_constants", **at)[0]
     return (
-        one.where,
-        one.area,
-        f"{one.units:,}",
-        f"{100 * one.active:.0f} %",
-        number(value),
-        f"{float(pairs.residuals[0]):.0e}",
-        "" if condition is None else f"{float(condition[0]):.2g}",
-        ended(pairs),
-        decay,
-        span,
-        f"{float(constants.frequency_hz[0]):.2g}",
-        f"{one.abscissa.value:.3g}",
+        str(row["state"]),
+        str(row["area"]),
+        f"{int(row['units']):,}",
+        f"{100 * float(row['active']):.0f} %",
+        number(complex(float(value["real"]), float(value["imaginary"]))),
+        f"{float(value['residual']):.0e}",
+        f"{float(value['condition']):.2g}" if "condition" in value else "",
+        f"{row['converged']} of {row['pairs']} converged",
+        "grows" if row["growing"] else f"{float(row['decay_ms']):.1f}",
+        f"{float(constant['shortest_ms']):.1f} to {float(constant['longest_ms']):.1f}",
+        f"{float(constant['frequency_hz']):.2g}",
+        f"{float(row['growth_at_first_per_ms']):.3g}",
     )
-
-
-def ended(pairs: Eigenpairs) -> str:
-    """How many of the pairs converged."""
-    good = sum(status.name == "CONVERGED" for status in pairs.status)
-    return f"{good} of {len(pairs.status)} converged"
 
 
 def number(value: complex) -> str:
@@ -50,52 +47,40 @@ def number(value: complex) -> str:
     return f"{value.real:.4f}" if value.imag == 0 else f"{value.real:.4f} {'+-'[value.imag < 0]} {abs(value.imag):.4f}i"
 
 
-def attractors(found: dict[str, FixedPoints]) -> Table:
-    """Fixed points by state: how many starts led there, or to none, and whether they are stable.
-
-    Where the leading eigenvalue did not converge, or its residual reaches across zero, stability is not decided.
-    """
-    rows = []
-    for where, points in found.items():
-        if points.failed_starts:
-            rows.append((where, "none", str(points.failed_starts), "", "", "", ""))
-        for k, found_by in enumerate(points.start_counts.tolist()):
-            value, residual = complex(points.leading[k]), float(points.leading_residual[k])
-            sure = points.leading_status[k] is Status.CONVERGED and residual * abs(value) < abs(value.real)
-            stable = ("stable" if bool(points.stable[k]) else "unstable") if sure else "not decided"
-            speed = f"{float(points.residual[k]):.0e}"
-            rows.append((where, str(k + 1), str(found_by), speed, stable, f"{value.real:.4f}", f"{residual:.0e}"))
-    heads = ("state", "point", "starts that led there", "residual", "stability", "leading real part (1/ms)", "residual")
-    return Table(heads, rows)
+def fixed_points(rows: Sequence[Row]) -> Table:
+    """Fixed points by state: how many starts led there, or to none, and whether they are stable."""
+    heads = {
+        "state": "state",
+        "point": "point",
+        "starts": "starts that led there",
+        "residual": "residual",
+        "stability": "stability",
+        "leading_per_ms": "leading real part (1/ms)",
+        "leading_residual": "residual",
+    }
+    return as_table([{**row, "point": row["point"] or "none"} for row in rows], heads)
 
 
-def exponents(found: dict[str, LyapunovSpectrum]) -> Table:
+def exponents(rows: Sequence[Row]) -> Table:
     """Lyapunov exponents by state."""
-    rows = []
-    for where, one in found.items():
+    body = []
+    for where in dict.fromkeys(str(row["state"]) for row in rows):
+        mine = [row for row in rows if row["state"] == where]
         values = ", ".join(
-            f"{1e3 * float(value):.2f} ± {1e3 * float(error):.2f}"
-            for value, error in zip(one.exponents, one.standard_error, strict=True)
+            f"{float(row.get('exponent_per_s', 'nan')):.2f} ± {float(row.get('standard_error_per_s', 'nan')):.2f}"
+            for row in mine
         )
-        rows.append((where, values, one.status.name.lower(), "yes" if one.chaotic else "no"))
-    return Table(("state", "exponents (1/s)", "ended", "chaotic"), rows)
+        body.append((where, values, str(mine[0]["status"]), "yes" if mine[0]["chaotic"] else "no"))
+    return Table(("state", "exponents (1/s)", "ended", "chaotic"), body)
 
 
-def regime(report: RegimeReport) -> Table:
+def regime(row: Row) -> Table:
     """The regime and the numbers behind it; what its probes had no need to measure is left out."""
-    measured = {name: value for name, value in asdict(report.evidence).items() if not math.isnan(value)}
-    rows = [(name.replace("_", " "), f"{value:.3g}") for name, value in measured.items()]
-    return Table(("evidence", "value"), [("regime", report.regime.value), *rows])
+    numbers = {name: value for name, value in row.items() if name not in ("model", "regime")}
+    rows = [(name.replace("_", " "), f"{float(value):.3g}") for name, value in numbers.items()]
+    return Table(("evidence", "value"), [("regime", str(row["regime"])), *rows])
 
 
-def certificate(found: Certificate) -> Table:
+def certificate(rows: Sequence[Row]) -> Table:
     """The bounds of every area."""
-    rows = found.rows()
-    heads = tuple(dict.fromkeys(name for row in rows for name in row))
-    return Table(heads, [tuple(_cell(row.get(name, "")) for name in heads) for row in rows])
-
-
-def _cell(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return as_table([{name: value for name, value in row.items() if name != "model"} for row in rows])

@@ -1,8 +1,7 @@
-"""One experiment at three sizes: a minute, an evening, a cluster."""
+"""The recipes that experiments train, at three sizes: a minute, an evening, a cluster."""
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cordsnet.registry import Registry
 from cordsnet.training import (
@@ -17,8 +16,9 @@ from cordsnet.training import (
     TrainCNN,
     TrainDynamics,
     Trial,
+    find_recipe,
 )
-from cordsnet.training.recipes import demo, digits_paper
+from cordsnet.training.recipes import demo
 
 PAPER_EPOCH = 50_000 // 256
 """Updates in an epoch of CIFAR-10, 256 images each."""
@@ -27,22 +27,16 @@ STEEP_GAIN = 3.0
 """Recurrent gain of random weights at smoke scale: above the edge of stability (1.4), so that there is work to do."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What is trained at a scale.
-
-    Attributes
-    ----------
-    base : the recipe that ablations change.
-    direct : the same network from random weights, for networks that have no feedforward twin.
-    seeds : runs per value; None leaves it to the experiment, as the paper does.
-    """
-
-    base: Callable[[], Recipe]
-    direct: Callable[[], Recipe]
-    seeds: int | None
+BASES: Registry[Callable[[], Recipe]] = Registry("recipe of experiments")
+"""Recipes that only experiments train, beside those of `cordsnet recipes`."""
 
 
+def base_recipe(name: str) -> Recipe:
+    """A recipe of an experiment, of the package, or your own as file.py:function. Raises ValueError for others."""
+    return BASES[name]() if name in BASES else find_recipe(name)
+
+
+@BASES.register("smoke")
 def smoke() -> Recipe:
     """Digits at 8 px, eight channels, 60 updates from random weights with strong recurrence; trials of 80 ms."""
     trial = Trial(before=200.0, image=80.0, decision=24.0, after=80.0, baseline=20.0)
@@ -55,12 +49,14 @@ def smoke() -> Recipe:
     return Recipe("smoke", (RandomInit(gain=STEEP_GAIN), stage), ModelChoice(image_size=8, width=8))
 
 
+@BASES.register("desk_direct")
 def desk_direct() -> Recipe:
     """`demo`'s direct training."""
     recipe = demo()
     return dataclasses.replace(recipe, name="desk_direct", stages=(recipe.stage("direct"),))
 
 
+@BASES.register("paper")
 def paper() -> Recipe:
     """R2 on CIFAR-10 at 224 px through all stages, with the learning rates and epochs of the paper.
 
@@ -69,17 +65,12 @@ def paper() -> Recipe:
     return Recipe("paper", (*_paper_start(), *_paper_dynamics()), _paper_model(), "cifar10")
 
 
+@BASES.register("paper_direct")
 def paper_direct() -> Recipe:
     """R2 on CIFAR-10 from random weights, with as many epochs as `paper` trains the dynamics."""
     optimisation = Optimisation(lr=1e-3, updates=140 * PAPER_EPOCH, batch=256, clip=1.0)
     stage = TrainDynamics(name="direct", optimisation=optimisation, augmentation="shift_flip")
     return Recipe("paper_direct", (stage,), _paper_model(), "cifar10")
-
-
-SCALES: Registry[Scale] = Registry("scale")
-SCALES.add("smoke", Scale(smoke, smoke, 2))
-SCALES.add("desk", Scale(digits_paper, desk_direct, 5))
-SCALES.add("paper", Scale(paper, paper_direct, None))
 
 
 def _paper_model() -> ModelChoice:

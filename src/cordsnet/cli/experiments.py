@@ -1,0 +1,207 @@
+"""The command that runs experiments, and the older words for some of them."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse
+
+if TYPE_CHECKING:  # so that listing the commands does not wait for torch
+    from cordsnet.experiments import Experiment, Result, Setting
+    from cordsnet.experiments.experiment import Tell
+
+PRESET = ("--preset", "--scale")
+"""The option that chooses a row of options, and its older name."""
+
+MODELS_HELP = (
+    "folder of a checkpoint, such as runs/demo/finetune; NAME@DATA for weights that come with the package; or the name "
+    "of a model, with random weights; several are compared"
+)
+
+
+@COMMANDS.register("experiment")
+def experiment(words: Sequence[str]) -> None:
+    """Run an experiment on models, or one that trains its own: claims, tables, figures and a report."""
+    from cordsnet.experiments import EXPERIMENTS
+
+    if "--list" in words:
+        for name in EXPERIMENTS:
+            print(f"{name:<20}{EXPERIMENTS[name].description}")
+        return
+    if not words or words[0].startswith("-"):
+        parser = make_parser("experiment NAME")
+        parser.add_argument("--list", action="store_true", help="list all experiments and end")
+        parse(parser, [word for word in words if word in ("-h", "--help")])
+        raise ValueError(f"experiment needs a name first; known: {', '.join(EXPERIMENTS)}")
+    run_words(f"experiment {words[0]}", words[0], words[1:])
+
+
+@COMMANDS.register("demo")
+def demo(words: Sequence[str]) -> None:
+    """Train on handwritten digits through every stage, measure, and write a report (experiment demo)."""
+    run_words("demo", "demo", words)
+
+
+@COMMANDS.register("reproduce")
+def reproduce(words: Sequence[str]) -> None:
+    """Train, measure and report a result of the paper at the scale of this machine (experiment NAME)."""
+    from cordsnet.experiments import EXPERIMENTS
+
+    trained = [name for name in EXPERIMENTS if EXPERIMENTS[name].trains]
+    if not words or words[0].startswith("-"):
+        parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
+        raise ValueError(f"reproduce needs a name first; known: {', '.join(trained)}")
+    name = words[0]
+    scale = named_preset(EXPERIMENTS[name], words[1:])
+    run_words(f"reproduce {name}", name, words[1:], f"runs/reproduce/{name}_{scale}")
+
+
+@COMMANDS.register("analyze")
+def analyze(words: Sequence[str]) -> None:
+    """Measure trained networks as dynamical systems: spectra, attractors, certificate (experiment portrait)."""
+    run_words("analyze", "portrait", words, "runs/analysis")
+
+
+@COMMANDS.register("steppers")
+def steppers(words: Sequence[str]) -> None:
+    """Measure the error of each stepper on networks against their true trajectory (experiment steppers)."""
+    run_words("steppers", "steppers", words)
+
+
+@COMMANDS.register("precision")
+def precision(words: Sequence[str]) -> None:
+    """Measure what half precision costs networks in rates, scores and gradients (experiment precision)."""
+    run_words("precision", "precision", words)
+
+
+def run_words(command: str, name: str, words: Sequence[str], output: str | None = None) -> None:
+    """Run an experiment as words on the command line ask for it; without --output it goes to `output` or runs/NAME."""
+    from cordsnet.experiments import EXPERIMENTS
+    from cordsnet.report import write_result
+
+    row = EXPERIMENTS[name]
+    chosen = named_preset(row, words)
+    preset = row.preset(chosen)
+    folder = output or (f"runs/{name}" if chosen == row.default else f"runs/{name}_{chosen}")
+    parser = experiment_parser(command, row, preset.options, folder)
+    given = parse(parser, listed(words, row.options))
+    options = row.options(**{field.name: given[field.name] for field in dataclasses.fields(row.options)})
+    with progress_bar(draws_progress(given)) as tell:
+        setting = make_setting(row, given, tell)
+        print(f"{name}, preset {chosen}: {preset}", flush=True)
+        result = row(setting, options)
+    path, missing = write_result(result, given.output)
+    print_result(result, path)
+    for sentence in missing:
+        print(sentence)
+    print(f"report: {path}")
+
+
+def named_preset(row: "Experiment[Any]", words: Sequence[str]) -> str:
+    """Name of the preset that words ask for. Raises ValueError for one that the experiment does not have."""
+    name = row.default
+    for k, word in enumerate(words):
+        flag, _, value = word.partition("=")
+        if flag in PRESET:
+            name = value or (words[k + 1] if k + 1 < len(words) else "")
+    row.preset(name)
+    return name
+
+
+def experiment_parser(command: str, row: "Experiment[Any]", defaults: Any, output: str) -> ArgumentParser:
+    """Options of the command, and every option of the experiment with its default."""
+    parser = make_parser(command, row.description)
+    if row.trains:
+        parser.add_argument(
+            "--workers", type=int, default=1, help="networks trained at once, on Ray when more than one"
+        )
+    else:
+        parser.add_argument("models", nargs="+", type=str, metavar="MODEL", help=MODELS_HELP)
+        parser.add_argument(
+            "--data", type=str, default=None, help="data set or path; default: what a model was trained on"
+        )
+        parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
+    rows = "; ".join(f"{name}: {preset}" for name, preset in row.presets.items())
+    parser.add_argument(*PRESET, type=str, default=row.default, help=f"row of options; {rows}")
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
+    add_run_options(parser, output)
+    parser.add_class_arguments(row.options, as_group=False)
+    parser.set_defaults(dataclasses.asdict(defaults))
+    return parser
+
+
+def listed(words: Sequence[str], options: type) -> list[str]:
+    """Words in which options that hold several values may be written as 1,2,3."""
+    several = {f"--{name}" for name, kind in get_type_hints(options).items() if get_origin(kind) is tuple}
+    found: list[str] = []
+    for k, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if equals and flag in several:
+            found.append(f"{flag}={_bracketed(value)}")
+        elif k and words[k - 1] in several:
+            found.append(_bracketed(word))
+        else:
+            found.append(word)
+    return found
+
+
+def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Setting":
+    """Models and images that were asked for. Raises ValueError when the experiment cannot be run with them."""
+    from cordsnet._checks import check_device
+    from cordsnet.experiments import Setting
+    from cordsnet.experiments.subjects import images_of, load_subjects
+
+    common: dict[str, Any] = {"seed": given.seed, "tell": tell, "progress": draws_progress(given)}
+    if row.trains:
+        return Setting(output=Path(given.output), workers=given.workers, **common)
+    device = check_device(given.device)
+    subjects = load_subjects(given.models, given.data)
+    models = {label: one.model for label, one in subjects.items()}
+    row.check(models)
+    sources = {label: {"source": one.source, "data": one.data} for label, one in subjects.items()}
+    images = images_of(subjects)
+    return Setting({label: model.to(device) for label, model in models.items()}, images, sources, **common)
+
+
+def print_result(result: "Result", path: Path) -> None:
+    """The table, what was not measured, and the verdict of every claim."""
+    from cordsnet.report import measured
+    from cordsnet.report.writer import TABLE
+
+    print(path.with_name(TABLE).read_text(), end="")
+    for row in result.tables.get("notes", ()):
+        print(f"note: {row['model']}, {row['note']}")
+    for row in result.tables.get("skipped", ()):
+        print(f"not measured: {row['model']}, {row['part']} ({row['reason']})")
+    for claim in result.claims:
+        subject = f" ({claim.subject})" if claim.subject else ""
+        print(f"{claim.verdict}: {claim.statement}{subject} [{measured(claim)}; holds if {claim.expected}]")
+
+
+@contextmanager
+def progress_bar(draws: bool) -> Iterator["Tell"]:
+    """A function to call as parts begin; it draws a bar from its first call on, or does nothing."""
+    if not draws:
+        yield lambda label, done, total: None
+        return
+    from rich.progress import Progress
+
+    bar = Progress()
+    task = bar.add_task("", total=None)
+
+    def tell(label: str, done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, description=label, completed=done, total=total)
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
+
+
+def _bracketed(value: str) -> str:
+    return value if value.startswith(("[", "(")) else f"[{value}]"

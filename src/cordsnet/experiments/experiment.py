@@ -1,0 +1,224 @@
+"""What an experiment is: one function from a setting and its options to a result, with a row in `EXPERIMENTS`."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from cordsnet.data import Split
+from cordsnet.errors import RunError
+from cordsnet.experiments.claims import Claim
+from cordsnet.experiments.result import Result, with_meta
+from cordsnet.models import VisionModel
+from cordsnet.registry import Registry
+from cordsnet.training.record import describe_process
+
+Options = TypeVar("Options")
+Tell: TypeAlias = Callable[[str, int, int], None]
+"""(what is measured now, how many parts are done, of how many)."""
+Need: TypeAlias = Callable[[Any], str]
+"""A model -> what it lacks for an experiment, as the end of a sentence that begins with "it"; "" where nothing."""
+
+
+def silent(label: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an experiment is run with, beside its options.
+
+    Attributes
+    ----------
+    models : label -> model. Empty for experiments that train their own.
+    data : test images for all models, or label -> test images.
+    sources : label -> plain data about where model and images come from, for `meta`.
+    output : folder for what is trained; None for experiments that train nothing.
+    seed : of everything that is drawn.
+    workers : networks trained at once.
+    tell : called as parts begin.
+    progress : True if training may draw progress bars.
+    """
+
+    models: Mapping[str, VisionModel] = field(default_factory=dict)
+    data: Split | Mapping[str, Split] | None = None
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    output: Path | None = None
+    seed: int = 0
+    workers: int = 1
+    tell: Tell = silent
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        if wrong := [label for label in self.models if "/" in label or not label]:
+            raise ValueError(f"labels of models must be words without '/', got {wrong[0]!r}")
+
+    def subjects(self, trials: int) -> Iterator[tuple[str, VisionModel, Split]]:
+        """Label, model in evaluation mode, and its first `trials` test images, in its precision and on its device."""
+        for label, model in self.models.items():
+            yield label, model.eval(), self.images(label, trials)
+
+    def images(self, label: str, trials: int) -> Split:
+        """The first `trials` test images of a model. Raises ValueError when it has none, or for fewer than one."""
+        if trials < 1:
+            raise ValueError(f"trials must be at least 1, got {trials}")
+        data = self.data.get(label) if isinstance(self.data, Mapping) else self.data
+        if data is None:
+            raise ValueError(f"there are no test images for {label!r}; give them as data")
+        return data.take(trials).to(self.models[label])
+
+    def folder(self) -> Path:
+        """The output folder. Raises ValueError when there is none."""
+        if self.output is None:
+            raise ValueError("this experiment trains networks and needs an output folder; give output")
+        return self.output
+
+
+Run: TypeAlias = Callable[[Setting, Options], Result]
+
+
+@dataclass(frozen=True)
+class Preset(Generic[Options]):
+    """Options of an experiment at one size.
+
+    Attributes
+    ----------
+    options : the row of options.
+    minutes : estimated time on two cores, for the smallest networks where models are given.
+    gigabytes : estimated memory.
+    """
+
+    options: Options
+    minutes: float
+    gigabytes: float
+
+    def __str__(self) -> str:
+        return f"about {_duration(self.minutes)} on two cores and {self.gigabytes:g} GB of memory"
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[Options]):
+    """A row of the table of experiments.
+
+    Attributes
+    ----------
+    name : its name on the command line.
+    description : one line.
+    run : the function.
+    options : the dataclass of its options.
+    presets : "smoke", "desk", "paper" -> options with an estimate of time and memory.
+    claims : what it decides, declared before any run.
+    needs : what is asked of every model.
+    trains : True if it trains its own networks and takes no models.
+    default : the preset that is used where none is named.
+    """
+
+    name: str
+    description: str
+    run: Run[Options]
+    options: type[Options]
+    presets: Mapping[str, Preset[Options]]
+    claims: tuple[Claim, ...]
+    needs: tuple[Need, ...] = ()
+    trains: bool = False
+    default: str = "desk"
+
+    def preset(self, name: str | None = None) -> Preset[Options]:
+        """A preset by name, or the default one. Raises ValueError for unknown names."""
+        known: Registry[Preset[Options]] = Registry(f"preset of {self.name!r}")
+        for row, preset in self.presets.items():
+            known.add(row, preset)
+        return known[name or self.default]
+
+    def check(self, models: Mapping[str, Any]) -> None:
+        """Raise ValueError, in one sentence, unless the experiment can be run with these models."""
+        if self.trains and models:
+            raise ValueError(f"experiment {self.name!r} trains its own networks; leave out {next(iter(models))!r}")
+        if not self.trains and not models:
+            raise ValueError(f"experiment {self.name!r} needs a model: a folder, NAME@DATA, or the name of a model")
+        for label, model in models.items():
+            for need in self.needs:
+                if lack := need(model):
+                    raise ValueError(f"experiment {self.name!r} cannot be run with {label!r}: it {lack}")
+
+    def __call__(self, setting: Setting, options: Options | None = None) -> Result:
+        """Run it; `meta` of the result says with what, when and for how long.
+
+        Raises ValueError when a model lacks what the experiment needs.
+        """
+        self.check(setting.models)
+        options = self.preset().options if options is None else options
+        about = describe_process()
+        started = time.perf_counter()
+        result = self.run(setting, options)
+        if undeclared := {claim.name for claim in result.claims} - {claim.name for claim in self.claims}:
+            raise RunError(f"experiment {self.name!r} reports a claim that it does not declare: {min(undeclared)!r}")
+        meta = {
+            "experiment": self.name,
+            "description": self.description,
+            "options": _json(dataclasses.asdict(options)),  # type: ignore[call-overload]
+            "models": {
+                label: {**describe_model(model), **setting.sources.get(label, {})}
+                for label, model in setting.models.items()
+            },
+            "seed": setting.seed,
+            "workers": setting.workers,
+            "seconds": time.perf_counter() - started,
+            **about,
+        }
+        return with_meta(result, meta)
+
+
+EXPERIMENTS: Registry[Experiment[Any]] = Registry("experiment")
+
+
+def experiment(
+    name: str,
+    *,
+    options: type[Options],
+    presets: Mapping[str, Preset[Options]],
+    claims: Sequence[Claim],
+    needs: Sequence[Need] = (),
+    trains: bool = False,
+    default: str = "desk",
+    description: str = "",
+) -> Callable[[Run[Options]], Experiment[Options]]:
+    """Enter a function into `EXPERIMENTS`; its description is the first line of its docstring unless one is given."""
+
+    def enter(run: Run[Options]) -> Experiment[Options]:
+        line = description or (run.__doc__ or "").strip().splitlines()[0]
+        row = Experiment(name, line, run, options, presets, tuple(claims), tuple(needs), trains, default)
+        EXPERIMENTS.add(name, row)
+        return row
+
+    return enter
+
+
+def describe_model(model: VisionModel) -> dict[str, Any]:
+    """Plain data about a model: its kind and size, its clock, and what its weights were trained on."""
+    trained_on = model.metadata.get("data")
+    return {
+        "kind": model.kind,
+        "areas": list(model.areas),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "clock": f"{model.clock.kind}, {model.dt_ms:g} ms",
+        "precision": str(model.like.dtype).removeprefix("torch."),
+        "device": str(model.like.device),
+        "trained_on": trained_on.get("name", "") if isinstance(trained_on, Mapping) else "",
+    }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    return [_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1:
+        return f"{60 * minutes:.0f} seconds"
+    if minutes < 120:
+        return f"{minutes:.0f} minutes"
+    return f"{minutes / 60:.0f} hours" if minutes < 60 * 72 else f"{minutes / 60 / 24:.0f} days"

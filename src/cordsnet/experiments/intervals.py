@@ -1,0 +1,86 @@
+"""95 % intervals for shares, differences of shares, means over seeds, and whatever is computed from images."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from cordsnet.experiments.claims import Measured
+
+LEVEL = 0.95
+DRAWS = 1000
+"""Bootstrap samples."""
+
+Array = NDArray[np.float64]
+
+
+def share(hits: int, n: int) -> Measured:
+    """A share with its Wilson interval."""
+    return Measured(hits / n, _wilson(hits, n), n)
+
+
+def share_difference(hits: int, n: int, other_hits: int, other_n: int) -> Measured:
+    """A share less another, with Newcombe's interval (Statistics in Medicine 17, 1998, method 10)."""
+    if not (n and other_n):
+        return Measured(math.nan)
+    first, second = hits / n, other_hits / other_n
+    (low, high), (other_low, other_high) = _wilson(hits, n), _wilson(other_hits, other_n)
+    difference = first - second
+    below = math.hypot(first - low, other_high - second)
+    above = math.hypot(high - first, second - other_low)
+    return Measured(difference, (difference - below, difference + above), n + other_n)
+
+
+def mean_difference(values: Sequence[float], others: Sequence[float]) -> Measured:
+    """Mean of `values` less mean of `others` over independent runs, with Welch's interval; none for single runs."""
+    n = len(values) + len(others)
+    if not (values and others):
+        return Measured(math.nan)
+    difference = float(np.mean(values) - np.mean(others))
+    if min(len(values), len(others)) < 2 or not (np.ptp(values) or np.ptp(others)):
+        return Measured(difference, None, n)
+    interval = stats.ttest_ind(values, others, equal_var=False).confidence_interval(LEVEL)
+    return Measured(difference, (float(interval.low), float(interval.high)), n)
+
+
+def bootstrap(
+    statistic: Callable[[Array], Any], n: int, seed: int = 0, draws: int = DRAWS, of_shares: bool = False
+) -> Measured:
+    """A statistic of `n` images with its percentile interval.
+
+    Parameters
+    ----------
+    statistic : how often each image is drawn [R, n], each row of sum n -> R values.
+    n : number of images.
+    seed : of the samples.
+    draws : number of samples.
+    of_shares : True if the statistic is a share of images or a difference of shares. Its interval is then at least as
+        wide as Wilson's for no event among n, since samples of images that are all alike show no spread at all.
+    """
+    value = float(np.asarray(statistic(np.ones((1, n))))[0])
+    if n < 2:
+        return Measured(value, None, n)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+    drawn = np.asarray(statistic(counts), dtype=np.float64)
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return Measured(value, None, n)
+    low, high = (float(end) for end in np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    if of_shares:
+        least = _wilson(0, n)[1]
+        low, high = min(low, value - least), max(high, value + least)
+    return Measured(value, (low, high), n)
+
+
+def mean_of(counts: Array, values: NDArray[Any]) -> Array:
+    """Means [R, ...] of values [n, ...] over images that are drawn `counts` [R, n] times; exact for whole numbers."""
+    means: Array = counts @ values / counts.shape[1]
+    return means
+
+
+def _wilson(hits: int, n: int) -> tuple[float, float]:
+    interval = stats.binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,31 @@
+"""What experiments ask of a model: each function answers with what the model lacks, or with ""."""
+
+from typing import Any
+
+from cordsnet.dynamics import RateSystem
+
+IMAGE, SCORES = "image", "scores"
+
+
+def is_dynamical(model: Any) -> bool:
+    """True if the model has states that go on in time; a static model answers each frame at once."""
+    return bool(model.clock.kind != "static")
+
+
+def classifies_images(model: Any) -> str:
+    """The model reads images and has class scores."""
+    if IMAGE not in model.inputs:
+        return f"reads {', '.join(model.inputs)} and no images"
+    return "" if SCORES in model.outputs else f"has the outputs {', '.join(model.outputs)} and no class scores"
+
+
+def dynamics(model: Any) -> str:
+    """The model has states that go on in time."""
+    return "" if is_dynamical(model) else "answers at once and has no dynamics; give a network that evolves in time"
+
+
+def rate_equation(model: Any) -> str:
+    """The model obeys tau dr/dt = -r + phi(drive), so that it has fixed points and can be linearised."""
+    if lack := dynamics(model):
+        return lack
+    return "" if isinstance(model.system(), RateSystem) else "has no rate equation that could be linearised"

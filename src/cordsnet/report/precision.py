@@ -1,0 +1,29 @@
+"""The table of what half precision costs."""
+
+from cordsnet.experiments import Result
+from cordsnet.report.page import Section, Table
+from cordsnet.report.rows import models_of
+
+
+def summary(result: Result) -> Table:
+    """Errors, kept answers and seconds of every precision."""
+    several = len(models_of(result, "precision")) > 1
+    rows = [
+        (
+            *((str(row["model"]),) if several else ()),
+            str(row["convolutions"]),
+            str(row["rates"]),
+            *(f"{float(row[f'error_of_{name}']):.1e}" for name in ("rates", "scores", "gradients")),
+            f"{100 * float(row['same_answer']):.0f} %",
+            f"{float(row['seconds']):.2f}",
+        )
+        for row in result.rows("precision")
+    ]
+    heads = ("convolutions", "rates", "error of rates", "of scores", "of gradients", "same answer", "seconds")
+    return Table(("model", *heads) if several else heads, rows)
+
+
+def sections(result: Result) -> list[Section]:
+    """The table."""
+    text = "Errors are relative to double precision; seconds are of simulating and differentiating."
+    return [Section("Cost of half precision", text, tables=(summary(result),))]

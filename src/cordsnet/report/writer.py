@@ -1,0 +1,147 @@
+"""The one writer of results: data, figures, page and table of every experiment."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cordsnet._files import write_whole
+from cordsnet.experiments import Claim, Result, write_data
+from cordsnet.report.page import Section, Table, as_table, markdown, write_page
+
+REPORTS = {
+    "contraction": "ablations",
+    "demo": "demo",
+    "fewer_steps": "ablations",
+    "inverse_init": "inverse_init",
+    "log_weights": "ablations",
+    "loss_terms": "ablations",
+    "noise": "noise",
+    "portrait": "portrait",
+    "precision": "precision",
+    "second_image": "second_image",
+    "spontaneous_weight": "ablations",
+    "steppers": "steppers",
+    "table1": "table1",
+    "time_course": "time_course",
+    "top_area": "ablations",
+    "weight_decay": "ablations",
+}
+"""Experiment -> module of its `sections` and `summary`, imported when asked for; others get plain tables."""
+
+TABLE, PAGE = "table.md", "report.html"
+RULE = (
+    "Declared before the run. A claim holds when its whole 95 % interval lies in the expected range and fails when "
+    "none of it does; without an interval it is undecided, unless it is about this very network."
+)
+
+
+def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, ...]]:
+    """Write everything of a result into a folder, each file whole or not at all.
+
+    `result.json` holds tables, claims and metadata, `arrays.nc` the arrays, `tables/NAME.parquet` each table; there are
+    `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print.
+
+    Returns
+    -------
+    Path of the page, and one sentence for each kind of file that needs a library that is not installed.
+    """
+    folder = Path(folder)
+    missing = write_data(result, folder)
+    write_whole(folder / TABLE, markdown(summary_of(result)).encode())
+    meta = result.meta
+    name = str(meta.get("experiment", "result"))
+    page = write_page(
+        folder / PAGE,
+        title_of(result),
+        f"{meta.get('description', '')} {_models(result)}".strip(),
+        [claims_section(result), *sections_of(result)],
+        f"{_footer(result)} All numbers of {name} are in result.json beside this page.",
+    )
+    return page, missing
+
+
+def sections_of(result: Result) -> list[Section]:
+    """The sections of an experiment, or each table as it is where none are written for it."""
+    module = _module(result)
+    if module is not None:
+        found: list[Section] = module.sections(result)
+        return found
+    return [
+        Section(name.replace("_", " ").capitalize(), "", tables=(as_table(rows),))
+        for name, rows in result.tables.items()
+    ]
+
+
+def summary_of(result: Result) -> Table:
+    """The table that commands print: that of the experiment, or the claims where none is written for it."""
+    module = _module(result)
+    if module is not None:
+        found: Table = module.summary(result)
+        return found
+    return claims_table(result.claims)
+
+
+def title_of(result: Result) -> str:
+    """Name of the experiment, and of the model where there is one alone."""
+    models = list(result.meta.get("models", {}))
+    name = str(result.meta.get("experiment", "result")).replace("_", " ").capitalize()
+    return f"{name} of {models[0]}" if len(models) == 1 else name
+
+
+def claims_section(result: Result) -> Section:
+    """All claims with their verdicts."""
+    return Section("Claims", RULE, tables=(claims_table(result.claims),))
+
+
+def claims_table(claims: tuple[Claim, ...]) -> Table:
+    """Statement, measurement with interval and n, expectation, verdict and source of every claim."""
+    rows = [
+        (
+            f"{claim.statement}{f' ({claim.subject})' if claim.subject else ''}",
+            claim.measure,
+            measured(claim),
+            str(claim.expected),
+            claim.verdict,
+            claim.source,
+        )
+        for claim in claims
+    ]
+    return Table(("claim", "measure", "found", "holds if", "verdict", "source"), rows, words=True)
+
+
+def measured(claim: Claim) -> str:
+    """Value, interval and number of observations in words."""
+    if claim.value is None:
+        return "not measured"
+    value = f"{claim.value:.3g}"
+    if claim.interval is not None:
+        value += f" [{claim.interval[0]:.3g}, {claim.interval[1]:.3g}]"
+    return value if claim.n is None else f"{value}, n = {claim.n} {claim.of}"
+
+
+def _module(result: Result) -> ModuleType | None:
+    name = REPORTS.get(str(result.meta.get("experiment")))
+    return None if name is None else importlib.import_module(f"cordsnet.report.{name}")
+
+
+def _models(result: Result) -> str:
+    parts = []
+    for label, row in result.meta.get("models", {}).items():
+        trained = f", trained on {row['trained_on']}" if row["trained_on"] else ""
+        shown = f"; images of {row['data']}" if "data" in row else ""
+        parts.append(f"{label}: {row['kind']} with {row['parameters']:,} parameters{trained}{shown}.")
+    return " ".join(parts)
+
+
+def _footer(result: Result) -> str:
+    meta: dict[str, Any] = dict(result.meta)
+    if "versions" not in meta:
+        return ""
+    versions, machine = meta["versions"], meta["machine"]
+    device = machine["gpu"] or f"{machine['cores']} cores ({machine['processor']})"
+    options = ", ".join(f"{name} {value}" for name, value in meta["options"].items())
+    return (
+        f"cordsnet {versions['cordsnet']}, torch {versions['torch']}, Python {versions['python']}, {device}; seed "
+        f"{meta['seed']}; {meta['seconds']:.0f} seconds, begun {meta['started']}. Options: {options}."
+    )
