@@ -11,12 +11,14 @@ from cordsnet._version import __version__
 from cordsnet.dynamics import (
     Activation,
     Clock,
+    Effects,
     Intervention,
     Lesion,
     Precision,
     Record,
     Signal,
     State,
+    System,
     Trajectory,
     clamp,
     inject,
@@ -29,11 +31,16 @@ from cordsnet.dynamics import (
 from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
 from cordsnet.models import (
     CNN,
+    KINDS,
+    MODELS,
     AreaSpec,
     ConnectionSpec,
     CordsNet,
+    ModelRow,
+    ModelSpec,
     NetworkSpec,
     StemSpec,
+    VisionModel,
     create_model,
     fold,
     lesion,
@@ -47,6 +54,8 @@ from cordsnet.stimuli import Protocol, blank, give, movie, show, show_at, togeth
 
 __all__ = [
     "CNN",
+    "KINDS",
+    "MODELS",
     "Activation",
     "AreaSpec",
     "CheckpointError",
@@ -54,8 +63,11 @@ __all__ = [
     "ConnectionSpec",
     "CordsNet",
     "DivergedError",
+    "Effects",
     "Intervention",
     "Lesion",
+    "ModelRow",
+    "ModelSpec",
     "NetworkSpec",
     "Precision",
     "Protocol",
@@ -64,8 +76,10 @@ __all__ = [
     "Signal",
     "State",
     "StemSpec",
+    "System",
     "TrainingDivergedError",
     "Trajectory",
+    "VisionModel",
     "__version__",
     "blank",
     "clamp",
@@ -91,7 +105,7 @@ __all__ = [
     "with_noise",
 ]
 
-_LAZY = ("analysis", "data", "experiments", "report", "training")
+_LAZY = ("analysis", "data", "experiments", "report", "testing", "training")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,0 +1,63 @@
+"""Every Python block of the how-to pages runs, page by page, in a folder of its own."""
+
+import importlib
+import re
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import cordsnet
+from cordsnet import data, training
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted((DOCS / "how_to").glob("*.md"))
+WRITTEN = [*PAGES, DOCS / "design.md", ROOT / "CONTRIBUTING.md"]
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+)\.py\n")
+LONGEST_MODEL = 80
+
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder to run a page in; entries that it adds to tables are taken out again."""
+    tables = [cordsnet.KINDS, cordsnet.MODELS, training.LOSSES, training.RECIPES, data.DATASETS]
+    for table in tables:
+        monkeypatch.setattr(table, "_entries", dict(table._entries))
+        monkeypatch.setattr(table, "_targets", dict(table._targets))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and Path(sys.modules[name].__file__).parent == tmp_path:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_runs(page, folder, monkeypatch):
+    blocks = FENCE.findall(page.read_text())
+    assert blocks
+    module = types.ModuleType(f"page_{page.stem}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # so that what the page defines can be pickled
+    for block in blocks:
+        if named := FILE.match(block):  # a block that begins with the name of a file is that file
+            (folder / f"{named[1]}.py").write_text(block)
+        else:
+            exec(compile(block, page.name, "exec"), module.__dict__)
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_example_of_a_model_is_short():
+    block = FENCE.findall((DOCS / "how_to" / "add_a_model.md").read_text())[0]
+    assert len(block.splitlines()) <= LONGEST_MODEL
