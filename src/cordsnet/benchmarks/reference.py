@@ -5,12 +5,12 @@ recomputes its weight normalisation, spontaneous activity is computed for the wh
 intermediate tensors. Its results equal those of the package (`tests/benchmarks/test_reference.py`).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-
-from cordsnet.models import CordsNet
 
 Rates = list[Tensor]
 
@@ -18,7 +18,7 @@ Rates = list[Tensor]
 class ReferenceLoop(nn.Module):
     """A CordsNet with the areas of the paper, simulated step by step in the order of the published code."""
 
-    def __init__(self, model: CordsNet) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model, self.depth = model, len(model.areas)
         wiring = model.wiring
@@ -61,7 +61,7 @@ class ReferenceLoop(nn.Module):
         pooled = (torch.relu(rates[-1]) + torch.relu(rates[-2])).mean((2, 3))
         readout = self.model.wiring.readout
         assert isinstance(readout.bias, Tensor)
-        return functional.linear(pooled, readout.weight, readout.bias)
+        return functional.linear(pooled, _weight(readout), readout.bias)
 
     def zero(self, batch: int, like: Tensor) -> Rates:
         """Rates that are all zero."""
@@ -103,6 +103,10 @@ class ReferenceLoop(nn.Module):
         return after
 
     def _convolve(self, kernel: nn.Module, value: Tensor, stride: int = 1) -> Tensor:
-        weight = kernel.weight  # a property that computes the weight normalisation at every use
-        assert isinstance(weight, Tensor)
+        weight = _weight(kernel)
         return functional.conv2d(value, weight, stride=stride, padding=(weight.shape[-1] - 1) // 2)
+
+
+def _weight(kernel: Any) -> Tensor:
+    """The weight of a kernel, normalised at every use as torch's parametrisation does it."""
+    return torch._weight_norm(kernel.direction, kernel.gain, 0)

@@ -14,7 +14,7 @@ from cordsnet._files import write_whole
 from cordsnet.benchmarks.measure import timed
 from cordsnet.benchmarks.workloads import step_flops
 from cordsnet.dynamics import Record, simulate
-from cordsnet.models import MODELS, CordsNet, build
+from cordsnet.models import MODELS, build
 from cordsnet.stimuli import show
 
 STEPS, BATCH, SIZE = 100, 4, 112
@@ -54,7 +54,6 @@ def measure_scaling(device: str = "cpu", repeats: int = 3) -> list[dict[str, Any
 def _measure(case: Case, device: str, repeats: int) -> dict[str, Any]:
     spec = MODELS["cordsnet_r2"].spec.changed(image_size=case.size, in_channels=3, num_classes=10)
     model = build(spec, 0).to(device)
-    assert isinstance(model, CordsNet)
     images = torch.randn(case.batch, *model.input_shape, device=device)
     ms = case.steps * model.dt_ms
 

@@ -12,7 +12,7 @@ from cordsnet.benchmarks.reference import ReferenceLoop
 from cordsnet.benchmarks.spectra import SpectrumWorkload, solve
 from cordsnet.benchmarks.workloads import IMAGE_STEPS, AnyWorkload, Workload
 from cordsnet.dynamics import Record, WarmStart, simulate, steady_state
-from cordsnet.models import CordsNet
+from cordsnet.models import VisionModel
 from cordsnet.registry import Registry
 from cordsnet.stimuli import show
 from cordsnet.training.objective import objective
@@ -84,12 +84,12 @@ def _network(workload: Workload, side: Side, batch: int, device: str) -> Run:
     return in_precision
 
 
-Maker: TypeAlias = Callable[[Workload, CordsNet, Tensor, Tensor], Run]
+Maker: TypeAlias = Callable[[Workload, VisionModel, Tensor, Tensor], Run]
 SIDES: Registry[Maker] = Registry("kind and side of workload")
 
 
 @SIDES.register("inference, ours")
-def _our_inference(workload: Workload, model: CordsNet, images: Tensor, labels: Tensor) -> Run:
+def _our_inference(workload: Workload, model: VisionModel, images: Tensor, labels: Tensor) -> Run:
     def run() -> RunResult:
         logits = simulate(model, show(images, 200), record=Record(times_ms=(200,))).logits
         assert logits is not None
@@ -99,7 +99,7 @@ def _our_inference(workload: Workload, model: CordsNet, images: Tensor, labels: 
 
 
 @SIDES.register("inference, reference")
-def _reference_inference(workload: Workload, model: CordsNet, images: Tensor, labels: Tensor) -> Run:
+def _reference_inference(workload: Workload, model: VisionModel, images: Tensor, labels: Tensor) -> Run:
     reference = ReferenceLoop(model)
 
     @torch.no_grad()
@@ -110,18 +110,18 @@ def _reference_inference(workload: Workload, model: CordsNet, images: Tensor, la
 
 
 @SIDES.register("training, ours")
-def _our_training(workload: Workload, model: CordsNet, images: Tensor, labels: Tensor) -> Run:
+def _our_training(workload: Workload, model: VisionModel, images: Tensor, labels: Tensor) -> Run:
     warm = WarmStart(SPONTANEOUS_RESIDUAL)
     return _training(model, lambda: objective(model, images, labels, memory=workload.memory, spontaneous=warm).total)
 
 
 @SIDES.register("training, reference")
-def _reference_training(workload: Workload, model: CordsNet, images: Tensor, labels: Tensor) -> Run:
+def _reference_training(workload: Workload, model: VisionModel, images: Tensor, labels: Tensor) -> Run:
     reference = ReferenceLoop(model)
     return _training(model, lambda: reference.loss(images, labels, recompute=workload.recompute))
 
 
-def _training(model: CordsNet, loss_of: Callable[[], Tensor]) -> Run:
+def _training(model: VisionModel, loss_of: Callable[[], Tensor]) -> Run:
     optimiser = torch.optim.SGD(model.parameters(), lr=UPDATE)
 
     def run() -> RunResult:
@@ -135,7 +135,7 @@ def _training(model: CordsNet, loss_of: Callable[[], Tensor]) -> Run:
 
 
 @SIDES.register("steady_state, ours")
-def _our_steady_state(workload: Workload, model: CordsNet, images: Tensor, labels: Tensor) -> Run:
+def _our_steady_state(workload: Workload, model: VisionModel, images: Tensor, labels: Tensor) -> Run:
     def run() -> RunResult:
         found = steady_state(model, images, tol=SPONTANEOUS_RESIDUAL)
         assert found.converged
@@ -145,7 +145,7 @@ def _our_steady_state(workload: Workload, model: CordsNet, images: Tensor, label
 
 
 @SIDES.register("steady_state, reference")
-def _reference_steady_state(workload: Workload, model: CordsNet, images: Tensor, labels: Tensor) -> Run:
+def _reference_steady_state(workload: Workload, model: VisionModel, images: Tensor, labels: Tensor) -> Run:
     """Take Euler steps until the relative residual of every area is below the tolerance."""
     reference = ReferenceLoop(model)
 

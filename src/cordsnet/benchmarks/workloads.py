@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from cordsnet.benchmarks.peers import PeerWorkload
 from cordsnet.benchmarks.spectra import SpectrumWorkload
-from cordsnet.models import CordsNet, create_model, layout
+from cordsnet.models import VisionModel, create_model, layout
 from cordsnet.registry import Registry
 
 IMAGE_STEPS, TRAINED_STEPS = 100, 200
@@ -38,10 +38,9 @@ class Workload:
     precision: str = "float32"
     device: str | None = None
 
-    def network(self) -> CordsNet:
+    def network(self) -> VisionModel:
         """Create the network with its initial random weights, with which its dynamics are stable."""
-        model = create_model(self.model, num_classes=1000 if "small" not in self.model else 10)
-        assert isinstance(model, CordsNet)
+        model: VisionModel = create_model(self.model, num_classes=1000 if "small" not in self.model else 10)
         return model
 
     def flops(self) -> float | None:
@@ -58,7 +57,7 @@ class Workload:
         return self.model, self.batch, self.kind, self.recompute, self.precision
 
 
-def step_flops(model: CordsNet) -> float:
+def step_flops(model: VisionModel) -> float:
     """Operations of one step and trial: recurrent kernels, and feedforward and skip kernels that read other areas."""
     sizes = layout(model.spec)
     total = 0.0

@@ -204,7 +204,7 @@ class VisionModel(SavedModel, ABC):
 
         What it depends on is compared tensor by tensor, so that a change of weights is noticed however it was made.
         """
-        key = (system.clock, system.stepper, system.identity, self.like.device)
+        key = (self.spec, system.clock, system.stepper, system.identity, self.like.device)
         tensors = [*self.parameters(), *self.buffers()]
         if self._resting is None or self._resting[0] != key or not _equal(self._resting[1], tensors):
             with torch.inference_mode(False), torch.no_grad():

@@ -47,7 +47,7 @@ class CordsNet(Recurrent, VisionModel):
         sizes = layout(spec)
         self.wiring = Wiring(spec)
         self.bias = nn.ParameterDict({a.name: nn.Parameter(torch.zeros(sizes.shapes[a.name])) for a in spec.areas})
-        self._tau = {area.name: _tau_per_unit(spec, area) for area in spec.areas if isinstance(area.tau_ms, tuple)}
+        self._tau = spec, _taus_per_unit(spec)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -97,9 +97,15 @@ class CordsNet(Recurrent, VisionModel):
             if isinstance(area.tau_ms, (int, float)):
                 tau[area.name] = area.tau_ms
             else:
-                per_unit, dtype = self._tau.get(area.name), precision.of_rates(like)
+                per_unit, dtype = self._taus().get(area.name), precision.of_rates(like)
                 tau[area.name] = self.spec.tau_ms if per_unit is None else per_unit.to(like.device, dtype)
         return build_circuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
+
+    def _taus(self) -> dict[str, Tensor]:
+        """Time constants per unit, those of the spec as it is now."""
+        if self._tau[0] is not self.spec:
+            self._tau = self.spec, _taus_per_unit(self.spec)
+        return self._tau[1]
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
         """The network bound to `dt` (ms), a stepper and a precision; it begins from spontaneous activity."""
@@ -108,6 +114,11 @@ class CordsNet(Recurrent, VisionModel):
         identity = self.activation, compute, circuit.dtype
         equation = RateEquation(circuit, self.activation)
         return RateSystem(equation, dt, stepper, like, identity, compute, self.spontaneous)
+
+
+def _taus_per_unit(spec: NetworkSpec) -> dict[str, Tensor]:
+    """Area -> tau of its units, for areas that give one per unit."""
+    return {area.name: _tau_per_unit(spec, area) for area in spec.areas if isinstance(area.tau_ms, tuple)}
 
 
 def _tau_per_unit(spec: NetworkSpec, area: AreaSpec) -> Tensor:
