@@ -222,6 +222,7 @@ def test_weights_are_read_only_where_a_change_would_be_lost():
         lambda w: w.detach().fill_(1.0),
         lambda w: w.__setitem__(0, 0.0),
         lambda w: w[1].copy_(w[0]),
+        lambda w: torch.nn.init.zeros_(w),
         lambda w: torch.mul(w, 2, out=w),
         lambda w: w.view(-1).__setitem__(0, 3.0),
     ):
@@ -231,6 +232,9 @@ def test_weights_are_read_only_where_a_change_would_be_lost():
     assert type(kernel.weight * 2) is Tensor
     assert math.isfinite(kernel.weight.detach().sum().item())
     assert not kernel.weight.detach().numpy().flags.writeable
+    before = kernel.weight.clone()
+    kernel.weight *= 0.5  # assigned, so it acts
+    torch.testing.assert_close(kernel.weight.clone(), 0.5 * before)
 
 
 def test_a_row_of_zeros_has_finite_gradients():
