@@ -107,6 +107,7 @@ class _Active:
     where: Tensor | None
     system: System[Any]
     shape: tuple[int, ...]
+    batch: int
 
     @classmethod
     def of(cls, what: Intervention, system: System[Any], total: int, batch: int, notes: list[str] | None) -> "_Active":
@@ -126,7 +127,7 @@ class _Active:
             where = chosen if where is None else chosen & where[None]
         elif where is not None:
             where = where[None]
-        one = cls(what, start, stop, where, system, shape)
+        one = cls(what, start, stop, where, system, shape, batch)
         one.value(start)  # so that a value that does not fit is refused before anything is run
         return one
 
@@ -146,11 +147,11 @@ class _Active:
         value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
         if value.ndim:
             try:
-                value.expand(-1 if value.ndim > len(self.shape) else 1, *self.shape)
+                value.expand(self.batch, *self.shape)
             except RuntimeError as error:
                 raise ValueError(
-                    f"value of the intervention on {self.what.target!r} must broadcast to [B, "
-                    f"{', '.join(map(str, self.shape))}], got shape {list(value.shape)}"
+                    f"value of the intervention on {self.what.target!r} must broadcast to "
+                    f"{[self.batch, *self.shape]}, got shape {list(value.shape)}"
                 ) from error
         return value
 

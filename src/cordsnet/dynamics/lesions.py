@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -165,8 +166,8 @@ def _as_tuples(units: Any) -> Any:
     """Indices as nested tuples, so that a lesion is hashable plain data. Raises TypeError for booleans."""
     if units is None:
         return None
-    given = torch.as_tensor(units)
-    if given.dtype == torch.bool or given.is_floating_point():
+    given = np.asarray(units.cpu() if isinstance(units, torch.Tensor) else units)
+    if not np.issubdtype(given.dtype, np.integer):
         raise TypeError(
             f"units of a lesion must be whole numbers, got {given.dtype}; use lesion(model, ...) for a mask"
         )
