@@ -303,14 +303,14 @@ def test_a_width_that_leaves_half_channels_is_refused():
 def test_a_dt_that_does_not_divide_a_delay_is_refused_naming_the_source(dt):
     images = random_images(DELAYS, batch=1)
     with pytest.raises(
-        ValueError, match=r"delay of the connection from '(stem|low|high)' = \d+ ms is not a whole number"
+        ValueError, match=r"delay of the pathway from '(stem|low|high)' = \d+ ms is not a whole number"
     ):
         simulate(randomised(DELAYS), show(images, 60), dt=dt)
 
 
 def test_a_delay_that_the_dt_of_the_spec_cannot_represent_is_refused():
     model = randomised(dataclasses.replace(DELAYS, dt_ms=3.0))
-    with pytest.raises(ValueError, match="delay of the connection from"):
+    with pytest.raises(ValueError, match="delay of the pathway from"):
         model.step(model.initial_state(1), None)
 
 

@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 def scores(model, images):
     with torch.no_grad():
-        return simulate(model, show(images, 20)).logits if hasattr(model, "system") else model.eval()(images)
+        return simulate(model.eval(), show(images, 20)).logits
 
 
 def with_phi(spec, activation):
