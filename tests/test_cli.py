@@ -134,7 +134,8 @@ def test_every_option_of_an_experiment_is_one_of_the_command_line(name, capsys):
     for field in dataclasses.fields(EXPERIMENTS[name].options):
         assert f"--{field.name}" in said
     assert "--preset" in said
-    assert ("MODEL" in said) == (not EXPERIMENTS[name].trains)
+    assert ("NAME@DATA" in said) == (not EXPERIMENTS[name].trains)
+    assert "number of test images" in said or "trials" not in said
 
 
 def test_several_models_give_one_comparison(capsys, tmp_path):
@@ -166,7 +167,7 @@ def test_values_of_options_with_several_may_be_separated_by_commas(tmp_path):
     [
         ([], ["needs a name", "portrait"]),
         (["portrat"], ["did you mean 'portrait'"]),
-        (["portrait"], ["MODEL"]),
+        (["portrait"], ["models", "required"]),
         (["portrait", "cordsnet_r2_smal"], ["did you mean 'cordsnet_r2_small'"]),
         (["portrait", "cordsnet_r2_small@mnist"], ["'mnist'"]),
         (["portrait", "no/such/folder"], ["no/such/folder"]),

@@ -1,6 +1,7 @@
 """The command that runs experiments, and the older words for some of them."""
 
 import dataclasses
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +132,25 @@ def experiment_parser(command: str, row: "Experiment[Any]", defaults: Any, outpu
     add_run_options(parser, output)
     parser.add_class_arguments(row.options, as_group=False)
     parser.set_defaults(dataclasses.asdict(defaults))
+    described = described_fields(row.options)
+    for action in parser._actions:
+        action.help = described.get(action.dest, action.help)
     return parser
+
+
+def described_fields(options: type) -> dict[str, str]:
+    """Field of a dataclass -> what its docstring says of it under "Attributes"."""
+    text = inspect.getdoc(options) or ""
+    _, _, listed_fields = text.partition("----------\n")
+    found: dict[str, str] = {}
+    for line in listed_fields.splitlines():
+        names, colon, words = line.partition(" : ")
+        if colon and not line.startswith(" "):
+            names_here = [name.strip() for name in names.split(",")]
+            found |= dict.fromkeys(names_here, words)
+        elif line.startswith(" ") and found:
+            found |= {name: f"{found[name]} {line.strip()}" for name in names_here}
+    return {name: words.replace("%", "%%") for name, words in found.items()}
 
 
 def listed(words: Sequence[str], options: type) -> list[str]:

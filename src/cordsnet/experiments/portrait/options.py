@@ -11,7 +11,7 @@ class PortraitOptions:
 
     Attributes
     ----------
-    trials : test images of the trajectories and of the regime's probes.
+    trials : number of test images of the trajectories and of the regime's probes.
     eigenvalues : per area and state.
     patterns : image patterns that are amplified most.
     states : images at which the network is linearised, beside the blank field.
