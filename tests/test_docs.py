@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cordsnet
-from cordsnet import data, training
+from cordsnet import data, experiments, training
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,7 +25,14 @@ pytestmark = pytest.mark.usefixtures("as_users_run_it")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder to run a page in; entries that it adds to tables are taken out again."""
-    tables = [cordsnet.KINDS, cordsnet.MODELS, training.LOSSES, training.RECIPES, data.DATASETS]
+    tables = [
+        cordsnet.KINDS,
+        cordsnet.MODELS,
+        training.LOSSES,
+        training.RECIPES,
+        data.DATASETS,
+        experiments.EXPERIMENTS,
+    ]
     for table in tables:
         monkeypatch.setattr(table, "_entries", dict(table._entries))
         monkeypatch.setattr(table, "_targets", dict(table._targets))
