@@ -302,9 +302,7 @@ def test_a_width_that_leaves_half_channels_is_refused():
 @pytest.mark.parametrize("dt", [4.0, 3.0, 2.5])
 def test_a_dt_that_does_not_divide_a_delay_is_refused_naming_the_source(dt):
     images = random_images(DELAYS, batch=1)
-    with pytest.raises(
-        ValueError, match=r"delay of the pathway from '(stem|low|high)' = \d+ ms is not a whole number"
-    ):
+    with pytest.raises(ValueError, match=r"delay of the pathway from '(stem|low|high)' = \d+ ms is not a whole number"):
         simulate(randomised(DELAYS), show(images, 60), dt=dt)
 
 
