@@ -61,7 +61,7 @@ def test_a_page_runs(page, folder, monkeypatch):
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
-    for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+    for link in re.findall(r"(?<!\w)\[[^]]+\]\((?!http)([^)#]+)", page.read_text()):
         assert (page.parent / link).exists(), link
 
 
