@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cordsnet._checks import check_images
 from cordsnet.dynamics import (
@@ -25,6 +25,9 @@ from cordsnet.models.saving import SavedModel
 
 IMAGE = "image"
 """Name of the input that holds images [B, C, H, W]."""
+
+SCORES = "scores"
+"""Name of the output that holds class scores [B, K]."""
 
 
 class VisionModel(SavedModel, ABC):
@@ -50,14 +53,17 @@ class VisionModel(SavedModel, ABC):
         """Area -> shape of its rates without the batch axis, lowest area first."""
 
     @property
-    @abstractmethod
     def inputs(self) -> Mapping[str, tuple[int, ...]]:
-        """Input -> shape of its values without the batch axis; images are called "image", [C, H, W]."""
+        """Input -> shape of its values without the batch axis; images are called "image", [C, H, W].
+
+        A model that reads images alone need not override it: sizes are those of the spec.
+        """
+        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
 
     @property
-    @abstractmethod
     def outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """Output -> names of its axes; class scores are called "scores"."""
+        """Output -> names of its axes; class scores are called "scores", and are the only output by default."""
+        return {SCORES: ("class",)}
 
     @property
     @abstractmethod
@@ -174,7 +180,7 @@ class VisionModel(SavedModel, ABC):
 
     def readout(self, state: State) -> Tensor:
         """Class scores [B, K] at `state`."""
-        return self.read(state)["scores"]
+        return self.read(state)[SCORES]
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Any:
         """Outputs after `ms` of steady inputs (None: `response_ms`), from the model's own start.
@@ -197,7 +203,7 @@ class VisionModel(SavedModel, ABC):
         state = start(system, None, len(next(iter(given.values()))))
         at_end = Record(times_ms=(system.clock.time_ms(steps),))
         found = {k: v[-1] for k, v in integrate(system, [Hold(steps, given)], state, at_end, steps).outputs.items()}
-        return found["scores"] if set(found) == {"scores"} else found
+        return found[SCORES] if set(found) == {SCORES} else found
 
     def spontaneous(self, system: RateSystem) -> State:
         """Spontaneous activity under `system`, one trial; computed once and kept while nothing it depends on changes.
@@ -210,6 +216,12 @@ class VisionModel(SavedModel, ABC):
             with torch.inference_mode(False), torch.no_grad():
                 self._resting = key, [tensor.detach().clone() for tensor in tensors], relax(system)
         return self._resting[2].clone()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse parameters and modules whose name would hide a part of the interface, or be hidden by it."""
+        if isinstance(value, nn.Module | nn.Parameter) and hasattr(VisionModel, name):
+            raise ValueError(f"{name!r} is a name of VisionModel itself; call the parameter or module something else")
+        super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but what is kept to save time."""

@@ -86,8 +86,10 @@ class Optimisation:
             optimiser = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
         if self.schedule == "constant":
             return {"optimizer": optimiser}
+        # Torch divides by the length of the warm-up less one update, which may be zero.
+        warm_up = self.warm_up * (1 + 1e-6) if abs(self.updates * self.warm_up - 1) < 1e-9 else self.warm_up
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self.lr, total_steps=self.updates, pct_start=self.warm_up, cycle_momentum=False
+            optimiser, self.lr, total_steps=self.updates, pct_start=warm_up, cycle_momentum=False
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -54,7 +54,7 @@ class ModelChoice:
         if asked is not None:
             return square(asked)[-1]
         spec = MODELS[self.name].spec
-        return spec.image_size[-1] if isinstance(spec, ImageSpec) else 0
+        return int(spec.image_size[-1]) if hasattr(spec, "image_size") else 0
 
     def spec(self, data: Any = None) -> ModelSpec:
         """The network as data, with what is left open taken from the data, or from the row where there is none.

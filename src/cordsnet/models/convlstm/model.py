@@ -1,7 +1,6 @@
 """A stack of ConvLSTM cells as a vision model."""
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -9,8 +8,8 @@ from torch import nn
 from cordsnet.dynamics import Clock, Precision
 from cordsnet.models.convlstm.cell import ConvLSTMCell
 from cordsnet.models.convlstm.spec import PAPER, ConvLSTMSpec
-from cordsnet.models.convlstm.system import OUTPUTS, ConvLSTMSystem
-from cordsnet.models.interface import IMAGE, VisionModel
+from cordsnet.models.convlstm.system import ConvLSTMSystem
+from cordsnet.models.interface import VisionModel
 from cordsnet.models.weights import conv_layer
 
 RESPONSE_STEPS = 10
@@ -53,16 +52,6 @@ class ConvLSTM(VisionModel):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Area -> [C, H, W]."""
         return dict(self.spec.shapes)
-
-    @property
-    def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Images [C, H, W]."""
-        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
-
-    @property
-    def outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """Class scores."""
-        return OUTPUTS
 
     @property
     def clock(self) -> Clock:

@@ -16,7 +16,6 @@ from torch.nn import functional
 from cordsnet._typing import Images
 from cordsnet.dynamics import NONE, Clock, Effects, Precision, convolve
 from cordsnet.models.capabilities import RecurrentTwin
-from cordsnet.models.cordsnet.circuit import SCORES
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
@@ -64,16 +63,6 @@ class CNN(Parted, VisionModel):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Area -> [C, H, W]."""
         return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
-
-    @property
-    def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Images [C, H, W]."""
-        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
-
-    @property
-    def outputs(self) -> dict[str, tuple[str, ...]]:
-        """Class scores."""
-        return {SCORES: ("class",)}
 
     @property
     def clock(self) -> Clock:

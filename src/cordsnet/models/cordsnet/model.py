@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from cordsnet.dynamics import Activation, Circuit, Clock, Precision, RateEquation, RateSystem
-from cordsnet.models.cordsnet.circuit import SCORES, build_circuit
+from cordsnet.models.cordsnet.circuit import build_circuit
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
 from cordsnet.models.cordsnet.twin import Recurrent
 from cordsnet.models.cordsnet.wiring import Wiring
-from cordsnet.models.interface import IMAGE, VisionModel
+from cordsnet.models.interface import VisionModel
 
 RESPONSE_MS = 200.0
 """How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
@@ -53,16 +53,6 @@ class CordsNet(Recurrent, VisionModel):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Area -> [C, H, W]."""
         return {name: shape for name, shape in layout(self.spec).shapes.items() if name != STEM}
-
-    @property
-    def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Images [C, H, W]."""
-        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
-
-    @property
-    def outputs(self) -> dict[str, tuple[str, ...]]:
-        """Class scores."""
-        return {SCORES: ("class",)}
 
     @property
     def clock(self) -> Clock:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from cordsnet.dynamics import Clock, Precision, with_lesions
 from cordsnet.models.cornet.spec import AREAS, PAPER, CornetSpec
-from cordsnet.models.cornet.system import OUTPUTS, CornetSystem
-from cordsnet.models.interface import IMAGE, VisionModel
+from cordsnet.models.cornet.system import CornetSystem
+from cordsnet.models.interface import VisionModel
 from cordsnet.models.weights import conv_layer
 
 ITERATION_MS: Mapping[str, tuple[tuple[float, float], ...]] = {
@@ -59,16 +59,6 @@ class CornetS(VisionModel):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Area -> [C, H, W]."""
         return dict(self.spec.shapes)
-
-    @property
-    def inputs(self) -> dict[str, tuple[int, ...]]:
-        """Images [C, H, W]."""
-        return {IMAGE: (self.spec.in_channels, *self.spec.image_size)}
-
-    @property
-    def outputs(self) -> Mapping[str, tuple[str, ...]]:
-        """Class scores."""
-        return OUTPUTS
 
     @property
     def clock(self) -> Clock:
