@@ -182,8 +182,8 @@ def test_a_mask_of_booleans_is_kept_through_saving(tmp_path):
     [
         (lambda: silence("area9"), "did you mean .*'area1'"),
         (lambda: scale("area2 -> area1", 0.0), "area1 -> area2"),
-        (lambda: silence("area1", units=[4]), "must lie within"),
-        (lambda: silence("area1", units=[-1]), "must lie within"),
+        (lambda: silence("area1", units=[4]), "must go from 0 to 3"),
+        (lambda: silence("area1", units=[-1]), "must go from 0 to 3"),
         (lambda: silence("area1", units=[0.5]), "whole numbers"),
         (lambda: silence("area1", trials=[2]), "trials"),
         (lambda: clamp("area1", torch.zeros(3)), "must broadcast"),

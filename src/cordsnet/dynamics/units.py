@@ -37,7 +37,8 @@ def unit_mask(units: Units, shape: Sequence[int], name: str, device: torch.devic
     rows = given[:, None] if given.ndim == 1 else given
     limits = torch.tensor(shape)[: rows.shape[1]]
     if len(rows) == 0 or bool(((rows < 0) | (rows >= limits)).any()):
-        raise ValueError(f"units of {name!r} must lie within {list(limits.tolist())}, from 0, got {units!r:.80}")
+        most = ", ".join(f"0 to {limit - 1}" for limit in limits.tolist())
+        raise ValueError(f"units of {name!r} must go from {most}, got {units!r:.80}")
     mask = torch.zeros(*shape, dtype=torch.bool)
     mask[tuple(rows.T)] = True
     return mask.to(device)
