@@ -136,4 +136,4 @@ def test_a_network_that_explodes_is_labelled_and_the_rest_says_why(tmp_path):
     assert result.rows("lyapunov", state="image 1")[0]["status"] == "diverged"
     page = write_result(result, tmp_path)[0].read_text()
     assert "unstable" in page
-    assert "Spectra" not in page
+    assert "<h2>Spectra" not in page

@@ -1,9 +1,11 @@
 """Spontaneous activity is computed once, and again when the dynamics change."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from cordsnet import show, simulate, spontaneous_state
+from cordsnet import lesion, show, simulate, spontaneous_state
 from cordsnet.dynamics import Activation
 from oracles import CASCADE, random_images, randomised
 
@@ -40,24 +42,54 @@ def same(a, b):
 
 def test_it_is_kept_while_nothing_changes():
     model = randomised(CASCADE)
-    first = model.spontaneous(model.system(), "euler")
+    first = model.spontaneous(model.system())
+    kept = model._resting
     simulate(model, show(random_images(CASCADE), 20))
-    assert model.spontaneous(model.system(), "euler") is first
+    again = model.spontaneous(model.system())
+    assert model._resting is kept
+    assert same(again, first)
+
+
+def test_what_is_given_is_not_what_is_kept():
+    model = randomised(CASCADE)
+    first = model.spontaneous(model.system())
+    wanted = first.clone()
+    for rates in first.rates.values():
+        rates.add_(1.0)
+    assert same(model.spontaneous(model.system()), wanted)
+
+
+def test_it_follows_a_new_order_of_weights_and_a_new_spec():
+    model = randomised(CASCADE)
+    before = model.spontaneous(model.system())
+    with torch.no_grad():  # sums and norms stay
+        bias = model.bias["area1"]
+        bias.copy_(bias.flip(0))
+    reordered = model.spontaneous(model.system())
+    assert not same(before, reordered)
+    assert same(reordered, spontaneous_state(model))
+    model.spec = dataclasses.replace(model.spec, tau_ms=2 * model.spec.tau_ms)
+    assert same(model.spontaneous(model.system()), spontaneous_state(model))
+
+
+def test_lesions_are_followed():
+    hurt = lesion(randomised(CASCADE), "area1", units=[0])
+    assert not hurt.spontaneous(hurt.system()).rates["area1"][:, 0].any()
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_it_follows_every_change_of_the_dynamics(change):
     model = randomised(CASCADE)
-    before = model.spontaneous(model.system(), "euler")
+    before = model.spontaneous(model.system())
     change(model)
-    after = model.spontaneous(model.system(), "euler")
+    after = model.spontaneous(model.system())
     assert not same(before, after)
     assert same(after, spontaneous_state(model))
 
 
 def test_it_follows_dt_and_stepper():
     model = randomised(CASCADE)
-    first = model.spontaneous(model.system(), "euler")
-    assert not same(first, model.spontaneous(model.system(1.0), "euler"))
-    heun = model.spontaneous(model.system(stepper="heun"), "heun")
+    first = model.spontaneous(model.system())
+    assert not same(first, model.spontaneous(model.system(1.0)))
+    heun = model.spontaneous(model.system(stepper="heun"))
     assert same(heun, spontaneous_state(model, stepper="heun"))
