@@ -8,22 +8,6 @@ import torch
 from torch import Tensor
 
 
-def whole_steps(ms: float, dt: float, name: str) -> int:
-    """Convert a duration of `ms` to steps of `dt` ms. Raises ValueError when that is not a whole number of steps."""
-    check_positive(dt, "dt")
-    if not is_number(ms):
-        raise TypeError(f"{name} must be a number of ms, got {ms!r}")
-    if not math.isfinite(ms) or ms < 0:
-        raise ValueError(f"{name} must be a duration of 0 ms or more, got {ms:g} ms")
-    steps = round(ms / dt)
-    if abs(steps * dt - ms) > 1e-6 * dt + 1e-12 * ms:
-        raise ValueError(
-            f"{name} = {ms:g} ms is not a whole number of steps of dt = {dt:g} ms; "
-            f"use {steps * dt:g} ms or a dt that divides it"
-        )
-    return steps
-
-
 def is_number(value: object) -> bool:
     """True if `value` is a real number, of Python or of NumPy."""
     return isinstance(value, Real)

@@ -69,7 +69,7 @@ def test_a_model_of_steps_has_no_stepper():
     model = cordsnet.create_model("convlstm_small")
     with pytest.raises(ValueError, match="stepper 'heun' needs a model in continuous time"):
         simulate(model, blank(100), stepper="heun")
-    with pytest.raises(ValueError, match="needs a model in continuous time; leave it out"):
+    with pytest.raises(ValueError, match="needs a model that starts from spontaneous activity"):
         simulate(model, blank(100), initial_state="spontaneous")
 
 

@@ -187,6 +187,8 @@ def test_a_mask_of_booleans_is_kept_through_saving(tmp_path):
         (lambda: silence("area1", units=[0.5]), "whole numbers"),
         (lambda: silence("area1", trials=[2]), "trials"),
         (lambda: clamp("area1", torch.zeros(3)), "must broadcast"),
+        (lambda: inject("area1", torch.zeros(2)), r"one value per trial as \[B, 1, 1, 1\]"),
+        (lambda: silence("area1", units=torch.ones(5, dtype=torch.bool)), "must have 3 axes"),
         (lambda: silence("area1", from_ms=40), "within the protocol"),
         (lambda: silence("area1", from_ms=3), "whole number of steps"),
     ],
@@ -246,3 +248,52 @@ def test_a_row_of_zeros_has_finite_gradients():
     model(images()).sum().backward()
     assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
     assert (kernel.weight[1] == 0).all()
+
+
+def test_what_is_lesioned_cannot_be_woken():
+    hurt = lesion(chain(), "area1", units=[1])
+    for what in (inject("area1", 3.0), clamp("area1", 2.0), clamp("area1", 2.0, from_ms=10)):
+        assert (rates(hurt, show(images(), 30), what)["area1"][:, :, 1] == 0).all()
+
+
+def test_a_later_clamp_prevails_also_when_it_follows_a_recording():
+    model = chain()
+    first = cordsnet.simulate(model, show(images(), 20), record="all", initial_state="zero")
+    both = clamp("area1", 1.0), clamp("area1", first)
+    found = rates(model, show(images(), 20), *both)
+    torch.testing.assert_close(found["area2"], first.rates["area2"], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ["time_major", "area_major", "checkpointed"])
+def test_a_reduction_of_the_users_sees_one_step_at_a_time(engine):
+    model = chain()
+    record = cordsnet.Record("area1", reduce=lambda values: values - values.mean(0))
+    found = cordsnet.simulate(model, show(images(), 20), record=record, initial_state="zero", engine=engine)
+    torch.testing.assert_close(found.rates["area1"].mean(1), torch.zeros(10, 4, 4, 4).double(), atol=1e-12, rtol=0)
+
+
+def test_the_gradient_of_an_image_needs_no_gradient_of_weights():
+    model = chain().requires_grad_(False)
+    shown = images().requires_grad_()
+    gradients = []
+    for engine in ("time_major", "area_major", "checkpointed"):
+        found = cordsnet.simulate(model, show(shown, 20), grad=True, engine=engine).logits
+        gradients.append(torch.autograd.grad(found[-1].square().sum(), shown)[0])
+    for found in gradients[1:]:
+        torch.testing.assert_close(found, gradients[0], rtol=1e-11, atol=1e-13)
+
+
+def test_a_lesioned_cnn_is_lesioned_in_training_too():
+    cnn = cordsnet.create_model("cnn_r2_small", in_channels=1, num_classes=3, image_size=8, width=4)
+    hurt = lesion(cnn.eval(), "area1", units=[2]).train()
+    hurt(images().float()).sum().backward()
+    assert float(hurt.rates(images().float())["area1"][:, 2].detach().abs().max()) == 0
+    assert hurt.fold().lesions == hurt.lesions
+
+
+def test_booleans_for_channels_are_channels():
+    model = chain()
+    mask = torch.tensor([False, True, False, False])
+    found = rates(model, show(images(), 20), silence("area1", units=mask))["area1"]
+    assert (found[:, :, 1] == 0).all()
+    assert found[:, :, [0, 2, 3]].abs().max() > 0

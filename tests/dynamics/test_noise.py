@@ -101,3 +101,10 @@ def test_continuing_a_simulation_continues_its_noise():
 def test_a_negative_seed_is_refused():
     with pytest.raises(ValueError, match="seed must be 0 or more, got -1"):
         trial_seeds(-1, 2)
+
+
+def test_a_seed_begins_other_noise_from_the_same_state():
+    model = cordsnet.create_model("task_rnn_small").double()
+    state = simulate(model, blank(100), seed=1).final_state
+    runs = [simulate(model, blank(50), record="all", initial_state=state, seed=seed) for seed in (1, 2)]
+    assert not torch.equal(runs[0].rates["decision"], runs[1].rates["decision"])

@@ -87,7 +87,7 @@ def test_a_task_network_reads_both_inputs():
         (lambda: together(show(picture(), 20), give("fixation", cue(trials=3), 20)), "different numbers of trials"),
         (lambda: give("fixation", [1.0], 20), "must be a torch tensor"),
         (lambda: show_at(picture(), [0], 20, 40), "onset_ms must be 2 times"),
-        (lambda: show_at(picture(), [0, 50], 20, 40), "below total_ms = 40 ms"),
+        (lambda: show_at(picture(), [0, 50], 20, 40), "lie within total_ms = 40 ms"),
     ],
 )
 @pytest.mark.usefixtures("as_users_run_it")
@@ -109,3 +109,13 @@ def test_an_input_that_the_model_cannot_read_is_refused_by_name(name, values, me
     model = cordsnet.create_model("task_rnn_small")
     with pytest.raises((ValueError, TypeError), match=message):
         simulate(model, give(name, values, 20))
+
+
+def test_rounding_is_that_of_the_whole_protocol():
+    notes, clock = [], Clock(100.0, "steps")
+    part = together(show(picture(), 120) + blank(80) + show(picture() + 10, 100), give("fixation", cue(), 300))
+    steps = [hold.inputs for hold in (blank(170) + part).schedule(clock, notes) for _ in range(hold.steps)]
+    assert len(steps) == round(470 / 100)
+    seen = [float(inputs["image"].max()) if "image" in inputs else 0.0 for inputs in steps]
+    assert seen == [0.0, 0.0, 8.0, 0.0, 18.0]  # edges at 170, 290, 370 and 470 ms
+    assert notes

@@ -79,7 +79,7 @@ class Circuit:
     shapes : shape of every area and every source, without the batch axis.
     pathways : all of them, into areas and into outputs.
     encoders : source -> encoder of the inputs.
-    feedforward : area or output -> the map applied to the sum of the pathways onto its "input"; absent: as it is.
+    feedforward : area or output -> the map applied to the sum of the pathways onto its "input".
     bias : area or output -> its bias.
     tau_ms : time constant of every area, one number or a tensor that broadcasts to its shape.
     outputs : output -> names of its axes.
@@ -99,6 +99,21 @@ class Circuit:
     dtype: torch.dtype
     noise: Mapping[str, float | Tensor] = field(default_factory=dict)
     alive: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for pathway in self.pathways:
+            if pathway.recurrent and not self._is_own_recurrence(pathway):
+                raise ValueError(
+                    f"recurrent pathway {pathway.name!r} must lead from an area to itself through one map with an "
+                    "adjoint, without delay, and be the only one of its area; leave recurrent=False for others"
+                )
+            if pathway.onto == "input" and pathway.target not in self.feedforward:
+                raise ValueError(f"pathway {pathway.name!r} ends on the input of {pathway.target!r}, which has none")
+
+    def _is_own_recurrence(self, pathway: Pathway) -> bool:
+        alone = sum(other.recurrent and other.target == pathway.target for other in self.pathways) == 1
+        own = pathway.source == pathway.target and pathway.delay_ms == 0
+        return alone and own and isinstance(pathway.map, KernelMap)
 
     @cached_property
     def into(self) -> dict[str, tuple[Pathway, ...]]:

@@ -58,13 +58,15 @@ class Clock:
         """
         return self.cut([(name, ms)], notes)[0]
 
-    def cut(self, durations: Sequence[tuple[str, float]], notes: list[str] | None = None) -> list[int]:
-        """Number of steps of each of several (name, ms) durations that follow one another.
+    def cut(
+        self, durations: Sequence[tuple[str, float]], notes: list[str] | None = None, start_ms: float = 0.0
+    ) -> list[int]:
+        """Number of steps of each of several (name, ms) durations that follow one another from `start_ms` on.
 
         A clock of steps rounds the times at which they begin and end, not the durations, so that errors do not add up.
         Parameters and errors are those of `steps`.
         """
-        counts, elapsed, before = [], 0.0, 0
+        counts, elapsed, before = [], start_ms, round(start_ms / self.dt_ms)
         for name, ms in durations:
             _check_duration(ms, name)
             elapsed += ms

@@ -65,9 +65,12 @@ class Effects:
         """The state as it is when the interventions begin: clamped rates take their value at once."""
         values = dict(state.values)
         for area, clamps in self.clamps.items():
-            for clamp in clamps:
+            for k, clamp in enumerate(clamps):
+                where = clamp.where
+                for later in clamps[k + 1 :]:  # which prevails, also where it follows a recording
+                    where = where & ~later.where
                 if clamp.at_once:
-                    values[area] = torch.where(clamp.where, clamp.value, values[area])
+                    values[area] = torch.where(where, clamp.value, values[area])
         return state.with_values(values) if self.clamps else state
 
     def __and__(self, other: "Effects") -> "Effects":

@@ -92,7 +92,9 @@ def intervene(
             if any(active[k].follows for k in acting):
                 steps, effects = 1, _together([active[k] for k in acting], step)
             else:
-                effects = made.setdefault(acting, _together([active[k] for k in acting], step))
+                if acting not in made:
+                    made[acting] = _together([active[k] for k in acting], step)
+                effects = made[acting]
             yield Hold(steps, hold.inputs, hold.effects & effects)
             step, left = step + steps, left - steps
 
@@ -146,6 +148,11 @@ class _Active:
             given = self._recorded(given, self.system.clock.time_ms(step + 1))
         value = torch.as_tensor(given, dtype=like.dtype, device=like.device)
         if value.ndim:
+            if value.ndim not in (len(self.shape), len(self.shape) + 1):
+                raise ValueError(
+                    f"value of the intervention on {self.what.target!r} must broadcast to {[self.batch, *self.shape]}, "
+                    f"got shape {list(value.shape)}; write one value per trial as [B{', 1' * len(self.shape)}]"
+                )
             try:
                 value.expand(self.batch, *self.shape)
             except RuntimeError as error:

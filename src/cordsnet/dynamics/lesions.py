@@ -61,6 +61,7 @@ def lesioned_circuit(circuit: Circuit, lesions: Sequence[Lesion]) -> Circuit:
     """A circuit without the lesioned parts.
 
     A lesioned unit receives nothing: what its pathways deliver, its bias and its noise are zero, and so is its rate.
+    A unit that is lesioned cannot be clamped or driven either (`RateSystem.advance`).
     """
     for lesion in lesions:
         circuit = _without_pathway(circuit, lesion) if "->" in lesion.target else _without_units(circuit, lesion)
@@ -145,6 +146,18 @@ class LesionedSystem(System[Any]):
         """A state from outside, without what is gone."""
         return self.effects.begin(self.system.admit(state))
 
+    def intervened(self, state: State, effects: Effects) -> State:
+        """The state with which interventions begin, without what is gone."""
+        return self.effects.begin(self.system.intervened(state, effects))
+
+    def zero_state(self, batch: int, seed: int = 0) -> State:
+        """As the system inside."""
+        return self.system.zero_state(batch, seed)
+
+    def silent_past(self, batch: int) -> dict[str, tuple[Tensor, ...]]:
+        """As the system inside."""
+        return self.system.silent_past(batch)
+
     def read(self, state: State) -> dict[str, Tensor]:
         """As the system inside."""
         return self.system.read(state)
@@ -167,6 +180,8 @@ def _as_tuples(units: Any) -> Any:
     if units is None:
         return None
     given = np.asarray(units.cpu() if isinstance(units, torch.Tensor) else units)
+    if given.size == 0:
+        raise ValueError("units of a lesion must be at least one, got none")
     if not np.issubdtype(given.dtype, np.integer):
         raise TypeError(
             f"units of a lesion must be whole numbers, got {given.dtype}; use lesion(model, ...) for a mask"

@@ -89,7 +89,7 @@ def full_precision() -> Iterator[None]:
     """Float32 convolutions and products are computed in float32; also a decorator.
 
     GPUs from Ampere on round the factors of float32 convolutions to 11 bits (TF32) unless told otherwise. Simulation
-    and training bear that, and leave it to torch's own settings; but no fixed point is found to 1e-5 with it. The
+    and training tolerate this, and leave it to torch's own settings; but no fixed point is found to 1e-5 with it. The
     settings are the process's, so that they hold in the threads of a backward pass too, and are put back when the last
     block has ended.
     """

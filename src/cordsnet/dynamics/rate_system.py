@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cordsnet.dynamics.circuit import Circuit, Held
 from cordsnet.dynamics.clock import Clock
-from cordsnet.dynamics.effects import NONE, Effects
+from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.equation import RateEquation
 from cordsnet.dynamics.maps import channels_last
 from cordsnet.dynamics.noise import normal
@@ -55,7 +55,10 @@ class RateSystem(System[Held]):
                 self.clock.steps(delay, f"delay of the pathway from {source!r}")
         self.stepper.check(equation, dt)
         if circuit.alive and equation.activation.name == "softplus":
-            raise ValueError("units under softplus are never silent, so none can be lesioned; use silence() meanwhile")
+            raise ValueError("units under softplus are never silent, so none can be lesioned; use silence() instead")
+        self._gone = Effects(
+            clamps={area: (Clamped(kept == 0, like.new_zeros(())),) for area, kept in circuit.alive.items()}
+        )
         self._strength = {area: self._noise_strength(area, sigma) for area, sigma in circuit.noise.items()}
 
     def zero_state(self, batch: int, seed: int = 0) -> State:
@@ -93,17 +96,17 @@ class RateSystem(System[Held]):
     def advance(self, state: State, context: Held, effects: Effects = NONE) -> State:
         """One step of the chosen stepper."""
         if self.has_noise:
-            effects = effects & Effects(currents=self.noise(state.seeds, state.step))
+            noise = {area: self.noise(area, state.seeds, state.step) for area in self._strength}
+            effects = effects & Effects(currents=noise)
+        if effects and self._gone:
+            effects = effects & self._gone
         return self.stepper.step(self.equation, state, context, self.dt, effects)
 
-    def noise(self, seeds: Tensor | None, step: int) -> dict[str, Tensor]:
-        """Area -> noise of its drive [B, *shape] in one step; areas without noise are left out."""
+    def noise(self, area: str, seeds: Tensor | None, step: int) -> Tensor:
+        """Noise of an area's drive [B, *shape] in one step, of a stream that is the area's own."""
         assert seeds is not None
-        shapes = self.equation.circuit.shapes
-        return {
-            area: strength * normal(seeds, stream, step, shapes[area], self.like.dtype)
-            for stream, (area, strength) in enumerate(self._strength.items())
-        }
+        shape, stream = self.equation.circuit.shapes[area], self.areas.index(area)
+        return self._strength[area] * normal(seeds, stream, step, shape, self.like.dtype)
 
     def with_circuit(self, circuit: Circuit, *what: object) -> "RateSystem":
         """The same system over another circuit; `what` sets it apart from this one."""
@@ -132,9 +135,11 @@ class RateSystem(System[Held]):
 
     def admit(self, state: State) -> State:
         """A state from outside, checked, with lesioned units silent."""
-        state = super().admit(state)
-        alive = self.equation.circuit.alive
-        return state.with_values({area: state.values[area] * kept for area, kept in alive.items()})
+        return self._gone.begin(super().admit(state))
+
+    def intervened(self, state: State, effects: Effects) -> State:
+        """The state with which interventions begin, with lesioned units silent."""
+        return self._gone.begin(effects.begin(state))
 
     def _noise_strength(self, area: str, sigma: float | Tensor) -> float | Tensor:
         kept = self.stepper.decay(self.dt, self.equation.circuit.tau_ms[area])

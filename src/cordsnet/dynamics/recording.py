@@ -153,6 +153,7 @@ class Recorder:
         self.steps = record.steps(total_steps, system.clock, self.notes)
         self.signals, self.outputs, self.system = record.signals(system), record.output_names(system), system
         self.reduce, self.axes = record.reductions(self.signals)
+        self.is_per_trial = isinstance(record.reduce, str)
         self._slot = {step: k for k, step in enumerate(self.steps)}
         self._listed: dict[str, list[Tensor]] = {}
         self._filled: dict[str, Tensor] = {}
@@ -170,6 +171,11 @@ class Recorder:
         """What is to be kept of rates [n, B, ...] after wanted steps: key -> [n, B, ...]. A pure function."""
         if not rates:
             return {}
+        if not self.is_per_trial:  # a function of the user's may look across trials, so it sees one step at a time
+            count = len(next(iter(rates.values())))
+            steps = [self.system.state_of({area: rows[k] for area, rows in rates.items()}) for k in range(count)]
+            each = [self._reduced(state) for state in steps]
+            return {key: torch.stack([one[key] for one in each]) for key in each[0]}
         trials = next(iter(rates.values())).shape[:2]
         flat = self._reduced(self.system.state_of({area: rows.flatten(0, 1) for area, rows in rates.items()}))
         return {key: value.view(*trials, *value.shape[1:]) for key, value in flat.items()}
@@ -177,8 +183,9 @@ class Recorder:
     def watch_block(self, before: int, last: Mapping[str, Tensor], courses: Callable[[], Mapping[str, Tensor]]) -> None:
         """Raise DivergedError, naming the first step and area, when rates stopped being finite within a block.
 
-        A rate that is not finite stays so, so the last rates of a block tell. `courses` gives the rates after each
-        step [T, B, ...] and is called only when something is wrong.
+        A rate of a rate equation that is not finite stays so: the last rates of a block tell. What is recorded is looked
+        at once more by `check_kept`. `courses` gives the rates after each step [T, B, ...] and is called only when
+        something is wrong.
         """
         if not all(bool(torch.isfinite(torch.stack(rates.detach().aminmax())).all()) for rates in last.values()):
             self._raise_if_diverged(before, {area: course.detach().flatten(1) for area, course in courses().items()})
@@ -205,6 +212,14 @@ class Recorder:
             if key not in self._filled:
                 self._filled[key] = value.new_empty(len(self.steps), *value.shape[1:])
             self._filled[key][slots] = value.detach()
+
+    def check_kept(self) -> None:
+        """Raise DivergedError when a recorded signal is not finite, also where the last rates of all blocks were."""
+        for name in self.signals if self.is_per_trial else ():
+            rows = self.result(name).detach().flatten(1)
+            if rows.numel() and not bool(torch.isfinite(torch.stack(rows.aminmax())).all()):
+                step = self.steps[int((~torch.isfinite(rows).all(1)).nonzero()[0])]
+                raise DivergedError(name, step, self.clock.time_ms(step))
 
     def result(self, key: str) -> Tensor:
         """What was kept of a signal, or of an output (its name after `OUTPUT`), time first."""

@@ -63,7 +63,7 @@ def simulate(
     engine: str = "auto",
     record: Record | Sequence[str] | str = (),
     initial_state: State | str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     interventions: Sequence[Intervention] | Intervention = (),
     grad: bool = False,
     memory: int | str | None = None,
@@ -82,7 +82,7 @@ def simulate(
         Outputs are kept in any case unless a `Record` says otherwise.
     initial_state : None for the model's own start (a CordsNet starts from its spontaneous activity), "spontaneous"
         (the same, for models that have such activity), "zero", or a `State`.
-    seed : of the private noise of models that have some.
+    seed : of the private noise of models that have some; None is 0, and goes on with the noise of a given `State`.
     interventions : what is silenced, clamped, injected or scaled, and when.
     grad : keep the autograd graph, so that the result can be differentiated.
     memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
@@ -154,21 +154,24 @@ def integrate(
         return Trajectory.from_recorder(recorder, run(system, schedule, state, recorder, budget))
 
 
-def start(system: System[Any], initial_state: State | str | None, batch: int | None, seed: int = 0) -> State:
+def start(system: System[Any], initial_state: State | str | None, batch: int | None, seed: int | None = None) -> State:
     """The state in which a simulation starts, for `batch` trials (None: as many as the state has, else 1)."""
     if isinstance(initial_state, State):
-        state = system.admit(initial_state)
+        state = initial_state
+        if system.has_noise and state.seeds is None:
+            state = replace(state, seeds=system.seeds(state.batch, seed or 0))
+        state = system.admit(state)
         state = state if batch is None else state.expand(batch)
-        if system.has_noise and (state.seeds is None or len(state.seeds) != state.batch):
-            state = replace(state, seeds=system.seeds(state.batch, seed))
+        if system.has_noise and (seed is not None or state.seeds is None or len(state.seeds) != state.batch):
+            state = replace(state, seeds=system.seeds(state.batch, seed or 0))
         return state
     if initial_state == "zero":
-        return system.zero_state(batch or 1, seed)
-    if initial_state == "spontaneous" and system.clock.kind != "continuous":
+        return system.zero_state(batch or 1, seed or 0)
+    if initial_state == "spontaneous" and getattr(system, "start", None) is None:
         raise ValueError(
-            "initial_state = 'spontaneous' needs a model in continuous time; leave it out, and the model starts in its "
-            "own way"
+            "initial_state = 'spontaneous' needs a model that starts from spontaneous activity; leave it out, and the "
+            "model starts in its own way"
         )
     if initial_state in (None, "spontaneous"):
-        return system.begin(batch or 1, seed)
+        return system.begin(batch or 1, seed or 0)
     raise ValueError(f"initial_state must be None, 'spontaneous', 'zero' or a State, got {initial_state!r}")

@@ -1,6 +1,7 @@
 """Spontaneous activity: the state that a network reaches when it is left without input."""
 
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import torch
@@ -35,7 +36,8 @@ def relax(system: RateSystem, ms: float = SPONTANEOUS_MS) -> State:
     # Outside inference mode, so that what is kept of it can take part in training later.
     with torch.inference_mode(False), torch.no_grad():
         quiet = system.without_noise()
-        steps = quiet.clock.steps(ms, "duration of spontaneous activity")
+        whole = ceil(ms / quiet.dt - 1e-9) * quiet.dt  # at least as long, for steps that do not divide it
+        steps = quiet.clock.steps(whole, "duration of spontaneous activity")
         nothing = Record(times_ms=(), outputs=())
         return replace(integrate(quiet, [Hold(steps)], quiet.zero_state(1), nothing, steps).final_state, step=0)
 
@@ -57,7 +59,7 @@ class WarmStart:
     rounding of the convolutions where they are computed in half precision. Where that does not converge (no fixed
     point nearby, or oscillations), the network is left alone for `ms` from zero rates, as `relax` does. There are two
     differences to `relax`: a network that has not come to rest after `ms` is taken to where it will, and one with
-    several resting states is taken to one near the last, be it stable or not.
+    several resting states is taken to one near the last, stable or not.
 
     Attributes
     ----------

@@ -30,6 +30,8 @@ class Signal:
     axes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if "." in self.area:
+            raise ValueError(f"name of an area must have no dot, got {self.area!r}")
         known = {3: MAP_AXES, 1: ("unit",)}.get(len(self.shape), tuple(f"axis{k}" for k in range(len(self.shape))))
         object.__setattr__(self, "axes", self.axes or known)
 
@@ -141,7 +143,7 @@ def flush(values: Tensor) -> Tensor:
     """`values` with those below 1e5 times the smallest normal number set to zero (1e-33 in float32).
 
     The rate of a silent unit decays geometrically, and after some 400 steps of dt / tau = 0.2 it would stay
-    for ever at a subnormal number, with which processors compute ten times slower. Gradients pass unchanged. Half
+    forever at a subnormal number, with which processors compute ten times slower. Gradients pass unchanged. Half
     precision (float16) has too few exponents for this, and is left as it is.
     """
     if values.dtype == torch.float16:

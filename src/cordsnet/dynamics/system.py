@@ -33,7 +33,7 @@ class System(ABC, Generic[Context]):
     pathways : names "source -> target" of what `advance` passes through `effects.pathway`.
     unrolling : "sync": every area reads the step before. "sweep": areas are updated bottom to top, each reading what
         the lower ones have become. "inner": an area runs all its iterations before the next one starts.
-    identity : what the dynamics depend on beside weights and clock, such as activation and precision.
+    identity : what the dynamics depend on besides weights and clock, such as activation and precision.
     has_noise : True if steps depend on `State.seeds`.
     """
 
@@ -120,3 +120,7 @@ class System(ABC, Generic[Context]):
         """A state that comes from outside, checked, and without what the model has lost."""
         self.check_state(state)
         return state
+
+    def intervened(self, state: State, effects: Effects) -> State:
+        """The state with which interventions begin: clamped rates take their value; what is lost stays lost."""
+        return effects.begin(state)

@@ -64,6 +64,7 @@ class Trajectory:
     @classmethod
     def from_recorder(cls, recorder: Recorder, final_state: State) -> "Trajectory":
         """Collect what a recorder kept."""
+        recorder.check_kept()
         rates = Recorded({name: recorder.result(name) for name in recorder.signals})
         outputs = Recorded({name: recorder.result(OUTPUT + name) for name in recorder.outputs})
         axes = {name: ("time", "trial", *_names(value, recorder.axes[name])) for name, value in rates.items()}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 Units: TypeAlias = Sequence[int] | Sequence[Sequence[int]] | Tensor | None
 """None for all; whole numbers for channels of a map or units of a vector; (channel, row, column) for single units of a
-map; or booleans that broadcast to the shape."""
+map; booleans [C] for channels, or booleans with an axis for each of the shape."""
 
 
 def unit_mask(units: Units, shape: Sequence[int], name: str, device: torch.device | str) -> Tensor | None:
@@ -19,10 +19,16 @@ def unit_mask(units: Units, shape: Sequence[int], name: str, device: torch.devic
     if units is None:
         return None
     try:
-        given = torch.as_tensor(units)
+        given = torch.as_tensor(units).cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"units of {name!r} must be whole numbers or booleans, got {units!r:.80}") from error
     if given.dtype == torch.bool:
+        if given.ndim == 1 and len(shape) == 3 and len(given) == shape[0]:
+            given = given[:, None, None]  # channels, as with whole numbers
+        elif given.ndim != len(shape):
+            raise ValueError(
+                f"units of {name!r} as booleans must have {len(shape)} axes, got shape {list(given.shape)}"
+            )
         try:
             return given.expand(*shape).to(device)
         except RuntimeError as error:

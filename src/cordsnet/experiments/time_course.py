@@ -240,7 +240,7 @@ def example_maps(label: str, model: VisionModel, split: Split, options: TimeCour
     for area, rates in run.rates.items():
         if rates.ndim != 5:  # a vector has no map
             continue
-        channel = int(rates[at_end].flatten(2).var(2).mean(0).argmax())
+        channel = int(rates[at_end].flatten(2).var(2, correction=0).mean(0).argmax())
         about = f"rates of channel {channel} of {area}; the image goes at {options.trained_ms:g} ms"
         maps = labelled(rates[kept][:, :, channel], (time, "image", "row", "column"), "arbitrary", about)
         found[f"maps/{label}/{area}"] = maps

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Activation, LinearMap
+from cordsnet.dynamics import Activation, Lesion, LinearMap
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ class FeedforwardTwin(Foldable, Protocol):
 @runtime_checkable
 class RecurrentTwin(HasActivation, HasRecurrentKernels, Protocol):
     """A recurrent network that is fitted, area by area, to a feedforward one."""
+
+    lesions: tuple[Lesion, ...]
 
     @property
     def areas(self) -> tuple[str, ...]:

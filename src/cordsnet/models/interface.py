@@ -132,6 +132,9 @@ class VisionModel(SavedModel, ABC):
 
     def check_inputs(self, inputs: Mapping[str, Tensor]) -> None:
         """Raise TypeError or ValueError, naming what came and what would do, unless the model can read `inputs`."""
+        sizes = {name: len(values) for name, values in inputs.items() if isinstance(values, Tensor) and values.ndim}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"inputs must have the same number of trials, got {sizes}")
         for name, values in inputs.items():
             if name not in self.inputs:
                 raise ValueError(f"input {name!r} is unknown to this model; it reads {', '.join(self.inputs)}")
@@ -171,12 +174,14 @@ class VisionModel(SavedModel, ABC):
                 raise ValueError(
                     f"state holds {state.batch} trials but {name} shows {len(values)}; give as many as there are trials"
                 )
-        return system.advance(state, system.hold(given))
+        with torch.autocast(system.like.device.type, enabled=False):  # as in simulate: the system converts by itself
+            return system.advance(state, system.hold(given))
 
     def read(self, state: State) -> dict[str, Tensor]:
         """Output -> its values [B, ...] at `state`."""
         system = self.system()
-        return system.read(system.admit(state))
+        with torch.autocast(system.like.device.type, enabled=False):
+            return system.read(system.admit(state))
 
     def readout(self, state: State) -> Tensor:
         """Class scores [B, K] at `state`."""

@@ -6,6 +6,7 @@ visual area is that of a CordsNet (Soo et al. 2024), tau 10 ms.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -155,7 +156,9 @@ class TaskRNN(VisionModel):
 
     def circuit(self, compute: torch.dtype, dtype: torch.dtype) -> Circuit:
         """The network as areas, pathways and outputs."""
-        w = self.weights
+        w, bias = dict(self.weights.items()), dict(self.bias.items())
+        if not torch.is_grad_enabled():  # weights as they are now, also when parameters change later
+            w, bias = ({name: value.detach().clone() for name, value in some.items()} for some in (w, bias))
         read: LinearMap = DenseMap(w["to_decision"])
         pathways = (
             Pathway(STEM, VISUAL),
@@ -170,19 +173,20 @@ class TaskRNN(VisionModel):
             areas=(VISUAL, DECISION),
             shapes={**self.shapes, STEM: self.spec.maps, FIXATION: (self.spec.cues,)},
             pathways=pathways,
-            encoders={STEM: self._encode, FIXATION: lambda inputs: inputs.get(FIXATION)},
+            encoders={STEM: partial(_encode, w["stem"]), FIXATION: lambda inputs: inputs.get(FIXATION)},
             feedforward={},
-            bias=dict(self.bias.items()),
+            bias=bias,
             tau_ms={VISUAL: self.spec.visual_tau_ms, DECISION: self.spec.tau_ms},
             outputs=self.outputs,
             dtype=dtype,
             noise={DECISION: self.spec.noise} if self.spec.noise else {},
         )
 
-    def _encode(self, inputs: Inputs) -> Tensor | None:
-        """The image as the visual area reads it: one convolution of stride 2."""
-        image = inputs.get(IMAGE)
-        return None if image is None else convolve(image, self.weights["stem"], STEM_STRIDE)
+
+def _encode(weight: Tensor, inputs: Inputs) -> Tensor | None:
+    """The image as the visual area reads it: one convolution of stride 2."""
+    image = inputs.get(IMAGE)
+    return None if image is None else convolve(image, weight, STEM_STRIDE)
 
 
 def _normal(*shape: int, gain: float) -> Tensor:

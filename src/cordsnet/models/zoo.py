@@ -69,7 +69,7 @@ def build(spec: ModelSpec, seed: int = 0, kind: Any = None) -> Any:
     """A model made from a spec, with random weights drawn from `seed` alone.
 
     Weights are drawn in single precision and then converted to torch's default type, so that a seed gives the same
-    network whatever that is.
+    network whatever the default is.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from math import ceil, floor
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics import Clock, Hold
-from cordsnet.stimuli.segments import Event, Segment, events_of, holds_of
+from cordsnet.dynamics import Hold
+from cordsnet.stimuli.segments import Event, Segment, Stretch, events_of, holds_of
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Blank(Segment):
         """Any number of trials."""
         return
 
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """One blank hold."""
-        yield Hold(steps)
+        yield Hold(stretch.steps)
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Give(Segment):
         """Number of trials."""
         return len(self.given)
 
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """One hold."""
-        yield Hold(steps, {self.input: self.given})
+        yield Hold(stretch.steps, {self.input: self.given})
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class Movie(Segment):
         """Number of trials."""
         return self.frames.shape[1]
 
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """Each frame for the steps that start while it is on screen: the frame clock and dt are separate."""
-        last, dt = len(self.frames) - 1, clock.dt_ms
+        last, dt, steps = len(self.frames) - 1, stretch.clock.dt_ms, stretch.steps
         shown = Counter(min(floor(step * dt / self.frame_ms + 1e-9), last) for step in range(steps))
         due = min(last + 1, ceil(self.ms / self.frame_ms - 1e-9))
         if len(shown) < due:
@@ -120,12 +120,10 @@ class Staggered(Segment):
         offsets = tuple(onset + self.shown_ms for onset in onsets)
         return [Event("onset", self.input, onsets), Event("offset", self.input, offsets)]
 
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """From one onset or offset to the next; trials that see nothing are given zeros, which is a blank input."""
-        spans = [
-            (on, min(steps, on + clock.steps(self.shown_ms, "duration of show_at()")))
-            for on in (clock.steps(onset, "onset_ms of show_at()") for onset in self.onset_ms)
-        ]
+        steps = stretch.steps
+        spans = [self._span(onset, stretch) for onset in self.onset_ms]
         edges = sorted({0, steps, *(edge for span in spans for edge in span if edge < steps)})
         for start, stop in pairwise(edges):
             on = torch.tensor([first <= start < last for first, last in spans], device=self.given.device)
@@ -134,6 +132,14 @@ class Staggered(Segment):
                 continue
             mask = on.view(-1, *[1] * (self.given.ndim - 1))
             yield Hold(stop - start, {self.input: torch.where(mask, self.given, 0.0)})
+
+    def _span(self, onset_ms: float, stretch: Stretch) -> tuple[int, int]:
+        """First step of a trial's image, and the one after its last, from the start of the segment."""
+        clock, notes = stretch.clock, stretch.notes
+        waits, shows = clock.cut(
+            [("onset_ms of show_at()", onset_ms), ("duration of show_at()", self.shown_ms)], notes, stretch.start_ms
+        )
+        return waits, waits + shows
 
 
 @dataclass(frozen=True)
@@ -170,15 +176,20 @@ class Noise(Segment):
         """Those of the segment underneath."""
         return self.segment.events(start_ms)
 
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
+    def shown(self) -> Iterator[tuple[str, Tensor]]:
+        """What the segment underneath shows."""
+        return self.segment.shown()
+
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """A new draw for every step, or for every `every_ms`; the same draws at each call."""
-        span = 1 if self.every_ms is None else clock.steps(self.every_ms, "every_ms")
+        clock = stretch.clock
+        span = 1 if self.every_ms is None else clock.steps(self.every_ms, "every_ms", stretch.notes)
         if span < 1:
             raise ValueError(f"every_ms must be at least one step of dt = {clock.dt_ms:g} ms, got {self.every_ms}")
         like = self.values[self.input]
         generator = torch.Generator(like.device).manual_seed(self.seed)
         draw, left = like.new_zeros(()), 0
-        for hold in self.segment.holds(clock, steps):
+        for hold in self.segment.holds(stretch):
             clean = hold.inputs.get(self.input)
             if clean is None:
                 yield hold
@@ -218,10 +229,16 @@ class Together(Segment):
         """Those of all parts."""
         return [event for part in self.parts for event in events_of(part, start_ms)]
 
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
+    def shown(self) -> Iterator[tuple[str, Tensor]]:
+        """What all parts show."""
+        for part in self.parts:
+            for segment in part:
+                yield from segment.shown()
+
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """From one change of any input to the next."""
-        streams = [_runs(part, clock) for part in self.parts]
-        edges = sorted({edge for stream in streams for edge, _ in stream} | {steps})
+        streams = [_runs(part, stretch) for part in self.parts]
+        edges = sorted({edge for stream in streams for edge, _ in stream} | {stretch.steps})
         for start, stop in pairwise(edges):
             inputs: dict[str, Tensor] = {}
             for stream in streams:
@@ -229,10 +246,10 @@ class Together(Segment):
             yield Hold(stop - start, inputs)
 
 
-def _runs(part: Sequence[Segment], clock: Clock) -> list[tuple[int, Mapping[str, Tensor]]]:
+def _runs(part: Sequence[Segment], stretch: Stretch) -> list[tuple[int, Mapping[str, Tensor]]]:
     """First step and inputs of every hold of a part."""
     found, at = [], 0
-    for hold in holds_of(part, clock, None):
+    for hold in holds_of(part, stretch.clock, stretch.notes, stretch.start_ms):
         found.append((at, hold.inputs))
         at += hold.steps
     return found

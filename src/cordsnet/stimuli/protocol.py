@@ -12,6 +12,7 @@ from torch import Tensor
 from cordsnet._checks import check_positive, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
+from cordsnet.dynamics.clock import DIGITS
 from cordsnet.stimuli.kinds import Blank, Give, Movie, Noise, Staggered, Together
 from cordsnet.stimuli.segments import Event, Segment, events_of, holds_of, steps_of
 
@@ -64,7 +65,7 @@ class Protocol:
     def check(self, model: Viewer) -> None:
         """Refuse inputs that `model` cannot read."""
         for segment in self.segments:
-            for name, values in _all_values(segment):
+            for name, values in segment.shown():
                 shown = values.flatten(0, 1) if name == IMAGE and values.ndim == 5 else values
                 model.check_inputs({name: shown})
 
@@ -91,13 +92,14 @@ def show(images: Images, ms: float) -> Protocol:
 def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total_ms: float) -> Protocol:
     """`images` [B, C, H, W], each shown for `ms` from a time of its own, in a stretch of `total_ms`; blank otherwise.
 
-    Raises ValueError unless there is one onset for each image, and all of them lie within the stretch.
+    Raises ValueError unless there is one onset for each image, and all images are gone at the end of the stretch.
     """
     _check_frames(images, 4, "images", "[B, C, H, W]")
     onsets = tuple(_duration(float(onset), "show_at") for onset in onset_ms)
-    if len(onsets) != len(images) or max(onsets, default=0.0) >= total_ms:
+    if len(onsets) != len(images) or max(onsets, default=0.0) + ms > total_ms + 10**-DIGITS:
         raise ValueError(
-            f"onset_ms must be {len(images)} times below total_ms = {total_ms:g} ms, one for each image, got {onsets}"
+            f"onset_ms must be {len(images)} times, one for each image, so that {ms:g} ms from each "
+            f"lie within total_ms = {total_ms:g} ms, got {onsets}"
         )
     return Protocol((Staggered(IMAGE, images, onsets, _duration(ms, "show_at"), _duration(total_ms, "show_at")),))
 
@@ -114,7 +116,7 @@ def together(*protocols: Protocol) -> Protocol:
 
     Raises ValueError when durations or numbers of trials differ, or when two of them show the same input.
     """
-    if len({protocol.ms for protocol in protocols}) != 1:
+    if len({round(protocol.ms, DIGITS) for protocol in protocols}) != 1:
         raise ValueError(f"protocols shown together must last equally long, got {[p.ms for p in protocols]} ms")
     names = [name for p in protocols for name in {n for segment in p.segments for n in segment.values}]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -139,8 +141,9 @@ def movie(frames: Frames, frame_ms: float, ms: float | None = None) -> Protocol:
 def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: float | None = None) -> Protocol:
     """`protocol` with Gaussian noise added to its images, redrawn every `every_ms` (None: every step).
 
-    Blank segments stay blank. Noise of standard deviation `sigma` is in units of the images as given. It is drawn where
-    the images are, so that a seed gives other numbers on a GPU than on a processor, and in another precision.
+    Blank segments stay blank; where images appear at times of their own (`show_at`), there is noise on all trials while
+    any image is shown. Noise of standard deviation `sigma` is in units of the images as given. It is drawn where the
+    images are, so that a seed gives other numbers on a GPU than on a processor, and in another precision.
     """
     if not (is_number(sigma) and 0 <= sigma < float("inf")):
         raise ValueError(f"sigma must be a finite number of at least 0, got {sigma!r}")
@@ -151,15 +154,6 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
         for k, segment in enumerate(protocol.segments)
     )
     return dataclasses.replace(protocol, segments=segments)
-
-
-def _all_values(segment: Segment) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(segment, Together):
-        for part in segment.parts:
-            for one in part:
-                yield from _all_values(one)
-    else:
-        yield from segment.values.items()
 
 
 def _check_trials(segments: Sequence[Segment]) -> None:

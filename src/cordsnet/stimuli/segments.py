@@ -26,6 +26,24 @@ class Event:
     time_ms: float | tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """The steps of a segment on a clock.
+
+    Attributes
+    ----------
+    clock : how steps relate to ms.
+    steps : number of steps.
+    start_ms : when the segment begins, from the start of the protocol, before rounding.
+    notes : receives a sentence for what is rounded; None warns instead.
+    """
+
+    clock: Clock
+    steps: int
+    start_ms: float = 0.0
+    notes: list[str] | None = None
+
+
 class Segment(ABC):
     """A stretch of the protocol."""
 
@@ -43,8 +61,12 @@ class Segment(ABC):
         """Number of trials; None when the segment fits any number."""
 
     @abstractmethod
-    def holds(self, clock: Clock, steps: int) -> Iterator[Hold]:
-        """The inputs in order, each with the steps for which they are held, `steps` in all."""
+    def holds(self, stretch: Stretch) -> Iterator[Hold]:
+        """The inputs in order, each with the steps for which they are held."""
+
+    def shown(self) -> Iterator[tuple[str, Tensor]]:
+        """Everything that is shown, input by input."""
+        yield from self.values.items()
 
     def events(self, start_ms: float) -> list[Event]:
         """Onsets and offsets, for a segment that begins at `start_ms`."""
@@ -55,17 +77,19 @@ class Segment(ABC):
         ]
 
 
-def holds_of(segments: Sequence[Segment], clock: Clock, notes: list[str] | None) -> Iterator[Hold]:
-    """The holds of segments that follow one another."""
-    counts = steps_of(segments, clock, notes)
-    for segment, count in zip(segments, counts, strict=True):
+def holds_of(
+    segments: Sequence[Segment], clock: Clock, notes: list[str] | None, start_ms: float = 0.0
+) -> Iterator[Hold]:
+    """The holds of segments that follow one another from `start_ms` on."""
+    for segment, count in zip(segments, steps_of(segments, clock, notes, start_ms), strict=True):
         if count:
-            yield from segment.holds(clock, count)
+            yield from segment.holds(Stretch(clock, count, start_ms, notes))
+        start_ms += segment.ms
 
 
-def steps_of(segments: Sequence[Segment], clock: Clock, notes: list[str] | None) -> list[int]:
+def steps_of(segments: Sequence[Segment], clock: Clock, notes: list[str] | None, start_ms: float = 0.0) -> list[int]:
     """Number of steps of every segment."""
-    return clock.cut([(f"duration of {segment.call}()", segment.ms) for segment in segments], notes)
+    return clock.cut([(f"duration of {segment.call}()", segment.ms) for segment in segments], notes, start_ms)
 
 
 def events_of(segments: Sequence[Segment], start_ms: float = 0.0) -> list[Event]:

@@ -49,7 +49,7 @@ class Optimisation:
     ----------
     optimiser : "sgd" (momentum 0.9) or "adamw".
     lr : learning rate, the peak where it is scheduled.
-    schedule : "constant", or "one_cycle": up over the first `warm_up` of the updates, then down to nought.
+    schedule : "constant", or "one_cycle": up over the first `warm_up` of the updates, then down to zero.
     updates : number of parameter updates.
     batch : images per update, all processes together.
     accumulate : parts in which a batch is gone through, for networks of which a whole batch does not fit.

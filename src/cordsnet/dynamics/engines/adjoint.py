@@ -146,7 +146,7 @@ class Adjoint:
     def _through_weights(self, drive: Tensor, piece: slice) -> tuple[dict[int, list[Tensor]], Sequence[Tensor]]:
         """Gradients of weights, by their identity, and of what the sources emitted [T x B, ...], over a piece."""
         plan, found = self.plan, _Gradients()
-        if self.recurrent is not None:
+        if self.recurrent is not None and self.recurrent.weight.requires_grad:
             found.add(self.recurrent.weight, self.recurrent.weight_gradient(self.course[piece].flatten(0, 1), drive))
         if not self.courses:
             return found.parts, ()
@@ -160,12 +160,14 @@ class Adjoint:
             if feedforward is None:
                 gradients.append(drive)
             else:
-                found.add(feedforward.weight, feedforward.weight_gradient(gathered.detach(), drive))
+                if feedforward.weight.requires_grad:
+                    found.add(feedforward.weight, feedforward.weight_gradient(gathered.detach(), drive))
                 gradients.append(feedforward.transpose(drive, gathered.shape[2:]))
         if direct is not None:
             outputs.append(direct)
             gradients.append(drive)
-        weights = weights_of([pathway.map for pathway in plan.circuit.afferent[plan.area]])
+        every = weights_of([pathway.map for pathway in plan.circuit.afferent[plan.area]])
+        weights = [weight for weight in every if weight.requires_grad]
         back = torch.autograd.grad(outputs, [*emitted, *weights], gradients)
         for weight, gradient in zip(weights, back[len(emitted) :], strict=True):
             found.add(weight, gradient)

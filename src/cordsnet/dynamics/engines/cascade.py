@@ -240,7 +240,7 @@ def _noise(system: RateSystem, area: str, state: State) -> Callable[[int], Tenso
     """Noise of an area's drive by step of the block."""
     if area not in system.equation.circuit.noise:
         return None
-    return lambda step: system.noise(state.seeds, state.step + step)[area]
+    return lambda step: system.noise(area, state.seeds, state.step + step)
 
 
 def _stays_positive(rates: Tensor, share: float | Tensor) -> bool:

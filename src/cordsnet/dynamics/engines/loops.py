@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from math import isqrt
 from typing import Any, TypeAlias
 
@@ -72,11 +73,14 @@ def checkpointed(
     within one; with a budget in bytes, as long as it allows.
     """
     cascade = system if isinstance(system, RateSystem) and supports_blocks(system) else None
-    schedule = list(schedule) if memory is not None else schedule
     longest = max(1, isqrt(recorder.total))
     if memory is not None:
-        inputs = next(iter(schedule)).inputs
-        longest = _longest(system, cascade, state, inputs, recorder.total, memory)
+        holds = iter(schedule)
+        first = next(holds)
+        longest, schedule = (
+            _longest(system, cascade, state, first.inputs, recorder.total, memory),
+            chain([first], holds),
+        )
     before, longest, contexts = 0, min(longest, FLUSH_EVERY), _Contexts(system)
     if cascade is None:
         for block in cut(schedule, longest):
@@ -95,13 +99,13 @@ def checkpointed(
             else:
                 rates = run_block(cascade, block, state, constant=constant, keep=False).last
             state = _ended(state, block, rates)
-            recorder.watch_block(before, state.rates, partial(_run_again, cascade, block, start))
+            recorder.watch_block(before, state.values, partial(_run_again, cascade, block, start))
         before += len(block)
     return state
 
 
 def _with_drives(system: RateSystem, blocks: Iterator[Block]) -> Iterator[tuple[Block, dict[str, Tensor]]]:
-    """Every block with its constant drive, which is computed anew only when the inputs change."""
+    """Every block with its constant drive, which is recomputed only when the inputs change."""
     held: tuple[Inputs, ...] | None = None
     constant: dict[str, Tensor] = {}
     for block in blocks:
@@ -118,7 +122,7 @@ def _ended(state: State, block: Block, rates: dict[str, Tensor]) -> State:
 
 
 class _Contexts:
-    """The context of inputs that are held, computed anew only when the inputs change."""
+    """The context of inputs that are held, recomputed only when the inputs change."""
 
     def __init__(self, system: System[Any]) -> None:
         self.system = system
@@ -136,7 +140,7 @@ Context: TypeAlias = Callable[[Inputs], Any]
 def _steps(system: System[Any], block: Block, state: State, contexts: Context) -> Iterator[State]:
     """The states of a block, step by step."""
     if block.begins:
-        state = block.effects.begin(state)
+        state = system.intervened(state, block.effects)
     for row in block.row:
         state = system.advance(state, contexts(block.inputs[row]), block.effects)
         yield state
@@ -150,7 +154,7 @@ def _step_by_step(
     for k, ended in enumerate(_steps(system, block, start, contexts), 1):
         if k in wanted:
             recorder.keep(recorder.reduce_state(ended))
-    recorder.watch_block(before, ended.rates, partial(_step_again, system, block, start))
+    recorder.watch_block(before, ended.values, partial(_step_again, system, block, start))
     return ended.map(flush)
 
 
@@ -180,7 +184,7 @@ def _checkpointed_steps(
         ended, rows = run(state)
     for row in rows:
         recorder.keep(row)
-    recorder.watch_block(before, ended.rates, partial(_step_again, system, block, state))
+    recorder.watch_block(before, ended.values, partial(_step_again, system, block, state))
     return ended
 
 
@@ -226,7 +230,7 @@ def _run_again(system: RateSystem, block: Block, start: State) -> dict[str, Tens
 @torch.no_grad()
 def _step_again(system: System[Any], block: Block, start: State) -> dict[str, Tensor]:
     """As `_run_again`, step by step."""
-    states = [state.rates for state in _steps(system, block, start, _Contexts(system))]
+    states = [state.values for state in _steps(system, block, start, _Contexts(system))]
     return {area: torch.stack([rates[area] for rates in states]) for area in states[0]}
 
 

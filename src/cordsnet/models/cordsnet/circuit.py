@@ -37,8 +37,13 @@ def build_circuit(
 
     Weight normalisation costs a norm and a product per kernel; that is paid once per circuit instead of once per use.
     """
-    sizes, readout_bias = layout(spec), wiring.readout.get_parameter("bias")
+    sizes = layout(spec)
+    readout_bias: Tensor = wiring.readout.get_parameter("bias")
     compute, dtype = precision.of_convolutions(readout_bias), precision.of_rates(readout_bias)
+
+    if not torch.is_grad_enabled():  # weights as they are now, also when parameters change later
+        bias = {area: value.detach().clone() for area, value in bias.items()}
+        readout_bias = readout_bias.detach().clone()
 
     def conv(kernel: torch.nn.Module, stride: int = 1) -> ConvMap:
         return ConvMap(channels_last(weight_of(kernel)), stride, compute)

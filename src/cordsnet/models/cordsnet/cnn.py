@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from cordsnet._typing import Images
 from cordsnet.dynamics import NONE, Clock, Effects, Precision, convolve
+from cordsnet.dynamics.lesions import standing_effects
 from cordsnet.models.capabilities import RecurrentTwin
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
@@ -112,9 +113,6 @@ class CNN(Parted, VisionModel):
         """Class scores [B, K] for images [B, C, H, W], at once, whatever `ms` is."""
         images = inputs if isinstance(inputs, Tensor) else inputs[IMAGE]
         self.check_input(images)
-        if self.lesions:
-            scores: Tensor = super().forward(images, ms)
-            return scores
         return self.scores(self.rates(images))
 
     def scores(self, rates: Mapping[str, Tensor]) -> Tensor:
@@ -131,6 +129,7 @@ class CNN(Parted, VisionModel):
 
         `effects` are those of interventions. A clamped rate is the drive that the rectification turns into it.
         """
+        effects = effects & self._lost()
         stem = self.spec.stem
         encoded = pool(self.norm_stem(encode(images, weight_of(self.wiring.stem), stem)), stem)
         drives = {STEM: encoded}
@@ -140,6 +139,13 @@ class CNN(Parted, VisionModel):
             drive = self.after[name](effects.pathway(f"{name} -> {name}", self.mix(name, feed)))
             drives[name] = effects.rate(name, effects.drive(name, drive))
         return drives
+
+    def _lost(self) -> Effects:
+        """What the lesions of the network do in every pass."""
+        lost = NONE
+        for one in self.lesions:
+            lost = lost & standing_effects(one, StaticSystem(self, self.dt_ms))
+        return lost
 
     def feed(self, area: str, drives: dict[str, Tensor], effects: Effects = NONE) -> Tensor:
         """F * (what the area reads), before any normalisation or bias of the area itself."""
@@ -183,6 +189,7 @@ class CNN(Parted, VisionModel):
             for area in self.shapes
         }
         twin: RecurrentTwin = recurrent_twin(self, biases, seed)
+        twin.lesions = self.lesions
         return twin
 
 

@@ -1,0 +1,48 @@
+"""Every experiment that takes models runs on every kind of model, or refuses it in one sentence."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import cordsnet
+from cordsnet.data import Split
+from cordsnet.experiments import EXPERIMENTS, Setting
+from cordsnet.models import KINDS, MODELS
+
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
+
+NAMES = {MODELS[name].kind: name for name in reversed(list(MODELS)) if name.endswith("_small")}
+"""Kind -> the first of its small rows."""
+
+SHORT = {
+    "portrait": {"starts": 2, "followed_tau": 20},
+    "time_course": {"hold_ms": 400.0, "blank_ms": 200.0, "second_ms": 200.0, "examples": 2},
+}
+"""Options by which an experiment is shortened; times suit clocks with long steps."""
+
+
+def setting(name):
+    model = cordsnet.create_model(name, **MODELS[name].tiny)
+    images = torch.randn(24, *model.input_shape, generator=torch.Generator().manual_seed(0))
+    return Setting({"net": model}, Split(images, torch.arange(24) % 3))
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if not EXPERIMENTS[name].trains])
+def test_an_experiment_runs_or_refuses(experiment, kind):
+    row = EXPERIMENTS[experiment]
+    options = dataclasses.replace(row.presets["smoke"].options, **SHORT.get(experiment, {}))
+    try:
+        result = row(setting(NAMES[kind]), options)
+    except (ValueError, TypeError) as error:
+        text = str(error)
+        assert 20 < len(text) < 400
+        assert "\n" not in text
+        return
+    assert result.tables
+    assert {claim.verdict for claim in result.claims} <= {"holds", "fails", "undecided at this scale"}
+
+
+def test_every_kind_has_a_small_row():
+    assert set(KINDS) - {"cnn_folded"} == set(NAMES)
