@@ -183,8 +183,8 @@ class Recorder:
     def watch_block(self, before: int, last: Mapping[str, Tensor], courses: Callable[[], Mapping[str, Tensor]]) -> None:
         """Raise DivergedError, naming the first step and area, when rates stopped being finite within a block.
 
-        A rate of a rate equation that is not finite stays so: the last rates of a block tell. What is recorded is looked
-        at once more by `check_kept`. `courses` gives the rates after each step [T, B, ...] and is called only when
+        A rate of a rate equation that is not finite stays so: the last rates of a block tell. Recorded values are
+        checked again by `check_kept`. `courses` gives the rates after each step [T, B, ...] and is called only when
         something is wrong.
         """
         if not all(bool(torch.isfinite(torch.stack(rates.detach().aminmax())).all()) for rates in last.values()):
