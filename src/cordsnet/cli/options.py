@@ -41,7 +41,7 @@ def recipe_first(command: str, words: Sequence[str]) -> "Recipe":
 
 
 def add_run_options(parser: ArgumentParser, output: str) -> None:
-    """Where a run goes, and whether it shows progress."""
+    """Add the options for the folder of a run and for its progress bars."""
     parser.add_argument("--output", type=str, default=output, help="folder of the run")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 

@@ -62,7 +62,7 @@ class Activation:
 
     @property
     def is_rectifier(self) -> bool:
-        """Whether phi is exactly zero for every negative drive."""
+        """True if phi is exactly zero for every negative drive."""
         return self.name == "relu" or (self.name == "prelu" and self.slope == 0)
 
     def backward(self, gradient: Tensor, target: Tensor, share: float | Tensor, out: Tensor) -> Tensor:

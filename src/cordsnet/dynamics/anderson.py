@@ -116,7 +116,7 @@ def _flat(value: Tensor, last: bool) -> Tensor:
 
 
 def _unflat(flat: Tensor, like: Tensor, last: bool) -> Tensor:
-    """What `_flat` made of a tensor shaped like `like`."""
+    """The inverse of `_flat`, for a tensor shaped like `like`."""
     if not last:
         return flat.view(like.shape)
     batch, channels, height, width = like.shape

@@ -51,13 +51,13 @@ Encoder: TypeAlias = Callable[[Inputs], Tensor | None]
 
 
 def emit(rates: Tensor) -> Tensor:
-    """What an area passes on, and what is read out: rectified, since a rate that acts at a distance is a spike rate."""
+    """The signal that an area passes on and that is read out: rectified rates, since spikes cannot be negative."""
     return functional.relu(rates)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What held inputs contribute; computed once for as long as they are held.
+    """Contribution of held inputs, computed once for as long as they are held.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class Circuit:
     def gather(
         self, pathways: Sequence[Pathway], read: Reader, effects: Effects = NONE
     ) -> tuple[Tensor | None, Tensor | None]:
-        """What some pathways into one target deliver: onto its input, and onto its drive; None where there is nothing.
+        """Sums of the signals that pathways bring to the input and to the drive of one target; None for an empty sum.
 
         A factor that differs from unit to unit is of the target's units, so it acts behind the feedforward map.
         """

@@ -28,8 +28,10 @@ class Clamped:
 
 @dataclass(frozen=True)
 class Effects:
-    """What interventions do during one hold. A model passes its drives, its new rates and what its pathways deliver
-    through the three methods, in every step; without interventions they return what they are given.
+    """Effects of interventions during one hold.
+
+    A model passes its drives, its new rates and the signals of its pathways through the three methods, in every step.
+    Without interventions they return their argument unchanged.
 
     Attributes
     ----------
@@ -57,7 +59,7 @@ class Effects:
         return rate
 
     def pathway(self, name: str, value: Tensor) -> Tensor:
-        """What a pathway delivers [B, *shape of the target], scaled."""
+        """Scale the signal of a pathway [B, *shape of the target]."""
         factor = self.factors.get(name)
         return value if factor is None else value * factor
 

@@ -99,7 +99,7 @@ def steady_state(
     start: State | None = None,
     grad: bool = False,
 ) -> Equilibrium:
-    """Where `model` settles under steady `images` [B, C, H, W] (None: no input), by Anderson acceleration.
+    """Find where `model` settles under steady `images` [B, C, H, W] (None: no input), by Anderson acceleration.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ HAS_ONEDNN = bool(torch.backends.mkldnn.is_available()) and hasattr(ONEDNN, "_co
 
 
 def packs(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether oneDNN can pack kernels of this precision on this machine."""
+    """True if oneDNN can pack kernels of this precision on this machine."""
     if not HAS_ONEDNN or device.type != "cpu":
         return False
     if dtype == torch.bfloat16:
@@ -34,7 +34,7 @@ class Kernel:
             self.weight = weight.contiguous(memory_format=torch.channels_last)  # here, or cuDNN copies at every use
 
     def __call__(self, value: Tensor) -> Tensor:
-        """Of maps [B, C, H, W], given back in the precision in which they came."""
+        """Convolve maps [B, C, H, W]; the result has their precision."""
         converted = value.to(self.compute)
         if not self.is_packed:
             return functional.conv2d(converted, self.weight, stride=self.stride, padding=self.padding).to(value.dtype)

@@ -164,7 +164,7 @@ class LesionedSystem(System[Any]):
 
 
 def standing_effects(lesion: Lesion, system: System[Any]) -> Effects:
-    """What a lesion does in every step."""
+    """Effects of a lesion, which act in every step."""
     is_pathway, like = "->" in lesion.target, system.like
     shape = target_shape(system, lesion.target, is_pathway)
     if is_pathway and lesion.units is None and lesion.fraction is None:

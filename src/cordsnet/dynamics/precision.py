@@ -101,5 +101,5 @@ def full_precision() -> Iterator[None]:
 
 
 def recoverable(dtype: torch.dtype) -> bool:
-    """Whether phi' can be recovered from rates of this precision, as the compact adjoint does."""
+    """True if phi' can be recovered from rates of this precision, as the compact adjoint does."""
     return torch.finfo(dtype).eps < 1e-4

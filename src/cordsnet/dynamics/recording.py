@@ -1,4 +1,4 @@
-"""What to keep of a simulation, so that memory follows what was asked."""
+"""Recording: memory holds only the values that were asked for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ REDUCTIONS.add("norm", Reduction(lambda r: r.flatten(1).norm(dim=1), lambda axes
 
 @dataclass(frozen=True)
 class Record:
-    """What to keep: which areas, when, reduced how.
+    """Choice of the areas, times and reductions to keep.
 
     Attributes
     ----------
@@ -164,11 +164,11 @@ class Recorder:
         return tuple(k for k in range(1, steps + 1) if before + k in self._slot)
 
     def reduce_state(self, state: State) -> dict[str, Tensor]:
-        """What is to be kept of a state after a wanted step: key -> [1, B, ...]. A pure function."""
+        """Reduce a state after a wanted step to the values to keep: key -> [1, B, ...]. A pure function."""
         return {key: value[None] for key, value in self._reduced(state).items()}
 
     def reduce_rows(self, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is to be kept of rates [n, B, ...] after wanted steps: key -> [n, B, ...]. A pure function."""
+        """Reduce rates [n, B, ...] after wanted steps to the values to keep: key -> [n, B, ...]. A pure function."""
         if not rates:
             return {}
         if not self.is_per_trial:  # a function of the user's may look across trials, so it sees one step at a time
@@ -222,7 +222,7 @@ class Recorder:
                 raise DivergedError(name, step, self.clock.time_ms(step))
 
     def result(self, key: str) -> Tensor:
-        """What was kept of a signal, or of an output (its name after `OUTPUT`), time first."""
+        """The recorded values of a signal, or of an output (its name after `OUTPUT`), time first."""
         return torch.cat(self._listed[key]) if self.keep_graph else self._filled[key]
 
     def _reduced(self, state: State) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an experiment found for a claim.
+    """Measurement on which the verdict of a claim rests.
 
     Attributes
     ----------

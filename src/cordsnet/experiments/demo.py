@@ -45,7 +45,7 @@ CLAIMS = (*OWN_CLAIMS, *courses.CLAIMS, *seconds.CLAIMS, *noises.CLAIMS)
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What is trained, and the times of a trial.
+    """Options of the demonstration: the training, and the times of a trial.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ def _training_tables(stages: Mapping[str, StageReport]) -> dict[str, Any]:
 
 
 def _compare(stages: Mapping[str, StageReport], n: int) -> dict[str, Measured]:
-    """What the claims about training are about; intervals are over test images, of one network each."""
+    """Measure the claims about training; intervals are over test images, of one network each."""
     hits = {stage: round(stages[stage].metrics["test_accuracy"] * n) for stage in (NETWORK, "cnn", "direct")}
     return {
         "fold_is_exact": Measured(stages[TWIN].metrics["score_difference"], n=n),

@@ -28,7 +28,7 @@ def silent(label: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """What an experiment is run with, beside its options.
+    """Models, data and folders of one run of an experiment, besides its options.
 
     Attributes
     ----------

@@ -174,7 +174,7 @@ def _schemes() -> list[tuple[str, Scheme]]:
 
 
 def compare(rows: Sequence[dict[str, Any]]) -> dict[str, Measured]:
-    """What the claims are about."""
+    """Measure the claims."""
     areas = areas_of(rows)
     if not areas:
         return {}

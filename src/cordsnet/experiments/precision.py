@@ -67,7 +67,7 @@ CLAIMS = (
     needs=(classifies_images, dynamics),
 )
 def precision(setting: Setting, options: PrecisionOptions) -> Result:
-    """What half precision costs in rates, scores and gradients."""
+    """Measure the error of half precision in rates, scores and gradients."""
     rows: list[dict[str, Any]] = []
     claims: list[Claim] = []
     for label, model, split in setting.subjects(options.trials):

@@ -81,7 +81,7 @@ class LabelledArray:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment found.
+    """Result of an experiment.
 
     Attributes
     ----------

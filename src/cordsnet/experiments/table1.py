@@ -33,7 +33,7 @@ SMALL, USUAL = {"digits": 16, "mnist": 28, "fashion_mnist": 28}, 32
 
 @dataclass(frozen=True)
 class Table1Options:
-    """What the table holds.
+    """Options of table 1.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Cell:
 
     @property
     def columns(self) -> dict[str, str | int | float]:
-        """What sets it apart in a table."""
+        """Columns that identify the cell in a table."""
         return {"dataset": self.dataset, "depth": self.depth}
 
 
@@ -163,7 +163,7 @@ def table1(setting: Setting, options: Table1Options) -> Result:
 
 
 def compare(rows: Sequence[dict[str, Any]], cell: "Cell") -> dict[str, Measured]:
-    """What the claims are about, for one data set and depth."""
+    """Measure the claims for one data set and depth."""
     mine = [row for row in rows if (row["dataset"], row["depth"]) == (cell.dataset, cell.depth)]
     return {
         "staged_beats_direct": column_difference(mine, "accuracy", "method", "staged", "direct"),
@@ -236,7 +236,7 @@ def _rows(runs: Sequence[Run], swept: Sequence[dict[str, Any]]) -> list[dict[str
 
 
 def make_cell(options: Table1Options, dataset: str, depth: int) -> Cell:
-    """What is trained for a data set and a depth, with images of the size that the options give them."""
+    """Choose the networks for a data set and a depth, with images of the size that the options give them."""
     data, model = load_data(dataset, options.size_of(dataset)), options.model.format(depth)
     staged, direct = (_shorter(base_recipe(name), options.divide_updates) for name in (options.staged, options.direct))
     return Cell(dataset, depth, _of(staged, model, dataset, data), _of(direct, model, dataset, data))

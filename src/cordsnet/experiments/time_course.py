@@ -63,7 +63,7 @@ class TimeCourseOptions:
 
 @dataclass(frozen=True)
 class Course:
-    """What every trial did.
+    """Behaviour of every trial over time.
 
     Attributes
     ----------
@@ -180,7 +180,7 @@ def time_course(setting: Setting, options: TimeCourseOptions) -> Result:
 
 
 def measure_course(course: Course, options: TimeCourseOptions, n: int, seed: int) -> dict[str, Measured]:
-    """What the claims are about, each with a bootstrap interval over images."""
+    """Measure the claims, each with a bootstrap interval over images."""
     return {
         "hold": bootstrap(lambda w: course.hold_drop(w, options.trained_ms), n, seed, of_shares=True),
         "return": bootstrap(course.baseline_distance, n, seed),

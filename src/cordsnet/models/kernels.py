@@ -122,7 +122,7 @@ def gain_of(kernel: nn.Module) -> nn.Parameter:
 
 
 def seeded(make: Callable[[], Built], seed: int) -> Built:
-    """What `make` builds, with random weights that depend on the seed alone.
+    """Build a model by `make`, with random weights that depend on the seed alone.
 
     They are drawn in float32 whatever torch's default dtype is, and then converted to that.
     """

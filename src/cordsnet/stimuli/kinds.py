@@ -177,7 +177,7 @@ class Noise(Segment):
         return self.segment.events(start_ms)
 
     def shown(self) -> Iterator[tuple[str, Tensor]]:
-        """What the segment underneath shows."""
+        """Everything that the segment underneath shows."""
         return self.segment.shown()
 
     def holds(self, stretch: Stretch) -> Iterator[Hold]:
@@ -230,7 +230,7 @@ class Together(Segment):
         return [event for part in self.parts for event in events_of(part, start_ms)]
 
     def shown(self) -> Iterator[tuple[str, Tensor]]:
-        """What all parts show."""
+        """Everything that the parts show."""
         for part in self.parts:
             for segment in part:
                 yield from segment.shown()

@@ -24,7 +24,7 @@ TIGHTENED = 128
 
 @dataclass(frozen=True)
 class AreaCertificate:
-    """What is known of one area.
+    """Bounds and certificate of one area.
 
     Attributes
     ----------
@@ -57,13 +57,13 @@ class AreaCertificate:
 
     @property
     def certified(self) -> bool:
-        """Whether the area has one attractor for every constant input."""
+        """True if the area has one attractor for every constant input."""
         return self.bound < 1
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Whether a cascade is proven to have one attractor for every image.
+    """Proof that a cascade has one attractor for every image, or the bounds that fell short of it.
 
     What is proven when `certified` holds, for tau dr/dt = -r + phi(drive) in exact arithmetic with these weights: for
     every constant image, of any contrast, there is exactly one fixed point, every trajectory converges to it
@@ -92,7 +92,7 @@ class Certificate:
 
     @property
     def certified(self) -> bool:
-        """Whether every area is."""
+        """True if every area is certified."""
         return all(area.certified for area in self.areas)
 
     @property

@@ -1,4 +1,4 @@
-"""What is shown to a network to find its regime, and where it went."""
+"""The probes that find the regime of a network, and their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ QUIET = 1e-3
 
 @dataclass(frozen=True)
 class Probes:
-    """What the probes found.
+    """Results of the probes.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ from cordsnet.errors import DivergedError
 
 
 class Regime(Enum):
-    """What a network does in the long run; only monostable ones compute by going to a fixed point and back."""
+    """Long-term behaviour of a network; only monostable ones compute by going to a fixed point and back."""
 
     UNSTABLE = "unstable"
     CHAOTIC = "chaotic"

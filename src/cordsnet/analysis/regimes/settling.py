@@ -100,7 +100,7 @@ def _thirds(values: Tensor, reduce: Callable[[Tensor], Tensor]) -> tuple[Tensor,
 
 
 def _rounding(state: State, scale: Scale) -> Tensor:
-    """What a step changes by rounding alone, as a distance [B]."""
+    """Change in one step that rounding alone can cause, as a distance [B]."""
     parts = [4 * torch.finfo(rates.dtype).eps * _rms(rates) / scale.rms[area] for area, rates in state.rates.items()]
     return torch.stack(parts).amax(0)
 

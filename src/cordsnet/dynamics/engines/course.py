@@ -25,7 +25,7 @@ CACHE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """What stays the same while one area is run through a block of steps.
+    """Everything that stays the same while one area is run through a block of steps.
 
     Attributes
     ----------
@@ -86,12 +86,12 @@ class Plan:
         return torch.unflatten(drive, 0, courses[0].shape[:2])
 
     def emitted(self, courses: Sequence[Tensor]) -> list[Tensor]:
-        """What the sources emit [T x B, *shape] when their courses are [T, B, *shape]."""
+        """Emitted rates of the sources [T x B, *shape], from their courses [T, B, *shape]."""
         flat = [course.flatten(0, 1) for course in courses]
         return [r if source in self.positive else emit(r) for source, r in zip(self.sources, flat, strict=True)]
 
     def gather(self, emitted: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
-        """What the feedforward map reads, and what joins the drive past it, when sources emit [T x B, *shape]."""
+        """Input of the feedforward map, and the drive that bypasses it, for emitted rates [T x B, *shape]."""
         return self.circuit.gather(self.circuit.afferent[self.area], self._reader(emitted))
 
     def weights(self) -> list[Tensor]:

@@ -32,7 +32,7 @@ By: TypeAlias = Literal["monostable", "certified", "accuracy"]
 
 @dataclass(frozen=True)
 class AblationOptions:
-    """What is trained, and how often.
+    """Options of an ablation: the training, and the number of networks.
 
     Attributes
     ----------

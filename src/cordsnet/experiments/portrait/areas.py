@@ -106,7 +106,7 @@ def _add_time_constants(found: Findings, where: str, area: str, constants: TimeC
 
 
 def _add_mode(found: Findings, where: str, area: str, pairs: Eigenpairs, constants: TimeConstants) -> None:
-    """Where the slowest mode lives; of several states the last is kept."""
+    """Add the map of the slowest mode; the last of several states is kept."""
     assert pairs.vectors is not None
     energy = pairs.vectors[0].abs().square()
     energy = energy.flatten(0, -3).sum(0) if energy.ndim > 2 else energy.reshape(1, -1)

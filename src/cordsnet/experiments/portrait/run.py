@@ -60,7 +60,7 @@ def portrait(setting: Setting, options: PortraitOptions) -> Result:
 
 
 def measured(found: Findings) -> dict[str, Measured]:
-    """What the claims are about, where it could be measured."""
+    """Measure the claims, except those whose part could not be measured."""
     claims: dict[str, Measured] = {}
     for row in found.rows("regime"):
         claims["monostable"] = Measured(float(row["regime"] == "monostable"), n=row["images"])

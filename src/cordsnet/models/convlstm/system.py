@@ -21,7 +21,7 @@ OUTPUTS = {"scores": ("class",)}
 
 @dataclass(frozen=True)
 class Held:
-    """What the image brings to the gates of area1, [4, 1 or B, C, H, W]: without biases, and with them."""
+    """Input of the gates of area1 from the image, [4, 1 or B, C, H, W]: without biases, and with them."""
 
     fed: Tensor
     biased: Tensor
@@ -38,13 +38,13 @@ class Cell:
     pool: int
 
     def read(self, maps: Tensor) -> Tensor:
-        """What the input kernels bring to the gates, [4, B, C, H, W]."""
+        """Input of the gates from the input kernels, [4, B, C, H, W]."""
         if self.pool > 1:
             maps = functional.max_pool2d(maps, self.pool, ceil_mode=True)
         return _gates(self.input(maps))
 
     def recur(self, rate: Tensor) -> Tensor:
-        """What the recurrent kernels bring to the gates, [4, B, C, H, W]."""
+        """Input of the gates from the recurrent kernels, [4, B, C, H, W]."""
         return _gates(self.recurrent(rate))
 
 
@@ -85,7 +85,7 @@ class ConvLSTMSystem(System[Held]):
         self.order = [(a, b, n, f"{a} -> {a}") for a, b, n in zip(spec.areas, below, chain, strict=False)]
 
     def hold(self, inputs: Inputs) -> Held:
-        """What the image brings to the gates of area1; a blank field brings biases alone, for one trial."""
+        """Compute the input of the gates of area1 from the image; a blank field brings biases alone, for one trial."""
         cell = self.cells[self.spec.areas[0]]
         image = inputs.get("image")
         if image is None:

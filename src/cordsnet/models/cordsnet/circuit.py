@@ -86,7 +86,7 @@ def _link(spec: NetworkSpec, name: str) -> ConnectionSpec:
 
 
 def _map(link: ConnectionSpec, kernels: Mapping[str, ConvMap], sizes: Layout) -> LinearMap | None:
-    """What a connection does to its source: its kernel, then enlargement where the source is the smaller map."""
+    """Linear map of a connection: its kernel, then enlargement where the source is the smaller map."""
     parts: list[LinearMap] = [kernels[link.name]] if link.name in kernels else []
     arrives = tuple(-(-n // link.stride) for n in sizes.shapes[link.source][1:])
     if arrives != sizes.landing[link.name][1:]:

@@ -141,7 +141,7 @@ class CNN(Parted, VisionModel):
         return drives
 
     def _lost(self) -> Effects:
-        """What the lesions of the network do in every pass."""
+        """Effects of the lesions of the network, which act in every pass."""
         lost = NONE
         for one in self.lesions:
             lost = lost & standing_effects(one, StaticSystem(self, self.dt_ms))
@@ -159,12 +159,12 @@ class CNN(Parted, VisionModel):
         return torch.stack(parts).sum(0)
 
     def afferent(self, area: str, drives: dict[str, Tensor]) -> Tensor:
-        """What the feedforward kernel of an area reads of the stem and of other areas, [B, C, H, W]."""
+        """Input of an area's feedforward kernel, from the stem and other areas, [B, C, H, W]."""
         first, *rest = (self.deliver(link, drives) for link in self.spec.into(area))
         return sum(rest, start=first)
 
     def deliver(self, link: ConnectionSpec, drives: dict[str, Tensor]) -> Tensor:
-        """What one connection delivers, [B, C, H, W]."""
+        """Signal that one connection delivers, [B, C, H, W]."""
         source = drives[link.source] if link.source == STEM else functional.relu(drives[link.source])
         kernel = weight_of(self.wiring.links[link.name]) if link.name in self.wiring.links else None
         value = transmit(source, link, kernel, layout(self.spec).landing[link.name])
@@ -228,7 +228,7 @@ def _absorb(kernel: nn.Module, norm: nn.Module) -> Tensor:
 
 
 def _constant_feed(cnn: CNN, area: str, stem_bias: Tensor, link_bias: dict[str, Tensor]) -> Tensor:
-    """What the folded constants of the stem and the skips add to F * u, as a map [C, H, W]."""
+    """Contribution of the folded constants of the stem and the skips to F * u, as a map [C, H, W]."""
     spec, sizes = cnn.spec, layout(cnn.spec)
     before_pool = [
         (n + 2 * ((spec.stem.kernel - 1) // 2) - spec.stem.kernel) // spec.stem.stride + 1 for n in spec.image_size

@@ -142,7 +142,7 @@ class NetworkSpec(ModelSpec):
 
     @property
     def is_cascade(self) -> bool:
-        """Whether no connection leads back: the Jacobian is then block lower triangular."""
+        """True if no connection leads back: the Jacobian is then block lower triangular."""
         order = {STEM: -1} | {area.name: k for k, area in enumerate(self.areas)}
         return all(order[c.source] < order[c.target] for c in self.connections)
 

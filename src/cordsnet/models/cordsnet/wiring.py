@@ -67,7 +67,7 @@ def transmit(
     landing: MapShape,
     compute: torch.dtype | None = None,
 ) -> Tensor:
-    """What arrives through a connection: its kernel, then enlargement where the source is the smaller map."""
+    """Transmit a signal through a connection: its kernel, then enlargement where the source is the smaller map."""
     if weight is not None:
         value = convolve(value, weight, link.stride, compute)
     if value.shape[2:] != torch.Size(landing[1:]):

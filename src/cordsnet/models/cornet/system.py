@@ -109,7 +109,7 @@ class CornetSystem(System[Tensor]):
         return functional.linear(maps.mean((-2, -1)), *self.readout)
 
     def _deliver(self, source: str, area: str, maps: Tensor, effects: Effects) -> Tensor:
-        """What a pathway delivers, on the larger map of its source, scaled per unit of its target."""
+        """Signal that a pathway delivers, on the larger map of its source, scaled per unit of its target."""
         name = f"{source} -> {area}"
         if not effects:
             return effects.pathway(name, maps)
@@ -149,7 +149,7 @@ class CornetSystem(System[Tensor]):
 
 
 def signals(spec: CornetSpec) -> tuple[Signal, ...]:
-    """What a CORnet-S carries: for every area its rate [C, H, W] and its iterations [iterations, C, H, W]."""
+    """Signals of a CORnet-S: for every area its rate [C, H, W] and its iterations [iterations, C, H, W]."""
     found: list[Signal] = []
     for area, shape in spec.shapes.items():
         found.append(Signal(area, shape))

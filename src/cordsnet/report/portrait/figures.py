@@ -85,7 +85,7 @@ def time_constants(result: Result, model: str) -> Figure:
 
 
 def modes(result: Result, model: str) -> Figure:
-    """Where the slowest mode of each area lives: its energy summed over channels."""
+    """Map of the slowest mode of each area: its energy summed over channels."""
     last = result.rows("areas", model=model)[-1]["state"]
     rows = result.rows("areas", model=model, state=last)
     figure, panels = grid(len(rows))

@@ -7,7 +7,7 @@ from cordsnet.report.portrait.tables import rows_of
 
 
 def answers(result: Result, model: str, of: str) -> list[Section]:
-    """What the network does, in a word, and the proof if there is one."""
+    """The regime of the network, in a word, and the certificate if there is one."""
     found = []
     for row in rows_of(result, "regime", model):
         text = f"Probed with {row['images']} images: {row['regime']}. A sample, not a proof."
