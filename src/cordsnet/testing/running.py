@@ -10,8 +10,8 @@ from cordsnet.dynamics import ENGINES, REDUCTIONS, Hold, Record, integrate, star
 from cordsnet.testing.check import CHECKS, rule
 from cordsnet.testing.subject import STEPS, TOLERANCE, TRIALS, Subject, apart, farthest
 
-GRADIENT_TOLERANCE, DIFFERENCE = 1e-4, 1e-7
-"""Agreement with finite differences, and their step, which must be too short to cross kinks of rectifiers."""
+GRADIENT_TOLERANCE, DIFFERENCES = 1e-4, (1e-6, 1e-7, 1e-8)
+"""Largest relative difference to finite differences, and their steps."""
 
 
 @CHECKS.register("protocols_run")
@@ -95,26 +95,40 @@ def _number(values: dict[str, Tensor]) -> Tensor:
 
 @CHECKS.register("gradients_match_differences")
 def gradients_match_differences(subject: Subject) -> None:
-    """The gradient along a random direction of all weights is that of central differences."""
-    protocol = subject.shown(subject.inputs(), 4)
+    """The gradient along a random direction of all weights is that of central differences.
+
+    Weights are moved a little first, since biases of zero put silent units onto the kink of a rectifier. Several steps
+    are tried, since a long one crosses kinks and a short one loses digits; a wrong gradient agrees with none.
+    """
+    protocol, model = subject.shown(subject.inputs(), 4), subject.model
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=subject.generator, dtype=parameter.dtype))
     _, gradients = _with_gradients(subject, protocol, engine="time_major")
     direction = {
-        name: torch.randn(p.shape, generator=subject.generator, dtype=p.dtype)
-        for name, p in subject.model.named_parameters()
+        name: torch.randn(p.shape, generator=subject.generator, dtype=p.dtype) for name, p in model.named_parameters()
     }
     slope = float(torch.stack([(gradients[name] * value).sum() for name, value in direction.items()]).sum())
+    found = [_central_difference(subject, protocol, direction, step) for step in DIFFERENCES]
+    away = [abs(slope - one) / max(abs(slope), abs(one), 1e-3) for one in found]
+    best = found[away.index(min(away))]
+    rule(min(away) <= GRADIENT_TOLERANCE, f"gradient {slope:.6g} and central difference {best:.6g} differ")
+
+
+def _central_difference(subject: Subject, protocol: Any, direction: dict[str, Tensor], step: float) -> float:
+    """Slope of the number along a direction of the weights, which are put back."""
+    kept = {name: parameter.detach().clone() for name, parameter in subject.model.named_parameters()}
     ends = []
     for sign in (1, -1):
         with torch.no_grad():
             for name, parameter in subject.model.named_parameters():
-                parameter.add_(sign * DIFFERENCE * direction[name])
+                parameter.copy_(kept[name] + sign * step * direction[name])
             found = subject.run(protocol, seed=3)
             ends.append(float(_number({**found.rates, **{f"output {n}": v for n, v in found.outputs.items()}})))
-            for name, parameter in subject.model.named_parameters():
-                parameter.sub_(sign * DIFFERENCE * direction[name])
-    difference = (ends[0] - ends[1]) / (2 * DIFFERENCE)
-    away = abs(slope - difference) / max(abs(slope), abs(difference), 1e-3)
-    rule(away <= GRADIENT_TOLERANCE, f"gradient {slope:.6g} and central difference {difference:.6g} differ")
+    with torch.no_grad():
+        for name, parameter in subject.model.named_parameters():
+            parameter.copy_(kept[name])
+    return (ends[0] - ends[1]) / (2 * step)
 
 
 @CHECKS.register("noise_keeps_its_strength")
