@@ -94,7 +94,7 @@ _ALL: tuple[AnyWorkload, ...] = (
     SpectrumWorkload("spectrum_56", 64, 56, "arpack", tol=1e-3),
     PeerWorkload("convlstm_inference", steps=10, image_size=64),
     PeerWorkload("convlstm_training", steps=10, image_size=64, training=True),
-    PeerWorkload("convlstm_100_steps_300mb", steps=100, image_size=64, training=True, memory="300MB"),
+    PeerWorkload("convlstm_100_steps_400mb", steps=100, image_size=64, training=True, memory="400MB"),
 )
 WORKLOADS: Registry[AnyWorkload] = Registry("workload")
 for _workload in _ALL:
