@@ -11,12 +11,10 @@ from cordsnet.dynamics import Record, simulate
 from cordsnet.models import create_model
 from cordsnet.stimuli import show
 
-MODEL = "convlstm"
-
 
 @dataclass(frozen=True)
 class PeerWorkload:
-    """A ConvLSTM of four areas shown images for some steps, in a forward pass or with the gradient of all weights.
+    """A ConvLSTM shown images for some steps, in a forward pass or with the gradient of all weights.
 
     Attributes
     ----------
@@ -26,6 +24,7 @@ class PeerWorkload:
     training : True computes the gradient too.
     memory : memory budget of our side; None keeps everything, as the loop does.
     batch, precision, device : as in `Workload`.
+    model : name of the network.
     """
 
     name: str
@@ -36,6 +35,7 @@ class PeerWorkload:
     batch: int = 8
     precision: str = "float32"
     device: str | None = None
+    model: str = "convlstm"
 
     def flops(self) -> None:
         """None: the floor of these convolutions is not computed."""
@@ -43,12 +43,12 @@ class PeerWorkload:
 
     def reference_key(self) -> tuple[object, ...]:
         """Key of the reference's measurement: everything that it depends on."""
-        return MODEL, self.steps, self.image_size, self.training, self.batch
+        return self.model, self.steps, self.image_size, self.training, self.batch
 
 
 def prepare_peer(workload: PeerWorkload, side: str, batch: int, device: str) -> Callable[[], Tensor]:
     """Prepare one side of a workload as a function that gives the mean square of the last scores."""
-    model = create_model(MODEL, image_size=workload.image_size, num_classes=10).to(device)
+    model = create_model(workload.model, image_size=workload.image_size, num_classes=10).to(device)
     images = torch.randn(batch, *model.input_shape, generator=torch.Generator().manual_seed(1)).to(device)
     last = workload.steps * model.dt_ms
     record, engine = Record(times_ms=(last,)), "time_major" if workload.memory is None else "auto"

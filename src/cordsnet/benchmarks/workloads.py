@@ -94,7 +94,7 @@ _ALL: tuple[AnyWorkload, ...] = (
     SpectrumWorkload("spectrum_56", 64, 56, "arpack", tol=1e-3),
     PeerWorkload("convlstm_inference", steps=10, image_size=64),
     PeerWorkload("convlstm_training", steps=10, image_size=64, training=True),
-    PeerWorkload("convlstm_100_steps_400mb", steps=100, image_size=64, training=True, memory="400MB"),
+    PeerWorkload("convlstm_100_steps_64mb", 100, 64, training=True, memory="64MB", batch=16, model="convlstm_small"),
 )
 WORKLOADS: Registry[AnyWorkload] = Registry("workload")
 for _workload in _ALL:
