@@ -170,6 +170,7 @@ def _checkpointed_steps(
     held = contexts(block.inputs[0]) if len(block.inputs) == 1 else None
 
     def run(start: State) -> tuple[State, list[dict[str, Tensor]]]:
+        release()  # memory of the block before, which the allocator would keep
         inside: Context = _Contexts(system) if held is None else lambda _: held
         ended, kept = start, []
         for k, ended in enumerate(_steps(system, block, start, inside), 1):
