@@ -111,7 +111,7 @@ class CNN(Parted, VisionModel):
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Tensor:
         """Class scores [B, K] for images [B, C, H, W], at once, whatever `ms` is."""
-        images = inputs if isinstance(inputs, Tensor) else inputs[IMAGE]
+        images = inputs[IMAGE] if isinstance(inputs, Mapping) else inputs
         self.check_input(images)
         return self.scores(self.rates(images))
 
