@@ -122,7 +122,7 @@ def test_engines_agree_for_every_stepper_or_refuse_it_by_name(stepper, engine):
 @pytest.mark.parametrize("name", ["feedback", "delays"])
 def test_the_engine_for_cascades_refuses_other_networks_with_a_remedy(name):
     model = randomised(NETWORKS[name])
-    with pytest.raises(ValueError, match="engine 'area_major' needs a cascade .* use engine='auto' or 'time_major'"):
+    with pytest.raises(ValueError, match=r"engine 'area_major' needs a cascade .* use engine='auto' or 'time_major'"):
         simulate(model, show(random_images(model.spec), 20), engine="area_major")
 
 
