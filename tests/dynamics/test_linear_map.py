@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from cordsnet.dynamics import Circuit, ConvMap, LinearMap
+from cordsnet.dynamics.maps import KernelMap
 from oracles import NETWORKS, dense_convolution, randomised
 
 HEIGHT, WIDTH = 5, 6
@@ -68,11 +69,23 @@ def test_every_operator_of_a_network_answers_the_interface(name, kind):
     assert isinstance(circuit, Circuit)
     operators = getattr(circuit, kind)
     areas = {area.name for area in NETWORKS[name].areas if kind == "feedforward" or area.recurrent_kernel}
-    assert set(operators) == areas
-    for area, operator in operators.items():
+    readout = {"scores"} if kind == "feedforward" else set()
+    assert set(operators) == areas | readout
+    for area in areas:
+        operator = operators[area]
         assert isinstance(operator, LinearMap)
         height, width = (5, 6) if name == "feedback" and area == "low" else (5, 5)
         x = torch.randn(1, operator.weight.shape[1], height, width, dtype=torch.float64)
         y = torch.randn_like(operator(x))
         transposed = operator.transpose(y, (height, width))
         assert_allclose((y * operator(x)).sum().detach(), (transposed * x).sum().detach(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_readout_is_a_matrix_with_a_transpose(name):
+    readout = randomised(NETWORKS[name]).circuit().feedforward["scores"]
+    assert isinstance(readout, KernelMap)
+    x = torch.randn(3, readout.weight.shape[1], dtype=torch.float64)
+    y = torch.randn_like(readout(x))
+    assert_allclose(readout(x).detach(), (x @ readout.weight.T).detach(), rtol=1e-11)
+    assert_allclose((y * readout(x)).sum().detach(), (readout.transpose(y) * x).sum().detach(), rtol=1e-11)

@@ -308,7 +308,8 @@ class Watched:
 def numbers_alive():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tensors = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
+        # Exact types: what torch.compile left behind in this process has no storage to look at.
+        tensors = [item for item in gc.get_objects() if type(item) in (torch.Tensor, torch.nn.Parameter)]
     tensors = [tensor for tensor in tensors if tensor.layout == torch.strided]  # packed kernels have no storage
     return sum(
         {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() // t.element_size() for t in tensors}.values()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from leaky import leaky_readers, lit_channels
+from leaky_networks import leaky_readers, lit_channels
 
 import cordsnet
 from cordsnet.data import Split
