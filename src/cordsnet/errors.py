@@ -71,6 +71,10 @@ class DataError(ValueError):
     """A data set cannot be found, or too many of its images are unreadable."""
 
 
+class DataWarning(UserWarning):
+    """Something about a user's data that is likely to surprise: images left out, an unexpected range of values."""
+
+
 class InterruptionError(Exception):
     """A signal asked training to stop, and training has saved its state.
 
