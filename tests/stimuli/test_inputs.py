@@ -119,3 +119,15 @@ def test_rounding_is_that_of_the_whole_protocol():
     seen = [float(inputs["image"].max()) if "image" in inputs else 0.0 for inputs in steps]
     assert seen == [0.0, 0.0, 8.0, 0.0, 18.0]  # edges at 170, 290, 370 and 470 ms
     assert notes
+
+
+def test_events_are_read_at_the_steps_at_which_they_take_place():
+    steps = Clock(33.0, "steps")
+    shown = blank(40) + show(picture(), 100) + blank(60) + show(picture(), 50)
+    assert shown.times_ms("onset") == [40.0, 200.0]
+    onsets = [33.0, 198.0]
+    assert shown.times_ms("onset", clock=steps) == onsets
+    with pytest.warns(UserWarning, match="rounded"):
+        lit = ["image" in inputs for inputs in steps_of(shown, steps)]
+    changes = [33.0 * k for k in range(1, len(lit)) if lit[k] and not lit[k - 1]]
+    assert changes == onsets

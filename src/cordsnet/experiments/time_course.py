@@ -196,14 +196,15 @@ def record_course(model: VisionModel, split: Split, options: TimeCourseOptions, 
     Raises ValueError when one class holds more than half of the images.
     """
     second = other_class(split)
-    baseline = model.system().begin(1, seed).rates
+    system = model.system()
+    baseline = system.begin(1, seed).rates
     protocol = (
         blank(options.before_ms)
         + show(split.images, options.hold_ms)
         + blank(options.blank_ms)
         + show(second.images, options.second_ms)
     )
-    (onset, second_onset), (offset, _) = (protocol.times_ms(kind) for kind in ("onset", "offset"))
+    (onset, second_onset), (offset, _) = (protocol.times_ms(kind, clock=system.clock) for kind in ("onset", "offset"))
     reduce = {area: partial(_mean_and_distance, baseline=rates) for area, rates in baseline.items()}
     record = Record("all", every_ms=max(options.every_ms, model.dt_ms), reduce=reduce)
     run = simulate(model, protocol, record=record, seed=seed)

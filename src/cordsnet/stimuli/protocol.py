@@ -55,12 +55,16 @@ class Protocol:
         """Onset and offset of everything that is shown, in ms from the start, in the order of the segments."""
         return events_of(self.segments)
 
-    def times_ms(self, kind: str = "onset", input: str = IMAGE) -> list[float]:  # noqa: A002
-        """Times of the "onset" or "offset" events of an input, ms. Raises ValueError where trials differ."""
+    def times_ms(self, kind: str = "onset", input: str = IMAGE, clock: Clock | None = None) -> list[float]:  # noqa: A002
+        """Times of the "onset" or "offset" events of an input, ms; with `clock`, the steps at which they take place.
+
+        Raises ValueError where trials differ.
+        """
         times = [event.time_ms for event in self.events if (event.kind, event.input) == (kind, input)]
         if any(isinstance(time, tuple) for time in times):
             raise ValueError(f"{kind}s of {input!r} differ from trial to trial; read them from protocol.events")
-        return [time for time in times if not isinstance(time, tuple)]
+        alike = [time for time in times if not isinstance(time, tuple)]
+        return alike if clock is None else [round(time / clock.dt_ms) * clock.dt_ms for time in alike]
 
     def check(self, model: Viewer) -> None:
         """Refuse inputs that `model` cannot read."""
