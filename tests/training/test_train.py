@@ -100,6 +100,23 @@ def test_a_row_is_trained_by_name_as_the_stage_of_its_own_trains_it(tmp_path):
     assert one.metrics["test_accuracy"] == other.metrics["test_accuracy"]
 
 
+def test_a_network_with_batch_norms_is_measured_with_the_statistics_of_training(tmp_path):
+    how = Optimisation("sgd", lr=0.05, updates=30, batch=32)
+    recipe = Recipe("norms", (Train(optimisation=how),), ModelChoice("cornet_s_small", image_size=32))
+    report = fit(recipe, tmp_path, progress=False)["train"]
+    model = report.model()
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert norms
+    assert not any((layer.running_mean == 0).all() or (layer.running_var == 1).all() for layer in norms)
+    images, labels = next(load_data("digits", 32).train.to(model).batches(256))
+    alone, of_batch = (
+        (net.eval() if mode == "eval" else net.train())(images).argmax(1)
+        for net, mode in ((model, "eval"), (model, "train"))
+    )
+    assert (alone == of_batch).float().mean() > 0.9
+    assert (of_batch == labels).float().mean() > 0.5
+
+
 @pytest.mark.parametrize("loss", [LastStep(ms=40.0), EveryStep(ms=40.0, from_ms=20.0), Masked(ms=40.0)])
 def test_a_dynamical_network_learns_with_any_loss(loss, tmp_path):
     how = Optimisation(lr=1e-2, updates=25, batch=32, clip=1.0)

@@ -3,7 +3,7 @@
 `isinstance(model, Foldable)` is True for every model that has these methods, whatever its kind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -69,6 +69,14 @@ class HasRecurrentKernels(Protocol):
 
     def scale_recurrence(self, area: str, factor: float | Tensor) -> None:
         """Multiply an area's recurrent kernel by a number, in place."""
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A model whose batch norms are given the statistics for evaluation after training, not during it."""
+
+    def calibrate(self, batches: Iterable[Tensor]) -> None:
+        """Set the statistics to those of batches of images [B, C, H, W]."""
 
 
 @runtime_checkable

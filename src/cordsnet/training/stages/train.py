@@ -9,6 +9,7 @@ from torch import Tensor
 from cordsnet.dynamics import Activation, RateSystem, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
+from cordsnet.training.calibrate import calibrate
 from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.loop import Optimisation, TrainingModule, train
 from cordsnet.training.loss import Batch, Bound, Loss
@@ -69,6 +70,7 @@ class Train(Stage):
             self.contraction.start(model)
         module = TrainedModule(model.train(), self)
         metrics = train(module, context, self.name)
+        calibrate(model, context.source, self.optimisation.batch, context.seed, self.augmentation)
         if module.notes:
             model.metadata["notes"] = list(module.notes)
         if self.slopes is not None:
