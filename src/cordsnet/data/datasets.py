@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from torch.nn import functional
 
 from cordsnet.data.paths import Reading, load_path
-from cordsnet.data.split import Normalisation, Split
+from cordsnet.data.split import Normalisation, Split, check_size
 from cordsnet.data.unreadable import Tolerance
 from cordsnet.data.vision import VisionData
 from cordsnet.errors import DataError
@@ -69,6 +69,7 @@ def digits(image_size: int) -> VisionData:
 
     Source: Alpaydin & Kaynak, UCI Optical Recognition of Handwritten Digits, as shipped with scikit-learn.
     """
+    check_size(image_size)
     bunch = load_digits()
     pixels = functional.interpolate(
         torch.from_numpy(bunch.images.astype(np.float32))[:, None] / 16,

@@ -1,6 +1,7 @@
 """Folders of images: SPLIT/CLASS/, with images at any depth below the folder of their class."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import datasets
 
 from cordsnet.data.labels import check_test_classes, check_twins
 from cordsnet.data.unreadable import Unreadable, first_of
-from cordsnet.errors import DataError
+from cordsnet.errors import DataError, DataWarning
 from cordsnet.pictures import OTHER_SUFFIXES, SUFFIXES, looks_like_picture
 
 TRAIN, TEST = ("train",), ("test", "validation", "val")
@@ -54,15 +55,15 @@ class Folder:
 
     def notes(self) -> list[str]:
         """What was left out."""
-        where = f"folder {self.path.name!r}"
+        where = f"left out of folder {self.path.name!r}"
         notes = []
         if self.others:
             kinds = ", ".join(f"{count} {ending}" for ending, count in self.others.most_common(6))
-            notes.append(f"{self.others.total()} files of {where} are no pictures and are left out ({kinds})")
+            notes.append(f"{where}: {self.others.total()} that are no pictures ({kinds})")
         if self.hidden:
-            notes.append(f"{self.hidden} hidden files and folders of {where} are left out")
+            notes.append(f"{where}: {self.hidden} hidden files or folders")
         if self.loose:
-            notes.append(f"{self.loose} pictures of {where} are in no folder of a class and are left out")
+            notes.append(f"{where}: {self.loose} pictures that are in no folder of a class")
         return notes
 
 
@@ -99,7 +100,10 @@ def find_folders(root: Path, name: str) -> tuple[dict[str, Folder], tuple[str, .
     check_twins((*classes, *test.images), name)
     check_test_classes(test.counts, classes, name)
     if absent := [label for label in classes if not test.counts.get(label)]:
-        notes.append(f"{len(absent)} of {len(classes)} classes have no test images: {first_of(absent)}")
+        notes.append(f"{len(absent)} of {len(classes)} classes have no images for testing: {first_of(absent)}")
+    for one in (train, test):
+        if one.loose:
+            warnings.warn(f"{one.notes()[-1]} ({name!r})", DataWarning, stacklevel=4)
     notes.append(f"classes are the folders below {train.path.name!r}; test images are those of {test.path.name!r}")
     return {"train": train, "test": test}, classes, [*notes, *train.notes(), *test.notes()]
 

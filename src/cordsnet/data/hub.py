@@ -11,7 +11,7 @@ import datasets
 from cordsnet.data.datasets import DATASETS
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.labels import classes_of
-from cordsnet.data.split import Normalisation
+from cordsnet.data.split import Normalisation, check_size
 from cordsnet.data.stream import Stream
 from cordsnet.data.tables import count_rows, open_parquet
 from cordsnet.data.unreadable import DEFAULT_TOLERANCE, Tolerance
@@ -62,6 +62,7 @@ class HubData:
         Splits of up to `MAX_BYTES_IN_MEMORY` are decoded into memory, larger ones on access. Raises DataError when the
         data set is neither on disk nor available from the hub, or when too many images are unreadable.
         """
+        check_size(image_size)
         source = f"https://huggingface.co/datasets/{self.hub}"
         tables = {"test": self._table(self.test, streaming=False)[0]}
         if not self.streamed:

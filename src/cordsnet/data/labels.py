@@ -185,7 +185,8 @@ def _numbered(counts: Mapping[str, Counts], column: str, name: str) -> Classes:
 def _unseen(classes: tuple[str, ...], shown: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     """Notes on classes without images."""
     notes = []
-    for split, counts in shown.items():
+    for split, use in (("train", "training"), ("test", "testing")):
+        counts = shown[split]
         if absent := [label for label in classes if not counts.get(label)]:
-            notes.append(f"{len(absent)} of {len(classes)} classes have no {split} images: {first_of(absent)}")
+            notes.append(f"{len(absent)} of {len(classes)} classes have no images for {use}: {first_of(absent)}")
     return tuple(notes)

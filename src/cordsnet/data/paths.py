@@ -11,6 +11,7 @@ import datasets
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.folders import TEST, TRAIN, find_folders
 from cordsnet.data.labels import Classes, classes_of
+from cordsnet.data.split import check_size
 from cordsnet.data.survey import survey
 from cordsnet.data.tables import find_columns, open_parquet, with_images
 from cordsnet.data.unreadable import Tolerance, Unreadable
@@ -65,14 +66,14 @@ def load_path(path: str | Path, image_size: int, reading: Reading | None = None)
     labels are no classes, or when too many images are unreadable.
     """
     reading = reading or Reading()
+    check_size(image_size)
     root = Path(os.path.abspath(Path(path).expanduser()))
     name = root.name
     found = _tables(root, name, reading) or _folders(root, name, reading)
     if found is None:
-        here = f"data set {str(path)!r} has no images for training and testing"
-        if root.is_file():
-            here = f"data set {str(path)!r} is a file and has no images for training and testing; give its folder"
-        raise DataError(f"{here}; it must hold {LAYOUT}")
+        raise DataError(
+            f"data set {str(path)!r} {_content(root)} and has no images for training and testing; it must hold {LAYOUT}"
+        )
     seen = survey(list(found.tables.values()), found.image, str(root))
     if seen.is_dark:
         warnings.warn(
@@ -94,6 +95,8 @@ def load_path(path: str | Path, image_size: int, reading: Reading | None = None)
             reading.tolerance,
         )
         splits[split] = Encoded(table, decoder, found.classes.names, found.missing[split])
+    if len(found.classes.names) < 2:
+        warnings.warn(f"data set {name!r} has one class alone, so any network answers right", DataWarning, stacklevel=3)
     notes = (*found.notes, *found.classes.notes, *seen.notes(image_size))
     return from_images(name, splits["train"], splits["test"], found.classes.names, "none", str(path), notes=notes)
 
@@ -123,6 +126,14 @@ def _folders(root: Path, name: str, reading: Reading) -> _Found | None:
     tables = {split: table for split, (table, _) in made.items()}
     missing = {split: lost for split, (_, lost) in made.items()}
     return _Found(tables, "image", "label", Classes(classes, dict.fromkeys(made)), notes, missing)
+
+
+def _content(root: Path) -> str:
+    """What there is at a path, for a message."""
+    if not root.is_dir():
+        return "is a file" if root.exists() else "does not exist"
+    names = sorted(entry.name for entry in root.iterdir())
+    return f"holds {', '.join(map(ascii, names[:8]))}{' and more' if len(names) > 8 else ''}" if names else "is empty"
 
 
 def _parquet(root: Path, names: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from cordsnet.data.unreadable import Unreadable, check_unreadable, warn_unreadab
 
 MAX_BYTES_IN_MEMORY = 2**30
 """Largest split, in bytes of 8-bit pixels, that is decoded once into memory; larger ones are decoded on access."""
+
+MAX_SIZE = 4096
+"""Largest height and width of images, px."""
 
 SAMPLE_SIZE = 1000
 """Number of images, evenly spaced, that determine the normalisation of a split that is not in memory."""
@@ -55,6 +59,12 @@ class Normalisation:
             spread = float(((count * (value - mean).square()).sum() / (count.sum() - 1).clamp(min=1)).sqrt())
             stds.append(spread if int((count > 0).sum()) > 1 else 1.0)
         return cls(tuple(means), tuple(stds))
+
+
+def check_size(image_size: int) -> None:
+    """Raise ValueError unless images can be made `image_size` px high and wide."""
+    if isinstance(image_size, bool) or not isinstance(image_size, Integral) or not 0 < image_size <= MAX_SIZE:
+        raise ValueError(f"image_size must be a whole number of px from 1 to {MAX_SIZE}, got {image_size!r}")
 
 
 def to_unit_range(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -8,7 +8,7 @@ import datasets
 import numpy as np
 
 from cordsnet.data.encoded import encoded_image
-from cordsnet.pictures import LOW_REACH, Glance, UnreadableError, glance, kept_share
+from cordsnet.pictures import LOW_REACH, Glance, UnreadableError, glance
 
 SAMPLED = 1000
 """Largest number of pictures of a split that are looked at, at even distances."""
@@ -51,7 +51,7 @@ class Survey:
         self.seen += 1
         self.grey += found.grey
         self.pages += found.pages > 1
-        self.lost.append(1 - kept_share(found.shape, (1, 1)))
+        self.lost.append(1 - min(found.shape) / max(found.shape))
         if found.reach is not None:
             self.reaches.append(found.reach)
 

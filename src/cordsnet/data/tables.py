@@ -69,6 +69,8 @@ def find_columns(
             f"data set {name!r} has columns {', '.join(kinds)}; images must be in a column named {' or '.join(IMAGES)} "
             f"and labels in one named {' or '.join(LABELS)}; name others with image_column and label_column"
         )
+    if images[0] == labels[0]:
+        raise DataError(f"column {images[0]!r} of data set {name!r} cannot hold both images and labels; name another")
     notes = [f"images are taken from column {images[0]!r}, labels from column {labels[0]!r}"]
     for what, found in (("images", images), ("labels", labels)):
         if len(found) > 1:

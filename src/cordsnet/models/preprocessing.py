@@ -33,6 +33,9 @@ from cordsnet.pictures import (
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue, ITU-R 601-2, as Pillow has them."""
 
+BLACK = -0.25
+"""Where black is normalised to less than this, images within 0-1 are taken for images that were not normalised."""
+
 LONGEST_SIDE = 20_000
 """Longest side to which images of floats are resized, px."""
 
@@ -194,6 +197,35 @@ class Preprocessing:
         larger = functional.interpolate(pixels, (height, width), mode="bilinear", align_corners=False, antialias=True)
         top, left = (height - rows) // 2, (width - columns) // 2
         return larger[:, :, top : top + rows, left : left + columns]
+
+
+def warn_of_range(metadata: Mapping[str, Any], images: Tensor) -> bool:
+    """Give a DataWarning, and return True, if images [B, C, H, W] are unlike images normalised as `metadata` says.
+
+    Normalised images of a network lie between those of black and white. Images are unlike them if they leave that range
+    by more than its width, or if they lie within 0-1 though black is normalised to less than -0.25. Images of one value
+    are never unlike them, since grey fields are shown as baselines.
+    """
+    data = metadata.get("data")
+    if not isinstance(data, Mapping) or not images.numel():
+        return False
+    mean, std = (tuple(data.get(name) or ()) for name in ("mean", "std"))
+    if not mean or len(mean) != len(std):
+        return False
+    black = min(-m / (s or 1.0) for m, s in zip(mean, std, strict=True))
+    white = max((1 - m) / (s or 1.0) for m, s in zip(mean, std, strict=True))
+    low, high = (float(value) for value in images.detach().aminmax())
+    outside = low < black - (white - black) or high > white + (white - black)
+    raw = low >= 0 and high <= 1 and black < BLACK
+    if low == high or not (outside or raw):
+        return False
+    warnings.warn(
+        f"images from {low:.3g} to {high:.3g} were not normalised as those that the network was trained on, which lie "
+        f"between {black:.3g} (black) and {white:.3g} (white); use model.preprocessing",
+        DataWarning,
+        stacklevel=4,
+    )
+    return True
 
 
 def _warn_of_pages(pages: int, name: str) -> None:

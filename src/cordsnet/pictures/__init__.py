@@ -22,7 +22,7 @@ from cordsnet.pictures.files import (
     read_picture,
     upright_8_bit,
 )
-from cordsnet.pictures.fitting import fit_image, kept_share, resized_shape, to_pixels
+from cordsnet.pictures.fitting import fit_image, resized_shape, to_pixels
 from cordsnet.pictures.levels import GROUND, LOW_REACH, TOP_16_BIT, UnreadableError, to_8_bit
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "fit_image",
     "from_array",
     "glance",
-    "kept_share",
     "looks_like_picture",
     "reach_of",
     "read_picture",

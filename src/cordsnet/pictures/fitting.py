@@ -18,12 +18,6 @@ def resized_shape(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, i
     return max(rows, round(height * columns / width)), columns
 
 
-def kept_share(shape: tuple[int, int], size: tuple[int, int]) -> float:
-    """The share of a picture of `shape` that is left after the crop to the proportions of `size`, both (H, W)."""
-    rows, columns = resized_shape(shape, size)
-    return size[0] * size[1] / (rows * columns)
-
-
 def fit_image(image: "Image.Image", size: tuple[int, int]) -> "Image.Image":
     """Bring an image of mode "L" or "RGB" to (H, W): its shorter side is resized, and the middle is taken.
 
