@@ -67,7 +67,7 @@ def load_path(path: str | Path, image_size: int, reading: Reading | None = None)
     """
     reading = reading or Reading()
     check_size(image_size)
-    root = Path(os.path.abspath(Path(path).expanduser()))
+    root = Path(os.path.abspath(os.path.expanduser(path)))
     name = root.name
     found = _tables(root, name, reading) or _folders(root, name, reading)
     if found is None:

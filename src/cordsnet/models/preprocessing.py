@@ -149,7 +149,7 @@ class Preprocessing:
                 _warn_of_reach(float(picture.max()) / TOP_16_BIT, "the array")
             return image
         if isinstance(picture, str | os.PathLike):
-            path = Path(picture).expanduser()
+            path = Path(os.path.expanduser(picture))
             try:
                 seen = glance(path)
                 _warn_of_pages(seen.pages, str(path))
