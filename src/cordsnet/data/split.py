@@ -63,7 +63,7 @@ class Normalisation:
 
 def check_size(image_size: object) -> None:
     """Raise ValueError unless images can be made `image_size` px high and wide."""
-    if isinstance(image_size, bool) or not isinstance(image_size, Integral) or not 0 < image_size <= MAX_SIZE:
+    if isinstance(image_size, bool) or not isinstance(image_size, Integral) or not 0 < int(image_size) <= MAX_SIZE:
         raise ValueError(f"image_size must be a whole number of px from 1 to {MAX_SIZE}, got {image_size!r}")
 
 
