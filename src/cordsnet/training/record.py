@@ -53,6 +53,14 @@ def read_attempts(folder: Path) -> list[dict[str, Any]]:
         raise RunError(f"{path} is damaged ({error!r}); move it away to start a new record") from error
 
 
+def data_notes(folder: str | Path) -> list[str]:
+    """What the last attempt at a run assumed about its data, and which images it left out."""
+    attempts = read_attempts(Path(folder))
+    data = attempts[-1]["data"] if attempts else {}
+    left_out = [f"{one['file']} cannot be read ({one['reason']})" for one in data.get("unreadable", [])]
+    return [*data.get("notes", []), *left_out]
+
+
 def describe_data(data: VisionData, unreadable: Sequence[Unreadable] = ()) -> dict[str, Any]:
     """Describe a data set: name, source, fingerprint, identity, sizes, classes, normalisation, and what was assumed.
 
