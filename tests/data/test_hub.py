@@ -1,5 +1,6 @@
 """Data sets of the Hugging Face hub, read from small parquet files; and from real ones if they are on this machine."""
 
+import dataclasses
 import os
 
 import datasets
@@ -8,11 +9,11 @@ import pytest
 import torch
 from picture_files import parquet_file, pictures, png
 
-from cordsnet.data import encoded, load_data
+from cordsnet.data import Tolerance, load_data
 from cordsnet.data.datasets import DATASETS
 from cordsnet.data.encoded import decode
 from cordsnet.data.hub import DATA_FOLDER, HubData
-from cordsnet.errors import DataError
+from cordsnet.errors import DataError, DataWarning
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet")
 
@@ -68,18 +69,19 @@ def test_16_bit_images_are_scaled_to_8_bit():
         assert (found == levels[:, :, None]).all()
 
 
-def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, monkeypatch):
+def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path):
     _, images = pictures(20, 8)
     damaged = [*images[:7], images[7][:40], b"no image", *images[9:]]
     write(tmp_path, SMALL, "train", damaged, list(range(20)))
     write(tmp_path, SMALL, "test", images, list(range(20)))
     with pytest.raises(DataError, match=r"2 of 20 images of .*'small' \(train\) cannot be read, more than 0.1 %"):
         SMALL.load(8)
-    monkeypatch.setattr(encoded, "MAX_UNREADABLE", 0.1)
-    data = SMALL.load(8)
-    assert data.train.unreadable == 2
+    with pytest.warns(DataWarning, match=r"2 of 20 images .* left out: row 7 \(damaged.*, row 8 \(no picture"):
+        data = dataclasses.replace(SMALL, tolerance=Tolerance(share=0.1)).load(8)
+    assert [one.file for one in data.train.unreadable] == ["row 7", "row 8"]
+    assert data.train.rows.tolist() == data.train.labels.tolist()
     assert data.train.labels.tolist() == [k for k in range(20) if k not in (7, 8)]
-    assert data.test.unreadable == 0
+    assert data.test.unreadable == ()
 
 
 @pytest.mark.parametrize(

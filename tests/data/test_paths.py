@@ -4,9 +4,8 @@ import pytest
 import torch
 from picture_files import as_tensor, image_folder, parquet_file, pictures
 
-from cordsnet.data import encoded as encoded_module
-from cordsnet.data import load_data
-from cordsnet.errors import DataError
+from cordsnet.data import Unreadable, load_data
+from cordsnet.errors import DataError, DataWarning
 
 
 def raw(split):
@@ -36,28 +35,30 @@ def test_names_of_parent_folders_do_not_decide_which_images_are_test_images(tmp_
 
 def test_grey_images_have_one_channel(tmp_path):
     train, _ = image_folder(tmp_path / "grey", channels=1, damaged=(0,))
-    with pytest.raises(DataError, match="1 of 16 images"):
-        load_data(str(tmp_path / "grey"), 12)
+    with pytest.warns(DataWarning, match="1 of 16 images"):
+        assert torch.equal(raw(load_data(str(tmp_path / "grey"), 12).train), train[1:])
     image_folder(tmp_path / "grey", channels=1)
     assert torch.equal(raw(load_data(str(tmp_path / "grey"), 12).train), train)
 
 
-def test_unreadable_images_of_a_folder_are_counted(tmp_path, monkeypatch):
+def test_unreadable_images_of_a_folder_are_named(tmp_path):
     image_folder(tmp_path / "pets", damaged=(3, 4))
-    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
-    data = load_data(str(tmp_path / "pets"), 12)
-    assert data.train.unreadable == 2
+    with pytest.warns(DataWarning, match="train/cat/003.png"):
+        data = load_data(str(tmp_path / "pets"), 12, max_unreadable=2)
+    assert [one.file for one in data.unreadable] == ["train/cat/003.png", "train/cat/004.png"]
     assert len(data.train) == 14
+    assert data.train.file(3) == "train/cat/005.png"
 
 
-def test_rows_without_an_image_count_as_unreadable(tmp_path, monkeypatch):
+def test_rows_without_an_image_count_as_unreadable(tmp_path):
     _, encoded = pictures(6)
     for split in ("train", "test"):
         parquet_file(tmp_path / "set" / f"{split}.parquet", [*encoded, None], [0, 1, 0, 1, 0, 1, 1])
     with pytest.raises(DataError, match="1 of 7 images"):
-        load_data(f"{tmp_path}/set", 12)
-    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
-    assert load_data(f"{tmp_path}/set", 12).train.unreadable == 1
+        load_data(f"{tmp_path}/set", 12, max_unreadable=0)
+    with pytest.warns(DataWarning, match="1 of 7 images"):
+        found = load_data(f"{tmp_path}/set", 12).train.unreadable
+    assert found == (Unreadable("row 6", "the row has no image"),)
 
 
 @pytest.mark.parametrize("names", [None, ["cat", "dog", "cow"]])

@@ -11,8 +11,9 @@ from picture_files import as_tensor, image_folder, pictures
 from cordsnet.data import Split, load_data
 from cordsnet.data import encoded as encoded_module
 from cordsnet.data import split as split_module
+from cordsnet.data.loading import decoding_processes
 from cordsnet.data.split import Normalisation
-from cordsnet.errors import DataError
+from cordsnet.errors import DataError, DataWarning
 
 
 @pytest.fixture
@@ -68,14 +69,14 @@ def test_a_split_decoded_on_access_equals_one_in_memory(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("on_access")
-def test_unreadable_images_are_replaced_in_training_and_left_out_in_evaluation(tmp_path, monkeypatch):
+def test_unreadable_images_are_replaced_in_training_and_left_out_in_evaluation(tmp_path):
     image_folder(tmp_path / "set", damaged=(2, 9))
-    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.2)
-    split = load_data(str(tmp_path / "set"), 8).train
+    with pytest.warns(DataWarning, match="2 of 16 images"):
+        split = load_data(str(tmp_path / "set"), 8, max_unreadable_share=0.2).train
     seen = torch.cat([labels for _, labels in split.batches(4)])
     assert len(seen) == 14
     ((pixels, labels, lost),) = split.loader([[1, 2, 8]])
-    assert lost == 1
+    assert [one.file for one in lost] == ["train/cat/002.png"]
     assert labels.tolist() == [0, 1, 0]
     assert torch.equal(pixels[2], pixels[0])
     with pytest.raises(DataError, match=r"none of 1 images of data set 'set' \(train\) in a batch can be read"):
@@ -92,7 +93,7 @@ def test_too_many_unreadable_images_are_refused_when_loading_and_when_decoding(t
         load_data(str(tmp_path / "set"), 8)
     monkeypatch.setattr(split_module, "SAMPLE_SIZE", 1)  # so that loading reads none of them
     split = load_data(str(tmp_path / "set"), 8).train
-    with pytest.raises(DataError, match="1 " + message):
+    with pytest.raises(DataError, match="2 " + message):
         list(split.batches(4))
 
 
@@ -101,7 +102,10 @@ def test_a_deleted_file_counts_as_unreadable(tmp_path, monkeypatch):
     monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
     data = load_data(str(tmp_path / "set"), 8)
     (tmp_path / "set" / "val" / "cat" / "001.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 8 images of data set 'set' \(test\)"):
+    with pytest.warns(DataWarning, match=r"1 of 8 images of data set 'set' \(test\) .*val/cat/001.png"):
+        assert sum(len(labels) for _, labels in data.test.batches(8)) == 7
+    (tmp_path / "set" / "val" / "cat" / "000.png").unlink()
+    with pytest.raises(DataError, match=r"2 of 8 images of data set 'set' \(test\).*val/cat/000.png \(there is no"):
         list(data.test.batches(8))
 
 
@@ -109,7 +113,7 @@ def test_a_deleted_file_counts_as_unreadable(tmp_path, monkeypatch):
 def test_an_invalid_number_of_workers_is_refused(value, monkeypatch):
     monkeypatch.setenv("CORDSNET_WORKERS", value)
     with pytest.raises(ValueError, match=f"CORDSNET_WORKERS must be a whole number of processes.*'{value}'"):
-        encoded_module.decoding_processes()
+        decoding_processes()
 
 
 def test_the_fingerprint_of_images_in_memory_depends_on_pixels_and_labels(tmp_path):

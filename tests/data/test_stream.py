@@ -74,7 +74,7 @@ def test_the_number_of_workers_changes_nothing(stream, monkeypatch):
         for (images, classes, lost), wanted in zip(batches, order, strict=True):
             assert classes.tolist() == wanted
             assert torch.equal(images, pixels[wanted])
-            assert lost == 0
+            assert lost == ()
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(stream):

@@ -1,6 +1,7 @@
 """How training is fed: soft labels, images decoded by workers, streams, and what it waits for."""
 
 import dataclasses
+import json
 import time
 
 import datasets
@@ -9,10 +10,10 @@ import torch
 from picture_files import image_folder, parquet_file, pictures
 from tiny import tiny_recipe
 
-from cordsnet.data import encoded as encoded_module
+from cordsnet.data import Reading
 from cordsnet.data import split as split_module
 from cordsnet.data.hub import DATA_FOLDER
-from cordsnet.errors import DataError
+from cordsnet.errors import DataError, DataWarning
 from cordsnet.models import load_model
 from cordsnet.training import ModelChoice, Optimisation, Recipe, TrainCNN, TrainSettled, fit
 from cordsnet.training.evaluate import read_correctly
@@ -118,13 +119,17 @@ def test_a_run_interrupted_while_workers_decode_ends_with_the_same_bits(streamed
 
 
 def test_training_stops_when_too_many_images_cannot_be_read(tmp_path, monkeypatch):
-    image_folder(tmp_path / "pets", damaged=(5,))
+    image_folder(tmp_path / "pets", damaged=(5, 6))
     monkeypatch.setattr(split_module, "MAX_BYTES_IN_MEMORY", 0)
     monkeypatch.setattr(split_module, "SAMPLE_SIZE", 1)
-    with pytest.raises(DataError, match=r"1 of 16 images of data set 'pets' \(train\) cannot be read, more than 0.1 %"):
+    with pytest.raises(DataError, match=r"2 of 16 images of data set 'pets' \(train\) cannot be read, more than 0.1 %"):
         fit(cnn_on(tmp_path / "pets"), tmp_path / "run", progress=False)
-    monkeypatch.setattr(encoded_module, "MAX_UNREADABLE", 0.1)
-    fit(cnn_on(tmp_path / "pets"), tmp_path / "run", progress=False)
+    tolerant = dataclasses.replace(cnn_on(tmp_path / "pets"), reading=Reading(max_unreadable_share=0.2))
+    with pytest.warns(DataWarning, match=r"train/cat/005.png"):
+        fit(tolerant, tmp_path / "run", progress=False)
+    written = json.loads((tmp_path / "run" / "record.json").read_text())["attempts"][-1]["data"]
+    assert sorted(one["file"] for one in written["unreadable"]) == ["train/cat/005.png", "train/cat/006.png"]
+    assert "unreadable" not in load_model(tmp_path / "run" / "cnn").metadata["data"]
 
 
 def test_what_a_loader_is_waited_for_is_noted():

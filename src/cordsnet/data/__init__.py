@@ -3,23 +3,29 @@
 from cordsnet.data import hub as _hub  # adds the data sets of the Hugging Face hub to DATASETS
 from cordsnet.data.augment import AUGMENTATIONS
 from cordsnet.data.batch_share import BatchShare
-from cordsnet.data.datasets import DATASETS, load_data
-from cordsnet.data.encoded import check_unreadable
+from cordsnet.data.datasets import DATASETS, is_path, load_data
+from cordsnet.data.paths import Reading
 from cordsnet.data.split import Split, to_unit_range
 from cordsnet.data.stream import Stream, StreamOrder
+from cordsnet.data.unreadable import Tolerance, Unreadable, check_unreadable, warn_unreadable
 from cordsnet.data.vision import VisionData
 
 __all__ = [
     "AUGMENTATIONS",
     "DATASETS",
     "BatchShare",
+    "Reading",
     "Split",
     "Stream",
     "StreamOrder",
+    "Tolerance",
+    "Unreadable",
     "VisionData",
     "check_unreadable",
+    "is_path",
     "load_data",
     "to_unit_range",
+    "warn_unreadable",
 ]
 
 del _hub

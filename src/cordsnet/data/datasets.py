@@ -11,31 +11,54 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch.nn import functional
 
-from cordsnet.data.paths import load_path
-from cordsnet.data.split import Normalisation, Split
+from cordsnet.data.paths import Reading, load_path
+from cordsnet.data.split import Normalisation, Split, check_size
+from cordsnet.data.unreadable import Tolerance
 from cordsnet.data.vision import VisionData
+from cordsnet.errors import DataError
 from cordsnet.registry import Registry
 
 Loader: TypeAlias = Callable[[int], VisionData]
 DATASETS: Registry[Loader] = Registry("data set")
 
 
-def load_data(name: str, image_size: int) -> VisionData:
+def load_data(
+    name: str | Path,
+    image_size: int,
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    max_unreadable: int = Tolerance.count,
+    max_unreadable_share: float = Tolerance.share,
+) -> VisionData:
     """Load a data set with square images of `image_size` px.
 
     Parameters
     ----------
     name : name of a data set (see `DATASETS`), or path of a folder with images of your own.
     image_size : height and width of the images, px.
+    image_column, label_column : columns of your own parquet files with images and labels; None finds them.
+    max_unreadable : this many unreadable images are left out of a split of your own, and named in a `DataWarning`.
+    max_unreadable_share : and this proportion of a split, where it is more.
 
     Raises
     ------
     ValueError : no data set has that name.
-    DataError : there are no images, or too many are unreadable.
+    DataError : there are no images, labels are no classes, or too many images are unreadable.
     """
-    if name not in DATASETS and (os.sep in name or Path(name).is_dir()):
-        return load_path(Path(name), image_size)
-    return DATASETS[name](image_size)
+    reading = Reading(image_column, label_column, max_unreadable, max_unreadable_share)
+    if is_path(name):
+        return load_path(name, image_size, reading)
+    if reading != Reading():
+        raise DataError(f"data set {name!r} is read in its own way; options are for paths of your own images")
+    return DATASETS[str(name)](image_size)
+
+
+def is_path(name: str | Path) -> bool:
+    """True if `name` is taken for the path of a folder, and not for the name of a data set."""
+    if isinstance(name, Path):
+        return True
+    return name not in DATASETS and (os.sep in name or name.startswith(("~", ".")) or Path(name).is_dir())
 
 
 @DATASETS.register("digits")
@@ -46,6 +69,7 @@ def digits(image_size: int) -> VisionData:
 
     Source: Alpaydin & Kaynak, UCI Optical Recognition of Handwritten Digits, as shipped with scikit-learn.
     """
+    check_size(image_size)
     bunch = load_digits()
     pixels = functional.interpolate(
         torch.from_numpy(bunch.images.astype(np.float32))[:, None] / 16,

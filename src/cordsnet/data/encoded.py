@@ -1,82 +1,62 @@
 """Images that stay encoded (as files, or as rows of a memory-mapped table) until worker processes decode them."""
 
 import hashlib
-import io
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import datasets
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
+from cordsnet.data.content import content_digest, image_sizes
+from cordsnet.data.loading import Batch, batch_loader, decoding_processes
+from cordsnet.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadable, check_unreadable, warn_unreadable
 from cordsnet.errors import DataError
-
-MAX_UNREADABLE = 1e-3
-"""Largest proportion of unreadable images in a data set. Up to it, unreadable images are left out."""
-
-WORKERS_VARIABLE = "CORDSNET_WORKERS"
-"""Environment variable with the number of processes that decode images. When it is unset there is one per core, at
-most 8. The number does not change any result, so it is not a setting of a recipe."""
+from cordsnet.pictures import UnreadableError, read_picture, to_pixels
 
 MIN_IMAGES_FOR_WORKERS = 2000
 """Number of images above which starting worker processes for one pass over them saves time."""
 
+ROW = "cordsnet row"
+"""Key of the number of its row in a record."""
+
 Record: TypeAlias = dict[str, Any]
-"""A row of a table: column name -> value. The image is {"bytes", "path"}, the label is the number of a class."""
-
-Batch: TypeAlias = tuple[Tensor, Tensor, int]
-"""8-bit pixels [B, C, H, W], labels [B], and the number of images that could not be read."""
+"""A row of a table: column name -> value. The image is {"bytes", "path"}, the label is a value of its column."""
 
 
-def decode(content: bytes, size: int, channels: int) -> NDArray[np.uint8] | None:
-    """Decode an image, resize its shorter side to `size` px and crop the centre.
+class Decoded(NamedTuple):
+    """Decoded images: 8-bit pixels [N, C, H, W], labels [N], unreadable images, and rows of the table [N]."""
+
+    pixels: Tensor
+    labels: Tensor
+    unreadable: tuple[Unreadable, ...]
+    rows: Tensor
+
+
+def decode(content: bytes | Path, size: int, channels: int) -> NDArray[np.uint8] | None:
+    """Decode an image by the rules of `cordsnet.pictures`: its shorter side becomes `size` px, the centre is taken.
 
     Returns pixels [size, size, channels] of 0-255, or None when the image cannot be read.
     """
     try:
-        with Image.open(io.BytesIO(content)) as opened:
-            image: Image.Image = opened
-            if opened.mode.startswith("I;16"):  # `convert` would clip 16-bit values at 255 instead of scaling them
-                image = Image.fromarray((np.asarray(opened) >> 8).astype(np.uint8))
-            image = image.convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, ValueError):
+        return to_pixels(read_picture(content, (size, size)), (size, size), channels)
+    except UnreadableError:
         return None
-    width, height = image.size
-    side = min(width, height)
-    if side != size:
-        image = image.resize((round(width * size / side), round(height * size / side)), Image.Resampling.BILINEAR)
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size))).reshape(size, size, channels)
 
 
-def image_bytes(image: dict[str, Any] | None) -> bytes:
-    """Return the encoded bytes of an image of a table; empty when it is missing or its file cannot be read."""
+def encoded_image(image: dict[str, Any] | None, root: str = "") -> bytes | Path:
+    """The content of an image of a table, or the path of its file, which may be relative to `root`.
+
+    Raises UnreadableError when there is neither.
+    """
     if image is None or (image["bytes"] is None and image["path"] is None):
-        return b""
-    if image["bytes"] is not None:
-        return bytes(image["bytes"])
-    try:
-        return Path(image["path"]).read_bytes()
-    except OSError:
-        return b""
-
-
-def check_unreadable(unreadable: int, total: int, name: str) -> None:
-    """Raise DataError when too many of the `total` images of a data set are unreadable."""
-    if unreadable > MAX_UNREADABLE * total:
-        raise DataError(
-            f"{unreadable} of {total} images of data set {name} cannot be read, more than {100 * MAX_UNREADABLE:g} %; "
-            "download the files again"
-        )
+        raise UnreadableError("the row has no image")
+    return bytes(image["bytes"]) if image["bytes"] is not None else Path(root, image["path"])
 
 
 @dataclass(frozen=True)
@@ -89,6 +69,9 @@ class Decoder:
     image, label : names of the columns of images and labels.
     size : height and width of the decoded images, px.
     channels : 1 for grey images, 3 for colour.
+    root : folder of the data set, to which paths of images are relative.
+    numbers : value of the column of labels -> number of its class; None where the column holds numbers of classes.
+    tolerance : how many images may be unreadable.
     """
 
     name: str
@@ -96,18 +79,32 @@ class Decoder:
     label: str
     size: int
     channels: int
+    root: str = ""
+    numbers: Mapping[Any, int] | None = None
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+
+    def read(self, records: list[Record]) -> Decoded:
+        """Decode the readable images among the records; rows count within the records."""
+        pixels = np.empty((len(records), self.channels, self.size, self.size), np.uint8)
+        labels: list[int] = []
+        rows: list[int] = []
+        unreadable: list[Unreadable] = []
+        square = (self.size, self.size)
+        for row, record in enumerate(records):
+            try:
+                picture = read_picture(encoded_image(record[self.image], self.root), square)
+            except UnreadableError as error:
+                unreadable.append(Unreadable(self.file(record), str(error)))
+                continue
+            pixels[len(labels)] = to_pixels(picture, square, self.channels).transpose(2, 0, 1)
+            labels.append(self.number(record[self.label]))
+            rows.append(row)
+        read = torch.from_numpy(pixels[: len(labels)])
+        return Decoded(read, torch.tensor(labels, dtype=torch.int64), tuple(unreadable), torch.tensor(rows).long())
 
     def skip_unreadable(self, records: list[Record]) -> Batch:
         """Decode the readable images among the records; the batch is smaller by the unreadable ones."""
-        pixels = np.empty((len(records), self.channels, self.size, self.size), np.uint8)
-        labels: list[int] = []
-        for record in records:
-            image = decode(image_bytes(record[self.image]), self.size, self.channels)
-            if image is not None:
-                pixels[len(labels)] = image.transpose(2, 0, 1)
-                labels.append(record[self.label])
-        read = torch.from_numpy(pixels[: len(labels)])
-        return read, torch.tensor(labels, dtype=torch.int64), len(records) - len(labels)
+        return self.read(records)[:3]
 
     def replace_unreadable(self, records: list[Record]) -> Batch:
         """Decode the records; the first readable images fill the places of unreadable ones, so the size is kept.
@@ -115,14 +112,29 @@ class Decoder:
         Raises DataError when none can be read.
         """
         pixels, labels, unreadable = self.skip_unreadable(records)
-        if unreadable == len(records):
+        if not len(labels):
             raise DataError(
-                f"none of {unreadable} images of data set {self.name} in a batch can be read; download the files again"
+                f"none of {len(records)} images of data set {self.name} in a batch can be read: {unreadable[0]}"
             )
         if unreadable:
             rows = torch.arange(len(records)) % len(labels)
             pixels, labels = pixels[rows], labels[rows]
         return pixels, labels, unreadable
+
+    def number(self, label: Any) -> int:
+        """Number of the class of a label."""
+        return int(label if self.numbers is None else self.numbers[label])
+
+    def file(self, record: Record) -> str:
+        """The file of a record within the data set, or its row."""
+        path = (record[self.image] or {}).get("path")
+        row = f"row {record[ROW]}" if ROW in record else ""
+        if not path:
+            return row or "a row without a path"
+        inside = Path(path)
+        if self.root and inside.is_relative_to(self.root):
+            return inside.relative_to(self.root).as_posix()
+        return f"{path}, {row}" if row else str(path)
 
 
 @dataclass(frozen=True)
@@ -133,12 +145,16 @@ class Encoded:
     ----------
     table : rows with the bytes or the path of each image; the table itself does not decode.
     decoder : turns rows into pixels.
-    files : paths of the files that hold the table; empty when every image is a file of its own.
+    names : names of the classes; None takes them from the table.
+    missing : images that are known to be unreadable, and are not in the table.
+    first : rows of a larger table that the rows of this one were; None counts from 0.
     """
 
     table: datasets.Dataset
     decoder: Decoder
-    files: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
+    missing: tuple[Unreadable, ...] = ()
+    first: Tensor | None = field(default=None, compare=False)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -147,11 +163,16 @@ class Encoded:
         return len(self.table), decoder.channels, decoder.size, decoder.size
 
     def labels(self) -> Tensor:
-        """Read the labels of all rows [N]."""
-        return torch.tensor(self.table[self.decoder.label][:], dtype=torch.int64)
+        """Read the numbers of the classes of all rows [N]."""
+        values = self.table[self.decoder.label][:]
+        if self.decoder.numbers is not None:
+            values = [self.decoder.numbers[value] for value in values]
+        return torch.tensor(values, dtype=torch.int64)
 
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; their numbers when the files hold no names."""
+        if self.names is not None:
+            return self.names
         kind = self.table.features[self.decoder.label]
         if isinstance(kind, datasets.ClassLabel):
             return tuple(kind.names)
@@ -159,109 +180,75 @@ class Encoded:
 
     def skip_unreadable(self, rows: list[int]) -> Batch:
         """Decode the images of the given rows; see `Decoder.skip_unreadable`."""
-        return self.decoder.skip_unreadable(self._records(rows))
+        return self.decoder.skip_unreadable(self.records(rows))
 
     def replace_unreadable(self, rows: list[int]) -> Batch:
         """Decode the images of the given rows; see `Decoder.replace_unreadable`."""
-        return self.decoder.replace_unreadable(self._records(rows))
+        return self.decoder.replace_unreadable(self.records(rows))
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Decode all images in order, `size` rows at a time, and skip unreadable ones.
+    def batches(self, size: int) -> Iterator[Decoded]:
+        """Decode all images in order, `size` rows at a time; skip unreadable ones, and warn of them at the end.
 
         Raises DataError when too many are unreadable.
         """
-        count, unreadable = len(self.table), 0
+        count, unreadable = len(self.table), list(self.missing)
+        total = count + len(self.missing)
+        check_unreadable(unreadable, total, self.decoder.name, self.decoder.tolerance)
         order = [list(range(start, min(start + size, count))) for start in range(0, count, size)]
         processes = decoding_processes() if count >= MIN_IMAGES_FOR_WORKERS else 0
-        for batch in batch_loader(self.skip_unreadable, order, processes):
+        for rows, batch in zip(order, batch_loader(self._read, order, processes), strict=True):
             unreadable += batch[2]
-            check_unreadable(unreadable, count, self.decoder.name)
-            yield batch
+            check_unreadable(unreadable, total, self.decoder.name, self.decoder.tolerance)
+            yield Decoded(batch[0], batch[1], tuple(batch[2]), torch.tensor(rows)[batch[3]])
+        warn_unreadable(unreadable, total, self.decoder.name)
 
-    def load(self, size: int = 256) -> Batch:
-        """Decode all readable images into memory, `size` at a time."""
+    def load(self, size: int = 256) -> Decoded:
+        """Decode all readable images into memory, `size` at a time, as `batches` does.
+
+        Raises DataError when too many are unreadable.
+        """
         pixels, labels = torch.empty(self.shape, dtype=torch.uint8), torch.empty(len(self.table), dtype=torch.int64)
+        unreadable, read = list(self.missing), []
         count = 0
-        for batch_pixels, batch_labels, _ in self.batches(size):
-            rows = slice(count, count + len(batch_labels))
-            pixels[rows], labels[rows] = batch_pixels, batch_labels
+        for batch in self.batches(size):
+            rows = slice(count, count + len(batch.labels))
+            pixels[rows], labels[rows] = batch.pixels, batch.labels
+            unreadable += batch.unreadable
+            read.append(batch.rows)
             count = rows.stop
-        return pixels[:count], labels[:count], len(labels) - count
+        rows_read = torch.cat(read) if read else torch.empty(0, dtype=torch.int64)
+        return Decoded(pixels[:count], labels[:count], tuple(unreadable), self.numbered(rows_read))
 
+    def select(self, rows: list[int]) -> "Encoded":
+        """Some of the rows. As many of them may be unreadable as of all."""
+        kept = self.numbered(torch.tensor(rows, dtype=torch.int64))
+        tolerance = self.decoder.tolerance
+        allowed = Tolerance(max(tolerance.count, int(tolerance.share * len(self.table))), tolerance.share)
+        return Encoded(self.table.select(rows), replace(self.decoder, tolerance=allowed), self.names, (), kept)
+
+    def numbered(self, rows: Tensor) -> Tensor:
+        """Numbers of rows in the table that this one was selected from."""
+        return rows if self.first is None else self.first[rows]
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each encoded image [N]; 0 where there is none."""
+        return image_sizes(self.table, self.decoder.image, self.decoder.root)
+
+    @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the names and sizes of the files, for a fingerprint."""
-        return files_digest(self.files or [image["path"] for image in self.table[self.decoder.image][:]])
+        """SHA-256 of the labels and of the encoded images, for the identity of a data set (`content_digest`)."""
+        content = hashlib.sha256(self.labels().numpy().tobytes())
+        content.update(repr(self.missing).encode())
+        content.update(content_digest(self.table, self.decoder.image, self.decoder.root, self.sizes))
+        return content.digest()
 
-    def _records(self, rows: list[int]) -> list[Record]:
+    def records(self, rows: list[int]) -> list[Record]:
+        """Rows as records, each with its number."""
         columns = self.table[rows]
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        names = (*columns, ROW)
+        numbers = self.numbered(torch.tensor(rows, dtype=torch.int64)).tolist()
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), numbers, strict=True)]
 
-
-def files_digest(paths: Sequence[str]) -> bytes:
-    """SHA-256 of the sizes of files and of their paths relative to the folder that contains all of them."""
-    root = os.path.commonpath([os.path.dirname(path) for path in paths])
-    lines = [f"{os.path.relpath(path, root)} {os.path.getsize(path)}" for path in paths]
-    return hashlib.sha256("\n".join(lines).encode()).digest()
-
-
-class BatchReader(Dataset[Batch]):
-    """Adapts a function that reads a whole batch to the interface that a `DataLoader` expects."""
-
-    def __init__(self, read: Callable[[list[Any]], Batch]) -> None:
-        self.read = read
-
-    def __getitems__(self, items: list[Any]) -> Batch:
-        """Read one batch."""
-        return self.read(items)
-
-
-def batch_loader(read: Callable[[list[Any]], Batch], order: Iterable[list[Any]], processes: int) -> DataLoader[Batch]:
-    """Make a loader that applies `read` to every item of `order`, and keeps their order.
-
-    Parameters
-    ----------
-    read : turns one item of `order` (rows, or records) into a batch.
-    order : the items, one per batch.
-    processes : number of worker processes; 0 reads in this process.
-    """
-    return DataLoader(
-        BatchReader(read),
-        batch_sampler=order,
-        collate_fn=_identity,
-        num_workers=processes,
-        worker_init_fn=_ignore_scheduler_signals,
-        pin_memory=torch.cuda.is_available(),
-    )
-
-
-def decoding_processes() -> int:
-    """Number of processes that decode images. Raises ValueError when `CORDSNET_WORKERS` is not a number."""
-    value = os.environ.get(WORKERS_VARIABLE)
-    if value is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(cores, 8)
-    if not value.isdigit():
-        raise ValueError(f"{WORKERS_VARIABLE} must be a whole number of processes, 0 or more, got {value!r}")
-    return int(value)
-
-
-def _identity(batch: Any) -> Any:
-    return batch
-
-
-def _ignore_scheduler_signals(worker: int) -> None:
-    """Make a worker ignore signals that do not come from the training process.
-
-    A scheduler sends its signals to all processes of a job. Only the training process acts on them: it saves, then
-    ends its workers.
-    """
-    if hasattr(signal, "sigwaitinfo"):
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_exit_on_parent_signal, daemon=True).start()
-
-
-def _exit_on_parent_signal() -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
-        pass
-    os._exit(0)
+    def _read(self, rows: list[int]) -> Decoded:
+        return self.decoder.read(self.records(rows))

@@ -1,17 +1,20 @@
 """Data sets of the Hugging Face hub by name, downloaded from the hub or read from parquet files on disk."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
-from pyarrow import parquet
 
 from cordsnet.data.datasets import DATASETS
 from cordsnet.data.encoded import Decoder, Encoded
-from cordsnet.data.split import Normalisation
+from cordsnet.data.labels import classes_of
+from cordsnet.data.split import Normalisation, check_size
 from cordsnet.data.stream import Stream
+from cordsnet.data.tables import count_rows, open_parquet
+from cordsnet.data.unreadable import DEFAULT_TOLERANCE, Tolerance
 from cordsnet.data.vision import VisionData, from_images
 from cordsnet.errors import DataError
 
@@ -39,6 +42,7 @@ class HubData:
     augmentation : name of the augmentation used in training by default.
     normalise : normalisation of pixel values; None uses mean and standard deviation of the training images.
     streamed : True if training images are streamed (see `Stream`) instead of downloaded first.
+    tolerance : how many images of a split may be unreadable.
     """
 
     name: str
@@ -50,6 +54,7 @@ class HubData:
     augmentation: str
     normalise: Normalisation | None = None
     streamed: bool = False
+    tolerance: Tolerance = DEFAULT_TOLERANCE
 
     def load(self, image_size: int) -> VisionData:
         """Load the data set with images of `image_size` px.
@@ -57,33 +62,45 @@ class HubData:
         Splits of up to `MAX_BYTES_IN_MEMORY` are decoded into memory, larger ones on access. Raises DataError when the
         data set is neither on disk nor available from the hub, or when too many images are unreadable.
         """
-        test = self._encoded(self.test, image_size)
+        check_size(image_size)
         source = f"https://huggingface.co/datasets/{self.hub}"
-        if self.streamed:
-            train, classes = self._stream(image_size), test.classes()
-            return from_images(self.name, train, test, classes, self.augmentation, source)
-        encoded = self._encoded("train", image_size)
-        return from_images(self.name, encoded, test, encoded.classes(), self.augmentation, source, self.normalise)
+        tables = {"test": self._table(self.test, streaming=False)[0]}
+        if not self.streamed:
+            tables["train"] = self._table("train", streaming=False)[0]
+        found = classes_of(
+            {"train": tables.get("train", tables["test"]), "test": tables["test"]}, self.label, self.name
+        )
+        decoders = {split: self._decoder(split, image_size, found.numbers[split]) for split in tables}
+        encoded = {split: Encoded(table, decoders[split], found.names) for split, table in tables.items()}
+        train = self._stream(image_size) if self.streamed else encoded["train"]
+        return from_images(
+            self.name, train, encoded["test"], found.names, self.augmentation, source, self.normalise, found.notes
+        )
 
     @property
     def folder(self) -> Path:
         """Folder where parquet files of this data set are looked for."""
         return Path(os.environ.get(DATA_FOLDER, "data")) / self.name.removesuffix(STREAMED_SUFFIX)
 
-    def _encoded(self, split: str, size: int) -> Encoded:
-        table, files = self._table(split, streaming=False)
-        return Encoded(table, self._decoder(split, size), files or tuple(f["filename"] for f in table.cache_files))
-
     def _stream(self, size: int) -> Stream:
         assert self.normalise is not None, (
             "a streamed data set needs a normalisation, since its images cannot be measured first"
         )
         table, files = self._table("train", streaming=True)
-        length = _rows(files) if files else table.info.splits["train"].num_examples
-        return Stream(table, self._decoder("train", size), length, self.normalise, files)
+        length = count_rows(files) if files else table.info.splits["train"].num_examples
+        return Stream(table, self._decoder("train", size, None), length, self.normalise, files)
 
-    def _decoder(self, split: str, size: int) -> Decoder:
-        return Decoder(f"{self.name!r} ({split})", self.image, self.label, size, self.channels)
+    def _decoder(self, split: str, size: int, numbers: Mapping[Any, int] | None) -> Decoder:
+        shown = self.test if split == "test" else split
+        return Decoder(
+            f"{self.name!r} ({shown})",
+            self.image,
+            self.label,
+            size,
+            self.channels,
+            numbers=numbers,
+            tolerance=self.tolerance,
+        )
 
     def _table(self, split: str, streaming: bool) -> tuple[Any, tuple[str, ...]]:
         """Open one split without decoding its images, and list its parquet files if they are on this machine."""
@@ -91,22 +108,24 @@ class HubData:
         options = {"split": split, "streaming": streaming}
         try:
             if files:
-                found = datasets.load_dataset("parquet", data_files={split: files}, **options)
+                found = open_parquet(files, split, streaming)
             elif self.streamed and not streaming:
                 raise FileNotFoundError("only training images are streamed")
             else:
                 found = datasets.load_dataset(self.hub, **options)
+        except DataError:
+            raise
         except (OSError, ValueError) as error:
             raise DataError(
                 f"data set {self.name!r} ({split}) is not in {self.folder} and cannot be loaded from the hub; put the "
                 f"parquet files of huggingface.co/datasets/{self.hub} there ({split}-*.parquet), or set {DATA_FOLDER} "
                 "to the folder that contains it"
             ) from error
-        return found.cast_column(self.image, datasets.Image(decode=False)), tuple(files)
-
-
-def _rows(files: tuple[str, ...]) -> int:
-    return sum(parquet.read_metadata(file).num_rows for file in files)
+        if lost := [column for column in (self.image, self.label) if column not in (found.features or {})]:
+            raise DataError(f"data set {self.name!r} ({split}) has no column {lost[0]!r}, which it has on the hub")
+        return found.select_columns([self.image, self.label]).cast_column(
+            self.image, datasets.Image(decode=False)
+        ), tuple(files)
 
 
 _HUB_DATA = (

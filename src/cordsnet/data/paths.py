@@ -1,92 +1,145 @@
 """Data sets of your own, by path: a folder of parquet files, or of images sorted into one folder per class."""
 
-import io
+import os
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import datasets
-from PIL import Image, UnidentifiedImageError
 
-from cordsnet.data.encoded import Decoder, Encoded, image_bytes
+from cordsnet.data.encoded import Decoder, Encoded
+from cordsnet.data.folders import TEST, TRAIN, find_folders
+from cordsnet.data.labels import Classes, classes_of
+from cordsnet.data.split import check_size
+from cordsnet.data.survey import survey
+from cordsnet.data.tables import find_columns, open_parquet, with_images
+from cordsnet.data.unreadable import Tolerance, Unreadable
 from cordsnet.data.vision import VisionData, from_images
-from cordsnet.errors import DataError
-
-TRAIN, TEST = ("train",), ("test", "validation", "val")
-"""Accepted names of the two splits; the first one found is used."""
+from cordsnet.errors import DataError, DataWarning
 
 LAYOUT = (
     "train*.parquet and test*.parquet, or train/CLASS/*.jpg and test/CLASS/*.jpg (validation or val instead of test)"
 )
 
-LABELS = ("label", "labels", "fine_label", "class", "target")
-"""Names of columns that are taken as labels when the files do not declare one."""
 
-GREY = ("1", "L", "LA", "I", "I;16", "F")
-"""Pillow's modes of images that are read as one channel."""
+@dataclass(frozen=True)
+class Reading:
+    """How a data set of your own is read.
+
+    Attributes
+    ----------
+    image_column, label_column : columns of parquet files with images and labels; None finds them.
+    max_unreadable : this many unreadable images are left out of a split.
+    max_unreadable_share : and this proportion of a split, where it is more.
+    """
+
+    image_column: str | None = None
+    label_column: str | None = None
+    max_unreadable: int = Tolerance.count
+    max_unreadable_share: float = Tolerance.share
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """How many images may be unreadable. Raises DataError for numbers out of range."""
+        return Tolerance(self.max_unreadable, self.max_unreadable_share)
 
 
-def load_path(path: Path, image_size: int) -> VisionData:
+@dataclass(frozen=True)
+class _Found:
+    """Tables of both splits, with what is known about them."""
+
+    tables: dict[str, datasets.Dataset]
+    image: str
+    label: str
+    classes: Classes
+    notes: list[str]
+    missing: dict[str, tuple[Unreadable, ...]]
+
+
+def load_path(path: str | Path, image_size: int, reading: Reading | None = None) -> VisionData:
     """Load the images of a folder, laid out as `LAYOUT` says, resized to `image_size` px.
 
-    All images are read as grey if the first one is. Raises DataError when the folder has no images, when the columns
-    of images and labels cannot be recognised, or when too many images are unreadable.
+    Images are read as grey if all are that a sample of both splits looks at. What was chosen is in `VisionData.notes`.
+
+    Raises DataError when the folder has no images, when the columns of images and labels cannot be recognised, when
+    labels are no classes, or when too many images are unreadable.
     """
-    files = {split: _parquet(path, names) for split, names in (("train", TRAIN), ("test", TEST))}
-    kind = "parquet"
-    if not all(files.values()):
-        kind, files = (
-            "imagefolder",
-            {split: _folder(path, names) for split, names in (("train", TRAIN), ("test", TEST))},
-        )
-    if not all(files.values()):
-        raise DataError(f"data set {str(path)!r} has no images for training and testing; it must hold {LAYOUT}")
-    options = {"drop_labels": False} if kind == "imagefolder" else {}
-    try:
-        tables = datasets.load_dataset(kind, data_files=files, **options)
-    except (OSError, ValueError) as error:
-        raise DataError(f"data set {str(path)!r} cannot be read ({error}); it must hold {LAYOUT}") from error
-    image, label = _columns(tables["train"], path)
-    tables = tables.cast_column(image, datasets.Image(decode=False))
-    channels = _channels(tables["train"], image)
-    sources = {split: tuple(files[split]) if kind == "parquet" else () for split in files}
-    train, test = (
-        Encoded(tables[split], Decoder(f"{path.name!r} ({split})", image, label, image_size, channels), sources[split])
-        for split in ("train", "test")
-    )
-    return from_images(path.name, train, test, train.classes(), "none", str(path))
-
-
-def _parquet(path: Path, names: tuple[str, ...]) -> list[str]:
-    """List the parquet files of the first of the names that has any."""
-    found = (sorted(map(str, path.glob(f"{name}*.parquet"))) for name in names)
-    return next(filter(None, found), [])
-
-
-def _folder(path: Path, names: tuple[str, ...]) -> list[str]:
-    """Return a pattern for the images of the first of the names that has a folder per class."""
-    return next(([str(path / name / "*" / "**")] for name in names if any((path / name).glob("*/*"))), [])
-
-
-def _columns(table: datasets.Dataset, path: Path) -> tuple[str, str]:
-    """Find the names of the columns of images and of labels."""
-    kinds = table.features
-    images = [name for name, kind in kinds.items() if isinstance(kind, datasets.Image)]
-    images += [name for name in ("image", "img") if name in kinds]
-    labels = [name for name, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
-    labels += [name for name in LABELS if name in kinds]
-    if not images or not labels:
+    reading = reading or Reading()
+    check_size(image_size)
+    root = Path(os.path.abspath(os.path.expanduser(path)))
+    name = root.name
+    found = _tables(root, name, reading) or _folders(root, name, reading)
+    if found is None:
         raise DataError(
-            f"data set {str(path)!r} has columns {', '.join(kinds)}; images must be in a column named image or img, "
-            f"labels in one named {' or '.join(LABELS)}"
+            f"data set {str(path)!r} {_content(root)} and has no images for training and testing; it must hold {LAYOUT}"
         )
-    return images[0], labels[0]
+    seen = survey(list(found.tables.values()), found.image, str(root))
+    if seen.is_dark:
+        warnings.warn(
+            f"no picture of data set {name!r} with more than 8 bits uses more than {100 * max(seen.reaches):.2g} % of "
+            "its range, so all are read as almost black; scale them if they were made with fewer bits",
+            DataWarning,
+            stacklevel=3,
+        )
+    splits = {}
+    for split, table in found.tables.items():
+        decoder = Decoder(
+            f"{name!r} ({split})",
+            found.image,
+            found.label,
+            image_size,
+            seen.channels,
+            str(root),
+            found.classes.numbers[split],
+            reading.tolerance,
+        )
+        splits[split] = Encoded(table, decoder, found.classes.names, found.missing[split])
+    if len(found.classes.names) < 2:
+        warnings.warn(f"data set {name!r} has one class alone, so any network answers right", DataWarning, stacklevel=3)
+    notes = (*found.notes, *found.classes.notes, *seen.notes(image_size))
+    return from_images(name, splits["train"], splits["test"], found.classes.names, "none", str(path), notes=notes)
 
 
-def _channels(table: datasets.Dataset, image: str) -> int:
-    """Return 1 if the first readable image is grey, else 3."""
-    for row in table.select_columns(image):
-        try:
-            with Image.open(io.BytesIO(image_bytes(row[image]))) as opened:
-                return 1 if opened.mode in GREY else 3
-        except (UnidentifiedImageError, OSError, ValueError):
-            continue
-    return 3
+def _tables(root: Path, name: str, reading: Reading) -> _Found | None:
+    """The parquet files of both splits; None if there are none."""
+    files = {split: _parquet(root, names) for split, names in (("train", TRAIN), ("test", TEST))}
+    if not all(files.values()):
+        return None
+    opened: dict[str, Any] = {split: open_parquet(found, split) for split, found in files.items()}
+    image, label, notes = find_columns(opened["train"], name, reading.image_column, reading.label_column)
+    tables = with_images(opened, image, label, name)
+    listed = ", ".join(f"{len(found)} for {split}" for split, found in files.items())
+    notes = [f"images are read from parquet files ({listed})", *notes]
+    return _Found(tables, image, label, classes_of(tables, label, name), notes, {"train": (), "test": ()})
+
+
+def _folders(root: Path, name: str, reading: Reading) -> _Found | None:
+    """The folders of both splits; None if there are none."""
+    found = find_folders(root, name)
+    if found is None:
+        return None
+    if given := reading.image_column or reading.label_column:
+        raise DataError(f"data set {name!r} has folders of images and no columns; leave out the column {given!r}")
+    folders, classes, notes = found
+    made = {split: folder.table(classes) for split, folder in folders.items()}
+    tables = {split: table for split, (table, _) in made.items()}
+    missing = {split: lost for split, (_, lost) in made.items()}
+    return _Found(tables, "image", "label", Classes(classes, dict.fromkeys(made)), notes, missing)
+
+
+def _content(root: Path) -> str:
+    """What there is at a path, for a message."""
+    if not root.is_dir():
+        return "is a file" if root.exists() else "does not exist"
+    names = sorted(entry.name for entry in root.iterdir())
+    return f"holds {', '.join(map(ascii, names[:8]))}{' and more' if len(names) > 8 else ''}" if names else "is empty"
+
+
+def _parquet(root: Path, names: tuple[str, ...]) -> list[str]:
+    """The parquet files of the first of the names that has any."""
+    if not root.is_dir():
+        return []
+    files = sorted(str(file) for file in root.iterdir() if file.suffix == ".parquet" and not file.is_dir())
+    found = ([file for file in files if Path(file).name.startswith(name)] for name in names)
+    return next(filter(None, found), [])

@@ -2,19 +2,30 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from numbers import Integral
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cordsnet.data.encoded import Batch, Encoded, batch_loader, decoding_processes
+from cordsnet.data.draw import drawn_rows
+from cordsnet.data.encoded import Encoded
+from cordsnet.data.loading import Batch, batch_loader, decoding_processes
+from cordsnet.data.unreadable import Unreadable, check_unreadable, warn_unreadable
 
 MAX_BYTES_IN_MEMORY = 2**30
 """Largest split, in bytes of 8-bit pixels, that is decoded once into memory; larger ones are decoded on access."""
 
+MAX_SIZE = 4096
+"""Largest height and width of images, px."""
+
 SAMPLE_SIZE = 1000
 """Number of images, evenly spaced, that determine the normalisation of a split that is not in memory."""
+
+GRID, OFF_GRID = 1009, 0.377
+"""Levels to which floats in 0-1 are rounded where rounding errors must not count, and an offset that simple fractions
+do not hit."""
 
 CPU = torch.device("cpu")
 
@@ -35,7 +46,8 @@ class Normalisation:
     def of_split(cls, split: "Split") -> "Normalisation":
         """Measure mean and standard deviation of the 8-bit pixels of a split.
 
-        The result is exact for a split in memory; otherwise `SAMPLE_SIZE` images are decoded and measured.
+        The result is exact for a split in memory; otherwise `SAMPLE_SIZE` images are decoded and measured. A channel
+        that never changes has the standard deviation 1, so that it is centred and no more.
         """
         pixels = split.pixels if isinstance(split.pixels, Tensor) else _sample(split.pixels)
         value = torch.arange(256, dtype=torch.float64) / 255
@@ -44,8 +56,15 @@ class Normalisation:
             count = torch.bincount(pixels[:, channel].flatten(), minlength=256)
             mean = (count * value).sum() / count.sum()
             means.append(float(mean))
-            stds.append(float(((count * (value - mean).square()).sum() / (count.sum() - 1)).sqrt()))
+            spread = float(((count * (value - mean).square()).sum() / (count.sum() - 1).clamp(min=1)).sqrt())
+            stds.append(spread if int((count > 0).sum()) > 1 else 1.0)
         return cls(tuple(means), tuple(stds))
+
+
+def check_size(image_size: object) -> None:
+    """Raise ValueError unless images can be made `image_size` px high and wide."""
+    if isinstance(image_size, bool) or not isinstance(image_size, Integral) or not 0 < int(image_size) <= MAX_SIZE:
+        raise ValueError(f"image_size must be a whole number of px from 1 to {MAX_SIZE}, got {image_size!r}")
 
 
 def to_unit_range(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -61,18 +80,24 @@ class Split:
     ----------
     pixels : tensor [N, C, H, W] in memory, 8 bit or floats in 0-1; or encoded images, which are decoded on access.
     labels : numbers of the classes [N].
-    unreadable : number of images left out because they could not be read; 0 for images decoded on access, which are
-        counted when they are decoded.
+    unreadable : images left out because they could not be read; of images decoded on access, only those that are known
+        to be missing, since the others are noticed when they are decoded.
     normalise : applied to pixel values in 0-1; None leaves them as they are.
     dtype, device : dtype and device of the images that are returned.
+    rows : numbers of the images in the whole split [N], by which results can name them (`file`); None counts from 0.
+    source : the encoded images that the split was made from.
+    decoded : pixels as they were decoded from `source`, by which a split notices that its pixels were replaced.
     """
 
     pixels: Tensor | Encoded
     labels: Tensor
-    unreadable: int = 0
+    unreadable: tuple[Unreadable, ...] = ()
     normalise: Normalisation | None = None
     dtype: torch.dtype = torch.float32
     device: torch.device = CPU
+    rows: Tensor | None = field(default=None, compare=False)
+    source: Encoded | None = field(default=None, compare=False, repr=False)
+    decoded: Tensor | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_encoded(cls, encoded: Encoded) -> "Split":
@@ -81,8 +106,12 @@ class Split:
         Raises DataError when too many of the images decoded now are unreadable.
         """
         if torch.Size(encoded.shape).numel() <= MAX_BYTES_IN_MEMORY:
-            return cls(*encoded.load())
-        return cls(encoded, encoded.labels())
+            pixels, labels, unreadable, rows = encoded.load()
+            return cls(pixels, labels, unreadable, rows=rows, source=encoded, decoded=pixels)
+        total = len(encoded.table) + len(encoded.missing)
+        check_unreadable(encoded.missing, total, encoded.decoder.name, encoded.decoder.tolerance)
+        warn_unreadable(encoded.missing, total, encoded.decoder.name)
+        return cls(encoded, encoded.labels(), encoded.missing, rows=encoded.first, source=encoded)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -97,7 +126,7 @@ class Split:
         """All images [N, C, H, W], normalised. Use `take` first when not all fit into memory."""
         if isinstance(self.pixels, Tensor):
             return self._normalised(self.pixels)
-        return self._normalised(self.pixels.load()[0])
+        return self._normalised(self.pixels.load().pixels)
 
     def loader(self, order: Iterable[list[int]]) -> DataLoader[Batch]:
         """Make a loader for training: for every list of rows in `order`, pixels as stored, labels, unreadable images.
@@ -118,16 +147,32 @@ class Split:
             for pixels, labels in zip(torch.split(self.pixels, size), torch.split(self.labels, size), strict=True):
                 yield self._normalised(pixels), labels
         else:
-            for pixels, labels, _ in self.pixels.batches(size):
-                yield self._normalised(pixels), labels.to(self.device)
+            for batch in self.pixels.batches(size):
+                yield self._normalised(batch.pixels), batch.labels.to(self.device)
 
-    def take(self, count: int) -> "Split":
-        """Load the first `count` images into memory."""
+    def take(self, count: int, seed: int = 0) -> "Split":
+        """Load `count` images into memory, drawn at random from all classes (`drawn_rows`), in the order of the draw.
+
+        All are taken, in their own order, where there are no more than `count`. The same seed gives the same images,
+        and a smaller draw is the beginning of a larger one; `rows` says which.
+        """
+        if count < 1:
+            raise ValueError(f"count must be at least 1 image, got {count}")
+        chosen = torch.arange(len(self)) if count >= len(self) else drawn_rows(self.labels.cpu(), count, seed)
         if isinstance(self.pixels, Tensor):
-            return replace(self, pixels=self.pixels[:count], labels=self.labels[:count], unreadable=0)
-        first = replace(self.pixels, table=self.pixels.table.select(range(min(count, len(self)))))
-        pixels, labels, unreadable = first.load()
-        return replace(self, pixels=pixels.to(self.device), labels=labels.to(self.device), unreadable=unreadable)
+            at = chosen.to(self.pixels.device)
+            rows = chosen if self.rows is None else self.rows[chosen]
+            return replace(self, pixels=self.pixels[at], labels=self.labels[at], unreadable=(), rows=rows)
+        pixels, labels, unreadable, rows = self.pixels.select(chosen.tolist()).load()
+        pixels, labels = pixels.to(self.device), labels.to(self.device)
+        return replace(self, pixels=pixels, labels=labels, unreadable=unreadable, rows=rows)
+
+    def file(self, index: int) -> str:
+        """Name the image at an index: its file within the data set, or its row."""
+        row = index if self.rows is None else int(self.rows[index])
+        if self.source is None:
+            return f"row {row}"
+        return self.source.decoder.file(self.source.records([row])[0])
 
     def to(self, model: torch.nn.Module) -> "Split":
         """Move the split to the device and the dtype of a model."""
@@ -138,17 +183,30 @@ class Split:
         return replace(self, pixels=pixels, labels=self.labels.to(like.device), dtype=like.dtype, device=like.device)
 
     def digest(self) -> bytes:
-        """SHA-256 of labels and pixels, or of labels and file names and sizes for images that are not in memory."""
+        """SHA-256 of labels and pixels; of labels and encoded images for images that are not in memory."""
+        if not isinstance(self.pixels, Tensor):
+            return self.pixels.digest
         content = hashlib.sha256(self.labels.cpu().numpy().tobytes())
-        if isinstance(self.pixels, Tensor):
-            content.update(self.pixels.cpu().contiguous().numpy().data)
+        content.update(self.pixels.cpu().contiguous().numpy().data)
+        return content.digest()
+
+    def origin(self) -> bytes:
+        """SHA-256 of labels and of what the pixels were made from, the same on every machine and for every image size.
+
+        Floats, whose last digits depend on the machine, count with their first three.
+        """
+        content = hashlib.sha256(self.labels.cpu().numpy().tobytes())
+        if self.source is not None and (self.decoded is self.pixels or self.pixels is self.source):
+            content.update(self.source.digest)
+        elif isinstance(self.pixels, Tensor) and self.pixels.is_floating_point():
+            content.update((self.pixels.cpu().double() * GRID + OFF_GRID).floor().short().numpy().tobytes())
         else:
-            content.update(self.pixels.digest())
+            content.update(self.digest())
         return content.digest()
 
     def _rows(self, rows: list[int]) -> Batch:
         assert isinstance(self.pixels, Tensor)
-        return self.pixels[rows], self.labels[rows], 0
+        return self.pixels[rows], self.labels[rows], ()
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         images = to_unit_range(pixels.to(self.device), self.dtype)
@@ -157,4 +215,4 @@ class Split:
 
 def _sample(encoded: Encoded) -> Tensor:
     rows = torch.linspace(0, len(encoded.table) - 1, min(SAMPLE_SIZE, len(encoded.table))).long().tolist()
-    return replace(encoded, table=encoded.table.select(rows)).load()[0]
+    return encoded.select(rows).load().pixels

@@ -10,7 +10,9 @@ from datasets.distributed import split_dataset_by_node
 from torch.utils.data import DataLoader, Sampler
 
 from cordsnet.data.batch_share import BatchShare
-from cordsnet.data.encoded import Batch, Decoder, Record, batch_loader, decoding_processes, files_digest
+from cordsnet.data.content import files_digest
+from cordsnet.data.encoded import Decoder, Record
+from cordsnet.data.loading import Batch, batch_loader, decoding_processes
 from cordsnet.data.split import Normalisation
 
 BUFFER_SIZE = 10_000
@@ -53,9 +55,13 @@ class Stream:
         return batch_loader(self.decoder.replace_unreadable, order, decoding_processes())
 
     def digest(self) -> bytes:
-        """SHA-256 of the number of images, and of the names and sizes of shards on this machine."""
+        """SHA-256 of the number of images, and of the names, sizes and ends of shards on this machine."""
         files = files_digest(self.files) if self.files else b""
         return hashlib.sha256(str(self.length).encode() + files).digest()
+
+    def origin(self) -> bytes:
+        """As `digest`."""
+        return self.digest()
 
 
 class StreamOrder(Sampler[list[Record]]):

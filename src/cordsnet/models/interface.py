@@ -21,6 +21,7 @@ from cordsnet.dynamics import (
     start,
     with_lesions,
 )
+from cordsnet.models.preprocessing import warn_of_range
 from cordsnet.models.saving import SavedModel
 
 IMAGE = "image"
@@ -46,6 +47,7 @@ class VisionModel(SavedModel, ABC):
     def __init__(self) -> None:
         super().__init__()
         self._resting: tuple[Any, list[Tensor], State] | None = None
+        self._range_was_noticed = False
 
     @property
     @abstractmethod
@@ -149,9 +151,14 @@ class VisionModel(SavedModel, ABC):
                 raise ValueError(f"input {name!r} holds NaN or infinite values")
 
     def check_input(self, images: Tensor) -> None:
-        """As `check_inputs`, for images [B, C, H, W]."""
+        """As `check_inputs`, for images [B, C, H, W].
+
+        Gives a DataWarning, once per model, for images that were not normalised as those of training were.
+        """
         channels, *size = self.input_shape
         check_images(images, channels=channels, size=size, dtype=self.like.dtype)
+        if not self._range_was_noticed:
+            self._range_was_noticed = warn_of_range(self.metadata, images)
 
     def initial_state(self, batch: int, dt: float | None = None, seed: int = 0) -> State:
         """The state before anything has happened, all signals at zero, for streaming with `step`."""

@@ -14,11 +14,14 @@ from cordsnet.models import load_model, save_model
 from cordsnet.training.divergence import LAST_GOOD
 from cordsnet.training.launch import is_main_process, is_single_process, wait_until
 from cordsnet.training.recipe import Recipe
-from cordsnet.training.record import add_attempt
-from cordsnet.training.sources import as_source
+from cordsnet.training.record import add_attempt, add_unreadable
+from cordsnet.training.sources import Source, as_source
 from cordsnet.training.stage import Context, Stage
 
 RESULT, STARTED = "result.json", "started.txt"
+
+NOT_SHARED = ("identity", "notes", "unreadable")
+"""Parts of the description of data that stay in the run record, and are not written into the model."""
 
 
 @dataclass(frozen=True)
@@ -79,27 +82,31 @@ def fit(
     spec = recipe.model.spec()
     source.check(spec)
     context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
+    data = identity(source)
     if restart is not None:  # last, so that a request that is refused discards nothing
         if not is_single_process():
             raise RunError("restart discards results, which only one process can do; restart without a launcher")
         _discard(recipe, recipe.stage(restart), output)
-    waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output) is None]
+    waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output, data) is None]
     if is_main_process():
         if waiting:
             add_attempt(output, recipe.name, recipe.seed, source.describe())
         write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
     reports = {}
     for stage in recipe.stages:
-        report = read_report(recipe, stage, output)
+        report = read_report(recipe, stage, output, data)
         if report is None and only in (None, stage.name):
-            report = _run_stage(recipe, stage, context)
+            report = _run_stage(recipe, stage, context, data)
         if report is not None:
             reports[stage.name] = report
     return reports
 
 
-def read_report(recipe: Recipe, stage: Stage, output: Path) -> StageReport | None:
-    """The report of a finished stage, or None when it is not finished. Raises RunError when its settings differ."""
+def read_report(recipe: Recipe, stage: Stage, output: Path, data: str | None = None) -> StageReport | None:
+    """The report of a finished stage, or None when it is not finished.
+
+    Raises RunError when its settings differ, or its data, whose `identity` is given, unless `data` is None.
+    """
     path = output / stage.name / RESULT
     if not path.is_file():
         return None
@@ -115,39 +122,62 @@ def read_report(recipe: Recipe, stage: Stage, output: Path) -> StageReport | Non
             f"restart from it (cordsnet train {recipe.name} --restart {stage.name} --output {output}) "
             "or choose another output folder"
         )
+    if None not in (data, written.get("data")) and written["data"] != data:
+        raise RunError(
+            f"stage {stage.name!r} in {output} was finished on other data: images, labels or classes of "
+            f"{recipe.data!r} have changed since; restart from it (cordsnet train {recipe.name} --restart "
+            f"{stage.name} --output {output}) or choose another output folder"
+        )
     return report
 
 
+def identity(source: Source) -> str:
+    """A digest of the content of the data: of what their description says, or of their images and labels."""
+    described = source.describe()
+    return str(described.get("identity") or _digest(described))
+
+
 def fingerprint(recipe: Recipe, stage: Stage) -> str:
-    """A digest of all that a stage's result depends on: its settings, its start's, the network, data and seed."""
+    """A digest of a stage's settings, its start's, the network, the seed, and the name of data that have one.
+
+    The content of the data is kept beside it (`identity`).
+    """
     below = fingerprint(recipe, recipe.stage(stage.start)) if stage.start else ""
     recipe = recipe.resolved()
     spec, kind = recipe.model.spec(), recipe.model.kind
     network = spec.to_dict() if kind == spec.kind else {"kind": kind, **spec.to_dict()}
-    depends = [stage.to_dict(), network, recipe.data, recipe.seed, below]
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return _digest([stage.to_dict(), network, recipe.data_name, recipe.seed, below])
 
 
-def _run_stage(recipe: Recipe, stage: Stage, context: Context) -> StageReport:
+def _digest(plain: Any) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _run_stage(recipe: Recipe, stage: Stage, context: Context, data: str) -> StageReport:
     if stage.start and is_main_process() and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
     folder, mark = context.run / stage.name, fingerprint(recipe, stage)
+    claim = f"{mark} {data}"
     if is_main_process():
-        _claim(folder, mark)
-    wait_until(lambda: _is_claimed(folder, mark))
+        _claim(folder, claim)
+    wait_until(lambda: _is_claimed(folder, claim))
     started = time.perf_counter()
     result = stage.run(context)
     if not is_main_process():
         wait_until((folder / RESULT).is_file)
-        report = read_report(recipe, stage, context.run)
+        report = read_report(recipe, stage, context.run, data)
         assert report is not None
         return report
     seconds = time.perf_counter() - started
     metadata = {"recipe": recipe.name, "stage": stage.name, "metrics": result.metrics, "seed": recipe.seed}
-    save_model(result.model, folder, metadata | {"data": context.source.describe()})
+    described = context.source.describe()
+    add_unreadable(context.run, described)
+    shared = {name: value for name, value in described.items() if name not in NOT_SHARED}
+    save_model(result.model, folder, metadata | {"data": shared})
     content: dict[str, Any] = {
         "stage": stage.to_dict(),
         "fingerprint": mark,
+        "data": data,
         "metrics": result.metrics,
         "seconds": seconds,
     }

@@ -4,6 +4,7 @@ import dataclasses
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cordsnet.data import Reading
 from cordsnet.training.loss import Loss
 from cordsnet.training.recipe import ModelChoice, Recipe
 
@@ -12,6 +13,7 @@ def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
     """Add every setting as an option, such as `--linear.optimisation.lr`, with the value of the recipe as default."""
     parser.add_argument("--seed", type=int, default=recipe.seed, help="seed of all random numbers")
     parser.add_argument("--data", type=str, default=recipe.data, help="name of the data set, or path of a folder")
+    parser.add_class_arguments(Reading, "reading", default=dataclasses.asdict(recipe.reading))
     parser.add_class_arguments(ModelChoice, "model", default=dataclasses.asdict(recipe.model))
     for stage in recipe.stages:
         settings = dataclasses.asdict(stage)
@@ -26,4 +28,6 @@ def chosen_recipe(recipe: Recipe, parser: ArgumentParser, options: Namespace) ->
     """Return the recipe with the values that were given on the command line."""
     built = parser.instantiate(options)
     stages = tuple(built[stage.name] for stage in recipe.stages)
-    return dataclasses.replace(recipe, seed=built.seed, data=built.data, model=built.model, stages=stages)
+    return dataclasses.replace(
+        recipe, seed=built.seed, data=built.data, reading=built.reading, model=built.model, stages=stages
+    )

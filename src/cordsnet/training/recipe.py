@@ -3,12 +3,13 @@
 import dataclasses
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-from cordsnet.data import load_data
+from cordsnet.data import Reading, is_path, load_data
 from cordsnet.models import MODELS, ImageSpec, ModelSpec
 from cordsnet.models.spec import square
 from cordsnet.registry import Registry
@@ -86,6 +87,7 @@ class Recipe:
     data : name of the data set, or path of a folder (`load_data`); its images are made as large as the network reads.
     stages : in order; each starts from another's result or from random weights.
     seed : of everything that is drawn.
+    reading : for data by path, the columns of its tables, and how many images may be unreadable.
     """
 
     name: str
@@ -93,8 +95,10 @@ class Recipe:
     model: ModelChoice = field(default_factory=ModelChoice)
     data: str = "digits"
     seed: int = 0
+    reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", os.fspath(self.data))
         names = [stage.name for stage in self.stages]
         for k, stage in enumerate(self.stages):
             if names.count(stage.name) > 1:
@@ -119,7 +123,12 @@ class Recipe:
 
     def load_data(self) -> Any:
         """The data, images at the size that the network reads."""
-        return load_data(self.data, self.model.shown_size)
+        return load_data(self.data, self.model.shown_size, **dataclasses.asdict(self.reading))
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data set; "" for data by path, which is known by its content, however the path is written."""
+        return "" if is_path(self.data) else self.data
 
     def spec(self) -> ModelSpec:
         """The network as data. Loads the data where something follows from it."""
@@ -130,7 +139,7 @@ class Recipe:
         model, spec = self.model, MODELS[self.model.name].spec
         if isinstance(spec, ImageSpec) and None not in [getattr(model, name) for name in SIZES]:
             return self
-        sizes = _sizes(self.data, model.shown_size) if data is None else as_source(data).sizes()
+        sizes = _sizes(self.data, model.shown_size, self.reading) if data is None else as_source(data).sizes()
         known = {f.name for f in dataclasses.fields(spec)} - set(model.options)
         found = {name: value for name, value in sizes.items() if name in known}
         own = {name: found.pop(name) for name in SIZES if name in found}
@@ -142,6 +151,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         rest = {"name": self.name, "model": self.model.to_dict(), "data": self.data, "seed": self.seed}
+        if self.reading != Reading():
+            rest["reading"] = dataclasses.asdict(self.reading)
         return rest | {"stages": [stage.to_dict() for stage in self.stages]}
 
 
@@ -153,8 +164,8 @@ def _one_side(size: tuple[int, int], data: str) -> int:
 
 
 @lru_cache(maxsize=32)
-def _sizes(data: str, image_size: int) -> dict[str, Any]:
-    return dict(as_source(load_data(data, image_size)).sizes())
+def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
+    return dict(as_source(load_data(data, image_size, **dataclasses.asdict(reading))).sizes())
 
 
 RecipeFunction: TypeAlias = Callable[[], Recipe]

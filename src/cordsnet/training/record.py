@@ -6,6 +6,8 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +17,7 @@ import torch
 
 from cordsnet._files import write_whole
 from cordsnet._version import __version__
-from cordsnet.data import VisionData
+from cordsnet.data import Unreadable, VisionData
 from cordsnet.errors import RunError
 
 RECORD = "record.json"
@@ -51,18 +53,44 @@ def read_attempts(folder: Path) -> list[dict[str, Any]]:
         raise RunError(f"{path} is damaged ({error!r}); move it away to start a new record") from error
 
 
-def describe_data(data: VisionData) -> dict[str, Any]:
-    """Describe a data set: name, source, fingerprint, sizes, classes and normalisation."""
+def data_notes(folder: str | Path) -> list[str]:
+    """What the last attempt at a run assumed about its data, and which images it left out."""
+    attempts = read_attempts(Path(folder))
+    data = attempts[-1]["data"] if attempts else {}
+    left_out = [f"{one['file']} cannot be read ({one['reason']})" for one in data.get("unreadable", [])]
+    return [*data.get("notes", []), *left_out]
+
+
+def describe_data(data: VisionData, unreadable: Sequence[Unreadable] = ()) -> dict[str, Any]:
+    """Describe a data set: name, source, fingerprint, identity, sizes, classes, normalisation, and what was assumed.
+
+    `unreadable` are images that were noticed after the data set was loaded.
+    """
+    left_out = {one.file: one for one in (*data.unreadable, *unreadable)}
     return {
         "name": data.name,
         "source": data.source,
         "fingerprint": data.fingerprint,
+        "identity": data.identity,
         "train_images": len(data.train),
         "test_images": len(data.test),
         "classes": list(data.classes),
         "mean": list(data.mean),
         "std": list(data.std),
+        "notes": list(data.notes),
+        "unreadable": [asdict(one) for one in left_out.values()],
     }
+
+
+def add_unreadable(folder: Path, data: dict[str, Any]) -> None:
+    """Replace the description of the data of the last attempt, after images were found to be unreadable.
+
+    Raises RunError when the record is damaged.
+    """
+    attempts = read_attempts(folder)
+    if attempts and data.get("unreadable", []) != attempts[-1]["data"].get("unreadable", []):
+        attempts[-1]["data"] = data
+        write_whole(folder / RECORD, json.dumps({"attempts": attempts}, indent=1).encode())
 
 
 def describe_process() -> dict[str, Any]:

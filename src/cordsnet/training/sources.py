@@ -12,10 +12,14 @@ from cordsnet.data import (
     Split,
     Stream,
     StreamOrder,
+    Tolerance,
+    Unreadable,
     VisionData,
     check_unreadable,
     to_unit_range,
+    warn_unreadable,
 )
+from cordsnet.data.encoded import Encoded
 from cordsnet.errors import RunError
 from cordsnet.models import ImageSpec, ModelSpec
 from cordsnet.models.interface import IMAGE
@@ -71,6 +75,7 @@ class LabelledImages:
 
     def __init__(self, data: VisionData) -> None:
         self.data = data
+        self.unreadable: dict[str, Unreadable] = {}  # of images that are decoded while training
 
     @property
     def name(self) -> str:
@@ -105,10 +110,10 @@ class LabelledImages:
 
     def feed(self, augmentation: str) -> "ImageFeed":
         """Augmentation, then normalisation."""
-        return ImageFeed(self.data, augmentation)
+        return ImageFeed(self.data, augmentation, self.unreadable)
 
     def probe(self, count: int, model: torch.nn.Module) -> torch.Tensor:
-        """The first test images [N, C, H, W], normalised."""
+        """Some test images of all classes [N, C, H, W], normalised (`Split.take`)."""
         return self.data.test.take(count).to(model).images
 
     def measure(self, model: Any) -> dict[str, float]:
@@ -117,10 +122,10 @@ class LabelledImages:
 
     def describe(self) -> dict[str, Any]:
         """Which images and classes, and how pixels are normalised."""
-        return describe_data(self.data)
+        return describe_data(self.data, tuple(self.unreadable.values()))
 
     def first(self, count: int, model: torch.nn.Module) -> torch.Tensor:
-        """The first images of training [N, C, H, W], normalised. Raises RunError where they are streamed."""
+        """Some images of training of all classes [N, C, H, W], normalised. Raises RunError where they are streamed."""
         if not isinstance(self.data.train, Split):
             raise RunError(f"{self.name!r} streams its images, and this stage wants {count} at once; download it")
         return self.data.train.take(count).to(model).images
@@ -129,16 +134,28 @@ class LabelledImages:
 class ImageFeed:
     """Augments pixels as values of 0-1 on the device, then normalises them; counts images that cannot be read."""
 
-    def __init__(self, data: VisionData, augmentation: str) -> None:
+    def __init__(self, data: VisionData, augmentation: str, unreadable: dict[str, Unreadable] | None = None) -> None:
         self.data, self.augment = data, AUGMENTATIONS[augmentation]()
-        self.seen = self.unreadable = 0
+        self.unreadable = {} if unreadable is None else unreadable
 
     def received(self, raw: Any) -> Any:
-        """Pixels and labels. Raises DataError when too many images cannot be read."""
+        """Pixels and labels. Raises DataError when too many images cannot be read, each counted once."""
         pixels, labels, unreadable = raw
-        self.seen, self.unreadable = self.seen + len(labels), self.unreadable + unreadable
-        check_unreadable(self.unreadable, max(self.seen, len(self.data.train)), f"{self.data.name!r} (train)")
+        for one in unreadable:
+            if one.file not in self.unreadable:
+                self.unreadable[one.file] = one
+                warn_unreadable((one,), len(self.data.train), self._name)
+        if unreadable:
+            source = self.data.train.pixels if isinstance(self.data.train, Split) else self.data.train
+            tolerance = source.decoder.tolerance if isinstance(source, Encoded | Stream) else Tolerance()
+            known = self.data.train.unreadable if isinstance(self.data.train, Split) else ()
+            lost = (*known, *self.unreadable.values())
+            check_unreadable(lost, len(self.data.train) + len(known), self._name, tolerance)
         return pixels, labels
+
+    @property
+    def _name(self) -> str:
+        return f"{self.data.name!r} (train)"
 
     def batch(self, moved: Any) -> Batch:
         """Images [B, C, H, W] and their classes [B], or soft labels [B, K]."""
