@@ -35,10 +35,18 @@ def normal(seeds: Tensor, stream: int, step: int, shape: Sequence[int], dtype: t
     key = mix(mix(seeds + stream) + step)[:, None]
     bits = mix(key + torch.arange(math.prod(shape), device=seeds.device))
     # Box and Muller (1958): 32 bits for the radius, 32 for the angle; the half keeps the logarithm finite.
-    radius = (((bits >> 32) & _HALF).double() + 0.5) / 2**32
-    angle = ((bits & _HALF).double() + 0.5) / 2**32
-    values = torch.sqrt(-2 * torch.log(radius)) * torch.cos(2 * math.pi * angle)
+    wide = torch.float64 if dtype == torch.float64 else torch.float32  # some devices have no double precision
+    number, angle = (bits >> 32) & _HALF, ((bits & _HALF).to(wide) + 0.5) / 2**32
+    values = torch.sqrt(-2 * _log_of_share(number, wide)) * torch.cos(2 * math.pi * angle)
     return values.to(dtype).view(len(seeds), *shape)
+
+
+def _log_of_share(number: Tensor, dtype: torch.dtype) -> Tensor:
+    """log((number + 1/2) / 2^32), to the precision of `dtype` also where the share is near 1."""
+    if dtype == torch.float64:
+        return torch.log((number.double() + 0.5) / 2**32)
+    below, above = ((part.to(dtype) + 0.5) / 2**32 for part in (number, _HALF - number))
+    return torch.where(number < 2**31, torch.log(below), torch.log1p(-above))
 
 
 def mix(numbers: Tensor) -> Tensor:

@@ -69,7 +69,8 @@ class Trajectory:
         outputs = Recorded({name: recorder.result(OUTPUT + name) for name in recorder.outputs})
         axes = {name: ("time", "trial", *_names(value, recorder.axes[name])) for name, value in rates.items()}
         axes |= {name: ("time", "trial", *recorder.system.outputs[name]) for name in outputs}
-        time = torch.tensor([recorder.clock.time_ms(step) for step in recorder.steps], dtype=torch.float64)
+        times = [recorder.clock.time_ms(step) for step in recorder.steps]
+        time = torch.tensor(times, dtype=torch.float64, device="cpu")
         return cls(time, rates, outputs, axes, final_state, recorder.clock, tuple(recorder.notes))
 
     def to_xarray(self) -> "xarray.Dataset":

@@ -9,6 +9,7 @@ from cordsnet.models.cordsnet.rows import cordsnet_spec
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
 from cordsnet.models.cordsnet.unit_bias import unit_bias
 from cordsnet.models.files import read_metadata
+from cordsnet.models.hooked import HookedModel
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.lesion import lesion
 from cordsnet.models.preprocessing import Preprocessing
@@ -28,6 +29,7 @@ __all__ = [
     "AreaSpec",
     "ConnectionSpec",
     "CordsNet",
+    "HookedModel",
     "ImageSpec",
     "ModelRow",
     "ModelSpec",

@@ -21,6 +21,8 @@ from cordsnet.dynamics import (
     start,
     with_lesions,
 )
+from cordsnet.dynamics.transforms import in_transform
+from cordsnet.models.changed import check_computable, refresh, refuse_vmap
 from cordsnet.models.preprocessing import warn_of_range
 from cordsnet.models.saving import SavedModel
 
@@ -117,8 +119,18 @@ class VisionModel(SavedModel, ABC):
 
     @property
     def like(self) -> Tensor:
-        """A parameter, for device and dtype."""
-        return next(self.parameters())
+        """A parameter, for device and dtype. Raises ValueError for a model without any."""
+        found = next(self.parameters(), None)
+        if found is None:
+            found = next(iter(getattr(self, "_former_parameters", {}).values()), None)
+        if found is None:
+            raise ValueError(f"{type(self).__name__} has no parameters, so its device and precision are unknown")
+        return found
+
+    @property
+    def called_modules(self) -> tuple[str, ...]:
+        """Names of modules that are called as such, so that hooks on them fire; none unless a model says otherwise."""
+        return ()
 
     def system(
         self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
@@ -129,6 +141,8 @@ class VisionModel(SavedModel, ABC):
         """
         if self.clock.kind != "continuous" and stepper != "euler":
             raise ValueError(f"stepper {stepper!r} needs a model in continuous time; leave it out for {self.kind!r}")
+        refresh(self)
+        check_computable(self, self.like)
         system = self.bind(self.dt_ms if dt is None else dt, stepper, precision or Precision())
         return with_lesions(system, self.lesions) if self.lesions else system
 
@@ -155,6 +169,7 @@ class VisionModel(SavedModel, ABC):
 
         Gives a DataWarning, once per model, for images that were not normalised as those of training were.
         """
+        refuse_vmap()
         channels, *size = self.input_shape
         check_images(images, channels=channels, size=size, dtype=self.like.dtype)
         if not self._range_was_noticed:
@@ -221,7 +236,10 @@ class VisionModel(SavedModel, ABC):
         """Spontaneous activity under `system`, one trial; computed once and kept while nothing it depends on changes.
 
         What it depends on is compared tensor by tensor, so that a change of weights is noticed however it was made.
+        Under a transform of `torch.func` it is computed anew, and is a constant.
         """
+        if in_transform():
+            return relax(system).detach()
         key = (self.spec, system.clock, system.stepper, system.identity, self.like.device)
         tensors = [*self.parameters(), *self.buffers()]
         if self._resting is None or self._resting[0] != key or not _equal(self._resting[1], tensors):

@@ -37,6 +37,7 @@ class SavedModel(nn.Module):
     spec : the model as data.
     metadata : plain data that belongs to the weights, such as the data set they were trained on; saved with them.
     lesions : parts that are gone for good; make them with `lesion(model, ...)`.
+    notes : what was assumed when the model was loaded, in sentences; not saved.
     """
 
     kind: ClassVar[str]
@@ -47,11 +48,13 @@ class SavedModel(nn.Module):
     spec: ModelSpec
     metadata: dict[str, Any]
     lesions: tuple[Lesion, ...]
+    notes: tuple[str, ...]
 
     def __init__(self) -> None:
         super().__init__()
         self.metadata = {}
         self.lesions = ()
+        self.notes = ()
 
     def __getattr__(self, name: str) -> Tensor | nn.Module:
         if name == "preprocessing":  # torch would replace the reason why there is none by "has no attribute"

@@ -1,7 +1,7 @@
 """Kernels as models draw them, and the sizes of maps that they leave."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def conv_layer(channels_in: int, channels_out: int, kernel: int, std: float) -> nn.Conv2d:
@@ -16,6 +16,14 @@ def conv_layer(channels_in: int, channels_out: int, kernel: int, std: float) -> 
     if not layer.weight.is_meta:  # torch imports its compiler to draw no numbers there, which takes seconds
         nn.init.normal_(layer.weight, std=std)
     return layer
+
+
+def tensor_of(model: nn.Module, name: str) -> Tensor:
+    """A weight by its dotted name, also where it is pruned, parametrised or exchanged by `torch.func`."""
+    module, _, last = name.rpartition(".")
+    value = getattr(model.get_submodule(module), last)
+    assert isinstance(value, Tensor)
+    return value
 
 
 def halved(size: int, stride: int) -> int:

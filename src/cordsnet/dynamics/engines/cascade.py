@@ -17,6 +17,7 @@ from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.steppers import Relaxation
 from cordsnet.dynamics.system import Inputs
+from cordsnet.dynamics.transforms import in_transform
 
 
 def supports_blocks(system: object) -> bool:
@@ -28,6 +29,8 @@ def supports_blocks(system: object) -> bool:
         return False
     circuit = system.equation.circuit
     if torch.is_grad_enabled() and not recoverable(system.like.dtype):
+        return False
+    if in_transform():  # the adjoint is written for reverse mode alone
         return False
     return circuit.is_cascade and not circuit.delays_ms and isinstance(system.stepper, Relaxation)
 

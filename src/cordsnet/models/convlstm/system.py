@@ -15,6 +15,7 @@ from cordsnet.dynamics.state import Signal, State
 from cordsnet.dynamics.system import Inputs, System
 from cordsnet.models.convlstm.cell import GATES, ConvLSTMCell
 from cordsnet.models.convlstm.spec import ConvLSTMSpec
+from cordsnet.models.weights import tensor_of
 
 OUTPUTS = {"scores": ("class",)}
 
@@ -64,7 +65,7 @@ class ConvLSTMSystem(System[Held]):
     outputs: Mapping[str, tuple[str, ...]] = OUTPUTS
 
     def __init__(self, model: nn.Module, spec: ConvLSTMSpec, dt: float, precision: Precision) -> None:
-        weight = model.get_parameter("decoder.weight")
+        weight = tensor_of(model, "decoder.weight")
         rates, compute = precision.of_rates(weight), precision.of_convolutions(weight)
         self.clock = Clock(dt, "steps")
         self.spec, self.like = spec, weight.detach().new_empty(0, dtype=rates)
@@ -72,7 +73,7 @@ class ConvLSTMSystem(System[Held]):
         self.signals = tuple(Signal(a, shape, kind) for a, shape in spec.shapes.items() for kind in ("rate", "cell"))
         chain = [f"{a} -> {b}" for a, b in zip(("image", *spec.areas), spec.areas, strict=False)]
         self.pathways = (*chain, *(f"{area} -> {area}" for area in spec.areas))
-        self.readout = weight.to(rates), model.get_parameter("decoder.bias").to(rates)
+        self.readout = weight.to(rates), tensor_of(model, "decoder.bias").to(rates)
         self.stem = model.get_submodule("stem") if spec.stem_channels else None
         self.compute = compute
         self.cells: dict[str, Cell] = {}
@@ -117,7 +118,7 @@ class ConvLSTMSystem(System[Held]):
         """Stem of an image: convolution, then average pool whose padding counts in the mean."""
         if self.stem is None:
             return image
-        weight = self.stem.get_parameter("weight")
+        weight = tensor_of(self.stem, "weight")
         maps = ConvMap(weight, self.spec.stem_stride, self.compute)(image)
         return functional.avg_pool2d(maps, 3, stride=2, padding=1)
 

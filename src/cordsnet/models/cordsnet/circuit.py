@@ -21,7 +21,7 @@ from cordsnet.dynamics import (
 from cordsnet.models.cordsnet.layout import Layout, layout
 from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
 from cordsnet.models.cordsnet.wiring import Wiring, encode, pool
-from cordsnet.models.kernels import weight_of
+from cordsnet.models.kernels import bias_of, weight_of
 
 SCORES = "scores"
 
@@ -38,7 +38,7 @@ def build_circuit(
     Weight normalisation costs a norm and a product per kernel; that is paid once per circuit instead of once per use.
     """
     sizes = layout(spec)
-    readout_bias: Tensor = wiring.readout.get_parameter("bias")
+    readout_bias = bias_of(wiring.readout)
     compute, dtype = precision.of_convolutions(readout_bias), precision.of_rates(readout_bias)
 
     if not torch.is_grad_enabled():  # weights as they are now, also when parameters change later

@@ -17,6 +17,7 @@ from cordsnet._typing import Images
 from cordsnet.dynamics import NONE, Clock, Effects, Precision, convolve
 from cordsnet.dynamics.lesions import standing_effects
 from cordsnet.models.capabilities import RecurrentTwin
+from cordsnet.models.changed import check_computable, refresh
 from cordsnet.models.cordsnet.layout import layout
 from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
@@ -25,7 +26,7 @@ from cordsnet.models.cordsnet.twin import Parted, recurrent_twin
 from cordsnet.models.cordsnet.unit_bias import UnitBias, unit_bias
 from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit
 from cordsnet.models.interface import IMAGE, VisionModel
-from cordsnet.models.kernels import gain_of, weight_of
+from cordsnet.models.kernels import bias_of, scale_gain, weight_of
 
 
 class CNN(Parted, VisionModel):
@@ -100,6 +101,11 @@ class CNN(Parted, VisionModel):
         """True if the batch norms have been folded away."""
         return isinstance(self.norm_stem, nn.Identity)
 
+    @property
+    def called_modules(self) -> tuple[str, ...]:
+        """Batch norms, or the unit biases in their place, are called; kernels are not."""
+        return "before", "after", "norm_stem", "norm_links"
+
     def bind(self, dt: float, stepper: str, precision: Precision) -> StaticSystem:
         """The network as a system. Raises ValueError while its batch norms take their statistics from the batch."""
         if self.training and not self.folded:
@@ -112,13 +118,15 @@ class CNN(Parted, VisionModel):
     def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Tensor:
         """Class scores [B, K] for images [B, C, H, W], at once, whatever `ms` is."""
         images = inputs[IMAGE] if isinstance(inputs, Mapping) else inputs
+        refresh(self)
         self.check_input(images)
+        check_computable(self, self.like)
         return self.scores(self.rates(images))
 
     def scores(self, rates: Mapping[str, Tensor]) -> Tensor:
         """Class scores [B, K] from the activity of the readout areas."""
         pooled = torch.stack([rates[area].mean((2, 3)) for area in self.spec.readout]).sum(0)
-        return functional.linear(pooled, weight_of(self.wiring.readout), self.wiring.readout.get_parameter("bias"))
+        return functional.linear(pooled, weight_of(self.wiring.readout), bias_of(self.wiring.readout))
 
     def rates(self, images: Images) -> dict[str, Tensor]:
         """Area -> activity [B, C, H, W], the stem's included."""
@@ -223,7 +231,7 @@ def _absorb(kernel: nn.Module, norm: nn.Module) -> Tensor:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    gain_of(kernel).mul_(scale[:, None, None, None])
+    scale_gain(kernel, scale[:, None, None, None])
     return norm.bias - norm.running_mean * scale
 
 

@@ -14,6 +14,7 @@ from cordsnet.models.cordsnet.spec import STEM, AreaSpec, NetworkSpec
 from cordsnet.models.cordsnet.twin import Recurrent
 from cordsnet.models.cordsnet.wiring import Wiring
 from cordsnet.models.interface import VisionModel
+from cordsnet.models.kernels import bias_of
 
 RESPONSE_MS = 200.0
 """How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
@@ -81,7 +82,7 @@ class CordsNet(Recurrent, VisionModel):
 
     def circuit(self, precision: Precision | None = None) -> Circuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""
-        precision, like = precision or Precision(), self.wiring.readout.get_parameter("bias")
+        precision, like = precision or Precision(), bias_of(self.wiring.readout)
         tau: dict[str, float | Tensor] = {}
         for area in self.spec.areas:
             if isinstance(area.tau_ms, (int, float)):
@@ -99,7 +100,7 @@ class CordsNet(Recurrent, VisionModel):
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
         """The network bound to `dt` (ms), a stepper and a precision; it begins from spontaneous activity."""
-        circuit, bias = self.circuit(precision), self.wiring.readout.get_parameter("bias")
+        circuit, bias = self.circuit(precision), bias_of(self.wiring.readout)
         like, compute = bias.to(circuit.dtype), precision.of_convolutions(bias)
         identity = self.activation, compute, circuit.dtype
         equation = RateEquation(circuit, self.activation)

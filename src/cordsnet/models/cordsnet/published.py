@@ -1,17 +1,12 @@
 """Strict translation between our parameter names and those of the public CordsNet code."""
 
-import re
 from pathlib import Path
 
 from torch import Tensor
 
-from cordsnet.errors import CheckpointError
 from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
-from cordsnet.models.files import check_match, read_tensors
-
-PREFIXES = re.compile(r"^((module|_orig_mod)\.)+")
-"""Prefixes that wrappers put before the names of parameters."""
+from cordsnet.models.tensors import check_match, fitted, read_tensors
 
 _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weight.original1"
 
@@ -19,24 +14,21 @@ _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weigh
 def load_published(model: CordsNet, path: str | Path) -> CordsNet:
     """Fill `model` with the weights of a public checkpoint, such as `cordsnetr8.pth`.
 
-    The file is a plain state dict (or safetensors), or a training checkpoint with one as its entry `state_dict` or
-    `model_state_dict`. Names may have the prefixes `module.` and `_orig_mod.` that training on several GPUs and
-    `torch.compile` leave, in any number. Weights alone are read; nothing that the file brings is executed. Every name
-    and shape must match, both ways.
+    The file is a plain state dict (or safetensors), or a training checkpoint with one as an entry such as
+    "state_dict", "model_state_dict", "model" or "ema". Names may have the prefixes that wrappers and scripts leave
+    ("module.", "_orig_mod.", "model.", "net.", ...), in any order and number, and weight-normalised kernels may have
+    their old names ("weight_g", "weight_v"). Weights alone are read; nothing that the file brings is executed. Every
+    name and shape must match, both ways, and every number must be finite in the precision of the model.
 
     Raises
     ------
-    CheckpointError : missing, damaged or foreign file, a name or shape that does not fit; the model is then unchanged.
+    CheckpointError : missing, damaged or foreign file, weights of several networks, a name, a shape or a type of
+        numbers that does not fit; the model is then unchanged.
     """
-    found: dict[str, Tensor] = {}
-    for name, value in read_tensors(path).items():
-        plain = PREFIXES.sub("", name)
-        if plain in found:
-            raise CheckpointError(f"{path} holds {plain!r} twice, with different prefixes; keep one of the two")
-        found[plain] = value
     names = published_names(model.spec)
-    own = model.state_dict()
-    check_match(found, {names[name]: value for name, value in own.items()}, path)
+    wanted = {names[name]: value for name, value in model.state_dict().items()}
+    found = fitted(read_tensors(path), wanted, path)
+    check_match(found, wanted, path)
     model.load_state_dict({name: found[public] for name, public in names.items()}, strict=True)
     return model
 

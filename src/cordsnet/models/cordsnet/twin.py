@@ -9,7 +9,7 @@ from cordsnet.dynamics import Activation, LinearMap
 from cordsnet.models.capabilities import AreaWeights
 from cordsnet.models.cordsnet.spec import NetworkSpec
 from cordsnet.models.cordsnet.wiring import RECURRENT_GAIN, Wiring
-from cordsnet.models.kernels import gain_of, weight_of
+from cordsnet.models.kernels import gain_of, scale_gain, weight_of
 from cordsnet.models.zoo import build
 
 READOUT, STEM_PART = "readout", "stem"
@@ -51,7 +51,7 @@ class Recurrent(Parted):
     @torch.no_grad()
     def scale_recurrence(self, area: str, factor: float | Tensor) -> None:
         """Multiply an area's recurrent kernel by a number, in place."""
-        gain_of(self.wiring.recurrent[area]).mul_(factor)
+        scale_gain(self.wiring.recurrent[area], factor)
 
     def area_weights(self, area: str) -> AreaWeights:
         """Kernels and bias of an area, in the graph."""

@@ -44,10 +44,14 @@ class Wiring(nn.Module):
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, gain: float) -> Normalised:
-    """A kernel, normal with standard deviation gain / sqrt(fan in); channels last in memory."""
+    """A kernel, normal with standard deviation gain / sqrt(fan in).
+
+    It is contiguous in memory, since torch's prune, parameters_to_vector and LBFGS flatten parameters by `view`; the
+    circuit lays it out for its convolutions.
+    """
     conv = nn.Conv2d(channels_in, channels_out, kernel, bias=False)
     nn.init.normal_(conv.weight, std=gain / math.sqrt(channels_in * kernel * kernel))
-    return Normalised(conv.weight.detach().contiguous(memory_format=torch.channels_last))
+    return Normalised(conv.weight.detach())
 
 
 def encode(frame: Tensor, weight: Tensor, stem: StemSpec) -> Tensor:

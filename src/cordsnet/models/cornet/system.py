@@ -16,6 +16,7 @@ from cordsnet.dynamics.precision import Precision
 from cordsnet.dynamics.state import MAP_AXES, Signal, State
 from cordsnet.dynamics.system import Inputs, System
 from cordsnet.models.cornet.spec import AREAS, CornetSpec
+from cordsnet.models.weights import tensor_of
 
 Watch: TypeAlias = Callable[[str, Tensor], None]
 """Receives the name of a batch norm and what it is about to normalise [B, C, H, W]."""
@@ -62,7 +63,7 @@ class CornetSystem(System[Tensor]):
     def __init__(
         self, model: nn.Module, spec: CornetSpec, dt: float, precision: Precision, watch: Watch | None = None
     ) -> None:
-        weight = model.get_parameter("decoder.linear.weight")
+        weight = tensor_of(model, "decoder.linear.weight")
         rates, compute = precision.of_rates(weight), precision.of_convolutions(weight)
         self.clock = Clock(dt, "steps")
         self.spec, self.watch, self.like = spec, watch, weight.detach().new_empty(0, dtype=rates)
@@ -78,7 +79,7 @@ class CornetSystem(System[Tensor]):
                 self.kernels[name] = layer.weight.to(compute)
             elif isinstance(layer, nn.BatchNorm2d):
                 self.norms[name] = _norm(layer, rates)
-        self.readout = weight.to(rates), model.get_parameter("decoder.linear.bias").to(rates)
+        self.readout = weight.to(rates), tensor_of(model, "decoder.linear.bias").to(rates)
 
     def hold(self, inputs: Inputs) -> Tensor:
         """V1's first convolution of the image; of a blank field for one trial."""
