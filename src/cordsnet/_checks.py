@@ -2,21 +2,28 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 
 def is_number(value: object) -> bool:
-    """True if `value` is a real number, of Python or of NumPy."""
-    return isinstance(value, Real)
+    """True if `value` is a real number, of Python or of NumPy; True and False are no numbers."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_positive(value: float, name: str) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
     if not (is_number(value) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+
+
+def check_whole(value: object, name: str, least: int = 0) -> int:
+    """Return `value` as a whole number. Raises ValueError unless it is one, of Python or NumPy, of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
 
 
 def check_device(name: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from cordsnet._checks import check_positive, is_number
 
 ClockKind: TypeAlias = Literal["continuous", "steps", "static"]
@@ -34,7 +36,8 @@ class Clock:
 
     def __post_init__(self) -> None:
         check_positive(self.dt_ms, "dt")
-        object.__setattr__(self, "dt_ms", float(self.dt_ms))
+        # a number of NumPy in single precision means the decimal that it shows: 0.1, and not 0.10000000149
+        object.__setattr__(self, "dt_ms", float(str(self.dt_ms) if isinstance(self.dt_ms, np.floating) else self.dt_ms))
         if self.kind not in ("continuous", "steps", "static"):
             raise ValueError(f"kind of a clock must be 'continuous', 'steps' or 'static', got {self.kind!r}")
 
@@ -68,8 +71,10 @@ class Clock:
         """
         counts, elapsed, before = [], start_ms, round(start_ms / self.dt_ms)
         for name, ms in durations:
-            _check_duration(ms, name)
+            check_duration(ms, name)
             elapsed += ms
+            if not math.isfinite(elapsed / self.dt_ms):
+                raise ValueError(f"{name} = {ms:g} ms has more steps of {self.dt_ms:g} ms than can be counted")
             end = round(elapsed / self.dt_ms)
             count = end - before
             if self.kind != "steps":
@@ -96,7 +101,8 @@ class Clock:
         return count
 
 
-def _check_duration(ms: float, name: str) -> None:
+def check_duration(ms: float, name: str) -> None:
+    """Raise TypeError or ValueError unless `ms` is a finite number of ms, 0 or more."""
     if not is_number(ms):
         raise TypeError(f"{name} must be a number of ms, got {ms!r}")
     if not math.isfinite(ms) or ms < 0:

@@ -43,6 +43,12 @@ class Intervention:
     from_ms: float = 0.0
     to_ms: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("value", "units", "trials"):  # copies, which stay as they are when the caller's tensors change
+            given = getattr(self, name)
+            if isinstance(given, Tensor):
+                object.__setattr__(self, name, given.clone())
+
 
 def silence(target: str, **where_and_when: Any) -> Intervention:
     """Set the rates of an area to zero, or what a pathway delivers: `silence("area2", from_ms=100, units=[3])`.

@@ -11,6 +11,7 @@ from cordsnet.dynamics.circuit import Circuit, Held
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.equation import RateEquation
+from cordsnet.dynamics.limits import check_steps
 from cordsnet.dynamics.maps import channels_last
 from cordsnet.dynamics.noise import normal
 from cordsnet.dynamics.state import Signal, State
@@ -52,7 +53,7 @@ class RateSystem(System[Held]):
         self.has_noise = bool(circuit.noise)
         for source, delays in circuit.delays_ms.items():
             for delay in delays:
-                self.clock.steps(delay, f"delay of the pathway from {source!r}")
+                check_steps(self.clock.steps(delay, f"delay of the pathway from {source!r}"), dt)
         self.stepper.check(equation, dt)
         if circuit.alive and equation.activation.name == "softplus":
             raise ValueError("units under softplus are never silent, so none can be lesioned; use silence() instead")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet.dynamics.clock import Clock
+from cordsnet.dynamics.limits import check_room
 from cordsnet.dynamics.state import Signal, State
 from cordsnet.dynamics.system import System
 from cordsnet.errors import DivergedError
@@ -202,6 +203,8 @@ class Recorder:
         """Keep what `reduce_rows` or `reduce_state` returned, in the order of time."""
         if not selected:
             return
+        if self._next == 0:
+            self._check_room(selected)
         count = len(next(iter(selected.values())))
         slots = slice(self._next, self._next + count)
         self._next += count
@@ -212,6 +215,16 @@ class Recorder:
             if key not in self._filled:
                 self._filled[key] = value.new_empty(len(self.steps), *value.shape[1:])
             self._filled[key][slots] = value.detach()
+
+    def _check_room(self, selected: Mapping[str, Tensor]) -> None:
+        """Raise ValueError, with the sizes, when all that is to be kept does not fit into memory."""
+        rows = {key: value[0].numel() * value.element_size() for key, value in selected.items()}
+        names = ", ".join(key.removeprefix(OUTPUT) for key in rows)
+        device = next(iter(selected.values())).device
+        advice = "record fewer areas or times, such as Record(every_ms=...), or reduce='mean'"
+        check_room(
+            sum(rows.values()) * len(self.steps), f"recording {names} at {len(self.steps):,} times", advice, device
+        )
 
     def check_kept(self) -> None:
         """Raise DivergedError when a recorded signal is not finite, also where the last rates of all blocks were."""

@@ -7,10 +7,12 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_whole
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.engines.memory import parse_bytes
 from cordsnet.dynamics.interventions import Intervention, intervene
+from cordsnet.dynamics.limits import MAX_STEPS, check_steps
 from cordsnet.dynamics.precision import Precision, as_precision
 from cordsnet.dynamics.recording import Record, Recorder, as_record
 from cordsnet.dynamics.schedule import Schedule
@@ -68,6 +70,7 @@ def simulate(
     grad: bool = False,
     memory: int | str | None = None,
     precision: Precision | str | None = None,
+    max_steps: int = MAX_STEPS,
 ) -> Trajectory:
     """Show `protocol` to `model` and record what it does.
 
@@ -89,6 +92,7 @@ def simulate(
     precision : of the convolutions, such as "bfloat16", or a `Precision` that names that of the rates too; None is
         what `torch.autocast` asks for, or else the model's own. On GPUs torch's own setting says whether float32
         convolutions round their factors to TF32, as they do by default.
+    max_steps : longer simulations are refused, so that a slip in a duration or dt does not run for ever.
 
     Returns
     -------
@@ -101,16 +105,18 @@ def simulate(
     DivergedError : rates stopped being finite; says where and when.
     """
     _check(model, protocol)
+    if seed is not None:
+        check_whole(seed, "seed")
     with torch.set_grad_enabled(grad):
         system, notes = model.system(dt, stepper, as_precision(precision)), list[str]()
         kept = as_record(record)
-        total = _total_steps(protocol, kept, system.clock, notes)
+        total = _total_steps(protocol, kept, system.clock, notes, check_whole(max_steps, "max_steps", 1))
         state = start(system, initial_state, protocol.batch, seed)
         schedule = protocol.schedule(system.clock, notes)
         chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)
         if chosen:
             schedule = intervene(schedule, chosen, system, total, state.batch, notes)
-        return integrate(system, schedule, state, kept, total, engine, memory, notes)
+        return integrate(system, schedule, state, kept, total, engine, memory, notes, max_steps)
 
 
 def _check(model: Simulable, protocol: Showable) -> None:
@@ -124,9 +130,10 @@ def _check(model: Simulable, protocol: Showable) -> None:
     protocol.check(model)
 
 
-def _total_steps(protocol: Showable, record: Record, clock: Clock, notes: list[str]) -> int:
-    """Number of steps of a protocol. Raises ValueError when nothing would be shown or recorded."""
+def _total_steps(protocol: Showable, record: Record, clock: Clock, notes: list[str], max_steps: int) -> int:
+    """Number of steps of a protocol. Raises ValueError when nothing would be shown or recorded, or too much."""
     total = protocol.total_steps(clock, notes)
+    check_steps(total, clock.dt_ms, max_steps)
     if total == 0:
         raise ValueError("protocol lasts 0 ms; add a blank(ms), show(images, ms) or movie(frames, frame_ms)")
     if not record.steps(total, clock, notes):
@@ -144,8 +151,13 @@ def integrate(
     engine: str = "auto",
     memory: int | str | None = None,
     notes: list[str] | None = None,
+    max_steps: int = MAX_STEPS,
 ) -> Trajectory:
-    """Run a system through `steps` steps of a schedule; the graph is kept where gradients are on."""
+    """Run a system through `steps` steps of a schedule; the graph is kept where gradients are on.
+
+    Raises ValueError for more steps than `max_steps`.
+    """
+    check_steps(steps, system.dt, max_steps)
     run = ENGINES[engine]
     recorder = Recorder(record, system, steps, torch.is_grad_enabled(), notes)
     budget = None if memory is None else parse_bytes(memory)

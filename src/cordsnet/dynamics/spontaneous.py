@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet.dynamics.clock import check_duration
 from cordsnet.dynamics.equilibrium import Solver, equilibrium
 from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import Record
@@ -33,6 +34,7 @@ def spontaneous_state(
 
 def relax(system: RateSystem, ms: float = SPONTANEOUS_MS) -> State:
     """`spontaneous_state` of a system whose weights are materialised already."""
+    check_duration(ms, "ms of spontaneous activity")
     # Outside inference mode, so that what is kept of it can take part in training later.
     with torch.inference_mode(False), torch.no_grad():
         quiet = system.without_noise()

@@ -41,11 +41,11 @@ def unit_mask(units: Units, shape: Sequence[int], name: str, device: torch.devic
             f"got {units!r:.80}"
         )
     rows = given[:, None] if given.ndim == 1 else given
-    limits = torch.tensor(shape)[: rows.shape[1]]
+    limits = torch.tensor(shape, device="cpu")[: rows.shape[1]]
     if len(rows) == 0 or bool(((rows < 0) | (rows >= limits)).any()):
         most = ", ".join(f"0 to {limit - 1}" for limit in limits.tolist())
         raise ValueError(f"units of {name!r} must go from {most}, got {units!r:.80}")
-    mask = torch.zeros(*shape, dtype=torch.bool)
+    mask = torch.zeros(*shape, dtype=torch.bool, device="cpu")
     mask[tuple(rows.T)] = True
     return mask.to(device)
 
@@ -55,7 +55,7 @@ def drawn_units(fraction: float, seed: int, shape: Sequence[int]) -> Tensor:
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie above 0 and at most at 1, got {fraction!r}")
     count = torch.Size(shape).numel()
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    mask = torch.zeros(count, dtype=torch.bool)
+    order = torch.randperm(count, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
+    mask = torch.zeros(count, dtype=torch.bool, device="cpu")
     mask[order[: max(1, round(fraction * count))]] = True
     return mask.view(*shape)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, runtime_checkable
 
+import numpy as np
+
 Spec = TypeVar("Spec", bound="ModelSpec")
 
 
@@ -131,6 +133,8 @@ def plain_number(value: Any) -> Any:
         return value
     if isinstance(value, Integral):
         return int(value)
+    if isinstance(value, np.floating):  # in single precision, the decimal that it shows: 0.1, not 0.10000000149
+        return float(str(value))
     return float(value) if isinstance(value, Real) else value
 
 

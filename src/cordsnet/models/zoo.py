@@ -1,10 +1,13 @@
 """Models by name, and models from a spec of one's own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+import torch
 from torch import nn
 
+from cordsnet._checks import check_whole
+from cordsnet.dynamics.limits import check_room
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.kernels import seeded
 from cordsnet.models.pretrained import load_pretrained
@@ -12,6 +15,9 @@ from cordsnet.models.spec import ModelSpec
 from cordsnet.models.table import KINDS, MODELS
 
 Made = TypeVar("Made", bound=nn.Module)
+
+MODERATE = 4096
+"""Sizes up to this one, in channels, pixels or classes, are made without a look at free memory."""
 
 
 def create_model(
@@ -78,4 +84,33 @@ def build(spec: ModelSpec, seed: int = 0, kind: Any = None) -> Any:
     """
     kind = spec.kind if kind is None else kind
     made_by = KINDS[kind] if isinstance(kind, str) else kind
-    return seeded(lambda: made_by(spec), int(seed))
+    if is_large(spec):
+        _check_size(spec, made_by)
+    return seeded(lambda: made_by(spec), check_whole(seed, "seed"))
+
+
+def is_large(spec: ModelSpec) -> bool:
+    """True if some size in a spec is so large that its network may not fit into memory."""
+    return any(number > MODERATE for number in _numbers(spec.to_dict()))
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _numbers(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _numbers(part)
+
+
+def _check_size(spec: ModelSpec, made_by: Any) -> None:
+    """Raise ValueError, with the size, when a network's weights do not fit into free memory."""
+    name, advice = f"network {getattr(spec, 'name', spec.kind)!r}", "lower image_size, channels or num_classes"
+    try:
+        with torch.device("meta"):
+            size = sum(value.nbytes for value in made_by(spec).state_dict().values())
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{name} is larger than any memory; {advice}") from error
+    check_room(2 * size, name, advice)

@@ -1,7 +1,7 @@
 """What is shown when: protocols are sums of segments, times in ms."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol as TypingProtocol
 from typing import runtime_checkable
@@ -9,10 +9,11 @@ from typing import runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from cordsnet._checks import check_positive, is_number
+from cordsnet._checks import check_positive, check_whole, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
 from cordsnet.dynamics.clock import DIGITS
+from cordsnet.stimuli.copies import own, stacked
 from cordsnet.stimuli.kinds import Blank, Give, Movie, Noise, Staggered, Together
 from cordsnet.stimuli.segments import Event, Segment, events_of, holds_of, steps_of
 
@@ -88,9 +89,9 @@ def blank(ms: float) -> Protocol:
 
 
 def show(images: Images, ms: float) -> Protocol:
-    """`images` [B, C, H, W] held for `ms`."""
+    """`images` [B, C, H, W] held for `ms`. They are copied, so that the tensor can be used for the next ones."""
     _check_frames(images, 4, "images", "[B, C, H, W]")
-    return Protocol((Give(IMAGE, images, _duration(ms, "show")),))
+    return Protocol((Give(IMAGE, own(images), _duration(ms, "show")),))
 
 
 def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total_ms: float) -> Protocol:
@@ -99,20 +100,21 @@ def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total
     Raises ValueError unless there is one onset for each image, and all images are gone at the end of the stretch.
     """
     _check_frames(images, 4, "images", "[B, C, H, W]")
-    onsets = tuple(_duration(float(onset), "show_at") for onset in onset_ms)
+    onsets = tuple(_duration(onset, "show_at") for onset in _listed(onset_ms))
+    ms, total_ms = _duration(ms, "show_at"), _duration(total_ms, "show_at")
     if len(onsets) != len(images) or max(onsets, default=0.0) + ms > total_ms + 10**-DIGITS:
         raise ValueError(
             f"onset_ms must be {len(images)} times, one for each image, so that {ms:g} ms from each "
             f"lie within total_ms = {total_ms:g} ms, got {onsets}"
         )
-    return Protocol((Staggered(IMAGE, images, onsets, _duration(ms, "show_at"), _duration(total_ms, "show_at")),))
+    return Protocol((Staggered(IMAGE, own(images), onsets, ms, total_ms),))
 
 
 def give(name: str, values: Tensor, ms: float) -> Protocol:
     """Values [B, *shape] of the input called `name`, held for `ms`, such as `give("fixation", cue, 500)`."""
     if not isinstance(values, Tensor) or values.ndim < 2:
         raise TypeError(f"values of {name!r} must be a torch tensor [B, ...], got {_shape(values)}")
-    return Protocol((Give(name, values, _duration(ms, "give"), "give"),))
+    return Protocol((Give(name, own(values), _duration(ms, "give"), "give"),))
 
 
 def together(*protocols: Protocol) -> Protocol:
@@ -129,13 +131,18 @@ def together(*protocols: Protocol) -> Protocol:
     return Protocol((Together(tuple(protocol.segments for protocol in protocols)),))
 
 
-def movie(frames: Frames, frame_ms: float, ms: float | None = None) -> Protocol:
+def movie(frames: Frames | Iterable[Images], frame_ms: float, ms: float | None = None) -> Protocol:
     """`frames` [T, B, C, H, W], one every `frame_ms`, for `ms` in all (None: as long as the frames last).
 
-    The frame clock need not be a multiple of dt, the duration in all must be.
+    Frames may also come one by one, from a list or a generator of tensors [B, C, H, W]; each is copied as it comes. The
+    frame clock need not be a multiple of dt, the duration in all must be.
     """
-    _check_frames(frames, 5, "frames", "[T, B, C, H, W]")
     check_positive(frame_ms, "frame_ms")
+    if isinstance(frames, Iterable) and not isinstance(frames, Tensor | str | bytes | Mapping | np.ndarray):
+        frames = stacked(frames)
+    else:
+        _check_frames(frames, 5, "frames", "[T, B, C, H, W]")
+        frames = own(frames)
     if len(frames) == 0:
         raise ValueError("frames is empty, shape [0, ...]; give at least one frame")
     duration = _duration(len(frames) * frame_ms if ms is None else ms, "movie")
@@ -151,13 +158,20 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
     """
     if not (is_number(sigma) and 0 <= sigma < float("inf")):
         raise ValueError(f"sigma must be a finite number of at least 0, got {sigma!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, got {seed}")
+    check_whole(seed, "seed")
     segments = tuple(
         Noise(segment, IMAGE, float(sigma), _seed_of(seed, k), every_ms) if IMAGE in segment.values else segment
         for k, segment in enumerate(protocol.segments)
     )
     return dataclasses.replace(protocol, segments=segments)
+
+
+def _listed(onset_ms: object) -> Sequence[float]:
+    """Onsets of show_at() as numbers. Raises TypeError for anything but a sequence of them."""
+    values = onset_ms.tolist() if isinstance(onset_ms, Tensor | np.ndarray) else onset_ms
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"onset_ms must be one time for each image, got {onset_ms!r:.80}")
+    return values
 
 
 def _check_trials(segments: Sequence[Segment]) -> None:

@@ -25,7 +25,7 @@ sum of those before."""
 
 def parse_bytes(memory: int | str) -> int:
     """Number of bytes in "2GB", "256 MB", "1.5GiB" or a whole number. Raises ValueError for anything else."""
-    if isinstance(memory, int) and memory > 0:
+    if isinstance(memory, int) and not isinstance(memory, bool) and memory > 0:
         return memory
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([KMG]?I?B)\s*", str(memory).upper())
     if match is None or float(match[1]) <= 0:
