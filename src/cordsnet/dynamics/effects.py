@@ -38,19 +38,24 @@ class Effects:
     currents : area -> current that is added to its drive, broadcasts to [B, *shape].
     clamps : area -> units whose rate is set, one entry after the other.
     factors : pathway -> factor of what it delivers, broadcasts to the target's [B, *shape].
+    seen : area -> every drive that the model passed through in a step; None where drives are not recorded.
     """
 
     currents: Mapping[str, Tensor] = field(default_factory=dict)
     clamps: Mapping[str, tuple[Clamped, ...]] = field(default_factory=dict)
     factors: Mapping[str, Tensor] = field(default_factory=dict)
+    seen: dict[str, list[Tensor]] | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
-        return bool(self.currents or self.clamps or self.factors)
+        return bool(self.currents or self.clamps or self.factors) or self.seen is not None
 
     def drive(self, area: str, drive: Tensor) -> Tensor:
         """The drive of an area [B, *shape] with what is injected."""
         current = self.currents.get(area)
-        return drive if current is None else drive + current
+        total = drive if current is None else drive + current
+        if self.seen is not None:
+            self.seen.setdefault(area, []).append(total)
+        return total
 
     def rate(self, area: str, rate: Tensor) -> Tensor:
         """The new rate of an area [B, *shape], clamped where it is clamped."""
@@ -85,7 +90,7 @@ class Effects:
         factors |= {p: self.factors[p] * other.factors[p] for p in set(self.factors) & set(other.factors)}
         areas = {**self.clamps, **other.clamps}
         clamps = {area: (*self.clamps.get(area, ()), *other.clamps.get(area, ())) for area in areas}
-        return Effects(currents, clamps, factors)
+        return Effects(currents, clamps, factors, other.seen if self.seen is None else self.seen)
 
 
 NONE = Effects()

@@ -123,7 +123,7 @@ class LesionedSystem(System[Any]):
 
     def __init__(self, system: System[Any], lesions: Sequence[Lesion]) -> None:
         self.system = system
-        for name in ("clock", "signals", "outputs", "like", "pathways", "unrolling", "has_noise"):
+        for name in ("clock", "signals", "outputs", "like", "pathways", "unrolling", "has_noise", "sources"):
             setattr(self, name, getattr(system, name))
         self.identity = (system.identity, tuple(lesions))
         self.effects = NONE
@@ -137,6 +137,10 @@ class LesionedSystem(System[Any]):
     def hold(self, inputs: Inputs) -> Any:
         """As the system inside."""
         return self.system.hold(inputs)
+
+    def encoded(self, context: Any) -> Mapping[str, Tensor]:
+        """As the system inside."""
+        return self.system.encoded(context)
 
     def advance(self, state: State, context: Any, effects: Effects = NONE) -> State:
         """One step with the lesions acting; a lesioned unit stays silent whatever it is clamped to."""

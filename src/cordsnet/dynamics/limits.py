@@ -15,8 +15,8 @@ def check_steps(steps: int, dt: float, most: int = MAX_STEPS) -> None:
     """Raise ValueError, with the number, when a simulation has more steps than `most`."""
     if steps > most:
         raise ValueError(
-            f"{steps * dt:.3g} ms in steps of dt = {dt:g} ms are {steps:.3g} steps, more than max_steps = {most:,}; use "
-            "a larger dt or a shorter time, or pass max_steps to simulate"
+            f"{steps * dt:.3g} ms in steps of dt = {dt:g} ms are {steps:.3g} steps, more than max_steps = {most:,}; "
+            "use a larger dt or a shorter time, or pass max_steps to simulate"
         )
 
 

@@ -50,6 +50,7 @@ class RateSystem(System[Held]):
         self.signals = tuple(Signal(area, tuple(circuit.shapes[area])) for area in circuit.areas)
         self.outputs = circuit.outputs
         self.pathways = tuple(dict.fromkeys(p.name for p in circuit.pathways if p.target in circuit.areas))
+        self.sources = tuple(Signal(source, tuple(circuit.shapes[source])) for source in circuit.encoders)
         self.has_noise = bool(circuit.noise)
         for source, delays in circuit.delays_ms.items():
             for delay in delays:
@@ -86,6 +87,10 @@ class RateSystem(System[Held]):
     def hold(self, inputs: Inputs) -> Held:
         """Constant drive and encoded inputs."""
         return self.equation.circuit.hold(inputs)
+
+    def encoded(self, context: Held) -> Mapping[str, Tensor]:
+        """What the encoders make of the held inputs."""
+        return context.emitted
 
     def at_rest(self, rates: Mapping[str, Tensor], held: Held) -> State:
         """The state in which `rates` have long been what they are, delayed signals included."""

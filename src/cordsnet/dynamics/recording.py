@@ -9,12 +9,15 @@ from torch import Tensor
 
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.limits import check_room
+from cordsnet.dynamics.probing import Probe, probed
 from cordsnet.dynamics.state import Signal, State
 from cordsnet.dynamics.system import System
 from cordsnet.errors import DivergedError
 from cordsnet.registry import Registry
 
 Reducer: TypeAlias = Callable[[Tensor], Tensor]
+
+NOTHING: Mapping[str, Tensor] = {}
 
 OUTPUT = "output:"
 """Begins the keys of outputs among what is kept; areas are kept under their names."""
@@ -53,7 +56,9 @@ class Record:
 
     Attributes
     ----------
-    areas : names of areas whose rates are kept, or "all"; other signals by name, such as "area1.cell".
+    areas : names of areas whose rates are kept, or "all"; other signals by name: "area1.drive" is the total input of the
+        area before its nonlinearity, injected currents and noise included, at the beginning of the step that ends at
+        the recorded time; "stem" is the encoded image; and what a model carries beside rates, such as "area1.cell".
     times_ms : times to keep; None keeps every `every_ms` within `window_ms`.
     every_ms : spacing of the kept times; None is every step.
     window_ms : (start, stop]: keep times after start up to stop; None is the whole protocol.
@@ -71,7 +76,7 @@ class Record:
 
     def signals(self, system: System[Any]) -> dict[str, Signal]:
         """The signals asked for, by name. Raises ValueError, offering the nearest, for those that are not there."""
-        known = {signal.name: signal for signal in system.signals}
+        known = {signal.name: signal for signal in (*system.signals, *probed(system))}
         names = system.areas if self.areas == "all" else self.areas
         return {name: known[name] for name in _chosen(names, known, "area in record")}
 
@@ -155,6 +160,7 @@ class Recorder:
         self.signals, self.outputs, self.system = record.signals(system), record.output_names(system), system
         self.reduce, self.axes = record.reductions(self.signals)
         self.is_per_trial = isinstance(record.reduce, str)
+        self.probes = self.signals.keys() - {signal.name for signal in system.signals}
         self._slot = {step: k for k, step in enumerate(self.steps)}
         self._listed: dict[str, list[Tensor]] = {}
         self._filled: dict[str, Tensor] = {}
@@ -164,9 +170,16 @@ class Recorder:
         """Which of the `steps` steps after step `before` are to be kept, counted from 1."""
         return tuple(k for k in range(1, steps + 1) if before + k in self._slot)
 
-    def reduce_state(self, state: State) -> dict[str, Tensor]:
-        """Reduce a state after a wanted step to the values to keep: key -> [1, B, ...]. A pure function."""
-        return {key: value[None] for key, value in self._reduced(state).items()}
+    def probe(self) -> Probe | None:
+        """A watcher of steps; None unless drives or encoded inputs are recorded."""
+        return Probe(self.system, self.probes) if self.probes else None
+
+    def reduce_state(self, state: State, probe: Probe | None = None) -> dict[str, Tensor]:
+        """Reduce a state after a wanted step to the values to keep: key -> [1, B, ...]. A pure function.
+
+        `probe` has watched that step.
+        """
+        return {key: value[None] for key, value in self._reduced(state, {} if probe is None else probe.found).items()}
 
     def reduce_rows(self, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Reduce rates [n, B, ...] after wanted steps to the values to keep: key -> [n, B, ...]. A pure function."""
@@ -238,8 +251,9 @@ class Recorder:
         """The recorded values of a signal, or of an output (its name after `OUTPUT`), time first."""
         return torch.cat(self._listed[key]) if self.keep_graph else self._filled[key]
 
-    def _reduced(self, state: State) -> dict[str, Tensor]:
-        kept = {name: self.reduce[name](state.values[name]) for name in self.signals}
+    def _reduced(self, state: State, found: Mapping[str, Tensor] = NOTHING) -> dict[str, Tensor]:
+        values = {**state.values, **found}
+        kept = {name: self.reduce[name](values[name]) for name in self.signals}
         if self.outputs:
             read = self.system.read(state)
             kept |= {OUTPUT + name: read[name] for name in self.outputs}

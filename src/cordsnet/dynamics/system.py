@@ -35,6 +35,7 @@ class System(ABC, Generic[Context]):
         the lower ones have become. "inner": an area runs all its iterations before the next one starts.
     identity : what the dynamics depend on besides weights and clock, such as activation and precision.
     has_noise : True if steps depend on `State.seeds`.
+    sources : encoded inputs that can be recorded beside the signals, such as "stem".
     """
 
     clock: Clock
@@ -45,6 +46,7 @@ class System(ABC, Generic[Context]):
     unrolling: ClassVar[Unrolling] = "sync"
     identity: object = None
     has_noise: bool = False
+    sources: tuple[Signal, ...] = ()
 
     @property
     def dt(self) -> float:
@@ -89,6 +91,10 @@ class System(ABC, Generic[Context]):
         Every drive goes through `effects.drive`, every new rate through `effects.rate` before anything reads it, and
         what a named pathway delivers through `effects.pathway`.
         """
+
+    def encoded(self, context: Context) -> Mapping[str, Tensor]:
+        """Encoded inputs while `context` is held: name of one of the `sources` -> [1 or B, *shape]."""
+        return {}
 
     @abstractmethod
     def read(self, state: State) -> dict[str, Tensor]:

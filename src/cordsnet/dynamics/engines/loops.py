@@ -15,6 +15,7 @@ from cordsnet.dynamics.engines.cascade import constant_drive, run_block, support
 from cordsnet.dynamics.engines.course import new_course
 from cordsnet.dynamics.engines.memory import WORKSPACE, block_length, release, state_bytes, step_bytes
 from cordsnet.dynamics.engines.scratch import scratch_of
+from cordsnet.dynamics.probing import Probe
 from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule, same_inputs
@@ -41,7 +42,7 @@ def time_major(system: System[Any], schedule: Schedule, state: State, recorder: 
 def area_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder, memory: int | None) -> State:
     """Area by area through blocks of time, with the compact adjoint: cascades under Euler steppers.
 
-    Blocks in which an intervention acts are run step by step.
+    Blocks in which an intervention acts, and those of which drives are recorded, are run step by step.
     """
     _refuse_budget("area_major", memory)
     cascade = _as_cascade(system, "area_major")
@@ -52,7 +53,7 @@ def area_major(system: System[Any], schedule: Schedule, state: State, recorder: 
         space = {area: new_course(rates, longest + 1) for area, rates in state.values.items()}
     before, contexts = 0, _Contexts(system)
     for block, constant in _with_drives(cascade, cut(schedule, longest)):
-        if block.effects:
+        if block.effects or recorder.probes:
             state = _step_by_step(system, block, state, recorder, before, contexts)
         else:
             result = run_block(cascade, block, state, recorder.wanted(before, len(block)), constant, space)
@@ -89,7 +90,7 @@ def checkpointed(
         return state
     for block, constant in _with_drives(cascade, cut(schedule, longest)):
         wanted = recorder.wanted(before, len(block))
-        if block.effects:
+        if block.effects or recorder.probes:
             state = _checkpointed_steps(system, block, state, recorder, before, contexts)
         else:
             start = state
@@ -137,12 +138,18 @@ class _Contexts:
 Context: TypeAlias = Callable[[Inputs], Any]
 
 
-def _steps(system: System[Any], block: Block, state: State, contexts: Context) -> Iterator[State]:
-    """The states of a block, step by step."""
+def _steps(
+    system: System[Any], block: Block, state: State, contexts: Context, probe: Probe | None = None
+) -> Iterator[State]:
+    """The states of a block, step by step; a probe watches each step."""
     if block.begins:
         state = system.intervened(state, block.effects)
     for row in block.row:
-        state = system.advance(state, contexts(block.inputs[row]), block.effects)
+        context = contexts(block.inputs[row])
+        if probe is None:
+            state = system.advance(state, context, block.effects)
+        else:
+            state = probe.advance(state, context, block.effects)
         yield state
 
 
@@ -150,10 +157,10 @@ def _step_by_step(
     system: System[Any], block: Block, state: State, recorder: Recorder, before: int, contexts: Context
 ) -> State:
     wanted = set(recorder.wanted(before, len(block)))
-    ended = start = state
-    for k, ended in enumerate(_steps(system, block, start, contexts), 1):
+    ended, start, probe = state, state, recorder.probe()
+    for k, ended in enumerate(_steps(system, block, start, contexts, probe), 1):
         if k in wanted:
-            recorder.keep(recorder.reduce_state(ended))
+            recorder.keep(recorder.reduce_state(ended, probe))
     recorder.watch_block(before, ended.values, partial(_step_again, system, block, start))
     return ended.map(flush)
 
@@ -172,10 +179,10 @@ def _checkpointed_steps(
     def run(start: State) -> tuple[State, list[dict[str, Tensor]]]:
         release()  # memory of the block before, which the allocator would keep
         inside: Context = _Contexts(system) if held is None else lambda _: held
-        ended, kept = start, []
-        for k, ended in enumerate(_steps(system, block, start, inside), 1):
+        ended, kept, probe = start, [], recorder.probe()
+        for k, ended in enumerate(_steps(system, block, start, inside, probe), 1):
             if k in wanted:
-                kept.append(recorder.reduce_state(ended))
+                kept.append(recorder.reduce_state(ended, probe))
         return ended.map(flush), kept
 
     if torch.is_grad_enabled():

@@ -15,17 +15,21 @@ from cordsnet.dynamics.state import Signal, State
 from cordsnet.dynamics.system import Inputs, System
 from cordsnet.models.convlstm.cell import GATES, ConvLSTMCell
 from cordsnet.models.convlstm.spec import ConvLSTMSpec
-from cordsnet.models.weights import tensor_of
+from cordsnet.models.weights import halved, tensor_of
 
 OUTPUTS = {"scores": ("class",)}
 
 
 @dataclass(frozen=True)
 class Held:
-    """Input of the gates of area1 from the image, [4, 1 or B, C, H, W]: without biases, and with them."""
+    """Input of the gates of area1 from the image, [4, 1 or B, C, H, W]: without biases, and with them.
+
+    `stem` are the stem's maps [1 or B, C, H, W]; None for a network without a stem.
+    """
 
     fed: Tensor
     biased: Tensor
+    stem: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class ConvLSTMSystem(System[Held]):
         self.pathways = (*chain, *(f"{area} -> {area}" for area in spec.areas))
         self.readout = weight.to(rates), tensor_of(model, "decoder.bias").to(rates)
         self.stem = model.get_submodule("stem") if spec.stem_channels else None
+        if spec.stem_channels:
+            size = (halved(halved(pixels, spec.stem_stride), 2) for pixels in spec.image_size)
+            self.sources = (Signal("stem", (spec.stem_channels, *size)),)
         self.compute = compute
         self.cells: dict[str, Cell] = {}
         for area, stride in zip(spec.areas, spec.strides, strict=True):
@@ -92,9 +99,15 @@ class ConvLSTMSystem(System[Held]):
         if image is None:
             channels, *size = self.spec.shapes[self.spec.areas[0]]
             fed = self.like.new_zeros(GATES, 1, channels, *size)
+            maps = self.like.new_zeros(1, *self.sources[0].shape) if self.sources else None
         else:
-            fed = cell.read(self._encode(image.to(self.like.dtype)))
-        return Held(fed, fed + cell.bias)
+            maps = self._encode(image.to(self.like.dtype))
+            fed = cell.read(maps)
+        return Held(fed, fed + cell.bias, maps if self.sources else None)
+
+    def encoded(self, context: Held) -> dict[str, Tensor]:
+        """The stem's maps."""
+        return {} if context.stem is None else {"stem": context.stem}
 
     def advance(self, state: State, context: Held, effects: Effects = NONE) -> State:
         """One sweep, from the lowest area to the highest."""

@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from cordsnet.dynamics import NONE, Clock, Effects, Inputs, Signal, State, System
 from cordsnet.models.cordsnet.circuit import SCORES
-from cordsnet.models.cordsnet.spec import NetworkSpec
+from cordsnet.models.cordsnet.layout import layout
+from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
 from cordsnet.models.interface import IMAGE
 
 
@@ -58,6 +59,7 @@ class StaticSystem(System[dict[str, Tensor]]):
         self.clock = Clock(dt, "static")
         self.signals = tuple(Signal(area, shape) for area, shape in model.shapes.items())
         self.outputs = model.outputs
+        self.sources = (Signal(STEM, layout(model.spec).shapes[STEM]),)
         own = [f"{area} -> {area}" for area in model.shapes]
         self.pathways = (*dict.fromkeys(f"{c.source} -> {c.target}" for c in model.spec.connections), *own)
 
@@ -66,6 +68,10 @@ class StaticSystem(System[dict[str, Tensor]]):
         image = inputs.get(IMAGE)
         image = self.like.new_zeros(1, *self.model.input_shape) if image is None else image
         return {**self.model.rates(image), IMAGE: image}
+
+    def encoded(self, context: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The stem's maps."""
+        return {STEM: context[STEM]}
 
     def advance(self, state: State, context: dict[str, Tensor], effects: Effects = NONE) -> State:
         """The activity that the image causes."""
