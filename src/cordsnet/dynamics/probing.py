@@ -47,8 +47,8 @@ class Probe:
                 value = seen[signal.area][which]
             else:
                 raise ValueError(
-                    f"{signal.name!r} cannot be recorded, since {type(self.system).__name__} does not pass the drive of "
-                    f"{signal.area!r} through effects.drive"
+                    f"{signal.name!r} cannot be recorded, since {type(self.system).__name__} does not pass the drive "
+                    f"of {signal.area!r} through effects.drive"
                 )
             self.found[signal.name] = value.expand(state.batch, *signal.shape)
         return after

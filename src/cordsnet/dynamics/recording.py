@@ -56,9 +56,9 @@ class Record:
 
     Attributes
     ----------
-    areas : names of areas whose rates are kept, or "all"; other signals by name: "area1.drive" is the total input of the
-        area before its nonlinearity, injected currents and noise included, at the beginning of the step that ends at
-        the recorded time; "stem" is the encoded image; and what a model carries beside rates, such as "area1.cell".
+    areas : names of areas whose rates are kept, or "all"; other signals by name: "area1.drive" is the total input of
+        the area before its nonlinearity, injected currents and noise included, at the beginning of the step that ends
+        at the recorded time; "stem" is the encoded image; and what a model carries beside rates, such as "area1.cell".
     times_ms : times to keep; None keeps every `every_ms` within `window_ms`.
     every_ms : spacing of the kept times; None is every step.
     window_ms : (start, stop]: keep times after start up to stop; None is the whole protocol.

@@ -81,8 +81,8 @@ def simulate(
     dt : step in ms, for models in continuous time; None is the model's own. What it cannot represent is refused by
         name. For models of steps it sets what one step stands for.
     stepper, engine : names of rows of the stepper and engine tables; engines differ in cost alone.
-    record : areas whose rates are kept ("all" for all), or a `Record` for times, reductions and other signals.
-        Outputs are kept in any case unless a `Record` says otherwise.
+    record : areas whose rates are kept ("all" for all), other signals such as "area1.drive" or "stem", or a `Record`
+        for times and reductions too. Outputs are kept in any case unless a `Record` says otherwise.
     initial_state : None for the model's own start (a CordsNet starts from its spontaneous activity), "spontaneous"
         (the same, for models that have such activity), "zero", or a `State`.
     seed : of the private noise of models that have some; None is 0, and goes on with the noise of a given `State`.
@@ -90,8 +90,7 @@ def simulate(
     grad : keep the autograd graph, so that the result can be differentiated.
     memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
     precision : of the convolutions, such as "bfloat16", or a `Precision` that names that of the rates too; None is
-        what `torch.autocast` asks for, or else the model's own. On GPUs torch's own setting says whether float32
-        convolutions round their factors to TF32, as they do by default.
+        what `torch.autocast` asks for, or else the model's own. TF32 on GPUs is left to torch's setting.
     max_steps : longer simulations are refused, so that a slip in a duration or dt does not run for ever.
 
     Returns
@@ -116,7 +115,13 @@ def simulate(
         chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)
         if chosen:
             schedule = intervene(schedule, chosen, system, total, state.batch, notes)
-        return integrate(system, schedule, state, kept, total, engine, memory, notes, max_steps)
+        found = integrate(system, schedule, state, kept, total, engine, memory, notes, max_steps)
+        return replace(found, model=_name(model))
+
+
+def _name(model: Simulable) -> str:
+    """The name in the model's spec, or that of its class."""
+    return str(getattr(getattr(model, "spec", None), "name", type(model).__name__))
 
 
 def _check(model: Simulable, protocol: Showable) -> None:

@@ -1,8 +1,9 @@
 """Result of a simulation: named axes, times in ms."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,11 @@ import torch
 from torch import Tensor
 
 from cordsnet.dynamics.clock import Clock
+from cordsnet.dynamics.joining import joined
+from cordsnet.dynamics.plotting import plot_trajectory
 from cordsnet.dynamics.recording import OUTPUT, Recorder
 from cordsnet.dynamics.state import State
+from cordsnet.dynamics.storing import load_trajectory, save_trajectory
 
 if TYPE_CHECKING:
     import xarray
@@ -40,7 +44,9 @@ class Trajectory:
     axes : name of a signal or an output -> names of the axes of its values.
     final_state : where the simulation ended; pass it as `initial_state` to go on from there.
     clock : how steps relate to ms.
-    notes : what was rounded, in sentences.
+    notes : what was rounded or assumed, in sentences.
+    model : name of the model.
+    duration_ms : how long the protocol was; None where that is not known, and the last recorded time is taken for it.
     """
 
     time_ms: Tensor
@@ -50,6 +56,13 @@ class Trajectory:
     final_state: State
     clock: Clock
     notes: tuple[str, ...] = ()
+    model: str = ""
+    duration_ms: float | None = None
+
+    @property
+    def ends_ms(self) -> float:
+        """When the simulation ended, ms from its start."""
+        return float(self.time_ms[-1]) if self.duration_ms is None else self.duration_ms
 
     @property
     def logits(self) -> Tensor | None:
@@ -71,7 +84,8 @@ class Trajectory:
         axes |= {name: ("time", "trial", *recorder.system.outputs[name]) for name in outputs}
         times = [recorder.clock.time_ms(step) for step in recorder.steps]
         time = torch.tensor(times, dtype=torch.float64, device="cpu")
-        return cls(time, rates, outputs, axes, final_state, recorder.clock, tuple(recorder.notes))
+        clock, ends = recorder.clock, recorder.clock.time_ms(recorder.total)
+        return cls(time, rates, outputs, axes, final_state, clock, tuple(recorder.notes), duration_ms=ends)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Rates and outputs as an `xarray.Dataset` on the CPU, with time in ms as a coordinate.
@@ -92,20 +106,74 @@ class Trajectory:
             "dt_ms": self.dt,
             "clock": self.clock.kind,
             "rate_units": "arbitrary",
+            "model": self.model,
             "notes": "; ".join(self.notes),
         }
         return xarray.Dataset(variables, coords={"time": time}, attrs=attributes)
 
-    def __repr__(self) -> str:
-        def shapes(values: Mapping[str, Tensor]) -> str:
-            return ", ".join(f"{name} {list(value.shape)}" for name, value in values.items()) or "none"
+    def save(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write all of it, its final state included, whole or not at all. Returns the path.
 
-        times = f"{float(self.time_ms[0]):g} to {float(self.time_ms[-1]):g} ms"
-        notes = f", notes: {'; '.join(self.notes)}" if self.notes else ""
+        Parameters
+        ----------
+        path : ends in `.zarr` for a Zarr folder, or in `.nc` for a netCDF file; both are read by xarray too.
+        overwrite : True replaces a trajectory that is there already; nothing else is ever replaced.
+
+        Raises
+        ------
+        DataError : another ending, something that is there already, or values that no file keeps.
+        """
+        return save_trajectory(self, path, overwrite)
+
+    @staticmethod
+    def load(path: str | Path) -> "Trajectory":
+        """Read what `save` wrote, on the CPU, in the precision in which it was recorded. Runs no code of the file.
+
+        Raises DataError when it is missing, damaged, larger than free memory, or something else.
+        """
+        return Trajectory._of(load_trajectory(path))
+
+    @staticmethod
+    def _of(fields: Mapping[str, Any]) -> "Trajectory":
+        recorded = {name: Recorded(fields[name]) for name in ("rates", "outputs")}
+        return Trajectory(**{**fields, **recorded})
+
+    def plot(self, trial: int | None = None) -> Any:
+        """A matplotlib Figure of the mean rate of every area and of every output against time in ms.
+
+        `trial` chooses one; None is the mean over trials. Needs matplotlib (`cordsnet[report]`).
+        """
+        return plot_trajectory(self, trial)
+
+    def __add__(self, other: "Trajectory") -> "Trajectory":
+        """This trajectory and then `other`, whose times are counted on from the end of this one.
+
+        Raises ValueError, naming what differs, unless both are of the same model, clock, signals, trials and shapes.
+        The notes say where they were joined, and whether the second went on from the first.
+        """
+        return self._of(joined(self, other)) if isinstance(other, Trajectory) else NotImplemented
+
+    def __repr__(self) -> str:
+        first, last = (f"{time:g}" for time in (self.time_ms[[0, -1]].tolist() if len(self.time_ms) else (0, 0)))
+        whose = f" of {_short(self.model, 80)}" if self.model else ""
+        notes = f"; notes: {_some([_short(note, 150) for note in self.notes], 4, '; ')}" if self.notes else ""
         return (
-            f"Trajectory({len(self.time_ms)} times, {times}, dt {self.dt:g} ms; rates: {shapes(self.rates)}; "
-            f"outputs: {shapes(self.outputs)}{notes})"
+            f"<Trajectory{whose}: {len(self.time_ms)} times, {first} to {last} ms, dt {self.dt:g} ms; "
+            f"rates: {_shapes(self.rates)}; outputs: {_shapes(self.outputs)}{notes}>"
         )
+
+
+def _shapes(values: Mapping[str, Tensor]) -> str:
+    return _some([_short(f"{name} {list(value.shape)}", 60) for name, value in values.items()], 8, ", ") or "none"
+
+
+def _some(parts: Sequence[str], most: int, between: str) -> str:
+    """Some of the parts, and how many more there are."""
+    return between.join([*parts[:most], *([f"and {len(parts) - most} more"] if len(parts) > most else [])])
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _names(value: Tensor, axes: tuple[str, ...] | None) -> tuple[str, ...]:
