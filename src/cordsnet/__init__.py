@@ -28,7 +28,14 @@ from cordsnet.dynamics import (
     spontaneous_state,
     steady_state,
 )
-from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
+from cordsnet.errors import (
+    CheckpointError,
+    DataError,
+    DataWarning,
+    DivergedError,
+    RunError,
+    TrainingDivergedError,
+)
 from cordsnet.models import (
     CNN,
     KINDS,
@@ -63,6 +70,8 @@ __all__ = [
     "Clock",
     "ConnectionSpec",
     "CordsNet",
+    "DataError",
+    "DataWarning",
     "DivergedError",
     "Effects",
     "HookedModel",

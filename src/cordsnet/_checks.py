@@ -19,6 +19,11 @@ def check_positive(value: float, name: str) -> None:
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
 
 
+def is_whole(value: object, least: int) -> bool:
+    """True if `value` is a whole number of Python of at least `least`; True and False are no numbers."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def check_whole(value: object, name: str, least: int = 0) -> int:
     """Return `value` as a whole number. Raises ValueError unless it is one, of Python or NumPy, of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:

@@ -88,7 +88,7 @@ def simulate(
     seed : of the private noise of models that have some; None is 0, and goes on with the noise of a given `State`.
     interventions : what is silenced, clamped, injected or scaled, and when.
     grad : keep the autograd graph, so that the result can be differentiated.
-    memory : budget for what is kept for the gradient, such as "2GB"; blocks of time are then run twice.
+    memory : budget for the gradient, such as "2GB"; blocks of time are then run twice.
     precision : of the convolutions, such as "bfloat16", or a `Precision` that names that of the rates too; None is
         what `torch.autocast` asks for, or else the model's own. TF32 on GPUs is left to torch's setting.
     max_steps : longer simulations are refused, so that a slip in a duration or dt does not run for ever.
@@ -115,13 +115,12 @@ def simulate(
         chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)
         if chosen:
             schedule = intervene(schedule, chosen, system, total, state.batch, notes)
-        found = integrate(system, schedule, state, kept, total, engine, memory, notes, max_steps)
-        return replace(found, model=_name(model))
+        return _named(integrate(system, schedule, state, kept, total, engine, memory, notes, max_steps), model)
 
 
-def _name(model: Simulable) -> str:
-    """The name in the model's spec, or that of its class."""
-    return str(getattr(getattr(model, "spec", None), "name", type(model).__name__))
+def _named(found: Trajectory, model: Simulable) -> Trajectory:
+    """A trajectory with the name in the model's spec, or that of its class."""
+    return replace(found, model=str(getattr(getattr(model, "spec", None), "name", type(model).__name__)))
 
 
 def _check(model: Simulable, protocol: Showable) -> None:

@@ -251,6 +251,24 @@ class VisionModel(SavedModel, ABC):
             raise ValueError(f"{name!r} is a name of VisionModel itself; call the parameter or module something else")
         super().__setattr__(name, value)
 
+    def _times(self) -> str:
+        """Time constants and step, in short."""
+        taus = {name: getattr(self.spec, name) for name in getattr(self.spec, "__dataclass_fields__", ())}
+        words = [f"{name.removesuffix('_ms')} {tau:g} ms" for name, tau in taus.items() if name.endswith("tau_ms")]
+        return ", ".join([*words, f"dt {self.dt_ms:g} ms"]) if self.clock.kind == "continuous" else self.timing
+
+    def __repr__(self) -> str:
+        """Name, sizes and times in a few lines; modules are in `named_modules()`."""
+        areas = "\n".join(f"  {name} {list(shape)}" for name, shape in self.shapes.items())
+        inputs = ", ".join(f"{name} {list(shape)}" for name, shape in self.inputs.items())
+        classes = f", {self.num_classes} classes" if SCORES in self.outputs else f", outputs {', '.join(self.outputs)}"
+        lost = f"\n  lesions: {', '.join(one.target for one in self.lesions)}" if self.lesions else ""
+        count = sum(parameter.numel() for parameter in self.parameters())
+        name = getattr(self.spec, "name", "")
+        return (
+            f"{type(self).__name__} {name!r}: {self._times()}; {inputs}{classes}, {count:,} parameters\n{areas}{lost}"
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         """Everything but what is kept to save time."""
         return {**self.__dict__, "_resting": None}

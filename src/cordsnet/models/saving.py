@@ -17,6 +17,15 @@ from cordsnet.models.spec import ModelSpec
 from cordsnet.models.summary import Summary
 from cordsnet.models.table import KINDS
 
+FIXED = ("num_classes", "in_channels", "image_size")
+"""Sizes that the weights of a model have; another one needs another model."""
+
+
+def is_time(name: str) -> bool:
+    """True for names of durations, such as "tau_ms" and "ms_per_step", which can be changed in a model."""
+    return name.endswith("_ms") or name == "ms_per_step"
+
+
 Saved = TypeVar("Saved", bound="SavedModel")
 
 
@@ -59,7 +68,26 @@ class SavedModel(nn.Module):
     def __getattr__(self, name: str) -> Tensor | nn.Module:
         if name == "preprocessing":  # torch would replace the reason why there is none by "has no attribute"
             raise self._no_preprocessing()
+        if is_time(name) and hasattr(self.__dict__.get("spec"), name):
+            found: Any = getattr(self.spec, name)
+            return cast("Tensor", found)
         return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set times of the spec, such as `model.tau_ms = 20`, in the spec, so that they count everywhere."""
+        spec = self.__dict__.get("spec")
+        if spec is not None and hasattr(spec, name) and (is_time(name) or name in FIXED):
+            if name in FIXED and spec.changed(**{name: value}) != spec:
+                raise ValueError(
+                    f"{name} of a model cannot be changed, since its weights have that size; create another"
+                )
+            self.spec = self._with_time(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _with_time(self, name: str, value: Any) -> ModelSpec:
+        """The spec with another time. Raises ValueError when it is no duration."""
+        return self.spec.changed(**{name: value})
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, runtime_che
 
 import numpy as np
 
+from cordsnet._checks import is_whole
+
 Spec = TypeVar("Spec", bound="ModelSpec")
 
 
@@ -141,7 +143,8 @@ def plain_number(value: Any) -> Any:
 def square(size: int | Sequence[int]) -> tuple[int, int]:
     """(height, width) from one number or two. Raises ValueError for anything but whole numbers above 0."""
     size = plain_number(size)
-    pair = (size, size) if isinstance(size, int) else tuple(plain_number(n) for n in size)
-    if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
+    given = size if isinstance(size, list | tuple) else (size, size)
+    pair = tuple(plain_number(n) for n in given)
+    if len(pair) != 2 or not all(is_whole(n, 1) for n in pair):
         raise ValueError(f"image_size must be a whole number of pixels or (height, width), got {size!r}")
     return pair[0], pair[1]

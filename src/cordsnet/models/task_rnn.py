@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_positive, is_number, is_whole
 from cordsnet.dynamics import (
     Activation,
     Chain,
@@ -75,13 +75,13 @@ class TaskSpec(ModelSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("in_channels", "channels", "units", "cues", "choices"):
-            if getattr(self, name) < 1:
+            if not is_whole(getattr(self, name), 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
         for name in ("visual_tau_ms", "tau_ms", "dt_ms", "response_ms"):
             check_positive(getattr(self, name), name)
         if self.reads not in ("pool", "flatten"):
             raise ValueError(f"reads must be 'pool' or 'flatten', got {self.reads!r}")
-        if not 0 <= self.noise < math.inf:
+        if not is_number(self.noise) or not 0 <= self.noise < math.inf:
             raise ValueError(f"noise must be a finite number of at least 0, got {self.noise!r}")
 
     @property

@@ -39,7 +39,8 @@ def create_model(
     num_classes, in_channels, image_size : of the task; None keeps the row's.
     width : channels of the first areas; the others follow in proportion.
     seed : of the random weights.
-    pretrained : name of a data set for which the model has weights (`list_pretrained()`).
+    pretrained : name of a data set for which the model has weights (`list_pretrained()`). With another number of
+        classes or channels, the readout or the stem has new random weights, and a DataWarning says so.
     changes : any other field of the spec of that kind of model, for example `tau_ms=20.0`.
 
     Raises
@@ -56,7 +57,7 @@ def create_model(
     }
     given = {key: value for key, value in given.items() if value is not None}
     if pretrained is not None:
-        return load_pretrained(name, pretrained, given)
+        return load_pretrained(name, pretrained, given, check_whole(seed, "seed"))
     return build(row.spec.changed(**given), seed, row.kind)
 
 

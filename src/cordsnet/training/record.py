@@ -79,6 +79,7 @@ def describe_data(data: VisionData, unreadable: Sequence[Unreadable] = ()) -> di
         "std": list(data.std),
         "notes": list(data.notes),
         "unreadable": [asdict(one) for one in left_out.values()],
+        "image_size": list(data.train.shape[1:]),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cordsnet._checks import is_number
 from cordsnet.dynamics import Activation, Circuit, Clock, Precision, RateEquation, RateSystem
 from cordsnet.models.cordsnet.circuit import build_circuit
 from cordsnet.models.cordsnet.layout import layout
@@ -68,7 +69,16 @@ class CordsNet(Recurrent, VisionModel):
     @property
     def timing(self) -> str:
         """Time constant and step, in words."""
-        return f"time constant {self.spec.tau_ms:g} ms, step {self.spec.dt_ms:g} ms"
+        return f"time constant {self._tau_words()}, step {self.spec.dt_ms:g} ms"
+
+    def _times(self) -> str:
+        return f"tau {self._tau_words()}, dt {self.spec.dt_ms:g} ms"
+
+    def _tau_words(self) -> str:
+        """The time constant, and those that areas have of their own."""
+        own = {area.name: area.tau_ms for area in self.spec.areas if area.tau_ms is not None}
+        some = [f"{name} {tau:g} ms" if is_number(tau) else f"{name} per unit" for name, tau in own.items()]
+        return f"{self.spec.tau_ms:g} ms" + (f" ({', '.join(some)})" if some else "")
 
     def description(self) -> dict[str, Any]:
         """The network without its weights, ready for JSON."""
@@ -91,6 +101,10 @@ class CordsNet(Recurrent, VisionModel):
                 per_unit, dtype = self._taus().get(area.name), precision.of_rates(like)
                 tau[area.name] = self.spec.tau_ms if per_unit is None else per_unit.to(like.device, dtype)
         return build_circuit(self.spec, self.wiring, dict(self.bias.items()), tau, precision)
+
+    def _with_time(self, name: str, value: Any) -> NetworkSpec:
+        """The spec with another time; `tau_ms` may be one number, or one for each of some areas by name."""
+        return self.spec.with_tau(value) if name == "tau_ms" else super()._with_time(name, value)
 
     def _taus(self) -> dict[str, Tensor]:
         """Time constants per unit, those of the spec as it is now."""

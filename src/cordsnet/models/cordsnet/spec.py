@@ -1,13 +1,13 @@
 """Networks as data: areas, connections, time constants. Every network of the library is a row made of these."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from torch import nn
 
-from cordsnet._checks import check_positive, is_number
+from cordsnet._checks import check_positive, is_number, is_whole
 from cordsnet.models.spec import ModelSpec, with_plain_numbers
 
 STEM = "stem"
@@ -171,6 +171,24 @@ class NetworkSpec(ModelSpec):
         areas = tuple(dataclasses.replace(area, channels=scale(area.channels)) for area in self.areas)
         return dataclasses.replace(self, stem=dataclasses.replace(self.stem, channels=width), areas=areas)
 
+    def with_tau(self, tau_ms: TimeConstant | Mapping[str, TimeConstant]) -> "NetworkSpec":
+        """The spec with another time constant, or with others for some areas by name, ms.
+
+        Raises ValueError for areas that are not there, and for one number where areas have time constants of their own.
+        """
+        if isinstance(tau_ms, Mapping):
+            if unknown := [name for name in tau_ms if name not in [area.name for area in self.areas]]:
+                known = ", ".join(area.name for area in self.areas)
+                raise ValueError(f"tau_ms names the area {unknown[0]!r}, which is not there; known: {known}")
+            areas = tuple(dataclasses.replace(a, tau_ms=tau_ms.get(a.name, a.tau_ms)) for a in self.areas)
+            return dataclasses.replace(self, areas=areas)
+        if own := [area.name for area in self.areas if area.tau_ms is not None]:
+            raise ValueError(
+                f"tau_ms = {tau_ms!r} would not reach {', '.join(own)}, which have time constants of their own; give a "
+                "table of area -> ms"
+            )
+        return self.changed(tau_ms=tau_ms)
+
     def changed(
         self, width: int | None = None, recurrent: Literal["all", "top"] = "all", **changes: Any
     ) -> "NetworkSpec":
@@ -201,7 +219,7 @@ def _check_counts(spec: NetworkSpec) -> None:
     counts |= {f"stride of {c.name!r}": c.stride for c in spec.connections}
     counts |= {f"stem {part}": getattr(spec.stem, part) for part in ("stride", "pool_stride")}
     for name, value in counts.items():
-        if not isinstance(value, int) or value < 1:
+        if not is_whole(value, 1):
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     kernels = {f"kernel of {area.name!r}": area.kernel for area in spec.areas}
     kernels |= {
@@ -210,7 +228,7 @@ def _check_counts(spec: NetworkSpec) -> None:
     kernels |= {f"kernel of {c.name!r}": c.kernel for c in spec.connections if c.kernel is not None}
     kernels |= {f"stem {part}": getattr(spec.stem, part) for part in ("kernel", "pool_kernel")}
     for name, value in kernels.items():
-        if not isinstance(value, int) or value < 1 or value % 2 == 0:
+        if not is_whole(value, 1) or value % 2 == 0:
             raise ValueError(f"{name} must be an odd whole number, got {value!r}")
 
 

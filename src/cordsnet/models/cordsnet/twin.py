@@ -1,5 +1,6 @@
 """Capabilities of CordsNet and its feedforward twin for the training stages that make one from the other."""
 
+import copy
 from typing import Any
 
 import torch
@@ -91,4 +92,6 @@ def recurrent_twin(cnn: Any, biases: dict[str, Tensor], seed: int) -> Any:
         getattr(model.wiring, part).load_state_dict(getattr(cnn.wiring, part).state_dict(), strict=True)
     for name, bias in model.bias.items():
         bias.copy_(biases[name])
+    if "data" in cnn.metadata:  # the images stay the same; what was measured does not
+        model.metadata = {"data": copy.deepcopy(cnn.metadata["data"])}
     return model
