@@ -37,7 +37,8 @@ class Clock:
     def __post_init__(self) -> None:
         check_positive(self.dt_ms, "dt")
         # a number of NumPy in single precision means the decimal that it shows: 0.1, and not 0.10000000149
-        object.__setattr__(self, "dt_ms", float(str(self.dt_ms) if isinstance(self.dt_ms, np.floating) else self.dt_ms))
+        given: object = self.dt_ms
+        object.__setattr__(self, "dt_ms", float(str(given)) if isinstance(given, np.floating) else float(self.dt_ms))
         if self.kind not in ("continuous", "steps", "static"):
             raise ValueError(f"kind of a clock must be 'continuous', 'steps' or 'static', got {self.kind!r}")
 

@@ -128,7 +128,8 @@ def _dataset(trajectory: Any) -> "xarray.Dataset":
         "model": trajectory.model,
         "duration_ms": trajectory.duration_ms,
     }
-    return data.assign_attrs({ATTRIBUTE: json.dumps(facts)})
+    whole: xarray.Dataset = data.assign_attrs({ATTRIBUTE: json.dumps(facts)})
+    return whole
 
 
 def _whole(value: Tensor, state: State) -> Tensor:
@@ -192,7 +193,8 @@ def _opened(path: Path) -> "xarray.Dataset":
         with xarray.open_dataset(path, engine="h5netcdf", **options) as data:
             return data.load()
     with xarray.open_zarr(path, chunks=None, consolidated=False, zarr_format=3, **options) as data:
-        return data.load()
+        held: xarray.Dataset = data.load()
+    return held
 
 
 def _size_of_netcdf(path: Path) -> int:
@@ -241,5 +243,5 @@ def _size_of_array(path: Path) -> int:
     if described.get("zarr_format") != 3 or not set(codecs) <= CODECS or kind not in NUMBERS:
         raise DataError(f"{path} describes {kind!r} through {codecs}, which is no array of ours, so it is not read")
     chunk = described["chunk_grid"]["configuration"]["chunk_shape"]
-    numbers = max(math.prod(described["shape"]), math.prod(chunk))
+    numbers: int = max(math.prod(described["shape"]), math.prod(chunk))
     return numbers * int("".join(c for c in kind if c.isdigit())) // 8

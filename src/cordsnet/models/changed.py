@@ -86,7 +86,7 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     tied: list[str] = []
     for name, value in state.items():
         value = value.detach()
-        place = (value.untyped_storage().data_ptr(), value.storage_offset())
+        place = (value.untyped_storage().data_ptr(), int(value.storage_offset()))
         if value.numel() and not value.is_meta and place in places:
             tied.append(f"{name} = {places[place]}")
             value = value.clone()

@@ -66,7 +66,7 @@ def read_model(folder: str | Path, make: Callable[[Mapping[str, Any], Path], Mod
     model = model if dtype is None else model.to(dtype)
     model.load_state_dict(found, strict=True)
     if CHECKSUM not in description:
-        model.notes = (*getattr(model, "notes", ()), NO_CHECKSUM.format(folder))
+        setattr(model, "notes", (*getattr(model, "notes", ()), NO_CHECKSUM.format(folder)))  # noqa: B010
     return model.eval()
 
 

@@ -168,8 +168,9 @@ def gain_of(kernel: nn.Module) -> nn.Parameter:
 def bias_of(kernel: nn.Module) -> Tensor:
     """The bias of a kernel that has one."""
     assert isinstance(kernel, Normalised)
-    assert kernel.bias is not None
-    return kernel.bias
+    bias: Any = kernel.bias
+    assert isinstance(bias, Tensor)
+    return bias
 
 
 def scale_gain(kernel: nn.Module, factor: Tensor | float) -> None:

@@ -142,7 +142,7 @@ def plain_number(value: Any) -> Any:
 
 def square(size: int | Sequence[int]) -> tuple[int, int]:
     """(height, width) from one number or two. Raises ValueError for anything but whole numbers above 0."""
-    size = plain_number(size)
+    size = plain_number(size.tolist() if hasattr(size, "tolist") else size)
     given = size if isinstance(size, list | tuple) else (size, size)
     pair = tuple(plain_number(n) for n in given)
     if len(pair) != 2 or not all(is_whole(n, 1) for n in pair):

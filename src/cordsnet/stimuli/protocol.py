@@ -142,6 +142,7 @@ def movie(frames: Frames | Iterable[Images], frame_ms: float, ms: float | None =
         frames = stacked(frames)
     else:
         _check_frames(frames, 5, "frames", "[T, B, C, H, W]")
+        assert isinstance(frames, Tensor)
         frames = own(frames)
     if len(frames) == 0:
         raise ValueError("frames is empty, shape [0, ...]; give at least one frame")

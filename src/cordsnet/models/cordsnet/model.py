@@ -104,7 +104,7 @@ class CordsNet(Recurrent, VisionModel):
 
     def _with_time(self, name: str, value: Any) -> NetworkSpec:
         """The spec with another time; `tau_ms` may be one number, or one for each of some areas by name."""
-        return self.spec.with_tau(value) if name == "tau_ms" else super()._with_time(name, value)
+        return self.spec.with_tau(value) if name == "tau_ms" else self.spec.changed(**{name: value})
 
     def _taus(self) -> dict[str, Tensor]:
         """Time constants per unit, those of the spec as it is now."""
