@@ -1,7 +1,6 @@
 """CORnet-S bound to the duration of a step: what the engines run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -24,15 +23,11 @@ Watch: TypeAlias = Callable[[str, Tensor], None]
 OUTPUTS = {"scores": ("class",)}
 
 
-@dataclass(frozen=True)
-class Norm:
+class Norm:  # no frozen dataclass, which torch.compile cannot make while it traces
     """A batch norm's weights [C] and, in evaluation, its population statistics [C]; None takes those of the batch."""
 
-    weight: Tensor
-    bias: Tensor
-    mean: Tensor | None
-    var: Tensor | None
-    eps: float
+    def __init__(self, weight: Tensor, bias: Tensor, mean: Tensor | None, var: Tensor | None, eps: float) -> None:
+        self.weight, self.bias, self.mean, self.var, self.eps = weight, bias, mean, var, eps
 
     def __call__(self, maps: Tensor) -> Tensor:
         """Normalised maps [B, C, H, W]; nothing is remembered."""
