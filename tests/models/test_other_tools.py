@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from cordsnet import HookedModel, blank, create_model, lesion, load_model, save_model, show, simulate
+from cordsnet.dynamics.precision import place_of_doubles
 from cordsnet.errors import DataWarning
 from cordsnet.models import MODELS
 
@@ -314,6 +315,18 @@ def test_what_is_wrapped_computes_and_is_saved(wrapper, tmp_path):
     if wrapper == "parallel":
         assert torch.equal(wrapped(images_of(model)), model(images_of(model)))
     assert torch.equal(load_model(save_model(wrapped, tmp_path))(images_of(model)), model(images_of(model)))
+
+
+def test_a_wrapper_that_cannot_be_simulated_says_what_can():
+    with pytest.raises(TypeError, match=r"DataParallel; pass its \.module"):
+        simulate(nn.DataParallel(tiny()), blank(10))
+    with pytest.raises(TypeError, match="list_models"):
+        simulate(nn.Linear(2, 2), blank(10))
+
+
+@pytest.mark.parametrize(("device", "place"), [("mps", "cpu"), ("cpu", "cpu"), ("cuda", "cuda"), ("xpu", "xpu")])
+def test_doubles_are_kept_on_the_processor_where_a_device_has_none(device, place):
+    assert place_of_doubles(torch.device(device)) == torch.device(place)
 
 
 def test_a_replica_of_data_parallel_is_refused():

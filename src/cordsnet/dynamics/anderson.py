@@ -8,6 +8,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet.dynamics.precision import place_of_doubles
+
 FixedPointMap: TypeAlias = Callable[[Tensor], Tensor]
 
 
@@ -87,13 +89,15 @@ class _History:
         self.like, self.memory, self.ridge, self.count = like, memory, ridge, 0
         self.last = _channels_last(like)
         self.values, self.residuals = (like.new_zeros(len(like), memory, like[0].numel()) for _ in range(2))
-        self.gram = torch.zeros(len(like), memory, memory, dtype=torch.float64, device=like.device)
+        place = place_of_doubles(like.device)
+        self.gram = torch.zeros(len(like), memory, memory, dtype=torch.float64, device=place)
 
     def add(self, value: Tensor, residual: Tensor) -> None:
         """Take the place of the oldest; only the new inner products are computed."""
         slot = self.count % self.memory
         self.values[:, slot], self.residuals[:, slot] = _flat(value, self.last), _flat(residual, self.last)
-        products = torch.bmm(self.residuals, self.residuals[:, slot, :, None])[..., 0].double()
+        products = torch.bmm(self.residuals, self.residuals[:, slot, :, None])[..., 0]
+        products = products.to(self.gram.device).double()  # in this order, for devices without double precision
         self.gram[:, slot], self.gram[:, :, slot] = products, products
         self.count += 1
 
@@ -106,7 +110,7 @@ class _History:
         gram = torch.nan_to_num(gram / scale[:, None, None]) + self.ridge * eye
         ones = torch.ones(len(gram), used, 1, dtype=gram.dtype, device=gram.device)
         weights = torch.linalg.solve_ex(gram, ones).result  # never singular, and a check would wait for a GPU
-        weights = (weights / weights.sum(1, keepdim=True)).to(self.values.dtype)
+        weights = (weights / weights.sum(1, keepdim=True)).to(self.values.dtype).to(self.values.device)
         return _unflat(torch.bmm(weights.transpose(1, 2), self.values[:, :used])[:, 0], self.like, self.last)
 
 

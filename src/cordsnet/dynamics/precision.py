@@ -16,6 +16,10 @@ for _dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
     DTYPES.add(str(_dtype).removeprefix("torch."), _dtype)
 
 
+WITHOUT_DOUBLE = frozenset(("mps",))
+"""Kinds of devices without double precision."""
+
+
 @dataclass(frozen=True)
 class Precision:
     """Names of precisions: "float64", "float32", "bfloat16" or "float16".
@@ -48,6 +52,11 @@ class Precision:
     def of_rates(self, like: Tensor) -> torch.dtype:
         """Precision of the rates of a model whose parameters are as `like`."""
         return like.dtype if self.rates is None else DTYPES[self.rates]
+
+
+def place_of_doubles(device: torch.device) -> torch.device:
+    """Where numbers in double precision that belong to `device` are kept: there, or on the CPU where it has none."""
+    return torch.device("cpu") if device.type in WITHOUT_DOUBLE else device
 
 
 def as_precision(precision: "Precision | str | None") -> Precision:

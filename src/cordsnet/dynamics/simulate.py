@@ -125,7 +125,10 @@ def _named(found: Trajectory, model: Simulable) -> Trajectory:
 
 def _check(model: Simulable, protocol: Showable) -> None:
     if not isinstance(model, Simulable):
-        raise TypeError(f"model must be a dynamical model, got {type(model).__name__}; see cordsnet.list_models()")
+        inside = "; pass its .module" if isinstance(getattr(model, "module", None), Simulable) else ""
+        raise TypeError(
+            f"model must be a dynamical model, got {type(model).__name__}{inside or '; see cordsnet.list_models()'}"
+        )
     if not isinstance(protocol, Showable):
         raise TypeError(
             f"protocol must be a sum of blank(), show() and movie(), got {type(protocol).__name__}; "

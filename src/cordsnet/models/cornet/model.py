@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cordsnet.dynamics import Clock, Precision, with_lesions
+from cordsnet.dynamics.precision import place_of_doubles
 from cordsnet.models.cornet.spec import AREAS, PAPER, CornetSpec
 from cordsnet.models.cornet.system import CornetSystem
 from cordsnet.models.interface import VisionModel
@@ -125,7 +126,8 @@ class _Moments:
         self.count, self.total, self.squares = 0, torch.zeros(()), torch.zeros(())
 
     def add(self, maps: Tensor) -> None:
-        var, mean = torch.var_mean(maps.double(), (0, 2, 3), correction=0)
+        place = place_of_doubles(maps.device)
+        var, mean = torch.var_mean(maps.to(place).double(), (0, 2, 3), correction=0)
         units = maps.numel() // maps.shape[1]
         self.count += units
         self.total = self.total.to(mean) + units * mean
@@ -136,8 +138,8 @@ class _Moments:
         assert norm.running_var is not None
         assert norm.num_batches_tracked is not None
         mean = self.total / self.count
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_((self.squares / self.count - mean**2).clamp(min=0))
+        norm.running_mean.copy_(mean.to(norm.running_mean.dtype))
+        norm.running_var.copy_((self.squares / self.count - mean**2).clamp(min=0).to(norm.running_var.dtype))
         norm.num_batches_tracked.fill_(batches)
 
 
