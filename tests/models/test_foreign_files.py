@@ -232,6 +232,28 @@ def test_loading_leaves_the_generator_of_random_numbers_as_it_was(folder):
     assert torch.equal(torch.rand(3), wanted)
 
 
+@pytest.mark.parametrize("what", [None, 3, b"folder", ["a"]])
+@pytest.mark.usefixtures("as_users_run_it")
+def test_what_is_no_path_is_refused(what):
+    for call in (load_model, lambda folder: save_model(randomised(CASCADE), folder)):
+        with pytest.raises(TypeError, match="folder must be a text or a Path"):
+            call(what)
+
+
+def test_a_file_in_the_place_of_a_folder_is_left_alone(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert "cannot be made" in refusal(lambda: save_model(randomised(CASCADE), tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "mine"
+    assert "no model description" in refusal(lambda: load_model(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, torch.zeros(2), b"x", 1j])
+def test_metadata_that_no_json_keeps_is_refused(value, tmp_path):
+    with pytest.raises(TypeError, match="metadata must be plain data"):
+        save_model(randomised(CASCADE), tmp_path / "model", {"value": value})
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_home_folder_is_written_and_read(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     model = randomised(CASCADE)

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize, prune
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from cordsnet import HookedModel, blank, create_model, lesion, load_model, save_model, show, simulate
+from cordsnet import CordsNet, HookedModel, blank, create_model, lesion, load_model, save_model, show, simulate
 from cordsnet.dynamics.precision import place_of_doubles
 from cordsnet.errors import DataWarning
 from cordsnet.models import MODELS
@@ -67,6 +67,26 @@ def test_hooks_on_the_model_itself_are_called(name):
     model.register_forward_hook(lambda module, args, output: seen.append(output))
     scores = model(images_of(model))
     assert len(seen) == 1
+    assert torch.equal(seen[0], scores)
+
+
+class Called(CordsNet):
+    """A model of a user's own, with a module that it calls."""
+
+    uncalled_modules = ()
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.extra = nn.Identity()
+
+    def forward(self, inputs, ms=None):
+        return self.extra(super().forward(inputs, ms))
+
+
+def test_hooks_on_modules_that_a_users_model_calls_are_left_to_it():
+    model, seen = Called(MODELS["cordsnet_r2_small"].spec.changed(**MODELS["cordsnet_r2_small"].tiny)), []
+    model.extra.register_forward_hook(lambda module, args, output: seen.append(output))
+    scores = model(images_of(model))
     assert torch.equal(seen[0], scores)
 
 

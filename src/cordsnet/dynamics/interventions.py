@@ -87,6 +87,9 @@ def intervene(
     Raises ValueError, naming what there is, for areas, pathways, units or trials that are not there, and for times
     outside the protocol.
     """
+    for one in interventions:
+        if not isinstance(one, Intervention):
+            raise TypeError(f"interventions must be made by silence(), clamp(), inject() or scale(), got {one!r:.80}")
     active = [_Active.of(one, system, total, batch, notes) for one in interventions]
     edges = sorted({edge for one in active for edge in one.edges(total)})
     step, made = 0, dict[tuple[int, ...], Effects]()

@@ -28,7 +28,7 @@ def refresh(model: nn.Module) -> None:
 
     Raises ValueError, naming the module, for any other hook on a module that is never called.
     """
-    called = getattr(model, "called_modules", ())
+    silent = tuple(f"{part}." for part in getattr(model, "uncalled_modules", ()))
     for name, module in model.named_modules():
         if module is model or not any(getattr(module, kind) for kind in HOOKS):
             continue
@@ -36,7 +36,7 @@ def refresh(model: nn.Module) -> None:
         for mask in pruning:
             mask(module, ())
         hooks = sum(len(getattr(module, kind)) for kind in HOOKS)
-        if hooks > len(pruning) and not name.startswith(tuple(f"{part}." for part in called)) and name not in called:
+        if hooks > len(pruning) and f"{name}.".startswith(silent):
             raise ValueError(NEVER_CALLED.format(name))
 
 

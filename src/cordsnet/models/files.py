@@ -34,11 +34,17 @@ def write_model(model: nn.Module, folder: str | Path, description: Mapping[str, 
     The description holds a checksum of the weights. Tensors that share memory are written one by one, and pruned or
     parametrised ones as they are now; both are said in a DataWarning.
     """
-    folder = Path(folder).expanduser()
+    folder = as_folder(folder)
     content = save({name: value.detach().cpu().contiguous() for name, value in plain_state(model).items()})
     described = {"format": FORMAT, **description, CHECKSUM: hashlib.sha256(content).hexdigest()}
-    text = json.dumps(described, indent=1).encode()  # before anything is written, since metadata may not fit
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        text = json.dumps(described, indent=1).encode()  # before anything is written, since metadata may not fit
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"metadata must be plain data that fits into JSON ({error}); convert it first") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"folder {folder} cannot be made ({error.strerror}); choose another") from error
     write_whole(folder / WEIGHTS, content)
     write_whole(folder / DESCRIPTION, text)
     return folder
@@ -50,7 +56,7 @@ def read_model(folder: str | Path, make: Callable[[Mapping[str, Any], Path], Mod
     A folder without a checksum, as earlier versions wrote it, is read; the model's `notes` say so. Raises
     CheckpointError when a file is missing, damaged, or the two do not belong together.
     """
-    folder = Path(folder).expanduser()
+    folder = as_folder(folder)
     description, path = read_description(folder / DESCRIPTION), folder / WEIGHTS
     check_file(path, "file of weights")
     content = path.read_bytes()
@@ -80,7 +86,14 @@ def _check_sum(description: Mapping[str, Any], content: bytes, folder: Path) -> 
 
 def read_metadata(folder: str | Path) -> dict[str, Any]:
     """The metadata that was saved beside a model."""
-    return dict(read_description(Path(folder).expanduser() / DESCRIPTION)["metadata"])
+    return dict(read_description(as_folder(folder) / DESCRIPTION)["metadata"])
+
+
+def as_folder(folder: str | Path) -> Path:
+    """The path of a folder, "~" spelt out. Raises TypeError for what is no path."""
+    if not isinstance(folder, str | Path):
+        raise TypeError(f"folder must be a text or a Path, got {type(folder).__name__}")
+    return Path(folder).expanduser()
 
 
 def read_description(path: Path) -> dict[str, Any]:

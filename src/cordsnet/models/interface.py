@@ -128,8 +128,8 @@ class VisionModel(SavedModel, ABC):
         return found
 
     @property
-    def called_modules(self) -> tuple[str, ...]:
-        """Names of modules that are called as such, so that hooks on them fire; none unless a model says otherwise."""
+    def uncalled_modules(self) -> tuple[str, ...]:
+        """Modules that hold weights and are never called, by the beginning of their names; hooks there are refused."""
         return ()
 
     def system(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cordsnet.dynamics import Lesion
 from cordsnet.errors import CheckpointError
 from cordsnet.models.card import write_model_card
-from cordsnet.models.files import CARD, read_model, write_model
+from cordsnet.models.files import CARD, as_folder, read_model, write_model
 from cordsnet.models.hub import download, upload
 from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.spec import ModelSpec
@@ -175,7 +175,8 @@ class SavedModel(nn.Module):
         ------
         CheckpointError : there is no such folder and the hub does not have it, or its content does not fit.
         """
-        folder = Path(name) if Path(name).is_dir() else download(str(name), revision, token)
+        place = as_folder(name)
+        folder = place if place.is_dir() else download(str(name), revision, token)
         return read_model(folder, cls.from_description)
 
     def push_to_hub(self, name: str, *, token: str | None = None, private: bool | None = None) -> str:

@@ -143,6 +143,11 @@ class TaskRNN(VisionModel):
         return Clock(self.spec.dt_ms)
 
     @property
+    def uncalled_modules(self) -> tuple[str, ...]:
+        """Weights and biases: the system computes with their tensors."""
+        return "weights", "bias"
+
+    @property
     def response_ms(self) -> float:
         """That of the spec."""
         return self.spec.response_ms

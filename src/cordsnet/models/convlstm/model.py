@@ -59,6 +59,11 @@ class ConvLSTM(VisionModel):
         return Clock(self.spec.ms_per_step, "steps")
 
     @property
+    def uncalled_modules(self) -> tuple[str, ...]:
+        """All layers: the system computes with their tensors."""
+        return "stem", "cells", "decoder"
+
+    @property
     def response_ms(self) -> float:
         """Ten steps, ms."""
         return RESPONSE_STEPS * self.spec.ms_per_step

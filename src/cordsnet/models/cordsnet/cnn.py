@@ -102,9 +102,9 @@ class CNN(Parted, VisionModel):
         return isinstance(self.norm_stem, nn.Identity)
 
     @property
-    def called_modules(self) -> tuple[str, ...]:
-        """Batch norms, or the unit biases in their place, are called; kernels are not."""
-        return "before", "after", "norm_stem", "norm_links"
+    def uncalled_modules(self) -> tuple[str, ...]:
+        """Kernels; batch norms, or the unit biases in their place, are called."""
+        return ("wiring",)
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> StaticSystem:
         """The network as a system. Raises ValueError while its batch norms take their statistics from the batch."""

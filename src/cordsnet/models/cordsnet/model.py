@@ -62,6 +62,11 @@ class CordsNet(Recurrent, VisionModel):
         return Clock(self.spec.dt_ms)
 
     @property
+    def uncalled_modules(self) -> tuple[str, ...]:
+        """Kernels and biases: the system computes with their tensors."""
+        return "wiring", "bias"
+
+    @property
     def response_ms(self) -> float:
         """The duration for which the paper shows an image in training, ms."""
         return RESPONSE_MS

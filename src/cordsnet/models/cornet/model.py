@@ -67,6 +67,11 @@ class CornetS(VisionModel):
         return Clock(self.spec.ms_per_step, "steps")
 
     @property
+    def uncalled_modules(self) -> tuple[str, ...]:
+        """All layers: the system computes with their tensors."""
+        return *AREAS, "decoder"
+
+    @property
     def response_ms(self) -> float:
         """One frame, ms."""
         return self.spec.ms_per_step
