@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -17,6 +17,24 @@ def check_positive(value: float, name: str) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
     if not (is_number(value) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+
+
+def check_count(value: object, name: str, least: int = 1, most: int | None = None, why: str = "") -> None:
+    """Raise ValueError unless `value` is a whole number from `least` to `most`; `why` says what the bound is for."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    reason = f"; {why}" if why else ""
+    if int(value) < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}{reason}")
+    if most is not None and int(value) > most:
+        raise ValueError(f"{name} must be at most {most:,}, got {value}{reason}")
+
+
+def check_tolerance(value: float, name: str = "tol") -> None:
+    """Raise ValueError unless `value` is above 0 and below 1, as a relative residual must be to mean something."""
+    check_positive(value, name)
+    if value >= 1:
+        raise ValueError(f"{name} must be below 1, since it is a relative residual, got {value!r}")
 
 
 def check_device(name: str) -> str:
