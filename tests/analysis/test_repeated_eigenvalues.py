@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from cordsnet.analysis.krylov import eigenvalues
+from cordsnet.analysis.krylov import eigenvalues, partial_svd
 from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, MatrixOperator
 from cordsnet.analysis.status import Status
 
@@ -186,3 +186,28 @@ def test_the_search_costs_less_than_the_values_themselves_where_nothing_is_misse
     assert whole.converged
     assert torch.equal(alone.values, whole.values)
     assert whole.products < 2.5 * alone.products
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_copy_of_a_singular_value_is_found(name):
+    op = OPERATORS[name]()
+    wanted = torch.linalg.svdvals(op.to_dense())
+    found = partial_svd(op, 8, tol=1e-8, max_products=6000)
+    assert bool(found.residuals.isfinite().all())
+    assert found.converged
+    assert_allclose(found.singular_values, wanted[:8], atol=1e-6 * float(wanted[0]) + 1e-14)
+    for vectors in (found.left, found.right):
+        flat = vectors.flatten(1)
+        assert_allclose(flat @ flat.T, torch.eye(8), atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(40, 9), (9, 40), (1, 30), (30, 1)])
+def test_singular_values_of_operators_that_are_not_square(shape):
+    matrix = draw(*shape)
+    few = min(shape)
+    if few > 2:
+        left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+        matrix = left @ torch.diag(torch.tensor([3.0] * 3 + [2] * 3 + [1] * 3, dtype=torch.float64)) @ right
+    found = partial_svd(MatrixOperator(matrix), min(5, few), tol=1e-9)
+    assert found.converged
+    assert_allclose(found.singular_values, torch.linalg.svdvals(matrix)[: min(5, few)], rtol=1e-9)

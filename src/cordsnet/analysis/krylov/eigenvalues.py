@@ -17,17 +17,15 @@ from cordsnet.analysis.krylov.left_vectors import paired_left_vectors
 from cordsnet.analysis.krylov.methods import methods
 from cordsnet.analysis.krylov.missed import with_missed
 from cordsnet.analysis.krylov.order import nearest, orders
-from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, residuals
+from cordsnet.analysis.krylov.problem import LARGEST_BASIS, MOST_PRODUCTS, EigenProblem, RitzPairs, residuals
 from cordsnet.analysis.krylov.results import Eigenpairs
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
-MOST_PRODUCTS, MOST_DEGREE = 10_000_000, 100
-"""Largest budgets that are accepted: days of work, and powers that are rounding."""
+MOST_DEGREE = 100
+"""Largest power that is accepted; its results would be rounding beyond."""
 SMALL = 2_000
 """Units up to which the matrix is formed if (almost) the whole spectrum is wanted."""
-LARGEST_BASIS = 8
-"""Largest size of a basis, GiB."""
 LARGE, DEGREE = 10_000, 8
 """Number of units from which spaces are built with A^DEGREE: orthogonalising then costs as much as products."""
 

@@ -15,6 +15,10 @@ from cordsnet.analysis.operators import LinearOperator
 
 ROUNDING_UNITS = 20
 """Residuals below this many rounding errors of the operator's norm count as converged."""
+MOST_PRODUCTS = 10_000_000
+"""Largest budget of products that is accepted; it is days of work."""
+LARGEST_BASIS = 8
+"""Largest size of a basis, GiB."""
 
 
 @dataclass(frozen=True)
