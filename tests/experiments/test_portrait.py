@@ -74,7 +74,7 @@ def test_the_report_holds_every_part(found, tmp_path):
     text = page.read_text()
     for words in ("Certificate", "Spectra", "Time constants", "monostable", "Amplified patterns"):
         assert words in text
-    assert "Not measured" not in text
+    assert "Does not apply" not in text
     assert missing == ()
     assert read_result(tmp_path) == result
     assert {"residual", "condition", "status"} <= set(result.rows("eigenvalues", of=REAL_PART)[0])
