@@ -60,7 +60,7 @@ def test_contraction_that_would_underflow(every, dtype):
     flow = FunctionFlow(lambda x: -x, (3,), dtype)
     found = lyapunov_spectrum(flow, torch.ones(3, dtype=dtype), 3, duration_ms=1000.0, dt=1.0, every=every)
     assert found.exponents.tolist() == pytest.approx([rk4(-1, 1.0)] * 3, abs=1e-5)
-    assert any("a factor of 2.7" in note for note in found.notes)
+    assert any("the step is long" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("every", [5, 50])

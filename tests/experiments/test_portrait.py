@@ -89,7 +89,7 @@ def test_what_does_not_apply_is_said(tmp_path):
     result = portrait(model, random_images(FEEDBACK, 2))
     assert {row["part"] for row in result.rows("skipped")} == {"certificate"}
     assert result.claim("certified").verdict == "undecided at this scale"
-    assert "Not measured" in write_result(result, tmp_path)[0].read_text()
+    assert "Does not apply" in write_result(result, tmp_path)[0].read_text()
 
 
 def test_the_command_prints_the_answers(tmp_path, capsys):

@@ -184,11 +184,13 @@ def _notes(course: _Course, exponents: Tensor, blurred: Tensor) -> tuple[str, ..
     notes, dt = [], course.dt
     if not course.flow.is_map:
         notes.append(f"exponents are those of {course.flow.stepper} steps of {dt:g} ms")
-        largest = _largest(exponents)
-        if largest * dt > 0.1:
+        turns = _largest(exponents) * dt
+        # the first term of log|1 + z + ...| / z that differs from 1
+        error = turns / 2 if course.flow.stepper == "euler" else turns**4 / 120
+        if error > 0.005:
             notes.append(
-                f"a step changes a direction by a factor of {math.exp(largest * dt):.2g}, so those of the differential "
-                "equation may be others; lower dt to see"
+                f"the step is long for the largest of them, {turns:.2g} / dt: those of the differential equation may "
+                f"differ by {100 * error:.1g} %; lower dt to see"
             )
     if bool(torch.isinf(exponents).any()):
         notes.append("an exponent is minus infinity: the derivative of a step is zero along that direction")
