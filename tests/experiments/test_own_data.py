@@ -8,7 +8,7 @@ from cordsnet import create_model
 from cordsnet.data import Split, load_data
 from cordsnet.experiments import EXPERIMENTS, Setting
 from cordsnet.experiments.portrait import PortraitOptions
-from cordsnet.experiments.subjects import images_of, load_subjects, shown_notes
+from cordsnet.experiments.subjects import images_and_notes, images_of, load_subjects
 from cordsnet.models import MODELS, save_model
 
 TINY = PortraitOptions(
@@ -44,11 +44,10 @@ def test_images_are_normalised_as_those_that_the_network_was_trained_on(tmp_path
     subjects = load_subjects([folder], "digits")
     split = images_of(subjects)["net"]
     assert (split.normalise.mean, split.normalise.std) == ((0.5,), (0.1,))
-    (note,) = shown_notes("net", subjects["net"])
-    assert "normalised as those of mine" in note
+    assert "normalised as those of mine" in images_and_notes(subjects)[1]["net"][-1]
     own = saved(tmp_path / "own", None)
     subjects = load_subjects([own])
-    assert "does not say what it was trained on" in shown_notes("own", subjects["own"])[0]
+    assert "does not say what it was trained on" in images_and_notes(subjects)[1]["own"][0]
 
 
 @pytest.mark.parametrize(
@@ -71,8 +70,8 @@ def test_networks_of_images_that_are_not_square(tmp_path):
 def test_names_and_their_data(source):
     (label,) = subjects = load_subjects([source])
     assert subjects[label].data == "digits"
-    notes = shown_notes(label, subjects[label])
-    assert bool(notes) == ("@" not in source)
+    notes = images_and_notes(subjects)[1][label]
+    assert any("random weights" in note for note in notes) == ("@" not in source)
     assert images_of(subjects)[label].normalise.mean == pytest.approx(load_data("digits", 8).mean, rel=0.2)
 
 

@@ -172,7 +172,7 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     """Models and images that were asked for. Raises ValueError when the experiment cannot be run with them."""
     from cordsnet._checks import check_device
     from cordsnet.experiments import Setting
-    from cordsnet.experiments.subjects import images_of, load_subjects, shown_notes
+    from cordsnet.experiments.subjects import images_and_notes, load_subjects
 
     common: dict[str, Any] = {"seed": given.seed, "tell": tell, "progress": draws_progress(given)}
     if row.trains:
@@ -182,8 +182,7 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     models = {label: one.model for label, one in subjects.items()}
     row.check(models)
     sources = {label: {"source": one.source, "data": one.data} for label, one in subjects.items()}
-    images = images_of(subjects)
-    notes = {label: shown_notes(label, one) for label, one in subjects.items()}
+    images, notes = images_and_notes(subjects)
     on_device = {label: model.to(device) for label, model in models.items()}
     return Setting(on_device, images, sources, notes, **common)
 

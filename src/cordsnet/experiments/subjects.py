@@ -69,19 +69,23 @@ def images_of(subjects: Mapping[str, Subject]) -> dict[str, Split]:
 
     Raises DataError when a data set does not have the channels or the classes of the model.
     """
-    return {label: _images(label, one) for label, one in subjects.items()}
+    return images_and_notes(subjects)[0]
 
 
-def shown_notes(label: str, subject: Subject) -> tuple[str, ...]:
-    """What was chosen for a model: its data, and whose normalisation."""
-    known = subject.trained_on
-    notes = [*subject.notes]
-    if known.get("mean") and known.get("name") != Path(subject.data).name:
-        notes.append(f"images of {subject.data} are normalised as those of {known.get('name', label)}, its own data")
-    return tuple(notes)
+def images_and_notes(subjects: Mapping[str, Subject]) -> tuple[dict[str, Split], dict[str, tuple[str, ...]]]:
+    """`images_of`, and label -> what was chosen: the data, how they were read, and whose normalisation."""
+    images, notes = {}, {}
+    for label, one in subjects.items():
+        images[label], read = _images(label, one)
+        notes[label] = (*one.notes, *read)
+        known = one.trained_on
+        if known.get("mean") and known.get("name") != Path(one.data).name:
+            own = known.get("name", label)
+            notes[label] += (f"images of {one.data} are normalised as those of {own}, its own data",)
+    return images, notes
 
 
-def _images(label: str, subject: Subject) -> Split:
+def _images(label: str, subject: Subject) -> tuple[Split, tuple[str, ...]]:
     channels, height, width = subject.model.input_shape
     data = load_data(subject.data, max(height, width))
     found = data.test.shape[0]
@@ -94,8 +98,8 @@ def _images(label: str, subject: Subject) -> Split:
     split = _cropped(data.test, height, width) if height != width else data.test
     mean, std = subject.trained_on.get("mean"), subject.trained_on.get("std")
     if mean and std and len(mean) == len(std) == channels:
-        return replace(split, normalise=Normalisation(tuple(mean), tuple(std)))
-    return split
+        split = replace(split, normalise=Normalisation(tuple(mean), tuple(std)))
+    return split, data.notes
 
 
 def _check_classes(label: str, subject: Subject, data: VisionData) -> None:
