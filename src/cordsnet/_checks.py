@@ -13,20 +13,25 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real)
 
 
+def is_whole(value: object) -> bool:
+    """True if `value` is a whole number, of Python or of NumPy, and no truth value."""
+    return isinstance(value, Integral) and type(value) is not bool
+
+
 def check_positive(value: float, name: str) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
     if not (is_number(value) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
 
 
-def check_count(value: object, name: str, least: int = 1, most: int | None = None, why: str = "") -> None:
+def check_count(value: int, name: str, least: int = 1, most: int | None = None, why: str = "") -> None:
     """Raise ValueError unless `value` is a whole number from `least` to `most`; `why` says what the bound is for."""
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if not is_whole(value):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
     reason = f"; {why}" if why else ""
-    if int(value) < least:
+    if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}{reason}")
-    if most is not None and int(value) > most:
+    if most is not None and value > most:
         raise ValueError(f"{name} must be at most {most:,}, got {value}{reason}")
 
 

@@ -43,7 +43,6 @@ def convolutions(model: VisionModel) -> list[Convolution]:
             found.append(Convolution(reads[0], area.channels, area.kernel, area.stride, reads[1:], own))
         for link in from_areas:
             if link.kernel is not None:
-                channels, *source = sizes.shapes[link.source]
-                out, *landing = sizes.landing[link.name]
-                found.append(Convolution(channels, out, link.kernel, link.stride, (*source,), (*landing,)))
+                source, landing = sizes.shapes[link.source], sizes.landing[link.name]
+                found.append(Convolution(source[0], landing[0], link.kernel, link.stride, source[1:], landing[1:]))
     return found

@@ -46,7 +46,7 @@ def _forward(one: Convolution, maps: Tensor, weight: Tensor, upstream: Tensor) -
 
 def _input(one: Convolution, maps: Tensor, weight: Tensor, upstream: Tensor) -> Iterator[Callable[[], Tensor]]:
     padding = (one.kernel - 1) // 2
-    yield lambda: conv2d_input(maps.shape, weight, upstream, one.stride, padding)  # type: ignore[no-untyped-call,no-any-return]
+    yield lambda: conv2d_input(maps.shape, weight, upstream, one.stride, padding)  # type: ignore[no-untyped-call]
     if one.stride == 1:
         turned = weight.flip(2, 3).transpose(0, 1)
         packed = Kernel(turned, 1, weight.dtype)
@@ -56,7 +56,7 @@ def _input(one: Convolution, maps: Tensor, weight: Tensor, upstream: Tensor) -> 
 
 def _weight(one: Convolution, maps: Tensor, weight: Tensor, upstream: Tensor) -> Iterator[Callable[[], Tensor]]:
     padding = (one.kernel - 1) // 2
-    yield lambda: conv2d_weight(maps, weight.shape, upstream, one.stride, padding)  # type: ignore[no-untyped-call,no-any-return]
+    yield lambda: conv2d_weight(maps, weight.shape, upstream, one.stride, padding)  # type: ignore[no-untyped-call]
 
 
 FORWARD, BACKWARD_INPUT, BACKWARD_WEIGHT = _forward, _input, _weight

@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive, check_tolerance, is_number
+from cordsnet._checks import check_positive, check_tolerance, is_number, is_whole
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
@@ -243,9 +242,9 @@ def _rounds(flow: Flow, k: int, duration_ms: float, transient_ms: float, dt: flo
     """Number of orthonormalisations that count, and of those before them."""
     check_positive(dt, "dt")
     check_positive(duration_ms, "duration_ms")
-    if not isinstance(k, Integral) or not 1 <= k <= flow.units:
+    if not is_whole(k) or not 1 <= k <= flow.units:
         raise ValueError(f"k must be from 1 to the number of units, {flow.units}, got {k!r}")
-    if not isinstance(every, Integral) or every < 1:
+    if not is_whole(every) or every < 1:
         raise ValueError(f"every must be at least one step, got {every!r}")
     if not (is_number(transient_ms) and math.isfinite(transient_ms) and transient_ms >= 0):
         raise ValueError(f"transient_ms must be a duration of 0 ms or more, got {transient_ms!r}")

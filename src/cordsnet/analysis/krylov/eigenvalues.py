@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from math import isfinite, prod
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_tolerance
+from cordsnet._checks import check_count, check_tolerance, is_whole
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.basis import Array
 from cordsnet.analysis.krylov.counting import CountingOperator
@@ -226,10 +225,10 @@ def _finite(sigma: complex) -> complex:
 
 
 def _check(k: int, units: int, basis: int | None, block: int, max_products: int, degree: int | None) -> None:
-    if not isinstance(k, Integral) or not 1 <= k <= units:
+    if not is_whole(k) or not 1 <= k <= units:
         raise ValueError(f"k must be from 1 to the {units} units of the operator, got {k!r}")
     check_count(block, "block", 1, max(1, units - 1), f"the operator has {units} units")
     check_count(max_products, "max_products", 1, MOST_PRODUCTS)
     check_count(1 if degree is None else degree, "degree", 1, MOST_DEGREE)
-    if basis is not None and (not isinstance(basis, Integral) or basis < k + 3):
+    if basis is not None and (not is_whole(basis) or basis < k + 3):
         raise ValueError(f"basis must be at least k + 3 = {k + 3} vectors, got {basis!r}")

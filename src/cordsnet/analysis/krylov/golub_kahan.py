@@ -7,13 +7,12 @@ the leading singular vectors of B; the residual vector r couples to each of them
 import math
 from dataclasses import replace
 from math import prod
-from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_tolerance
+from cordsnet._checks import check_count, check_tolerance, is_whole
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.counting import CountingOperator
@@ -75,9 +74,9 @@ def partial_svd(
 def _check(op: LinearOperator, k: int, tol: float, max_products: int, basis: int | None) -> None:
     rank = min(op.shape)
     check_tolerance(tol)
-    if not isinstance(k, Integral) or not 1 <= k <= rank:
+    if not is_whole(k) or not 1 <= k <= rank:
         raise ValueError(f"k must be from 1 to {rank}, the smaller of rows and columns, got {k!r}")
-    if basis is not None and (not isinstance(basis, Integral) or basis < k + 2):
+    if basis is not None and (not is_whole(basis) or basis < k + 2):
         raise ValueError(f"basis must be at least k + 2 = {k + 2} pairs of vectors, got {basis!r}")
     check_count(max_products, "max_products", 1, MOST_PRODUCTS)
     vectors = min(basis or max(2 * k + 4, 20), rank)
@@ -144,7 +143,8 @@ def _merged(found: SingularTriplets, one: SingularTriplets) -> SingularTriplets:
     status = found.status + one.status
     parts = ("residuals", "left", "right")
     both = {name: torch.cat([getattr(found, name), getattr(one, name)])[order] for name in parts}
-    return replace(found, singular_values=values[order], status=tuple(status[row] for row in order.tolist()), **both)
+    ends = tuple(status[row] for row in order.tolist())
+    return SingularTriplets(values[order], both["residuals"], ends, both["left"], both["right"], found.products)
 
 
 def _first(found: SingularTriplets, k: int, products: int, status: Status | None = None) -> SingularTriplets:
