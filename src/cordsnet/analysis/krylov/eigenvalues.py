@@ -53,8 +53,7 @@ def eigenvalues(
     op : a square operator; only products with it are used.
     k : number of eigenvalues. Conjugate pairs are kept together, so there may be one more.
     which : "LM", largest modulus; "LR", largest real part; "SR", smallest real part; "LI", largest imaginary part.
-    sigma : if given, the eigenvalues nearest to this number or its conjugate, by shift-invert with GMRES. There is no
-        preconditioner: far inside a spectrum expect NotConvergedError.
+    sigma : if given, the eigenvalues nearest to this number or its conjugate, by shift-invert with GMRES.
     tol : relative residual |A v - l v| / |l|, |v| = 1, at which a pair counts as converged; at least 20 rounding errors
         of the operator's norm. This is a backward error: the eigenvalue can be off by `condition` times as much.
     max_products : products with the operator, residuals included; vectors="both" may use as many with the transpose.
@@ -68,16 +67,14 @@ def eigenvalues(
     method : "krylov_schur", restarted (Stewart 2002); "arnoldi", without restarts, as in the paper; "arpack", SciPy's;
         "dense", LAPACK on the whole matrix, for small operators.
     vectors : "none"; "right"; "both", which adds left vectors and the condition number of each eigenvalue.
-    copies : a space from one start vector finds a multiple eigenvalue once. True looks for further copies, and for
-        whatever else comes before the last value, on the complement of what was found, from new random vectors, until
-        nothing more is there; that takes up to as many products again. False leaves that out, and CONVERGED then
-        says that each pair is one, not that they are the leading ones.
+    copies : True looks for further copies of multiple eigenvalues, and for whatever else comes before the last value, on
+        the complement of what was found, which takes up to as many products again. If False, CONVERGED says that each
+        pair is one, not that they are the leading ones.
 
     Returns
     -------
-    Eigenpairs; pairs with status NOT_FINITE hold NaN. Those with status UNCHECKED are eigenpairs, but products ended
-    before it was known that no other comes before them. For a strongly non-normal operator, whose eigenvalues are
-    ill-conditioned, look at `condition`, or at `pseudospectrum`.
+    Eigenpairs; those with status NOT_FINITE hold NaN, and those with UNCHECKED may not be the leading ones. Where
+    `condition` is large the eigenvalues mean little: see `pseudospectrum`.
 
     Raises
     ------
