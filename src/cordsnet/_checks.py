@@ -13,22 +13,42 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def is_whole(value: object) -> bool:
+    """True if `value` is a whole number, of Python or of NumPy, and no truth value."""
+    return isinstance(value, Integral) and type(value) is not bool
+
+
 def check_positive(value: float, name: str) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
     if not (is_number(value) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
 
 
-def is_whole(value: object, least: int) -> bool:
-    """True if `value` is a whole number of Python of at least `least`; True and False are no numbers."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def is_int(value: object, least: int) -> bool:
+    """True if `value` is a whole number of Python, which can be written to JSON, of at least `least`."""
+    return isinstance(value, int) and is_whole(value) and value >= least
 
 
-def check_whole(value: object, name: str, least: int = 0) -> int:
-    """Return `value` as a whole number. Raises ValueError unless it is one, of Python or NumPy, of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+def check_count(value: object, name: str, least: int = 1, most: int | None = None, why: str = "") -> int:
+    """Return `value` as a whole number from `least` to `most`; `why` says what the bound is for.
+
+    Raises ValueError unless it is one, of Python or of NumPy.
+    """
+    if not isinstance(value, Integral) or not is_whole(value):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    reason = f"; {why}" if why else ""
+    if value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value}{reason}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most:,}, got {value}{reason}")
     return int(value)
+
+
+def check_tolerance(value: float, name: str = "tol") -> None:
+    """Raise ValueError unless `value` is above 0 and below 1, as a relative residual must be to mean something."""
+    check_positive(value, name)
+    if value >= 1:
+        raise ValueError(f"{name} must be below 1, since it is a relative residual, got {value!r}")
 
 
 def check_device(name: str) -> str:

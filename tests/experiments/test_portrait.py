@@ -74,7 +74,7 @@ def test_the_report_holds_every_part(found, tmp_path):
     text = page.read_text()
     for words in ("Certificate", "Spectra", "Time constants", "monostable", "Amplified patterns"):
         assert words in text
-    assert "Not measured" not in text
+    assert "Does not apply" not in text
     assert missing == ()
     assert read_result(tmp_path) == result
     assert {"residual", "condition", "status"} <= set(result.rows("eigenvalues", of=REAL_PART)[0])
@@ -89,7 +89,7 @@ def test_what_does_not_apply_is_said(tmp_path):
     result = portrait(model, random_images(FEEDBACK, 2))
     assert {row["part"] for row in result.rows("skipped")} == {"certificate"}
     assert result.claim("certified").verdict == "undecided at this scale"
-    assert "Not measured" in write_result(result, tmp_path)[0].read_text()
+    assert "Does not apply" in write_result(result, tmp_path)[0].read_text()
 
 
 def test_the_command_prints_the_answers(tmp_path, capsys):

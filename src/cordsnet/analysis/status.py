@@ -8,6 +8,10 @@ class Status(Enum):
 
     CONVERGED = "converged"
     STALLED = "stalled: the residual is above tol after max_products; raise max_products, basis or tol"
+    UNCHECKED = (
+        "unchecked: the residual is below tol, but max_products ended the search for copies and other values that may "
+        "come before this one; raise max_products"
+    )
     EXHAUSTED = "exhausted: the start vector spans an invariant subspace; use another seed to find what lies outside it"
     NOT_FINITE = (
         "not finite: a product held values that are not finite; check the operator, its state and its precision"

@@ -13,8 +13,9 @@ import torch
 from cordsnet._checks import check_device
 from cordsnet._files import write_whole
 from cordsnet._version import __version__
+from cordsnet.benchmarks.floor import floor_seconds
 from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure
-from cordsnet.benchmarks.workloads import WORKLOADS, AnyWorkload
+from cordsnet.benchmarks.workloads import WORKLOADS, AnyWorkload, Workload
 from cordsnet.training.record import commit, processor
 
 MAX_DIFFERENCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
@@ -26,8 +27,10 @@ def bench(
 ) -> dict[str, Any]:
     """Measure workloads on both sides and return `{"rows": [...]}`.
 
-    Each side runs in its own process, one after the other, so that they do not affect each other's memory. Workloads
-    that need the same computation of the reference share its measurement.
+    The floor is the time that the convolutions of a workload take alone, in the fastest way that the library has for
+    each, measured in the same run (`cordsnet.benchmarks.floor`). Each side runs in its own process, one after the
+    other, so that they do not affect each other's memory. Workloads that need the same computation of the reference
+    share its measurement.
 
     Parameters
     ----------
@@ -53,12 +56,14 @@ def bench(
         f"{machine['processor']}, matrix product " + ", ".join(f"{p} {r / 1e9:.0f} GFLOP/s" for p, r in rates.items())
     )
     report(HEADER)
-    rows, shared = [], {}
+    rows, shared, floors = [], {}, {}
     for workload in chosen:
         ours, key = measure(workload.name, "ours", repeats, device), workload.reference_key()
         if key not in shared:
             shared[key] = measure(workload.name, "reference", repeats, device)
-        row = _row(workload, ours, shared[key], rates[workload.precision])
+        if (ours.batch, key) not in floors:
+            floors[ours.batch, key] = _floor(workload, ours.batch, device)
+        row = _row(workload, ours, shared[key], rates[workload.precision], floors[ours.batch, key])
         report(_line(row))
         rows.append(row | {"device": device, "machine": machine})
     return {"rows": rows}
@@ -69,7 +74,17 @@ HEADER = (
 )
 
 
-def _row(workload: AnyWorkload, ours: Measurement, reference: Measurement, rate: float) -> dict[str, Any]:
+def _floor(workload: AnyWorkload, batch: int, device: str) -> float | None:
+    """Shortest seconds for the convolutions of a workload, measured now; None where their number is unknown."""
+    steps = workload.steps() if isinstance(workload, Workload) else None
+    if not isinstance(workload, Workload) or steps is None:
+        return None
+    return floor_seconds(workload.network(), batch, *steps, device, getattr(torch, workload.precision))
+
+
+def _row(
+    workload: AnyWorkload, ours: Measurement, reference: Measurement, rate: float, floor: float | None
+) -> dict[str, Any]:
     difference = abs(ours.value - reference.value) / abs(reference.value)
     if ours.batch == reference.batch and not difference <= MAX_DIFFERENCE[workload.precision]:
         raise RuntimeError(
@@ -98,7 +113,9 @@ def _row(workload: AnyWorkload, ours: Measurement, reference: Measurement, rate:
         "reference_applications": counts[1],
         "applications_ratio": counts[1] / counts[0] if counts[0] and counts[1] else None,
         "flops_per_second": None if flops is None else flops / seconds,
-        "floor_fraction": None if flops is None else flops / rate / seconds,
+        # a run that takes less than anything measured alone is itself the fastest
+        "floor_seconds": None if floor is None else min(floor, *ours.seconds, seconds),
+        "floor_fraction": None if floor is None else min(floor, *ours.seconds, seconds) / seconds,
         "gemm_flops_per_second": rate,
         "peak_bytes": ours.peak_bytes,
         "reference_peak_bytes": reference.peak_bytes,

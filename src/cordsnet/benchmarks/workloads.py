@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from cordsnet.benchmarks.convolutions import convolutions
 from cordsnet.benchmarks.peers import PeerWorkload
 from cordsnet.benchmarks.spectra import SpectrumWorkload
-from cordsnet.models import VisionModel, create_model, layout
+from cordsnet.models import VisionModel, create_model
 from cordsnet.registry import Registry
 
 IMAGE_STEPS, TRAINED_STEPS = 100, 200
@@ -52,6 +53,10 @@ class Workload:
         step = step_flops(self.network()) * self.batch
         return {"inference": IMAGE_STEPS * step, "training": 3 * TRAINED_STEPS * step}.get(self.kind)
 
+    def steps(self) -> tuple[int, int] | None:
+        """Steps forward, and steps of which a gradient is taken, that `flops` counts; None where unknown."""
+        return {"inference": (IMAGE_STEPS, 0), "training": (TRAINED_STEPS, TRAINED_STEPS)}.get(self.kind)
+
     def reference_key(self) -> tuple[object, ...]:
         """Key of the reference's measurement; workloads with the same key share it."""
         return self.model, self.batch, self.kind, self.recompute, self.precision
@@ -59,20 +64,7 @@ class Workload:
 
 def step_flops(model: VisionModel) -> float:
     """Operations of one step and trial: recurrent kernels, and feedforward and skip kernels that read other areas."""
-    sizes = layout(model.spec)
-    total = 0.0
-    for area in model.spec.areas:
-        _, height, width = sizes.shapes[area.name]
-        reads = sizes.inputs[area.name][0]
-        from_areas = [link for link in model.spec.into(area.name) if link.source in model.areas]
-        total += 2 * area.channels**2 * (area.recurrent_kernel or 0) ** 2 * height * width
-        if from_areas:
-            total += 2 * area.channels * reads * area.kernel**2 * height * width
-        for link in from_areas:
-            if link.kernel is not None:
-                out, rows, columns = sizes.landing[link.name]
-                total += 2 * out * sizes.shapes[link.source][0] * link.kernel**2 * rows * columns
-    return total
+    return sum(one.flops for one in convolutions(model))
 
 
 AnyWorkload: TypeAlias = Workload | SpectrumWorkload | PeerWorkload

@@ -172,7 +172,7 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     """Models and images that were asked for. Raises ValueError when the experiment cannot be run with them."""
     from cordsnet._checks import check_device
     from cordsnet.experiments import Setting
-    from cordsnet.experiments.subjects import images_of, load_subjects
+    from cordsnet.experiments.subjects import images_and_notes, load_subjects
 
     common: dict[str, Any] = {"seed": given.seed, "tell": tell, "progress": draws_progress(given)}
     if row.trains:
@@ -182,12 +182,13 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     models = {label: one.model for label, one in subjects.items()}
     row.check(models)
     sources = {label: {"source": one.source, "data": one.data} for label, one in subjects.items()}
-    images = images_of(subjects)
-    return Setting({label: model.to(device) for label, model in models.items()}, images, sources, **common)
+    images, notes = images_and_notes(subjects)
+    on_device = {label: model.to(device) for label, model in models.items()}
+    return Setting(on_device, images, sources, notes, **common)
 
 
 def print_result(result: "Result", path: Path) -> None:
-    """The table, what was not measured, and the verdict of every claim."""
+    """The table, what failed or does not apply, and the verdict of every claim."""
     from cordsnet.report import measured
     from cordsnet.report.writer import TABLE
 
@@ -195,7 +196,8 @@ def print_result(result: "Result", path: Path) -> None:
     for row in result.tables.get("notes", ()):
         print(f"note: {row['model']}, {row['note']}")
     for row in result.tables.get("skipped", ()):
-        print(f"not measured: {row['model']}, {row['part']} ({row['reason']})")
+        word = "failed" if row.get("failed") else "does not apply"
+        print(f"{word}: {row['model']}, {row['part']}, because {row['reason']}")
     for claim in result.claims:
         subject = f" ({claim.subject})" if claim.subject else ""
         print(f"{claim.verdict}: {claim.statement}{subject} [{measured(claim)}; holds if {claim.expected}]")

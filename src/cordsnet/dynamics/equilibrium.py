@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive
 from cordsnet.dynamics.anderson import Solution, Status, anderson
 from cordsnet.dynamics.circuit import Held, Pathway, Reader, emit
 from cordsnet.dynamics.maps import LinearMap
@@ -21,7 +21,10 @@ from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.simulate import Simulable
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import Inputs
+from cordsnet.errors import NotConvergedError
 
+MOST_ITERATIONS = 1_000_000
+"""Largest number of evaluations and of terms that is accepted."""
 GradientRule: TypeAlias = Literal["implicit", "neumann"]
 Settled: TypeAlias = tuple[dict[str, Tensor], dict[str, Solution], list[Tensor]]
 """Area -> rates, area -> how they were found, penalties."""
@@ -86,6 +89,9 @@ class Solver:
         check_positive(self.tol, "tol")
         if self.max_iterations < 1 or self.memory < 1 or self.terms < 0:
             raise ValueError("max_iterations and memory must be at least 1, and terms at least 0")
+        check_count(self.max_iterations, "max_iterations", 1, MOST_ITERATIONS)
+        check_count(self.memory, "memory", 1, 1000)
+        check_count(self.terms, "terms", 0, MOST_ITERATIONS)
         if self.gradient not in ("implicit", "neumann"):
             raise ValueError(f"gradient must be 'implicit' or 'neumann', got {self.gradient!r}")
 
@@ -98,6 +104,7 @@ def steady_state(
     solver: Solver | None = None,
     start: State | None = None,
     grad: bool = False,
+    unsettled: Literal["refuse", "accept"] = "refuse",
 ) -> Equilibrium:
     """Find where `model` settles under steady `images` [B, C, H, W] (None: no input), by Anderson acceleration.
 
@@ -109,12 +116,17 @@ def steady_state(
     solver : all settings, including how gradients are computed.
     start : where to start from, such as a state nearby; None is zero rates.
     grad : keep the graph, so that the result can be differentiated; its memory does not grow with time.
+    unsettled : "refuse" raises NotConvergedError in the backward pass if a trial that takes part in it did not settle,
+        or if the equation of its gradient was not solved: the rates are then no fixed point, and have no such gradient.
+        "accept" takes what the formula gives there, as training does, which counts the trials that settle.
 
     Returns
     -------
     Equilibrium, with a residual and a status for every area and trial. A network may have other fixed points,
-    and the one found may be unstable: simulate from it to see.
+    and the one found may be unstable: simulate from it to see. Look at `converged` before using the rates.
     """
+    if unsettled not in ("refuse", "accept"):
+        raise ValueError(f"unsettled must be 'refuse' or 'accept', got {unsettled!r}")
     inputs: Inputs = {} if images is None else {"image": images} if isinstance(images, Tensor) else images
     model.check_inputs(inputs)
     solver = solver or Solver(tol=tol)
@@ -124,15 +136,19 @@ def steady_state(
             raise TypeError(f"model must have a rate equation, got {type(model).__name__}; simulate it in time instead")
         start = None if start is None else system.admit(start)
         batch = len(next(iter(inputs.values()))) if inputs else 1
-        return equilibrium(system, system.hold(inputs), batch, solver, start)
+        return equilibrium(system, system.hold(inputs), batch, solver, start, refuse=unsettled == "refuse")
 
 
-def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None) -> Equilibrium:
+def equilibrium(
+    system: RateSystem, held: Held, batch: int, solver: Solver, start: State | None = None, refuse: bool = True
+) -> Equilibrium:
     """`steady_state` of a system whose weights are materialised already, while a frame is held."""
     solve = _by_area if system.equation.circuit.is_cascade else _jointly
     kind = system.like.device.type
     with torch.autocast(kind, enabled=False), full_precision():  # the circuit carries its own precision
-        rates, found, penalties = solve(system, held, (start or system.zero_state(1)).expand(batch).values, solver)
+        rates, found, penalties = solve(
+            system, held, (start or system.zero_state(1)).expand(batch).values, solver, refuse
+        )
     return Equilibrium(
         rates=rates,
         outputs=system.equation.circuit.read(rates),
@@ -143,7 +159,7 @@ def equilibrium(system: RateSystem, held: Held, batch: int, solver: Solver, star
     )
 
 
-def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver) -> Settled:
+def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver, refuse: bool) -> Settled:
     """A cascade, lowest area first."""
     rates: dict[str, Tensor] = {}
     found: dict[str, Solution] = {}
@@ -159,12 +175,12 @@ def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         def f(x: Tensor, drive: Tensor = drive, recurrent: LinearMap | None = recurrent) -> Tensor:
             return equation.activation(drive if recurrent is None else drive + recurrent(x))
 
-        rates[area], found[area] = _solve(f, start[area], solver)
+        rates[area], found[area] = _solve(f, start[area], solver, area if refuse else None)
         penalties += _penalty(f, rates[area], solver)
     return rates, found, penalties
 
 
-def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver) -> Settled:
+def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver: Solver, refuse: bool) -> Settled:
     """A network with feedback: the rates of all areas as one vector. At a fixed point delays play no part."""
     sizes = [rates[0].numel() for rates in start.values()]
 
@@ -177,7 +193,9 @@ def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         targets = [system.equation.target(area, held, read).expand_as(start[area]) for area in start]
         return torch.cat([target.flatten(1) for target in targets], 1)
 
-    value, found = _solve(f, torch.cat([rates.flatten(1) for rates in start.values()], 1), solver)
+    value, found = _solve(
+        f, torch.cat([rates.flatten(1) for rates in start.values()], 1), solver, "the network" if refuse else None
+    )
     return parts(value), dict.fromkeys(start, found), _penalty(f, value, solver)
 
 
@@ -199,14 +217,41 @@ def _penalty(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -> li
         return [expansion_penalty(f, value, solver.expansion_bound)]
 
 
-def _solve(f: Callable[[Tensor], Tensor], start: Tensor, solver: Solver) -> tuple[Tensor, Solution]:
-    """Solved without a graph, then tied to it by one evaluation."""
+def _solve(
+    f: Callable[[Tensor], Tensor], start: Tensor, solver: Solver, refused: str | None
+) -> tuple[Tensor, Solution]:
+    """Solved without a graph, then tied to it by one evaluation; `refused` names what must have settled, if any."""
     found = anderson(f, start, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
-    return (tie_to_graph(f, found.value, solver) if torch.is_grad_enabled() else found.value), found
+    if not torch.is_grad_enabled():
+        return found.value, found
+
+    def check(upstream: Tensor) -> None:
+        """Refuse the gradient of trials that did not settle, unless none is asked of them."""
+        missed = torch.tensor([one is not Status.CONVERGED for one in found.status], device=upstream.device)
+        missed = missed & (upstream.flatten(1) != 0).any(1)
+        if refused is not None and bool(missed.any()):
+            worst = float(found.residual[missed].max())
+            raise NotConvergedError(
+                f"the steady state of {refused}", worst, solver.tol, found.evaluations, f"{int(missed.sum())} trial(s) "
+                "did not settle, so they have no gradient; raise max_iterations, leave them out of the loss, or say "
+                "unsettled='accept'"
+            )  # fmt: skip
+
+    return tie_to_graph(f, found.value, solver, check, refused), found
 
 
-def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -> Tensor:
-    """f(value) at a fixed point, with the gradient of the fixed point: v = J' v + upstream, then one adjoint of f."""
+def tie_to_graph(
+    f: Callable[[Tensor], Tensor],
+    value: Tensor,
+    solver: Solver,
+    check: Callable[[Tensor], None] = lambda _: None,
+    refused: str | None = None,
+) -> Tensor:
+    """f(value) at a fixed point, with the gradient of the fixed point: v = J' v + upstream, then one adjoint of f.
+
+    `check` is called with the upstream gradient. Where `refused` names something, an adjoint equation that is not
+    solved raises NotConvergedError.
+    """
     point = value.detach().requires_grad_()
     after = f(point)
     once = f(value.detach())
@@ -214,6 +259,7 @@ def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -
     @full_precision()
     def adjoint(upstream: Tensor) -> Tensor:
         """The upstream gradient carried through the fixed point."""
+        check(upstream)
 
         def back(v: Tensor) -> Tensor:
             (through,) = torch.autograd.grad(after, point, v, retain_graph=True)
@@ -224,9 +270,13 @@ def tie_to_graph(f: Callable[[Tensor], Tensor], value: Tensor, solver: Solver) -
             for _ in range(solver.terms):
                 total = back(total)
             return total
-        return anderson(
-            back, upstream, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory
-        ).value
+        found = anderson(back, upstream, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
+        if refused is not None and any(one is not Status.CONVERGED for one in found.status):
+            raise NotConvergedError(
+                f"the gradient of the steady state of {refused}", float(found.residual.max()), solver.tol,
+                found.evaluations, "raise max_iterations, or say unsettled='accept'"
+            )  # fmt: skip
+        return found.value
 
     if once.requires_grad:
         once.register_hook(adjoint)  # type: ignore[no-untyped-call]

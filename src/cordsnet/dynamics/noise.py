@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_whole
+from cordsnet._checks import check_count
 
 # Constants of SplitMix64 (Steele et al. 2014), as signed numbers, since torch has no unsigned multiplication.
 _GOLDEN, _FIRST, _SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15
@@ -19,7 +19,7 @@ _HALF = 0xFFFFFFFF
 
 def trial_seeds(seed: int, batch: int, device: torch.device | str = "cpu") -> Tensor:
     """One seed per trial [B] from one seed. Raises ValueError for a negative seed."""
-    number = torch.tensor(check_whole(seed, "seed"), dtype=torch.int64, device=device)
+    number = torch.tensor(check_count(seed, "seed", 0), dtype=torch.int64, device=device)
     return mix(torch.arange(batch, dtype=torch.int64, device=device) + mix(number))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_whole
+from cordsnet._checks import check_count
 
 MOST_LINES = 12
 """Components of an output that are drawn; of more, those that come to be largest."""
@@ -47,7 +47,7 @@ def _of_trial(values: Tensor, trial: int | None) -> Tensor:
     """[T, units] of one trial, or the mean over trials."""
     if trial is None:
         return values.double().mean(1).reshape(len(values), -1)
-    if check_whole(trial, "trial") >= values.shape[1]:
+    if check_count(trial, "trial", 0) >= values.shape[1]:
         raise ValueError(f"trial must be below {values.shape[1]}, the number of trials, got {trial}")
     return values[:, trial].double().reshape(len(values), -1)
 

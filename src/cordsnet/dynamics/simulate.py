@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_whole
+from cordsnet._checks import check_count
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.engines import ENGINES
 from cordsnet.dynamics.engines.memory import parse_bytes
@@ -105,11 +105,11 @@ def simulate(
     """
     _check(model, protocol)
     if seed is not None:
-        check_whole(seed, "seed")
+        check_count(seed, "seed", 0)
     with torch.set_grad_enabled(grad):
         system, notes = model.system(dt, stepper, as_precision(precision)), list[str]()
         kept = as_record(record)
-        total = _total_steps(protocol, kept, system.clock, notes, check_whole(max_steps, "max_steps", 1))
+        total = _total_steps(protocol, kept, system.clock, notes, check_count(max_steps, "max_steps", 1))
         state = start(system, initial_state, protocol.batch, seed)
         schedule = protocol.schedule(system.clock, notes)
         chosen = (interventions,) if isinstance(interventions, Intervention) else tuple(interventions)

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -35,6 +35,7 @@ class Setting:
     models : label -> model. Empty for experiments that train their own.
     data : test images for all models, or label -> test images.
     sources : label -> plain data about where model and images come from, for `meta`.
+    notes : label -> what was chosen or assumed for a model, for the table "notes".
     output : folder for what is trained; None for experiments that train nothing.
     seed : of everything that is drawn.
     workers : networks trained at once.
@@ -45,6 +46,7 @@ class Setting:
     models: Mapping[str, VisionModel] = field(default_factory=dict)
     data: Split | Mapping[str, Split] | None = None
     sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     output: Path | None = None
     seed: int = 0
     workers: int = 1
@@ -168,7 +170,7 @@ class Experiment(Generic[Options]):
             "seconds": time.perf_counter() - started,
             **about,
         }
-        return with_meta(result, meta)
+        return with_meta(_with_notes(result, setting), meta)
 
 
 EXPERIMENTS: Registry[Experiment[Any]] = Registry("experiment")
@@ -194,6 +196,33 @@ def experiment(
         return row
 
     return enter
+
+
+def _with_notes(result: Result, setting: Setting) -> Result:
+    """The result with the notes of the setting before its own."""
+    chosen = [{"model": label, "note": note} for label, notes in setting.notes.items() for note in notes]
+    if not chosen:
+        return result
+    return replace(result, tables={**result.tables, "notes": (*chosen, *result.tables.get("notes", ()))})
+
+
+def describe_images(model: VisionModel, split: Split, data: str) -> str:
+    """What a model was shown, and how: data set, images, classes, normalisation, precision, dt and tau."""
+    labels = sorted(set(split.labels.tolist()))
+    classes = f"classes {', '.join(map(str, labels[:10]))}{', ...' if len(labels) > 10 else ''}"
+    normalise = split.normalise
+    numbers = "not normalised"
+    if normalise is not None:
+        mean, std = (", ".join(f"{value:.3g}" for value in part) for part in (normalise.mean, normalise.std))
+        numbers = f"normalised with mean {mean} and s.d. {std}"
+    tau = getattr(model.spec, "tau_ms", None)
+    constant = f", tau {tau:g} ms" if isinstance(tau, int | float) else ""
+    precision = str(model.like.dtype).removeprefix("torch.")
+    height, width = split.shape[1:]
+    return (
+        f"shown {len(split)} test images of {data or 'the data given'} ({height} x {width} px, {classes}), {numbers}; "
+        f"{precision}, dt {model.dt_ms:g} ms{constant}"
+    )
 
 
 def describe_model(model: VisionModel) -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cordsnet.data import Split, load_data
+from torch import Tensor
+
+from cordsnet.data import DATASETS, Split, VisionData, load_data
+from cordsnet.data.split import Normalisation
+from cordsnet.errors import DataError
 from cordsnet.models import build, create_model, load_model
 from cordsnet.training import ModelChoice
 
 USUAL_DATA = "digits"
-"""Data set of models that do not say what they were trained on."""
+"""Data set of networks with random weights, which are of no data."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,19 @@ class Subject:
     source : a folder, NAME@DATA, or the name of a model.
     model : the model.
     data : name of the data set whose test images it is shown.
+    notes : what was chosen for it.
     """
 
     source: str
     model: Any
     data: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def trained_on(self) -> Mapping[str, Any]:
+        """The data that its weights were trained on, as its metadata describe them; empty where they do not."""
+        known = self.model.metadata.get("data")
+        return known if isinstance(known, Mapping) else {}
 
 
 def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, Subject]:
@@ -37,11 +49,14 @@ def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, 
     ----------
     sources : for each model the folder of a checkpoint; or NAME@DATA, for weights that come with the package; or the
         name of a model, for random weights that fit the data.
-    data : name or path of the data set that all are shown; None is what each was trained on, or else digits.
+    data : name or path of the data set that all are shown; None is what each was trained on, and digits for networks
+        with random weights.
 
     Raises
     ------
     ValueError : no such folder or model, or the same one twice.
+    DataError : data is None, and a network was trained on images that do not come with the package, or does not say
+        on which.
     CheckpointError : a file of weights is damaged.
     """
     if twice := [source for k, source in enumerate(sources) if source in sources[:k]]:
@@ -50,20 +65,89 @@ def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, 
 
 
 def images_of(subjects: Mapping[str, Subject]) -> dict[str, Split]:
-    """Label -> test images of the model's size."""
-    return {label: load_data(one.data, one.model.input_shape[-1]).test for label, one in subjects.items()}
+    """Label -> test images of the model's size, normalised as those that it was trained on.
+
+    Raises DataError when a data set does not have the channels or the classes of the model.
+    """
+    return images_and_notes(subjects)[0]
+
+
+def images_and_notes(subjects: Mapping[str, Subject]) -> tuple[dict[str, Split], dict[str, tuple[str, ...]]]:
+    """`images_of`, and label -> what was chosen: the data, how they were read, and whose normalisation."""
+    images, notes = {}, {}
+    for label, one in subjects.items():
+        images[label], read = _images(label, one)
+        notes[label] = (*one.notes, *read)
+        known = one.trained_on
+        if known.get("mean") and known.get("name") != Path(one.data).name:
+            own = known.get("name", label)
+            notes[label] += (f"images of {one.data} are normalised as those of {own}, its own data",)
+    return images, notes
+
+
+def _images(label: str, subject: Subject) -> tuple[Split, tuple[str, ...]]:
+    channels, height, width = subject.model.input_shape
+    data = load_data(subject.data, max(height, width))
+    found = data.test.shape[0]
+    if found != channels:
+        raise DataError(
+            f"images of {subject.data!r} have {found} channel(s) and network {label!r} reads {channels}; "
+            "give others with --data"
+        )
+    _check_classes(label, subject, data)
+    split = _cropped(data.test, height, width) if height != width else data.test
+    mean, std = subject.trained_on.get("mean"), subject.trained_on.get("std")
+    if mean and std and len(mean) == len(std) == channels:
+        split = replace(split, normalise=Normalisation(tuple(mean), tuple(std)))
+    return split, data.notes
+
+
+def _check_classes(label: str, subject: Subject, data: VisionData) -> None:
+    """Raise DataError where labels of the data are not those of a trained network."""
+    own = subject.trained_on.get("classes")
+    if own and len(own) != len(data.classes):
+        raise DataError(
+            f"data set {subject.data!r} has {len(data.classes)} classes and network {label!r} was trained on "
+            f"{len(own)}; give other data with --data"
+        )
+
+
+def _cropped(split: Split, height: int, width: int) -> Split:
+    """The middle of square images."""
+    whole = split.take(len(split))
+    pixels = whole.pixels
+    if not isinstance(pixels, Tensor):
+        raise DataError("images that are not held in memory cannot be cropped; give a smaller data set")
+    top, left = (pixels.shape[2] - height) // 2, (pixels.shape[3] - width) // 2
+    return replace(whole, pixels=pixels[:, :, top : top + height, left : left + width])
 
 
 def _load(source: str, data: str | None) -> Subject:
     if Path(source).is_dir() or os.sep in source:
         model = load_model(source)
-        trained_on = model.metadata.get("data")
-        known = trained_on.get("name") if isinstance(trained_on, Mapping) else None
-        return Subject(source, model, data or known or USUAL_DATA)
+        return _with_own_data(Subject(source, model, data or ""))
     name, _, trained = source.partition("@")
     if trained:
         return Subject(source, create_model(name, pretrained=trained), data or trained)
-    return Subject(source, _random(name, data or USUAL_DATA), data or USUAL_DATA)
+    shown = data or USUAL_DATA
+    return Subject(source, _random(name, shown), shown, (f"{name!r} has random weights",))
+
+
+def _with_own_data(subject: Subject) -> Subject:
+    """The subject with the data that its network was trained on, where none were asked for."""
+    if subject.data:
+        return subject
+    own = subject.trained_on.get("name")
+    if own is None and not subject.model.metadata:
+        return replace(
+            subject,
+            data=USUAL_DATA,
+            notes=(f"the network does not say what it was trained on; it is shown {USUAL_DATA}",),
+        )
+    if own not in DATASETS:
+        of = f"on {own!r}, which does not come with the package" if own else "and does not say on what"
+        raise DataError(f"network {subject.source!r} was trained {of}; give its images with --data PATH")
+    return replace(subject, data=str(own))
 
 
 def _random(name: str, data: str) -> Any:

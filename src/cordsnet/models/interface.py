@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cordsnet._checks import check_images, check_whole
+from cordsnet._checks import check_count, check_images
 from cordsnet.dynamics import (
     Clock,
     Hold,
@@ -177,7 +177,7 @@ class VisionModel(SavedModel, ABC):
 
     def initial_state(self, batch: int, dt: float | None = None, seed: int = 0) -> State:
         """The state before anything has happened, all signals at zero, for streaming with `step`."""
-        return self.system(dt).zero_state(check_whole(batch, "batch", 1), seed)
+        return self.system(dt).zero_state(check_count(batch, "batch", 1), seed)
 
     def step(self, state: State, inputs: Tensor | Mapping[str, Tensor] | None, dt: float | None = None) -> State:
         """The state one step later, with images [B, C, H, W], or inputs by name, shown meanwhile (None: blank).

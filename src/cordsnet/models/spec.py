@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, runtime_che
 
 import numpy as np
 
-from cordsnet._checks import is_whole
+from cordsnet._checks import is_int
 
 Spec = TypeVar("Spec", bound="ModelSpec")
 
@@ -145,6 +145,6 @@ def square(size: int | Sequence[int]) -> tuple[int, int]:
     size = plain_number(size.tolist() if hasattr(size, "tolist") else size)
     given = size if isinstance(size, list | tuple) else (size, size)
     pair = tuple(plain_number(n) for n in given)
-    if len(pair) != 2 or not all(is_whole(n, 1) for n in pair):
+    if len(pair) != 2 or not all(is_int(n, 1) for n in pair):
         raise ValueError(f"image_size must be a whole number of pixels or (height, width), got {size!r}")
     return pair[0], pair[1]

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from cordsnet._checks import check_positive, is_number, is_whole
+from cordsnet._checks import check_positive, is_int, is_number
 from cordsnet.dynamics import (
     Activation,
     Chain,
@@ -75,7 +75,7 @@ class TaskSpec(ModelSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("in_channels", "channels", "units", "cues", "choices"):
-            if not is_whole(getattr(self, name), 1):
+            if not is_int(getattr(self, name), 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)!r}")
         for name in ("visual_tau_ms", "tau_ms", "dt_ms", "response_ms"):
             check_positive(getattr(self, name), name)

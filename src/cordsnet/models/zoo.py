@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 import torch
 from torch import nn
 
-from cordsnet._checks import check_whole
+from cordsnet._checks import check_count
 from cordsnet.dynamics.limits import check_room
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.kernels import seeded
@@ -57,7 +57,7 @@ def create_model(
     }
     given = {key: value for key, value in given.items() if value is not None}
     if pretrained is not None:
-        return load_pretrained(name, pretrained, given, check_whole(seed, "seed"))
+        return load_pretrained(name, pretrained, given, check_count(seed, "seed", 0))
     return build(row.spec.changed(**given), seed, row.kind)
 
 
@@ -87,7 +87,7 @@ def build(spec: ModelSpec, seed: int = 0, kind: Any = None) -> Any:
     made_by = KINDS[kind] if isinstance(kind, str) else kind
     if is_large(spec):
         _check_size(spec, made_by)
-    return seeded(lambda: made_by(spec), check_whole(seed, "seed"))
+    return seeded(lambda: made_by(spec), check_count(seed, "seed", 0))
 
 
 def is_large(spec: ModelSpec) -> bool:

@@ -9,7 +9,7 @@ from typing import runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from cordsnet._checks import check_positive, check_whole, is_number
+from cordsnet._checks import check_count, check_positive, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
 from cordsnet.dynamics.clock import DIGITS
@@ -159,7 +159,7 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
     """
     if not (is_number(sigma) and 0 <= sigma < float("inf")):
         raise ValueError(f"sigma must be a finite number of at least 0, got {sigma!r}")
-    check_whole(seed, "seed")
+    check_count(seed, "seed", 0)
     segments = tuple(
         Noise(segment, IMAGE, float(sigma), _seed_of(seed, k), every_ms) if IMAGE in segment.values else segment
         for k, segment in enumerate(protocol.segments)

@@ -132,7 +132,7 @@ class Settled(Loss):
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Cross-entropy at the fixed point, and the penalty."""
         labels = batch.targets[SCORES]
-        found = steady_state(bound.model, batch.inputs[IMAGE], solver=self.solver, grad=True)
+        found = steady_state(bound.model, batch.inputs[IMAGE], solver=self.solver, grad=True, unsettled="accept")
         classification = functional.cross_entropy(found.logits, labels)
         loss = classification + self.expansion_weight * found.expansion
         hits = read_correctly(found.logits, labels).float().mean()

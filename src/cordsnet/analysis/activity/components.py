@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import is_number
+from cordsnet._checks import check_count, is_number
 from cordsnet.dynamics import Trajectory
 
 Activity: TypeAlias = Trajectory | Tensor | np.ndarray
@@ -103,10 +103,15 @@ class Estimate:
         return cls(value, float(bootstrap_error(resampled)), resampled)
 
 
+MOST_DRAWS = 1_000_000
+"""Largest number of resamplings and of shuffles that is accepted."""
+
+
 def bootstrap_rows(trials: int, count: int, seed: int) -> list[Tensor]:
     """Indices of trials drawn with replacement, `count` times; none if there is only one trial."""
     if not (is_number(count) and count >= 0):
         raise ValueError(f"bootstrap must be a number of resamplings, 0 or more, got {count!r}")
+    check_count(count, "bootstrap", 0, MOST_DRAWS)
     draw = torch.Generator().manual_seed(seed)
     return [torch.randint(0, trials, (trials,), generator=draw) for _ in range(count if trials > 1 else 0)]
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_count
 from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 from cordsnet.analysis.activity.similarity import first_components
 
@@ -112,6 +113,8 @@ def _component_scores(
     """Scores of the first principal components, total variance 1. Raises ValueError if settings do not fit."""
     if min(delays, interval, rank) < 1:
         raise ValueError(f"delays, delay_interval and rank must be at least 1, got {delays}, {interval} and {rank}")
+    for label, value in (("delays", delays), ("delay_interval", interval), ("rank", rank)):
+        check_count(value, label, 1)
     points = first_components(varying_points(activity, area, name), components)
     count, times, width = points.shape
     left = times - (delays - 1) * interval - 1

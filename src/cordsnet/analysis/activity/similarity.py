@@ -7,7 +7,8 @@ import torch
 from scipy import spatial
 from torch import Tensor
 
-from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
+from cordsnet._checks import check_count
+from cordsnet.analysis.activity.components import MOST_DRAWS, Activity, Estimate, bootstrap_rows, varying_points
 
 
 def paired(x: Activity, y: Activity, area: str | None, y_area: str | None) -> tuple[Tensor, Tensor]:
@@ -69,6 +70,7 @@ def procrustes(
     one, other = paired(x, y, area, y_area)
     if shuffles < 0:
         raise ValueError(f"shuffles must be 0 or more, got {shuffles}")
+    check_count(shuffles, "shuffles", 0, MOST_DRAWS)
     if components is not None:
         one, other = first_components(one, components), first_components(other, components)
     value = _disparity(one, other)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet.analysis.flows.fixed_points import default_tol, fixed_points, speed
+from cordsnet.analysis.flows.fixed_points import fixed_points
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.linear_algebra import leading_eigenvalues, solve
+from cordsnet.analysis.flows.point_search import default_tol, speed
 from cordsnet.analysis.operators import LinearOperator
 
 CORRECTIONS, QUICK = 10, 4

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive, check_tolerance
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.branch_steps import BranchPoint, SolutionCurve
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
+
+MOST_POINTS = 1_000_000
+"""Largest number of points on a branch that is accepted."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,9 @@ def _largest_step(
         raise ValueError(f"span must be two different numbers (from, to), got {span!r}")
     if max_points < 2 or k < 1:
         raise ValueError(f"max_points must be at least 2 and k 1, got {max_points} and {k}")
-    check_positive(tol, "tol")
+    check_count(max_points, "max_points", 2, MOST_POINTS)
+    check_count(k, "k", 1)
+    check_tolerance(tol)
     if step is None:
         return abs(span[1] - span[0]) / 30
     check_positive(step, "step")

@@ -26,9 +26,11 @@ def solve(op: LinearOperator, b: Tensor, tol: float = 1e-4, max_products: int = 
     return found.reshape(b.shape).to(b)
 
 
-def leading_eigenvalues(op: LinearOperator, k: int = 1, which: str = "LR", seed: int = 0) -> Eigenpairs:
+def leading_eigenvalues(
+    op: LinearOperator, k: int = 1, which: str = "LR", seed: int = 0, vectors: str = "none"
+) -> Eigenpairs:
     """The k leading eigenvalues, or all of a smaller operator; residuals are absolute, in units of the operator."""
     method = "dense" if op.shape[0] <= DENSE else "krylov_schur"
-    found = eigenvalues(op, min(k, op.shape[0]), which, seed=seed, method=method)
+    found = eigenvalues(op, min(k, op.shape[0]), which, seed=seed, method=method, vectors=vectors)
     size = found.values.abs()
     return replace(found, residuals=torch.where(size > 0, found.residuals * size.to(found.residuals), found.residuals))

@@ -5,10 +5,12 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.exact import exact
-from cordsnet.analysis.flows.fixed_points import FixedPoints, collect_points, default_tol, speed, speed_and_size_units
+from cordsnet.analysis.flows.fixed_points import MOST_ITERATIONS
 from cordsnet.analysis.flows.flows import Flow
+from cordsnet.analysis.flows.point_results import FixedPoints, collect_points
+from cordsnet.analysis.flows.point_search import End, Scale, default_tol, newton, speed, speed_and_size_units
 from cordsnet.analysis.status import Status
 
 
@@ -48,17 +50,26 @@ def slow_points(
     """
     flow.check_states(starts)
     check_positive(threshold, "threshold")
+    check_count(max_iterations, "max_iterations", 1, MOST_ITERATIONS)
     tol = tol or default_tol(flow)
     unit, size = speed_and_size_units(flow, starts, seed)
-    ends = [_minimise_speed(flow, start, unit, size, max_iterations) for start in starts]
-    statuses = []
-    for residual in (speed(flow, torch.stack(ends)) / unit).tolist():
+    scale = Scale(unit / size, size, tol, flow.dtype)
+    ends = []
+    for start in starts:
+        x = _minimise_speed(flow, start, unit, size, max_iterations)
+        residual = float(speed(flow, x[None])[0]) / unit
+        status = Status.STUCK if np.isfinite(residual) else Status.NOT_FINITE
         if residual <= threshold:
-            statuses.append(Status.CONVERGED if residual <= tol else Status.SLOW)
-        else:
-            statuses.append(Status.STUCK if np.isfinite(residual) else Status.NOT_FINITE)
-    slow = (Status.CONVERGED, Status.SLOW)
-    return collect_points(flow, ends, statuses, unit, size, merge, stability, seed, keep=lambda status: status in slow)
+            status = Status.CONVERGED if _is_fixed(flow, x, scale) else Status.SLOW
+        ends.append(End(x, 0.0, status))
+    return collect_points(flow, ends, scale, merge, stability, seed, keep=(Status.CONVERGED, Status.SLOW))
+
+
+def _is_fixed(flow: Flow, x: Tensor, scale: Scale) -> bool:
+    """True if Newton's method finds a fixed point here, compared with its own size: L-BFGS stops a little before."""
+    end = newton(flow, x, scale, 10)
+    moved = float(torch.linalg.vector_norm((end.x - x).double()))
+    return end.status is Status.CONVERGED and moved <= 1e-3 * scale.size
 
 
 def _minimise_speed(flow: Flow, start: Tensor, unit: float, size: float, max_iterations: int) -> Tensor:

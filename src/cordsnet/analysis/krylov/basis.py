@@ -69,9 +69,9 @@ class Basis:
         for chunk in torch.split(self.rows[first : first + old], CHUNK, dim=1):
             chunk[:new] = factors @ chunk
 
-    def combination(self, weights: NDArray[np.complex128] | Array) -> Tensor:
-        """Linear combination of the first rows with weights [old]: [*shape], real or complex like the weights."""
+    def combination(self, weights: NDArray[np.complex128] | Array, first: int = 0) -> Tensor:
+        """Linear combination of the rows from `first` on with weights [old]: [*shape], real or complex like these."""
         if np.iscomplexobj(weights):
-            return torch.complex(self.combination(weights.real.copy()), self.combination(weights.imag.copy()))
-        factors = torch.from_numpy(weights).to(self.rows)
-        return torch.mv(self.rows[: len(weights)].T, factors).view(self.shape)
+            return torch.complex(*(self.combination(part.copy(), first) for part in (weights.real, weights.imag)))
+        factors = torch.from_numpy(np.ascontiguousarray(weights)).to(self.rows)
+        return torch.mv(self.rows[first : first + len(weights)].T, factors).view(self.shape)

@@ -2,26 +2,29 @@
 
 from dataclasses import replace
 from math import isfinite, prod
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_tolerance, is_whole
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.krylov.basis import Array
 from cordsnet.analysis.krylov.counting import CountingOperator
-from cordsnet.analysis.krylov.left_vectors import biorthogonalise, condition_numbers, match_eigenvalues
+from cordsnet.analysis.krylov.left_vectors import paired_left_vectors
 from cordsnet.analysis.krylov.methods import methods
+from cordsnet.analysis.krylov.missed import with_missed
 from cordsnet.analysis.krylov.order import nearest, orders
-from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, residuals
+from cordsnet.analysis.krylov.problem import LARGEST_BASIS, MOST_PRODUCTS, EigenProblem, RitzPairs, residuals
 from cordsnet.analysis.krylov.results import Eigenpairs
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
+MOST_DEGREE = 100
+"""Largest power that is accepted; its results would be rounding beyond."""
 SMALL = 2_000
 """Units up to which the matrix is formed if (almost) the whole spectrum is wanted."""
-LARGEST_BASIS = 8
-"""Largest size of a basis, GiB."""
 LARGE, DEGREE = 10_000, 8
 """Number of units from which spaces are built with A^DEGREE: orthogonalising then costs as much as products."""
 
@@ -41,6 +44,7 @@ def eigenvalues(
     seed: int = 0,
     method: str = "krylov_schur",
     vectors: str = "none",
+    copies: bool = True,
 ) -> Eigenpairs:
     """The k leading eigenvalues of a real operator in a chosen order, each with its residual.
 
@@ -49,49 +53,71 @@ def eigenvalues(
     op : a square operator; only products with it are used.
     k : number of eigenvalues. Conjugate pairs are kept together, so there may be one more.
     which : "LM", largest modulus; "LR", largest real part; "SR", smallest real part; "LI", largest imaginary part.
-    sigma : if given, the eigenvalues nearest to this number or its conjugate, by shift-invert with GMRES. There is no
-        preconditioner: far inside a spectrum expect NotConvergedError.
+    sigma : if given, the eigenvalues nearest to this number or its conjugate, by shift-invert with GMRES.
     tol : relative residual |A v - l v| / |l|, |v| = 1, at which a pair counts as converged; at least 20 rounding errors
         of the operator's norm. This is a backward error: the eigenvalue can be off by `condition` times as much.
     max_products : products with the operator, residuals included; vectors="both" may use as many with the transpose.
-        The last system of shift-invert and the residuals of k pairs may exceed it.
+        The last system of shift-invert and the residuals of k pairs may exceed it. At most 10 million.
     basis : vectors held between restarts, at least k + 3. None is 2 k + 4 and at least 24 (30 from 10,000 units on).
         For "arnoldi" it is the number of steps, and None is 100.
-    block : start vectors. One finds a multiple eigenvalue once, until rounding brings in more copies; b find b copies.
+    block : start vectors, fewer than units. b of them find b copies of a multiple eigenvalue at once.
     degree : for "LM" only: after a first cycle the space is built with A^degree, so that fewer vectors are
         orthogonalised per product. None is 8 from 10,000 units on, else 1.
     seed : seed of the start vectors.
     method : "krylov_schur", restarted (Stewart 2002); "arnoldi", without restarts, as in the paper; "arpack", SciPy's;
         "dense", LAPACK on the whole matrix, for small operators.
     vectors : "none"; "right"; "both", which adds left vectors and the condition number of each eigenvalue.
+    copies : True looks for further copies of multiple eigenvalues, and for whatever else comes before the last value, on
+        the complement of what was found, which takes up to as many products again. If False, CONVERGED says that each
+        pair is one, not that they are the leading ones.
 
     Returns
     -------
-    Eigenpairs; pairs with status NOT_FINITE hold NaN. There is no proof that no other eigenvalue comes before those
-    that were found: a start vector can miss some. Check with another seed, a larger basis or a block.
+    Eigenpairs; those with status NOT_FINITE hold NaN, and those with UNCHECKED may not be the leading ones. Where
+    `condition` is large the eigenvalues mean little: see `pseudospectrum`.
 
     Raises
     ------
     ValueError : arguments that do not fit, by name. NotConvergedError : a system of shift-invert was not solved.
     """
     check_square(op, "op")
-    check_positive(tol, "tol")
+    check_tolerance(tol)
     if vectors not in ("none", "right", "both"):
         raise ValueError(f"vectors must be 'none', 'right' or 'both', got {vectors!r}")
     problem, name = _problem(
         CountingOperator(op), k, which, sigma, tol, max_products, basis, block, degree, seed, method
     )
-    found = methods[name](problem)
-    answer = _answer(problem, found)
+    solved = _solve(problem, name, copies)
+    found, answer = solved.pairs, _answer(problem, solved)
     if vectors == "none":
         return answer
     answer = replace(answer, vectors=_stack(problem, found, len(answer.values)))
-    return answer if vectors == "right" else _two_sided(problem, name, found, answer)
+    return answer if vectors == "right" else _two_sided(problem, name, found, answer, copies)
 
 
-def _answer(problem: EigenProblem, found: RitzPairs) -> Eigenpairs:
+class _Solved(NamedTuple):
+    """Pairs, their absolute residuals, and True unless the search for others was cut short."""
+
+    pairs: RitzPairs
+    sizes: Array
+    checked: bool
+
+
+def _solve(problem: EigenProblem, name: str, copies: bool) -> _Solved:
+    """The pairs that a method finds, and those that it missed."""
+    found = methods[name](problem)
+    sizes, checked = residuals(problem.op, found), True
+    all_good = found.finite and problem.within_tolerance(sizes, found.values, found.scale).all()
+    if copies and name != "dense" and all_good and len(found.values):
+        whole, checked = with_missed(problem, found)
+        if whole is not found:
+            found, sizes = whole, residuals(problem.op, whole)
+    return _Solved(found, sizes, checked)
+
+
+def _answer(problem: EigenProblem, solved: _Solved) -> Eigenpairs:
     """Relative residuals and the status of each pair."""
-    sizes = residuals(problem.op, found)
+    found, sizes, checked = solved
     if not found.finite:
         none = torch.full((problem.count,), torch.nan, dtype=torch.float64)
         status = (Status.NOT_FINITE,) * problem.count
@@ -99,7 +125,8 @@ def _answer(problem: EigenProblem, found: RitzPairs) -> Eigenpairs:
     modulus = np.abs(found.values)
     relative = np.where(modulus > 0, sizes / np.where(modulus > 0, modulus, 1), sizes)
     good = problem.within_tolerance(sizes, found.values, found.scale)
-    ends = tuple(Status.CONVERGED if one else Status.STALLED for one in good)
+    best = Status.CONVERGED if checked else Status.UNCHECKED
+    ends = tuple(best if one else Status.STALLED for one in good)
     return Eigenpairs(torch.from_numpy(found.values.copy()), torch.from_numpy(relative), ends, problem.op.products)
 
 
@@ -113,28 +140,44 @@ def _stack(problem: EigenProblem, found: RitzPairs, count: int) -> Tensor:
     return out
 
 
-def _two_sided(problem: EigenProblem, name: str, found: RitzPairs, answer: Eigenpairs) -> Eigenpairs:
+def _two_sided(problem: EigenProblem, name: str, found: RitzPairs, answer: Eigenpairs, copies: bool) -> Eigenpairs:
     """Add left vectors, from the same method on the transpose."""
     mirror = CountingOperator(problem.op.operator.T)
-    # Two more than wanted: ties can be ordered differently for the transpose.
-    count = min(len(answer.values) + 2, problem.basis - 3) if name != "dense" else len(answer.values)
-    other = methods[name](replace(problem, op=mirror, count=max(count, problem.count)))
     near = max(problem.tol, float(torch.finfo(mirror.dtype).eps) ** 0.5) * found.scale
-    partners = match_eigenvalues(found.values, other.values, found.scale, problem.tol)
-    left = torch.full_like(answer.vectors, torch.nan)  # type: ignore[arg-type]
-    for row, column in enumerate(partners):
-        if column is not None:
-            vector = other.vector(column)
-            left[row] = (vector / torch.linalg.vector_norm(vector)).conj()
+    reach = max(100 * problem.tol, 1e-5) * found.scale
+    wanted = len(answer.values)
+    # Two more than wanted, since ties can be ordered differently for the transpose; and more again where the last
+    # eigenvalue is a multiple one, all of whose left vectors are needed.
+    for extra in (2, wanted + 8):
+        other = _of_transpose(problem, mirror, name, wanted + extra, copies)
+        if name == "dense" or not len(other.values) or np.abs(other.values[-1] - found.values).min() > near:
+            break
+    lefts = [other.vector(column).conj().reshape(-1) for column in range(len(other.values))]
     right = answer.vectors
     assert right is not None
-    flat = biorthogonalise(found.values, right.flatten(1), left.flatten(1), near)
+    others = other.values
+    for value, vector in zip(found.values, right, strict=True):
+        # A right vector may be a left one as well, as all are of a normal operator. That matters where k cuts off
+        # copies: the transpose may then give copies of its own choice.
+        away = torch.linalg.vector_norm(mirror.mv(vector) - complex(value).conjugate() * vector)
+        if float(away) <= near:
+            lefts.append(vector.reshape(-1))
+            others = np.append(others, value)
+    paired = paired_left_vectors(found.values, right.flatten(1), others, lefts, near, reach)
     return replace(
         answer,
-        left_vectors=flat.view_as(left),
-        condition=torch.from_numpy(condition_numbers(right.flatten(1), flat)),
+        left_vectors=paired.vectors.view_as(right),
+        condition=torch.from_numpy(paired.condition),
         products=problem.op.products + mirror.products,
     )
+
+
+def _of_transpose(problem: EigenProblem, mirror: CountingOperator, name: str, count: int, copies: bool) -> RitzPairs:
+    """The leading pairs of the transpose."""
+    units = mirror.shape[0]
+    size = min(max(problem.basis, count + 3), units - problem.block)
+    count = units if name == "dense" else max(problem.count, min(count, size - 3))
+    return _solve(replace(problem, op=mirror, count=count, basis=size), name, copies).pairs
 
 
 def _problem(
@@ -179,10 +222,10 @@ def _finite(sigma: complex) -> complex:
 
 
 def _check(k: int, units: int, basis: int | None, block: int, max_products: int, degree: int | None) -> None:
-    if not 1 <= k <= units:
-        raise ValueError(f"k must be from 1 to the {units} units of the operator, got {k}")
-    for name, count in (("block", block), ("max_products", max_products), ("degree", 1 if degree is None else degree)):
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-    if basis is not None and basis < k + 3:
-        raise ValueError(f"basis must be at least k + 3 = {k + 3} vectors, got {basis}")
+    if not is_whole(k) or not 1 <= k <= units:
+        raise ValueError(f"k must be from 1 to the {units} units of the operator, got {k!r}")
+    check_count(block, "block", 1, max(1, units - 1), f"the operator has {units} units")
+    check_count(max_products, "max_products", 1, MOST_PRODUCTS)
+    check_count(1 if degree is None else degree, "degree", 1, MOST_DEGREE)
+    if basis is not None and (not is_whole(basis) or basis < k + 3):
+        raise ValueError(f"basis must be at least k + 3 = {k + 3} vectors, got {basis!r}")

@@ -1,12 +1,11 @@
 """Linear systems by products: restarted GMRES, and the inverse as an operator."""
 
-import math
-
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_tolerance
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.krylov.problem import LARGEST_BASIS, MOST_PRODUCTS
 from cordsnet.analysis.krylov.results import LinearSolution
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.operators.operator import check_device
@@ -51,6 +50,7 @@ def gmres(
     single = b.shape == op.domain
     wanted = (b[None] if single else b).flatten(1)
     x = torch.zeros_like(wanted) if start is None else start.reshape(wanted.shape).clone()
+    basis = min(basis, op.shape[0])  # more vectors than units cannot be independent
     state = _Systems(op, wanted, x, basis, tol)
     while state.any_running and state.products < max_products:
         state.cycle(min(basis, max_products - state.products - 1))
@@ -164,7 +164,7 @@ class _Systems:
 
     def _apply(self, flat: Tensor) -> Tensor:
         self.products += 1
-        return self.op.apply(flat.reshape(len(flat), *self.op.domain)).reshape(len(flat), -1)
+        return self.op.mv(flat.reshape(len(flat), *self.op.domain)).reshape(len(flat), -1)
 
 
 class Inverse(LinearOperator):
@@ -182,7 +182,7 @@ class Inverse(LinearOperator):
 
     def __init__(self, op: LinearOperator, tol: float = 1e-8, max_products: int = 1000, basis: int = 30) -> None:
         check_square(op, "op")
-        check_positive(tol, "tol")
+        check_tolerance(tol)
         super().__init__(op.domain, op.codomain, op.dtype, op.device)
         self.op, self.tol, self.max_products, self.basis = op, tol, max_products, basis
 
@@ -212,7 +212,10 @@ def _check(op: LinearOperator, b: Tensor, start: Tensor | None, tol: float, max_
             check_device(value, name, op.device, "operator")
     if start is not None and start.shape != b.shape:
         raise ValueError(f"start must be shaped like b, {list(b.shape)}, got {list(start.shape)}")
-    check_positive(tol, "tol")
-    for name, count in (("max_products", max_products), ("basis", basis)):
-        if not (math.isfinite(count) and count >= 1):
-            raise ValueError(f"{name} must be at least 1, got {count}")
+    check_tolerance(tol)
+    check_count(max_products, "max_products", 1, MOST_PRODUCTS)
+    check_count(basis, "basis", 1)
+    vectors, units = min(basis, op.shape[0]) + 4, op.shape[0]
+    gigabytes = vectors * units * (b.numel() // units) * op.dtype.itemsize / 2**30
+    if gigabytes > LARGEST_BASIS:
+        raise ValueError(f"basis = {basis} would hold {gigabytes:.1f} GiB of vectors; give a smaller one")

@@ -12,15 +12,15 @@ from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, no_pairs, 
 
 def krylov_schur(problem: EigenProblem) -> RitzPairs:
     """Expand a space, keep its leading Schur vectors and expand again, until the wanted pairs have converged."""
-    space, filter_ = _initial_space(problem)
+    space, filter_ = initial_space(problem)
     safety = 1.0  # factor by which estimates must be below tol; doubled each time that they were too optimistic
     while True:
-        if not _grow(problem, space, filter_):
+        if not grow(problem, space, filter_):
             return no_pairs()
         schur, q = sorted_schur(space.matrix, filter_.key)
         last = problem.products_left < filter_.cost
         if last or _estimates_converged(problem, space, filter_, schur, q, safety):
-            found = _extract(problem, space, filter_, schur, q)
+            found = extract(problem, space, filter_, schur, q)
             if last or problem.within_tolerance(residuals(problem.op, found), found.values, found.scale).all():
                 return found
             safety = min(2 * safety, 1e6)
@@ -35,25 +35,28 @@ def krylov_schur(problem: EigenProblem) -> RitzPairs:
 
 def arnoldi_once(problem: EigenProblem) -> RitzPairs:
     """Arnoldi's method: the first cycle only, `basis` steps."""
-    space, filter_ = _initial_space(problem)
-    if not _grow(problem, space, filter_):
+    space, filter_ = initial_space(problem)
+    if not grow(problem, space, filter_):
         return no_pairs()
-    return _extract(problem, space, filter_, *sorted_schur(space.matrix, filter_.key))
+    return extract(problem, space, filter_, *sorted_schur(space.matrix, filter_.key))
 
 
-def _initial_space(problem: EigenProblem) -> tuple[KrylovDecomposition, Filter]:
-    """A space of random start vectors, and the filter that it is built with."""
+def initial_space(problem: EigenProblem, locked: torch.Tensor | None = None) -> tuple[KrylovDecomposition, Filter]:
+    """A space of random start vectors, orthogonal to the rows `locked` [m, N], and the filter that it is built with."""
     generator = torch.Generator().manual_seed(problem.seed)
-    basis = Basis(problem.basis + problem.block, problem.op, problem.op.domain, generator)
+    first = 0 if locked is None else len(locked)
+    basis = Basis(first + problem.basis + problem.block, problem.op, problem.op.domain, generator)
+    if locked is not None:
+        basis.rows[:first] = locked
     for row in range(problem.block):
-        basis.draw(row)
+        basis.draw(first + row)
     filter_: Filter = NoFilter(problem.op, problem.key)
     if problem.sigma is not None:
         filter_ = ShiftInvert(problem.op, problem.sigma, problem.tol)
-    return KrylovDecomposition(filter_.apply, basis, problem.basis, problem.block), filter_
+    return KrylovDecomposition(filter_.apply, basis, problem.basis, problem.block, first), filter_
 
 
-def _grow(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter) -> bool:
+def grow(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter) -> bool:
     """Expand to the full size or to the last product; returns False if a product is not finite."""
     while space.count < space.size and (problem.products_left >= filter_.cost or space.count < problem.block):
         if not space.expand():
@@ -92,8 +95,8 @@ def _estimates_converged(
     return bool((estimates <= 2 * filter_.cost * problem.tol * np.abs(values).max()).all())
 
 
-def _extract(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter, schur: Array, q: Array) -> RitzPairs:
-    """The wanted pairs of A in the space."""
+def extract(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter, schur: Array, q: Array) -> RitzPairs:
+    """The wanted pairs of A in the space; with locked rows, those of A on the complement of these."""
     matrix, wanted_vectors = schur, q
     if not isinstance(filter_, NoFilter):
         wanted_vectors = q[:, : min(with_whole_pair(schur, problem.count + 2), len(schur))]
@@ -103,15 +106,22 @@ def _extract(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter,
 
     def vector(index: int) -> torch.Tensor:
         column = weights[:, index]
-        return space.basis.combination(column if values[index].imag else np.ascontiguousarray(column.real))
+        return space.basis.combination(column if values[index].imag else column.real, space.first)
 
-    return RitzPairs(values, vector, float(np.linalg.norm(matrix, 2)))
+    def subspace() -> torch.Tensor:
+        triangle, turn = sorted_schur(matrix, problem.key)
+        columns = wanted_vectors @ turn[:, : with_whole_pair(triangle, len(values))]
+        return torch.stack([space.basis.combination(column, space.first).reshape(-1) for column in columns.T])
+
+    return RitzPairs(values, vector, float(np.linalg.norm(matrix, 2)), subspace=subspace)
 
 
 def _rayleigh_ritz_matrix(problem: EigenProblem, space: KrylovDecomposition, wanted_vectors: Array) -> Array:
     """W'A W for the vectors W = V wanted_vectors, one at a time so that no second basis is held."""
-    basis, matrix = space.basis, np.zeros((wanted_vectors.shape[1], wanted_vectors.shape[1]))
+    matrix = np.zeros((wanted_vectors.shape[1], wanted_vectors.shape[1]))
+    rows = space.basis.rows[space.first : space.first + space.count]
     for column in range(wanted_vectors.shape[1]):
-        image = problem.op.apply(basis.combination(np.ascontiguousarray(wanted_vectors[:, column]))[None]).reshape(-1)
-        matrix[:, column] = wanted_vectors.T @ torch.mv(basis.rows[: space.count], image).double().cpu().numpy()
+        vector = space.basis.combination(wanted_vectors[:, column], space.first)
+        image = problem.op.apply(vector[None]).reshape(-1)
+        matrix[:, column] = wanted_vectors.T @ torch.mv(rows, image).double().cpu().numpy()
     return matrix

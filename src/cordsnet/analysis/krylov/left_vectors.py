@@ -1,51 +1,69 @@
-"""Left eigenvectors from the transpose, matched with the right ones, and the condition numbers that both give."""
+"""Left eigenvectors from the transpose, paired with the right ones, and the condition numbers that both give."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cordsnet.analysis.krylov.basis import Array
 from cordsnet.analysis.krylov.order import Values
 
 
-def match_eigenvalues(values: Values, others: Values, scale: float, tol: float) -> list[int | None]:
-    """Index of the matching eigenvalue of the transpose for each value, or None if the nearest is a different one."""
-    if not len(values) or not len(others):
-        return [None] * len(values)
-    apart = np.abs(values[:, None] - others[None, :])
-    partner: list[int | None] = [None] * len(values)
-    for row, column in zip(*linear_sum_assignment(apart), strict=True):
-        if apart[row, column] <= max(100 * tol, 1e-5) * scale:
-            partner[row] = int(column)
-    return partner
+class LeftVectors(NamedTuple):
+    """Left vectors [k, N] of unit norm, and the condition number [k] of each eigenvalue; NaN where none was found."""
+
+    vectors: Tensor
+    condition: Array
 
 
-def biorthogonalise(values: Values, right: Tensor, left: Tensor, near: float) -> Tensor:
-    """Recombine `left` [k, N] among eigenvalues at most `near` apart, so that y_i' v_j = 0 for i other than j.
+def paired_left_vectors(
+    values: Values, right: Tensor, others: Values, lefts: Sequence[Tensor], near: float, reach: float
+) -> LeftVectors:
+    """Left vectors for eigenvalues with the right vectors [k, N].
 
-    Eigenvectors of a multiple eigenvalue span a space of which each method returns its own basis. A defective
-    eigenvalue has no biorthogonal basis and keeps its vectors. Rows of NaN stay NaN.
+    Eigenvalues at most `near` apart count as one that comes several times. Its right and its left vectors span a space
+    each, of which every method returns its own basis, so left vectors y_i are combined for which y_i' v_j = 0 unless
+    i = j. The condition number of them all is the norm of the projection onto the one space along the other; for a
+    simple eigenvalue that is 1 / |y' v| (Wilkinson 1965, chapter 2). A defective eigenvalue has no such vectors and
+    keeps those that are nearest; its condition number is infinite or very large.
+
+    `lefts` are vectors of the eigenvalues `others` of the transpose; those within `reach` of an eigenvalue are its own.
     """
-    left = left.clone()
-    known = (~left.isnan().any(1)).tolist()
+    vectors = torch.full_like(right, torch.nan)
+    condition = np.full(len(values), np.nan)
     for group in _groups(values, near):
-        rows = [row for row in group if known[row]]
-        if len(rows) < 2:
+        apart = np.abs(others[:, None] - values[group][None, :]) if len(others) else np.zeros((0, 1))
+        own = [row for row in range(len(others)) if apart[row].min() <= reach]
+        if len(own) < len(group):
             continue
-        overlap = (left[rows].conj() @ right[rows].T).cpu().to(torch.complex128)  # entries y_i' v_j
-        if not float(torch.linalg.cond(overlap)) <= 1e6:  # NaN if all are orthogonal, as at a Jordan block
-            continue
-        turned = torch.linalg.inv(overlap).conj().to(left) @ left[rows]
-        left[rows] = turned / torch.linalg.vector_norm(turned, dim=1, keepdim=True)
-    return left
+        candidates = torch.stack([lefts[row].to(right) for row in own])
+        vectors[group], condition[group] = _paired(right[group], candidates, apart[own])
+    return LeftVectors(vectors, condition)
 
 
-def condition_numbers(right: Tensor, left: Tensor) -> Array:
-    """1 / |y'v| of unit vectors [k, N] (Wilkinson 1965, chapter 2)."""
-    overlap = (left.conj() * right).sum(1).abs().double().cpu().numpy()
-    wanted: Array = np.divide(1.0, overlap, out=np.full(len(overlap), np.inf), where=overlap != 0)
-    return wanted
+def _paired(right: Tensor, candidates: Tensor, apart: NDArray[np.float64]) -> tuple[Tensor, Array]:
+    """Left vectors for the m right ones of a group, and their condition, from at least m candidates."""
+    candidates = candidates / torch.linalg.vector_norm(candidates, dim=1, keepdim=True)
+    # an orthonormal basis of all of them, without directions that are rounding
+    _, sizes, basis = torch.linalg.svd(candidates, full_matrices=False)
+    basis = basis[sizes > 1e-4 * sizes[0]]
+    overlap = (basis.conj() @ right.T).cpu().to(torch.complex128)
+    sizes = torch.linalg.svdvals(overlap)
+    independent = float(torch.linalg.svdvals(right.cpu().to(torch.complex128))[-1]) > 1e-6
+    if len(basis) >= len(right) and independent and float(sizes[-1]) > 1e-6 * float(sizes[0]):
+        mixed = (torch.linalg.pinv(overlap).conj().to(basis)) @ basis
+        mixed = mixed / torch.linalg.vector_norm(mixed, dim=1, keepdim=True)
+        bases = (torch.linalg.qr(part.T)[0] for part in (mixed, right))
+        one, other = (part.cpu().to(torch.complex128) for part in bases)
+        least = float(torch.linalg.svdvals(one.mH @ other)[-1])
+        return mixed, np.full(len(right), 1 / least if least > 0 else np.inf)
+    nearest = [int(row) for row in apart.argmin(0)]
+    kept = candidates[nearest]
+    aligned = (kept.conj() * right).sum(1).abs().double().cpu().numpy()
+    return kept, np.divide(1.0, aligned, out=np.full(len(aligned), np.inf), where=aligned != 0)
 
 
 def _groups(values: Values, near: float) -> list[list[int]]:

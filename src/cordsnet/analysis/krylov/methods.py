@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from scipy import linalg
-from scipy.sparse.linalg import ArpackNoConvergence, eigs
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigs
 from torch import Tensor
 
 from cordsnet.analysis.krylov.krylov_schur import arnoldi_once, krylov_schur
@@ -54,6 +54,8 @@ def arpack(problem: EigenProblem) -> RitzPairs:
         return no_pairs()
     except ArpackNoConvergence as error:  # carries the pairs that did converge
         values, vectors = error.eigenvalues, error.eigenvectors
+    except ArpackError:  # it refuses a start vector whose image is zero, as every vector's is under a zero operator
+        return krylov_schur(problem)
     values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)
     return _leading_pairs(problem, values, vectors, float(np.abs(values).max(initial=0)))
 

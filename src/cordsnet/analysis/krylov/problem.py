@@ -15,6 +15,10 @@ from cordsnet.analysis.operators import LinearOperator
 
 ROUNDING_UNITS = 20
 """Residuals below this many rounding errors of the operator's norm count as converged."""
+MOST_PRODUCTS = 10_000_000
+"""Largest budget of products that is accepted; it is days of work."""
+LARGEST_BASIS = 8
+"""Largest size of a basis, GiB."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,15 @@ class RitzPairs:
     vector : function of an index i that forms the i-th vector, of unit norm to rounding.
     scale : norm of the operator, as estimated by the method.
     finite : False if a product was not finite.
+    subspace : function that forms an orthonormal real basis [m, N] of the span of all vectors; None if the method
+        has none but the vectors themselves.
     """
 
     values: Values
     vector: Callable[[int], Tensor]
     scale: float
     finite: bool = True
+    subspace: Callable[[], Tensor] | None = None
 
 
 def no_pairs() -> RitzPairs:
@@ -77,6 +84,7 @@ def residuals(op: LinearOperator, found: RitzPairs) -> Array:
             continue
         vector = found.vector(index)
         number = complex(value) if vector.is_complex() else float(value.real)
-        away = op.mv(vector).sub_(vector, alpha=number)
-        sizes.append(float(torch.linalg.vector_norm(away) / torch.linalg.vector_norm(vector)))
+        # out of place: the image may be the vector itself, as that of the identity is
+        away = torch.linalg.vector_norm(op.mv(vector) - number * vector)
+        sizes.append(float(away / torch.linalg.vector_norm(vector)))
     return np.array(sizes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cordsnet._checks import check_count
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
 from cordsnet.analysis.nonnormal.pseudospectra import pseudospectrum
@@ -61,6 +62,8 @@ def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: 
     check_square(op)
     if grid < 2 or tries < 0:
         raise ValueError(f"grid must be at least 2 points along each axis and tries at least 0, got {grid} and {tries}")
+    check_count(grid, "grid", 2, 1000)
+    check_count(tries, "tries", 0, 1000)
     size = spectral_norm(op, seed=seed)
     if not 0 < size < math.inf:
         status = Status.CONVERGED if size == 0 else Status.NOT_FINITE

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_tolerance
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
@@ -61,9 +62,11 @@ def largest_eigenvalue(
     Source: Wu & Simon 2000, SIAM J. Matrix Anal. Appl. 22:602.
     """
     check_square(op)
-    check_positive(tol, "tol")
+    check_tolerance(tol)
     if max_products < 2 or basis < 3:
         raise ValueError(f"max_products must be at least 2 and basis at least 3, got {max_products} and {basis}")
+    check_count(max_products, "max_products", 2, MOST_PRODUCTS)
+    check_count(basis, "basis", 3)
     vector = op.random(torch.Generator().manual_seed(seed)) if start is None else start.to(op.device, op.dtype)
     space, products = _LanczosSpace(vector / vector.norm()), 0
     while True:
@@ -79,7 +82,7 @@ def largest_eigenvalue(
 def _answer(op: LinearOperator, space: "_LanczosSpace", tol: float, products: int) -> LargestEigenvalue:
     """The leading Ritz pair, with its residual from a product."""
     vector = space.leading().view(op.domain)
-    image = op.apply(vector[None])[0]
+    image = op.mv(vector)
     value = float((vector * image).sum(dtype=torch.float64))
     residual = float((image - value * vector).norm())
     status = Status.STALLED if residual < float("inf") else Status.NOT_FINITE
@@ -97,7 +100,7 @@ class _LanczosSpace:
 
     def expand(self, op: LinearOperator) -> float:
         """One product; returns the residual of the leading Ritz pair, NaN if the product is not finite."""
-        fresh = op.apply(self.basis[-1].view(1, *op.domain)).reshape(-1)
+        fresh = op.mv(self.basis[-1].view(op.domain)).reshape(-1)
         column = torch.zeros(len(self.basis), dtype=torch.float64)
         for _ in range(2):  # twice is enough (Giraud et al. 2005, Numer. Math. 101:87)
             part = self.basis @ fresh

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_count
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.nonnormal.lanczos import largest_eigenvalue
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
@@ -62,9 +64,9 @@ def numerical_abscissa(
 
 
 def spectral_norm(op: LinearOperator, *, tol: float = 1e-3, max_products: int = 100, seed: int = 0) -> float:
-    """|A|, its largest singular value, as a lower bound (Lanczos on A'A)."""
+    """|A|, its largest singular value, as a lower bound (Lanczos on A'A); NaN if a product is not finite."""
     found = largest_eigenvalue(op.T @ op, tol=tol, max_products=max_products // 2, seed=seed)
-    return math.sqrt(max(found.value, 0.0))
+    return math.sqrt(max(0.0, found.value)) if math.isfinite(found.value) else math.nan
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: in
     check_square(op)
     if samples < 2 or batch < 1:
         raise ValueError(f"samples must be at least 2 and batch at least 1, got {samples} and {batch}")
+    check_count(samples, "samples", 2, MOST_PRODUCTS)
+    check_count(batch, "batch", 1)
     draw, rows = torch.Generator().manual_seed(seed), []
     for start in range(0, samples, batch):
         count = min(batch, samples - start)
@@ -135,8 +139,8 @@ def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: in
 
 def _moments(op: LinearOperator, x: Tensor) -> Tensor:
     """Estimates per vector [K, 4] of tr A'A, |AA' - A'A|_F^2, tr A A and tr A: x'A'A x, |(AA' - A'A) x|^2, ..."""
-    forward, back = op.apply(x), op.apply_transpose(x)
-    commutator = op.apply(back) - op.apply_transpose(forward)
+    forward, back = op.mv(x), op.rmv(x)
+    commutator = op.mv(back) - op.rmv(forward)
 
     def dot(one: Tensor, other: Tensor) -> Tensor:
         return (one.double() * other.double()).flatten(1).sum(1).cpu()

@@ -11,6 +11,17 @@ from cordsnet.analysis.operators import LinearOperator, check_square
 
 DEGREE, MAX_STEP = 20, 3.0
 """Terms of the Taylor series, and the largest |A - shift| x step: what is left out is 2e-10 of e^3."""
+MOST_STEPS = 50_000
+"""Largest number of steps that is accepted, which is a million products."""
+
+
+def check_length(time: float, norm: float, name: str = "time") -> None:
+    """Raise ValueError if exp(A t) would take more than `MOST_STEPS` steps."""
+    if norm * time / MAX_STEP > MOST_STEPS:
+        raise ValueError(
+            f"{name} = {time:g} ms is too long for |A| = {norm:.3g} / ms: it would take {norm * time / MAX_STEP:.2g} "
+            f"steps of {DEGREE} products; give at most {MAX_STEP * MOST_STEPS / norm:.3g} ms"
+        )
 
 
 class Propagator(LinearOperator):
@@ -38,6 +49,7 @@ class Propagator(LinearOperator):
         for name, value in {"time": time, "norm": norm}.items():
             if not (is_number(value) and math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be a finite number of 0 or more, got {value!r}")
+        check_length(time, norm)
         super().__init__(operator.domain, operator.domain, operator.dtype, operator.device)
         self.operator, self.time, self.shift_by = operator, float(time), float(shift)
         self.steps = math.ceil(norm * time / MAX_STEP)

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_count
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.krylov.problem import LARGEST_BASIS
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
+
+MOST_POINTS = 1_000_000
+"""Largest number of points that is accepted; each takes a small singular value decomposition."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def pseudospectrum(
 
     Raises
     ------
-    ValueError : an operator that is not square, no points, points that are not finite, fewer than 4 steps.
+    ValueError : an operator that is not square, no points, points that are not finite, fewer than 4 steps, or
+        more points than a million or vectors than 8 GiB.
     """
     points = _points(z)
     return _at_points(_hessenberg(op, steps, seed), points)
@@ -80,16 +86,19 @@ class _ArnoldiSpace:
 def _hessenberg(op: LinearOperator, steps: int, seed: int) -> _ArnoldiSpace:
     """Arnoldi from a random start vector, with each vector orthogonalised twice."""
     check_square(op)
-    if steps < 4:
-        raise ValueError(f"steps must be at least 4, got {steps}")
+    check_count(steps, "steps", 4)
     steps = min(steps, op.shape[1])
-    start = op.random(torch.Generator().manual_seed(seed)).reshape(-1)
+    gigabytes = (steps + 1) * op.shape[1] * op.dtype.itemsize / 2**30
+    if gigabytes > LARGEST_BASIS:
+        raise ValueError(f"steps = {steps} would hold {gigabytes:.1f} GiB of vectors; give fewer")
+    draw = torch.Generator().manual_seed(seed)
+    start = op.random(draw).reshape(-1)
     basis = start.new_zeros(steps + 1, len(start))
     basis[0] = start / start.norm()
     columns = torch.zeros(steps + 1, steps, dtype=torch.float64)
     epsilon, size = torch.finfo(op.dtype).eps, 0.0
     for j in range(steps):
-        fresh = op.apply(basis[j].view(1, *op.domain)).reshape(-1)
+        fresh = op.mv(basis[j].view(op.domain)).reshape(-1)
         before = float(fresh.norm())
         size = max(size, before)
         # twice keeps V orthogonal to rounding, on which the identity in `Pseudospectrum` rests
@@ -98,11 +107,24 @@ def _hessenberg(op: LinearOperator, steps: int, seed: int) -> _ArnoldiSpace:
             fresh = fresh - part @ basis[: j + 1]
             columns[: j + 1, j] += part.double().cpu()
         after = float(fresh.norm())
-        if after <= 10 * epsilon * size or j + 1 == len(start):
+        if j + 1 == len(start) or (after <= 10 * epsilon * size and j + 1 == steps):
             return _arnoldi_space(columns[: j + 1, : j + 1], epsilon, True)
+        if after <= 10 * epsilon * size:
+            # The start vector holds no more than this; copies of a block lie outside. Go on from a new random vector.
+            basis[j + 1] = _orthogonal_draw(op, basis[: j + 1], draw)
+            continue
         columns[j + 1, j] = after
         basis[j + 1] = fresh / after
     return _arnoldi_space(columns, epsilon, False)
+
+
+def _orthogonal_draw(op: LinearOperator, basis: Tensor, draw: torch.Generator) -> Tensor:
+    """A random unit vector [N] orthogonal to the rows of a basis."""
+    fresh = op.random(draw).reshape(-1)
+    for _ in range(3):
+        fresh = fresh - (basis @ fresh) @ basis
+        fresh = fresh / fresh.norm()
+    return fresh
 
 
 def _arnoldi_space(matrix: Tensor, epsilon: float, exhausted: bool) -> _ArnoldiSpace:
@@ -137,6 +159,8 @@ def _smallest_singular_values(matrix: Tensor, z: Tensor) -> Tensor:
 
 def _points(z: Tensor | Sequence[complex]) -> Tensor:
     points = torch.as_tensor(z, device="cpu").to(torch.complex128)
+    if points.numel() > MOST_POINTS:
+        raise ValueError(f"z must be at most {MOST_POINTS:,} points, got {points.numel():,}; give a coarser grid")
     if points.numel() == 0 or not bool(torch.isfinite(points).all()):
         raise ValueError(f"z must be finite complex points, at least one, got shape {list(points.shape)}")
     return points

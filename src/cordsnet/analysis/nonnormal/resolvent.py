@@ -1,5 +1,6 @@
 """The smallest singular value of z - A at one point z, by inverse iteration with GMRES."""
 
+import cmath
 from dataclasses import dataclass
 
 import torch
@@ -88,6 +89,8 @@ def smallest_singular_value(
 
     Source: inverse Lanczos iteration, Trefethen & Embree 2005, sec. 39.
     """
+    if not cmath.isfinite(z):
+        raise ValueError(f"z must be a finite number, got {z!r}")
     counted = CountingOperator(op)
     shifted = ComplexShift(counted, z)
     inverse = Inverse(shifted, tol=solver_tol, max_products=solver_products, basis=solver_basis)

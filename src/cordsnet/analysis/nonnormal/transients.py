@@ -7,13 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_count, check_tolerance
 from cordsnet.analysis.exact import exact
+from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.nonnormal.lanczos import LargestEigenvalue, largest_eigenvalue
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
-from cordsnet.analysis.nonnormal.propagator import Propagator
+from cordsnet.analysis.nonnormal.propagator import Propagator, check_length
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
 
+FRESH = 0.1
+"""Share of a new random vector in the start of each time: another pattern may be the best one by then."""
+MOST_TIMES = 10_000
+"""Largest number of times that is accepted."""
 SAFETY = 1.1
 """Factor on the norm, which is estimated from below, before it sets the steps of the propagator."""
 
@@ -77,13 +83,20 @@ def transient_amplification(
 
     Raises
     ------
-    ValueError : an operator that is not square, times that do not increase, numbers that do not fit, by name.
+    ValueError : an operator that is not square or not finite, times that do not increase or are so long that they
+        would take more than a million products each, numbers that do not fit, by name.
 
     Source: Trefethen & Embree 2005, chapter 14.
     """
     check_square(op)
+    check_tolerance(tol)
+    check_count(max_products, "max_products", 2, MOST_PRODUCTS)
+    check_count(refine, "refine", 0, 100)
     times = _times(times_ms)
     norm = SAFETY * spectral_norm(op.shift(shift) if shift else op, seed=seed)
+    if not math.isfinite(norm):
+        raise ValueError("op returns values that are not finite, so that nothing can be integrated; check its entries")
+    check_length(times[-1], norm, "times_ms")
     search = _Search(op, norm, shift, tol, max_products, seed)
     found = [search.at(time) for time in times]
     best = max(range(len(times)), key=lambda k: found[k].value)
@@ -111,7 +124,8 @@ class _Search:
 
     def __init__(self, op: LinearOperator, norm: float, shift: float, tol: float, max_products: int, seed: int) -> None:
         self.op, self.norm, self.shift, self.tol, self.max_products = op, norm, shift, tol, max_products
-        self.start = op.random(torch.Generator().manual_seed(seed))
+        self.generator = torch.Generator().manual_seed(seed)
+        self.start = op.random(self.generator)
         self.products = 0
 
     def at(self, time: float) -> LargestEigenvalue:
@@ -120,8 +134,14 @@ class _Search:
         found = largest_eigenvalue(
             propagator.T @ propagator, start=self.start, tol=self.tol, max_products=self.max_products
         )
-        self.start, self.products = found.vector, self.products + 2 * found.products * propagator.products
+        self.products += 2 * found.products * propagator.products
+        self.start_from(found.vector)
         return found
+
+    def start_from(self, vector: Tensor) -> None:
+        """Start near a pattern, not on it: where A has blocks, a pattern in one of them never reaches the others."""
+        fresh = self.op.random(self.generator)
+        self.start = vector + FRESH * fresh / fresh.norm()
 
     def between(
         self, times: Sequence[float], found: Sequence[LargestEigenvalue], refine: int
@@ -136,7 +156,7 @@ class _Search:
             time = _vertex(points[best - 1 : best + 2])
             if min(abs(time - point[0]) for point in points) < 1e-3 * (points[best + 1][0] - points[best - 1][0]):
                 break
-            self.start = points[best][1].vector
+            self.start_from(points[best][1].vector)
             points = sorted([*points, (time, self.at(time))], key=lambda point: point[0])
         return max(points, key=lambda point: point[1].value)
 
@@ -158,6 +178,8 @@ def _relative_residual(one: LargestEigenvalue) -> float:
 
 def _times(times_ms: Sequence[float] | Tensor) -> list[float]:
     times = torch.as_tensor(times_ms, dtype=torch.float64).flatten()
+    if len(times) > MOST_TIMES:
+        raise ValueError(f"times_ms must be at most {MOST_TIMES:,} times, got {len(times):,}; give fewer")
     if len(times) == 0 or not bool(torch.isfinite(times).all()) or times[0] < 0 or bool((times.diff() <= 0).any()):
-        raise ValueError(f"times_ms must be increasing, finite and not negative, got {times.tolist()}")
+        raise ValueError(f"times_ms must be increasing, finite and not negative, got {times[:10].tolist()}")
     return [float(time) for time in times]

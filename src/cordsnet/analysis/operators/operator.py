@@ -73,7 +73,9 @@ class LinearOperator(ABC):
         if vector.dtype != self.dtype:
             raise TypeError(f"vector must be {self.dtype} like the operator, got {vector.dtype}; convert it")
         check_device(vector, "vector", self.device, "operator")
-        return apply(vector[None])[0] if single else apply(vector)
+        out = self.codomain if shape is self.domain else self.domain
+        images = checked_product(apply, vector[None] if single else vector, out)
+        return images[0] if single else images
 
     def random(self, generator: torch.Generator | None = None, count: int | None = None) -> Tensor:
         """Normal random vectors [*domain], or [count, *domain]; the same on every device."""
@@ -91,7 +93,8 @@ class LinearOperator(ABC):
             width = min(256, columns - start)
             eye = torch.zeros(width, columns, dtype=self.dtype, device=self.device)
             eye.diagonal(start).fill_(1)
-            parts.append(self.apply(eye.view(width, *self.domain)).reshape(width, rows))
+            images = checked_product(self.apply, eye.view(width, *self.domain), self.codomain)
+            parts.append(images.reshape(width, rows))
         return torch.cat(parts).T.contiguous()
 
     def to_scipy(self) -> ScipyOperator:
@@ -144,12 +147,33 @@ def check_device(value: Tensor, name: str, device: torch.device, owner: str) -> 
         raise ValueError(f"{name} must be on {device} like the {owner}, got {value.device}; move it with .to()")
 
 
+def checked_product(apply: Callable[[Tensor], Tensor], batch: Tensor, shape: torch.Size) -> Tensor:
+    """Images of a batch [K, *domain]. Raises ValueError unless `apply` returns [K, *shape] like the batch."""
+    images = apply(batch)
+    if not isinstance(images, Tensor) or images.shape != (len(batch), *shape) or images.dtype != batch.dtype:
+        got = f"{images.dtype} {list(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(
+            f"the operator must return {batch.dtype} {[len(batch), *shape]} for {list(batch.shape)}, got {got}; "
+            "correct its apply and apply_transpose"
+        )
+    return images
+
+
 def check_square(operator: LinearOperator, name: str = "operator") -> None:
-    """Raise ValueError unless the operator maps its domain to itself."""
+    """Raise TypeError unless this is an operator, and ValueError unless it maps its domain to itself."""
+    check_operator(operator, name)
     if not operator.is_square:
         raise ValueError(
             f"{name} must be square, got {list(operator.domain)} -> {list(operator.codomain)}; "
             "for other operators ask for singular values (partial_svd)"
+        )
+
+
+def check_operator(operator: object, name: str = "operator") -> None:
+    """Raise TypeError unless this is a `LinearOperator`."""
+    if not isinstance(operator, LinearOperator):
+        raise TypeError(
+            f"{name} must be a LinearOperator, got {type(operator).__name__}; wrap a matrix in MatrixOperator"
         )
 
 
@@ -168,11 +192,13 @@ class Sum(LinearOperator):
 
     def apply(self, batch: Tensor) -> Tensor:
         """A x + B x."""
-        return self.first.apply(batch) + self.second.apply(batch)
+        first, second = (checked_product(one.apply, batch, self.codomain) for one in (self.first, self.second))
+        return first + second
 
     def apply_transpose(self, batch: Tensor) -> Tensor:
         """A' y + B' y."""
-        return self.first.apply_transpose(batch) + self.second.apply_transpose(batch)
+        one, other = (checked_product(op.apply_transpose, batch, self.domain) for op in (self.first, self.second))
+        return one + other
 
 
 class Product(LinearOperator):
@@ -189,11 +215,11 @@ class Product(LinearOperator):
 
     def apply(self, batch: Tensor) -> Tensor:
         """A (B x)."""
-        return self.outer.apply(self.inner.apply(batch))
+        return self.outer.apply(checked_product(self.inner.apply, batch, self.inner.codomain))
 
     def apply_transpose(self, batch: Tensor) -> Tensor:
         """B' (A' y)."""
-        return self.inner.apply_transpose(self.outer.apply_transpose(batch))
+        return self.inner.apply_transpose(checked_product(self.outer.apply_transpose, batch, self.outer.domain))
 
 
 class Scaled(LinearOperator):

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 from scipy.spatial.distance import pdist, squareform
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.regimes.persistence import landmarks, persistent_loops
 
 MAX_POINTS, LANDMARKS, MIN_PLACES = 300, 32, 8
@@ -176,3 +176,4 @@ def _check(points: Tensor, size: float | None, same: float, surrogates: int) -> 
     check_positive(same, "same")
     if surrogates < 19:
         raise ValueError(f"surrogates must be at least 19 for a test at p = 0.05, got {surrogates}")
+    check_count(surrogates, "surrogates", 19, 10_000)

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive
+
+MOST_DURATIONS = 100_000
+"""Largest number of durations, and of noisy starts, that is accepted."""
 
 
 @dataclass(frozen=True)
@@ -60,5 +63,7 @@ class RegimeSettings:
             raise ValueError(f"holds must be at least 2, max_durations 3 and noisy_starts 1, got {given}")
         if self.divergence_durations < 2:
             raise ValueError(f"divergence_durations must be at least 2, got {self.divergence_durations}")
+        for name in ("holds", "max_durations", "noisy_starts", "divergence_durations"):
+            check_count(getattr(self, name), name, 1, MOST_DURATIONS)
         if not 0 <= self.lost_answers < 1:
             raise ValueError(f"lost_answers must be a share from 0 to below 1, got {self.lost_answers:g}")

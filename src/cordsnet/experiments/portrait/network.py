@@ -23,7 +23,6 @@ from cordsnet.analysis import (
     settled_response,
 )
 from cordsnet.analysis.networks.jacobians import point_of
-from cordsnet.analysis.status import Status
 from cordsnet.dynamics import Record, simulate
 from cordsnet.experiments.experiment import Tell, silent
 from cordsnet.experiments.portrait.areas import measure_area
@@ -69,8 +68,8 @@ class Sitter:
 def measure_network(sitter: Sitter, tell: Tell = silent) -> Findings:
     """Measure a network with everything that applies to it.
 
-    A part that does not apply, such as a certificate of a network with feedback, is a row of the table "skipped" with
-    the reason; nothing else is left out.
+    A part that does not apply, such as a certificate of a network with feedback, or that fails, such as a network that
+    does not settle, is a row of the table "skipped" with the reason; nothing else is left out.
     """
     parts = _parts(sitter)
     for done, (label, measure) in enumerate(parts):
@@ -78,7 +77,8 @@ def measure_network(sitter: Sitter, tell: Tell = silent) -> Findings:
         try:
             measure()
         except (ArithmeticError, ValueError, TypeError) as error:
-            sitter.found.add("skipped", part=label, reason=str(error))
+            failed = isinstance(error, ArithmeticError)
+            sitter.found.add("skipped", part=label, reason=str(error), failed=failed)
     tell("done", len(parts), len(parts))
     return sitter.found
 
@@ -122,7 +122,7 @@ def _path(sitter: Sitter, flow: NetworkFlow, image: Tensor | None) -> Tensor:
 def _attractors(sitter: Sitter, where: str, image: Tensor | None) -> None:
     """Fixed points, from states on the way and noise about them as large as the rates on that way vary.
 
-    Where the leading eigenvalue did not converge, or its residual reaches across zero, stability is not decided.
+    Where the leading eigenvalue did not converge, or its error reaches across zero, stability is not decided.
     """
     flow, seed = NetworkFlow(sitter.model, image), sitter.seed
     path = torch.cat([torch.zeros(1, *flow.domain).to(flow.device, flow.dtype), _path(sitter, flow, image)])
@@ -130,19 +130,20 @@ def _attractors(sitter: Sitter, where: str, image: Tensor | None) -> None:
     points = fixed_points(flow, starts, seed=seed)
     if points.failed_starts:
         sitter.found.add("fixed_points", state=where, point=0, starts=points.failed_starts, stability="no fixed point")
+    for note in points.notes:
+        sitter.found.add("notes", note=f"fixed points, {where}: {note}")
     for k, found_by in enumerate(points.start_counts.tolist()):
-        value, residual = complex(points.leading[k]), float(points.leading_residual[k])
-        sure = points.leading_status[k] is Status.CONVERGED and residual * abs(value) < abs(value.real)
-        stability = ("stable" if bool(points.stable[k]) else "unstable") if sure else "not decided"
         sitter.found.add(
             "fixed_points",
             state=where,
             point=k + 1,
             starts=found_by,
             residual=float(points.residual[k]),
-            stability=stability,
-            leading_per_ms=value.real,
-            leading_residual=residual,
+            radius=float(points.radius[k]),
+            stability=points.stability[k],
+            leading_per_ms=float(points.leading[k].real),
+            leading_residual=float(points.leading_residual[k]),
+            leading_error_per_ms=float(points.leading_error[k]),
         )
 
 
@@ -158,6 +159,8 @@ def _exponents(sitter: Sitter, where: str, image: Tensor | None) -> None:
         dt=sitter.model.dt_ms,
         seed=sitter.seed,
     )
+    for note in spectrum.notes:
+        sitter.found.add("notes", note=f"Lyapunov exponents, {where}: {note}")
     for exponent, error in zip(spectrum.exponents.tolist(), spectrum.standard_error.tolist(), strict=True):
         sitter.found.add(
             "lyapunov",

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive
+
+MOST = 100_000
+"""Largest number of anything, and longest duration in ms, that is accepted."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,8 @@ class PortraitOptions:
         for name in ("trials", "eigenvalues", "patterns", "states", "starts", "exponents", "followed_tau"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            check_count(getattr(self, name), name, 1, MOST)
+        if self.tol >= 1:
+            raise ValueError(f"tol must be below 1, since it is a relative residual, got {self.tol}")
+        if self.image_ms > MOST:
+            raise ValueError(f"image_ms must be at most {MOST:,} ms, got {self.image_ms:g}")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_most, below, decide
-from cordsnet.experiments.experiment import Preset, Setting, experiment
+from cordsnet.experiments.experiment import Preset, Setting, describe_images, experiment
 from cordsnet.experiments.needs import classifies_images, rate_equation
 from cordsnet.experiments.portrait.findings import BLANK, Findings
 from cordsnet.experiments.portrait.network import Sitter, measure_network
@@ -52,6 +52,8 @@ def portrait(setting: Setting, options: PortraitOptions) -> Result:
     for label, model, split in setting.subjects(options.trials):
         sitter = Sitter(model, split.images, split.labels, options, setting.seed, Findings(label))
         found = measure_network(sitter, setting.tell)
+        data = setting.sources.get(label, {}).get("data", "")
+        found.tables["notes"] = [{"model": label, "note": describe_images(model, split, data)}, *found.rows("notes")]
         for name, rows in found.tables.items():
             tables.setdefault(name, []).extend(rows)
         arrays |= found.arrays

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-from cordsnet._checks import check_positive, is_whole
+from cordsnet._checks import check_positive, is_int
 from cordsnet.models.spec import ModelSpec
 from cordsnet.models.weights import halved
 
@@ -62,12 +62,12 @@ class ConvLSTMSpec(ModelSpec):
         one = ("in_channels", "num_classes", "kernel", "recurrent_kernel", "stem_kernel", "stem_stride")
         counts = {name: (getattr(self, name),) for name in one} | {"channels": self.channels, "strides": self.strides}
         for name, values in counts.items():
-            if not all(is_whole(value, 1) for value in values):
+            if not all(is_int(value, 1) for value in values):
                 raise ValueError(f"{name} must be whole and at least 1, got {getattr(self, name)!r}")
         for name in ("kernel", "recurrent_kernel", "stem_kernel"):
             if getattr(self, name) % 2 == 0:
                 raise ValueError(f"{name} must be odd, got {getattr(self, name)}")
-        if not is_whole(self.stem_channels, 0):
+        if not is_int(self.stem_channels, 0):
             raise ValueError(f"stem_channels must be whole and at least 0, got {self.stem_channels!r}")
         if self.peephole not in ("channel", "pixel", None):
             raise ValueError(f"peephole must be 'channel', 'pixel' or None, got {self.peephole!r}")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from torch import nn
 
-from cordsnet._checks import check_positive, is_number, is_whole
+from cordsnet._checks import check_positive, is_int, is_number
 from cordsnet.models.spec import ModelSpec, with_plain_numbers
 
 STEM = "stem"
@@ -219,7 +219,7 @@ def _check_counts(spec: NetworkSpec) -> None:
     counts |= {f"stride of {c.name!r}": c.stride for c in spec.connections}
     counts |= {f"stem {part}": getattr(spec.stem, part) for part in ("stride", "pool_stride")}
     for name, value in counts.items():
-        if not is_whole(value, 1):
+        if not is_int(value, 1):
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     kernels = {f"kernel of {area.name!r}": area.kernel for area in spec.areas}
     kernels |= {
@@ -228,7 +228,7 @@ def _check_counts(spec: NetworkSpec) -> None:
     kernels |= {f"kernel of {c.name!r}": c.kernel for c in spec.connections if c.kernel is not None}
     kernels |= {f"stem {part}": getattr(spec.stem, part) for part in ("kernel", "pool_kernel")}
     for name, value in kernels.items():
-        if not is_whole(value, 1) or value % 2 == 0:
+        if not is_int(value, 1) or value % 2 == 0:
             raise ValueError(f"{name} must be an odd whole number, got {value!r}")
 
 

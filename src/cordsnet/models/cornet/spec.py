@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cordsnet._checks import check_positive, is_whole
+from cordsnet._checks import check_positive, is_int
 from cordsnet.models.spec import ModelSpec
 from cordsnet.models.weights import halved
 
@@ -56,7 +56,7 @@ class CornetSpec(ModelSpec):
         }
         counts |= {"stem_kernel": (self.stem_kernel,), "channels": self.channels, "repetitions": self.repetitions}
         for name, values in counts.items():
-            if not all(is_whole(value, 1) for value in values):
+            if not all(is_int(value, 1) for value in values):
                 raise ValueError(f"{name} must be whole and at least 1, got {getattr(self, name)!r}")
         if self.stem_kernel % 2 == 0:
             raise ValueError(f"stem_kernel must be odd, got {self.stem_kernel}")

@@ -78,9 +78,25 @@ def paths(result: Result, model: str, of: str) -> list[Section]:
 
 
 def missing(result: Result, model: str, of: str) -> list[Section]:
-    """Parts that could not be measured, with the reason."""
-    rows = [(str(row["part"]), str(row["reason"])) for row in rows_of(result, "skipped", model)]
+    """Parts that failed or do not apply, with the reason."""
+    found = []
+    for title, failed, text in (
+        ("Failed", True, "Parts that were tried and failed."),
+        ("Does not apply", False, "Parts that do not apply to this network."),
+    ):
+        rows = [
+            (str(row["part"]), str(row["reason"]))
+            for row in rows_of(result, "skipped", model)
+            if bool(row.get("failed")) is failed
+        ]
+        if rows:
+            found.append(Section(f"{title}{of}", text, tables=(Table(("part", "because"), rows, words=True),)))
+    return found
+
+
+def shown(result: Result, model: str, of: str) -> list[Section]:
+    """What the network was shown and how, and what else the numbers depend on."""
+    rows = [(str(row["note"]),) for row in rows_of(result, "notes", model)]
     if not rows:
         return []
-    text = "Parts that do not apply to this network, or failed."
-    return [Section(f"Not measured{of}", text, tables=(Table(("part", "why"), rows, words=True),))]
+    return [Section(f"Measured on{of}", "", tables=(Table(("note",), rows, words=True),))]

@@ -112,7 +112,7 @@ class _Module(TrainingModule):
         with torch.no_grad():
             drives = cnn.drives(images)
             wanted = {area: functional.relu(drives[area]) for area in self.model.areas}
-        found = steady_state(self.model, images, solver=self.stage.solver, grad=True)
+        found = steady_state(self.model, images, solver=self.stage.solver, grad=True, unsettled="accept")
         errors = {area: unexplained(found.rates[area], target) for area, target in wanted.items()}
         loss = torch.stack(list(errors.values())).mean() + self.stage.expansion_weight * found.expansion
         self.keep(loss=loss, settled_share=loss.new_tensor(settled_share(found)), **errors)
