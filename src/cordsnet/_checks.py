@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -13,9 +14,9 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
     """True if `value` is a whole number, of Python or of NumPy, and no truth value."""
-    return isinstance(value, Integral) and type(value) is not bool
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 def check_positive(value: float, name: str) -> None:
@@ -34,11 +35,11 @@ def check_count(value: object, name: str, least: int = 1, most: int | None = Non
 
     Raises ValueError unless it is one, of Python or of NumPy.
     """
-    if not isinstance(value, Integral) or not is_whole(value):
+    if not is_whole(value):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
     reason = f"; {why}" if why else ""
     if value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value}{reason}")
+        raise ValueError(f"{name} must be at least {least}, got {value}{reason}")
     if most is not None and value > most:
         raise ValueError(f"{name} must be at most {most:,}, got {value}{reason}")
     return int(value)

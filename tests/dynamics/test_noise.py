@@ -99,7 +99,7 @@ def test_continuing_a_simulation_continues_its_noise():
 
 
 def test_a_negative_seed_is_refused():
-    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got -1"):
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
         trial_seeds(-1, 2)
 
 

@@ -245,7 +245,7 @@ def test_what_cannot_be_shown_is_refused_by_name_with_what_came(case):
 
 @pytest.mark.usefixtures("as_users_run_it")
 def test_a_negative_seed_is_refused_by_name():
-    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got -1"):
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
         with_noise(show(torch.zeros(1, 1, 2, 2), 4), 1.0, seed=-1)
 
 

@@ -123,7 +123,7 @@ def _named(found: Trajectory, model: Simulable) -> Trajectory:
     return replace(found, model=str(getattr(getattr(model, "spec", None), "name", type(model).__name__)))
 
 
-def _check(model: Simulable, protocol: Showable) -> None:
+def _check(model: object, protocol: object) -> None:
     if not isinstance(model, Simulable):
         inside = "; pass its .module" if isinstance(getattr(model, "module", None), Simulable) else ""
         raise TypeError(

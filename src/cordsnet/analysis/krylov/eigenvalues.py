@@ -67,9 +67,9 @@ def eigenvalues(
     method : "krylov_schur", restarted (Stewart 2002); "arnoldi", without restarts, as in the paper; "arpack", SciPy's;
         "dense", LAPACK on the whole matrix, for small operators.
     vectors : "none"; "right"; "both", which adds left vectors and the condition number of each eigenvalue.
-    copies : True looks for further copies of multiple eigenvalues, and for whatever else comes before the last value, on
-        the complement of what was found, which takes up to as many products again. If False, CONVERGED says that each
-        pair is one, not that they are the leading ones.
+    copies : True looks for further copies of multiple eigenvalues, and for whatever else comes before the last value,
+        on the complement of what was found, which takes up to as many products again. If False, CONVERGED says that
+        each pair is one, not that they are the leading ones.
 
     Returns
     -------
