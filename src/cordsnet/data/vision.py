@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from torch import Tensor
+
 from cordsnet.data.encoded import Encoded
 from cordsnet.data.split import Normalisation, Split
 from cordsnet.data.stream import Stream
@@ -66,6 +68,15 @@ class VisionData:
         for split in (self.train, self.test):
             content.update(split.origin())
         return content.hexdigest()
+
+
+def shared_images(data: VisionData) -> int:
+    """Number of test images whose pixels are those of a training image; 0 where a split is not in memory."""
+    if not isinstance(data.train, Split) or not all(isinstance(s.pixels, Tensor) for s in (data.train, data.test)):
+        return 0
+    train, test = ([hash(bytes(one)) for one in split.pixels.numpy()] for split in (data.train, data.test))
+    known = set(train)
+    return sum(one in known for one in test)
 
 
 def from_images(
