@@ -72,11 +72,11 @@ class VisionData:
 
 def shared_images(data: VisionData) -> int:
     """Number of test images whose pixels are those of a training image; 0 where a split is not in memory."""
-    if not isinstance(data.train, Split) or not all(isinstance(s.pixels, Tensor) for s in (data.train, data.test)):
+    train = data.train.pixels if isinstance(data.train, Split) else None
+    if not (isinstance(train, Tensor) and isinstance(data.test.pixels, Tensor)):
         return 0
-    train, test = ([hash(bytes(one)) for one in split.pixels.numpy()] for split in (data.train, data.test))
-    known = set(train)
-    return sum(one in known for one in test)
+    known = {hash(bytes(one)) for one in train.numpy()}
+    return sum(hash(bytes(one)) in known for one in data.test.pixels.numpy())
 
 
 def from_images(
