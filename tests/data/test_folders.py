@@ -264,3 +264,17 @@ def test_limits_that_are_none_are_refused(count, share, tmp_path):
 def test_sizes_that_make_no_image_are_refused(size, tmp_path):
     with pytest.raises(ValueError, match="image_size must be a whole number of px from 1 to 4096"):
         load_data(pets(tmp_path), size)
+
+
+@pytest.mark.parametrize("shared", [0, 1, 3])
+def test_test_images_that_are_training_images_are_said(shared, tmp_path):
+    pets(tmp_path)
+    for k in range(shared):
+        found = (tmp_path / "train" / "dog" / f"{k:03d}.png").read_bytes()
+        (tmp_path / "test" / "dog" / f"{3 - k:03d}.png").write_bytes(found)
+    if shared:
+        with pytest.warns(DataWarning, match=f"{shared} of 8 test images are training images too"):
+            notes = load_data(tmp_path, 16).notes
+        assert any(f"{shared} of 8 test images" in note for note in notes)
+    else:
+        assert not any("training images too" in note for note in load_data(tmp_path, 16).notes)

@@ -25,6 +25,9 @@ MIN_IMAGES_FOR_WORKERS = 2000
 ROW = "cordsnet row"
 """Key of the number of its row in a record."""
 
+NAMELESS = "a row without a name"
+"""What an image is called that has neither a file nor a number."""
+
 Record: TypeAlias = dict[str, Any]
 """A row of a table: column name -> value. The image is {"bytes", "path"}, the label is a value of its column."""
 
@@ -130,7 +133,7 @@ class Decoder:
         path = (record[self.image] or {}).get("path")
         row = f"row {record[ROW]}" if ROW in record else ""
         if not path:
-            return row or "a row without a path"
+            return row or NAMELESS
         inside = Path(path)
         if self.root and inside.is_relative_to(self.root):
             return inside.relative_to(self.root).as_posix()

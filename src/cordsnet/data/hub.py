@@ -80,7 +80,7 @@ class HubData:
     @property
     def folder(self) -> Path:
         """Folder where parquet files of this data set are looked for."""
-        return Path(os.environ.get(DATA_FOLDER, "data")) / self.name.removesuffix(STREAMED_SUFFIX)
+        return Path(os.environ.get(DATA_FOLDER, "data")).expanduser() / self.name.removesuffix(STREAMED_SUFFIX)
 
     def _stream(self, size: int) -> Stream:
         assert self.normalise is not None, (

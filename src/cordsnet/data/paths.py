@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cordsnet.data.split import check_size
 from cordsnet.data.survey import survey
 from cordsnet.data.tables import find_columns, open_parquet, with_images
 from cordsnet.data.unreadable import Tolerance, Unreadable
-from cordsnet.data.vision import VisionData, from_images
+from cordsnet.data.vision import VisionData, from_images, shared_images
 from cordsnet.errors import DataError, DataWarning
 
 LAYOUT = (
@@ -98,7 +98,12 @@ def load_path(path: str | Path, image_size: int, reading: Reading | None = None)
     if len(found.classes.names) < 2:
         warnings.warn(f"data set {name!r} has one class alone, so any network answers right", DataWarning, stacklevel=3)
     notes = (*found.notes, *found.classes.notes, *seen.notes(image_size))
-    return from_images(name, splits["train"], splits["test"], found.classes.names, "none", str(path), notes=notes)
+    data = from_images(name, splits["train"], splits["test"], found.classes.names, "none", str(path), notes=notes)
+    if shared := shared_images(data):
+        said = f"{shared} of {len(data.test)} test images are training images too, so accuracy on them is no test"
+        warnings.warn(f"{said} (data set {name!r})", DataWarning, stacklevel=3)
+        data = replace(data, notes=(*data.notes, said))
+    return data
 
 
 def _tables(root: Path, name: str, reading: Reading) -> _Found | None:

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from cordsnet.data.draw import drawn_rows
 from cordsnet.data.encoded import Encoded
 from cordsnet.data.loading import Batch, batch_loader, decoding_processes
-from cordsnet.data.unreadable import Unreadable, check_unreadable, warn_unreadable
+from cordsnet.data.unreadable import Unreadable, check_unreadable, first_of, warn_unreadable
+from cordsnet.errors import DataError
 
 MAX_BYTES_IN_MEMORY = 2**30
 """Largest split, in bytes of 8-bit pixels, that is decoded once into memory; larger ones are decoded on access."""
@@ -123,10 +124,16 @@ class Split:
 
     @property
     def images(self) -> Tensor:
-        """All images [N, C, H, W], normalised. Use `take` first when not all fit into memory."""
+        """All images [N, C, H, W], normalised. Use `take` first when not all fit into memory.
+
+        Raises DataError when some cannot be read, since labels and images would not go together then.
+        """
         if isinstance(self.pixels, Tensor):
             return self._normalised(self.pixels)
-        return self._normalised(self.pixels.load().pixels)
+        found = self.pixels.load()
+        if found.unreadable:
+            raise DataError(f"{first_of(found.unreadable)} cannot be read; take({len(self)}) leaves out labels too")
+        return self._normalised(found.pixels)
 
     def loader(self, order: Iterable[list[int]]) -> DataLoader[Batch]:
         """Make a loader for training: for every list of rows in `order`, pixels as stored, labels, unreadable images.
@@ -158,7 +165,10 @@ class Split:
         """
         if count < 1:
             raise ValueError(f"count must be at least 1 image, got {count}")
-        chosen = torch.arange(len(self)) if count >= len(self) else drawn_rows(self.labels.cpu(), count, seed)
+        return self.pick(torch.arange(len(self)) if count >= len(self) else drawn_rows(self.labels.cpu(), count, seed))
+
+    def pick(self, chosen: Tensor) -> "Split":
+        """Load the images at some indices [M] into memory, in that order; unreadable ones are left out."""
         if isinstance(self.pixels, Tensor):
             at = chosen.to(self.pixels.device)
             rows = chosen if self.rows is None else self.rows[chosen]

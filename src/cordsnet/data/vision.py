@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from torch import Tensor
+
 from cordsnet.data.encoded import Encoded
 from cordsnet.data.split import Normalisation, Split
 from cordsnet.data.stream import Stream
@@ -66,6 +68,15 @@ class VisionData:
         for split in (self.train, self.test):
             content.update(split.origin())
         return content.hexdigest()
+
+
+def shared_images(data: VisionData) -> int:
+    """Number of test images whose pixels are those of a training image; 0 where a split is not in memory."""
+    train = data.train.pixels if isinstance(data.train, Split) else None
+    if not (isinstance(train, Tensor) and isinstance(data.test.pixels, Tensor)):
+        return 0
+    known = {hash(bytes(one)) for one in train.numpy()}
+    return sum(hash(bytes(one)) in known for one in data.test.pixels.numpy())
 
 
 def from_images(

@@ -58,12 +58,15 @@ class Setting:
             raise ValueError(f"labels of models must be words without '/', got {wrong[0]!r}")
 
     def subjects(self, trials: int) -> Iterator[tuple[str, VisionModel, Split]]:
-        """Label, model in evaluation mode, and its first `trials` test images, in its precision and on its device."""
+        """Label, model in evaluation mode, and `trials` of its test images, in its precision and on its device."""
         for label, model in self.models.items():
             yield label, model.eval(), self.images(label, trials)
 
     def images(self, label: str, trials: int) -> Split:
-        """The first `trials` test images of a model. Raises ValueError when it has none, or for fewer than one."""
+        """`trials` test images of a model, drawn from all classes, the same for every experiment (`Split.take`).
+
+        Raises ValueError when it has none, or for fewer than one.
+        """
         if trials < 1:
             raise ValueError(f"trials must be at least 1, got {trials}")
         data = self.data.get(label) if isinstance(self.data, Mapping) else self.data

@@ -1,7 +1,5 @@
 """Choices of labelled images: one of another class for each, and some of each class."""
 
-from dataclasses import replace
-
 import torch
 
 from cordsnet.data import Split
@@ -18,10 +16,10 @@ def other_class(split: Split) -> Split:
     order = split.labels.argsort(stable=True)
     partner = torch.empty_like(order)
     partner[order] = order.roll(-shift)
-    return replace(split, pixels=split.images[partner], labels=split.labels[partner], normalise=None)
+    return split.pick(partner.cpu())
 
 
 def some_of_each_class(split: Split, count: int) -> Split:
     """The first `count` images of each class."""
     rows = torch.cat([(split.labels == label).nonzero()[:count, 0] for label in torch.unique(split.labels)])
-    return replace(split, pixels=split.images[rows], labels=split.labels[rows], normalise=None)
+    return split.pick(rows.cpu())

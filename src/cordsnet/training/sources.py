@@ -1,6 +1,7 @@
 """Sources of batches and measures for training: labelled images, or anything else with the same methods."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -19,7 +20,7 @@ from cordsnet.data import (
     to_unit_range,
     warn_unreadable,
 )
-from cordsnet.data.encoded import Encoded
+from cordsnet.data.encoded import NAMELESS, Encoded
 from cordsnet.errors import RunError
 from cordsnet.models import ImageSpec, ModelSpec
 from cordsnet.models.interface import IMAGE
@@ -142,8 +143,9 @@ class ImageFeed:
         """Pixels and labels. Raises DataError when too many images cannot be read, each counted once."""
         pixels, labels, unreadable = raw
         for one in unreadable:
-            if one.file not in self.unreadable:
-                self.unreadable[one.file] = one
+            name = one.file if one.file != NAMELESS else f"{NAMELESS}, {len(self.unreadable)}"
+            if name not in self.unreadable:
+                self.unreadable[name] = replace(one, file=name)
                 warn_unreadable((one,), len(self.data.train), self._name)
         if unreadable:
             source = self.data.train.pixels if isinstance(self.data.train, Split) else self.data.train

@@ -80,7 +80,7 @@ class Context:
         return twin
 
     def training_images(self, count: int, model: nn.Module) -> Tensor:
-        """The first images of training [N, C, H, W], normalised, on the device and in the precision of a model.
+        """Some training images of all classes [N, C, H, W], normalised, on the device and in the precision of a model.
 
         Raises RunError where they are streamed, or where the data are no labelled images.
         """
@@ -89,7 +89,7 @@ class Context:
         return self.source.first(count, model)
 
     def test_images(self, count: int, model: nn.Module) -> Tensor:
-        """The first test images, as `training_images`."""
+        """Some test images, as `training_images`."""
         images: Tensor = self.source.probe(count, model)
         return images
 
