@@ -236,9 +236,17 @@ def test_frames_that_make_no_movie_are_refused(frames, said, monkeypatch):
         movie(frames, 10)
 
 
-def test_gradients_pass_through_the_copy():
-    images = IMAGES.clone().requires_grad_()
-    simulate(randomised(CASCADE), show(images, 20), grad=True).logits.sum().backward()
+@pytest.mark.parametrize("kind", [*MADE, "frames", "current"])
+@pytest.mark.parametrize("made_under", [torch.enable_grad, torch.no_grad])
+def test_gradients_pass_through_the_copy(kind, made_under):
+    images, acting = IMAGES.clone().requires_grad_(), ()
+    with made_under():
+        if kind == "current":
+            images = torch.ones(2, 5, 5, dtype=torch.float64, requires_grad=True)
+            protocol, acting = blank(20), inject("area1", images)
+        else:
+            protocol = movie([images, images], 10) if kind == "frames" else MADE[kind](images)
+    simulate(randomised(CASCADE), protocol, grad=True, interventions=acting).logits.sum().backward()
     assert float(images.grad.abs().max()) > 0
 
 

@@ -47,7 +47,8 @@ class Intervention:
         for name in ("value", "units", "trials"):  # copies, which stay as they are when the caller's tensors change
             given = getattr(self, name)
             if isinstance(given, Tensor):
-                object.__setattr__(self, name, given.clone())
+                with torch.enable_grad():  # gradients are wanted or not by simulate(grad=...)
+                    object.__setattr__(self, name, given.clone())
 
 
 def silence(target: str, **where_and_when: Any) -> Intervention:

@@ -16,7 +16,8 @@ def own(values: Tensor) -> Tensor:
     if torch.is_inference_mode_enabled():  # outside it, so that what is shown can take part in training later
         with torch.inference_mode(False), torch.no_grad():
             return values.clone()
-    return values.clone()
+    with torch.enable_grad():  # gradients are wanted or not by simulate(grad=...), also where they are off here
+        return values.clone()
 
 
 def stacked(frames: Iterable[Tensor]) -> Tensor:
@@ -43,4 +44,5 @@ def stacked(frames: Iterable[Tensor]) -> Tensor:
         kept.append(own(frame))
     if not kept:
         raise ValueError("frames is empty; give at least one frame")
-    return torch.stack(kept)
+    with torch.enable_grad():
+        return torch.stack(kept)
