@@ -100,7 +100,7 @@ CALLS = {
     "model classes": (lambda: create_model("cordsnet_r2_small", num_classes=0), "num_classes", "0", "at least 1"),
     "model width": (lambda: create_model("cordsnet_r2_small", width=-1), "width", "-1", "multiple"),
     "area in record": (lambda: run(record=["area11"]), "record", "area11", "did you mean 'area1'"),
-    "area in Record": (lambda: run(record=Record("lgn")), "record", "lgn", "known: area1, area2"),
+    "area in Record": (lambda: run(record=Record("lgn")), "record", "lgn", "known: area1, area1.drive"),
     "reduction": (lambda: run(record=Record("all", reduce="means")), "reduction", "means", "did you mean 'mean'"),
     "engine": (lambda: run(engine="time_mayor"), "engine", "time_mayor", "did you mean 'time_major'"),
     "stepper": (lambda: run(stepper="oiler"), "stepper", "oiler", "euler"),
