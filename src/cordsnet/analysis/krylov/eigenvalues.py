@@ -64,17 +64,14 @@ def eigenvalues(
     degree : for "LM" only: after a first cycle the space is built with A^degree, so that fewer vectors are
         orthogonalised per product. None is 8 from 10,000 units on, else 1.
     seed : seed of the start vectors.
-    method : "krylov_schur", restarted (Stewart 2002); "arnoldi", without restarts, as in the paper; "arpack", SciPy's;
-        "dense", LAPACK on the whole matrix, for small operators.
+    method : "krylov_schur" (Stewart 2002); "arnoldi", without restarts, as in the paper; "arpack", SciPy's; "dense".
     vectors : "none"; "right"; "both", which adds left vectors and the condition number of each eigenvalue.
-    copies : True looks for further copies of multiple eigenvalues, and for whatever else comes before the last value,
-        on the complement of what was found, which takes up to as many products again. If False, CONVERGED says that
-        each pair is one, not that they are the leading ones.
+    copies : True looks for further copies of multiple eigenvalues, and for whatever else comes before the last one, on
+        the complement of what was found, for up to as many products again. Without it CONVERGED is said of pairs alone.
 
     Returns
     -------
-    Eigenpairs; those with status NOT_FINITE hold NaN, and those with UNCHECKED may not be the leading ones. Where
-    `condition` is large the eigenvalues mean little: see `pseudospectrum`.
+    Eigenpairs; NOT_FINITE ones hold NaN, UNCHECKED ones may not lead. See `pseudospectrum` where `condition` is large.
 
     Raises
     ------
