@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -17,6 +17,12 @@ def check_positive(value: float, name: str) -> None:
     """Raise ValueError unless `value` is a finite number above zero."""
     if not (is_number(value) and math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+
+
+def check_count(value: object, name: str, most: int) -> None:
+    """Raise ValueError unless `value` is a whole number from 1 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value <= most:
+        raise ValueError(f"{name} must be a whole number of at least 1 and at most {most:,}, got {value!r}")
 
 
 def check_device(name: str) -> str:
