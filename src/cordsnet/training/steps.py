@@ -70,7 +70,8 @@ class StepKeeper:
             part = self.folder / ".part"
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                torch.save(state, part)
+                with open(part, "wb") as stream:  # torch does not take a name that starts with a dot
+                    torch.save(state, stream)
                 publish_checkpoint(part, step, self.mark)
             except (OSError, RuntimeError) as error:  # torch raises RuntimeError on a full disk
                 part.unlink(missing_ok=True)
