@@ -14,7 +14,7 @@ MODULE = (
 )
 SPEC = '{"class_path": "evil_module.Evil"}'
 BOMB = "a: &a [x, x]\n" + "".join(
-    f"{name}: &{name} [*{before}, *{before}]\n" for before, name in zip("abcdefgh", "bcdefghi")
+    f"{name}: &{name} [*{before}, *{before}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 DEEP = "[" * 5000 + "]" * 5000
 # words of the command line -> what the sentence says

@@ -27,13 +27,18 @@ def check_main_guard(what: str) -> None:
         raise RunError(f"{what} would start itself again in every worker process; put it under `{GUARD}`")
 
 
-def check_temporary_folder() -> None:
+def check_temporary_folder(folder: str | None = None, socket: str = SOCKET) -> None:
     """Raise RunError when sockets in the folder of temporary files would have too long a path.
 
     Worker processes would then fail to hand over what they read, and the run would wait for ever.
+
+    Parameters
+    ----------
+    folder : the folder; None is that of Python.
+    socket : path of a socket below it.
     """
-    folder = tempfile.gettempdir()
-    if hasattr(os, "fork") and len(os.fsencode(os.path.join(folder, SOCKET))) > LONGEST_SOCKET:
+    folder = folder or tempfile.gettempdir()
+    if hasattr(os, "fork") and len(os.fsencode(os.path.join(folder, socket))) > LONGEST_SOCKET:
         raise RunError(
             f"the folder of temporary files has a path of {len(folder)} characters, too long for worker processes "
             f"({folder[:60]}...); set TMPDIR to a shorter one, such as /tmp"

@@ -7,6 +7,7 @@ import datasets
 from PIL import Image, UnidentifiedImageError
 
 from cordsnet.data.encoded import Decoder, Encoded, image_bytes
+from cordsnet.data.safety import embedded_only
 from cordsnet.data.vision import VisionData, from_images
 from cordsnet.errors import DataError
 
@@ -46,6 +47,8 @@ def load_path(path: Path, image_size: int) -> VisionData:
         raise DataError(f"data set {str(path)!r} cannot be read ({error}); it must hold {LAYOUT}") from error
     image, label = _columns(tables["train"], path)
     tables = tables.cast_column(image, datasets.Image(decode=False))
+    if kind == "parquet":
+        tables = {split: embedded_only(tables[split], image, label, str(path)) for split in tables}
     channels = _channels(tables["train"], image)
     sources = {split: tuple(files[split]) if kind == "parquet" else () for split in files}
     train, test = (
