@@ -1,6 +1,7 @@
 """From a finished stage to weights with a card."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ from tiny import tiny_recipe
 
 import cordsnet
 from cordsnet.cli import main
-from cordsnet.models import pretrained
+from cordsnet.models import pretrained, write_model_card
 from cordsnet.training import fit
 
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
@@ -93,3 +94,69 @@ def test_a_stage_that_did_not_write_down_its_data_needs_their_name(run, tmp_path
     card = (tmp_path / "out" / "cordsnet_r2_small-digits" / "README.md").read_text()
     assert "1,437 images" in card
     assert "torch 2." not in card  # no record of that run, so nothing is said
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a\n---\nlicense: gpl",
+    "![x](http://evil)",
+    "[click](javascript:x)",
+    "`code`",
+    "| a |",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_of_a_file_becomes_more_than_text_on_the_card(text, run, tmp_path):
+    stage = tmp_path / "run" / "direct"
+    shutil.copytree(run / "direct", stage)
+    described = json.loads((stage / "model.json").read_text())
+    data = described["metadata"]["data"]
+    data |= {"source": text, "fingerprint": text, "classes": [text] * 10}
+    described["metadata"] |= {"recipe": text, "stage": text}
+    (stage / "model.json").write_text(json.dumps(described))
+    model = cordsnet.load_model(stage)
+    record = {"versions": {"torch": text}, "gpu": text, "commit": {"hash": text, "dirty": False}, "started": text}
+    facts = model.metadata | {"name": text, "regime": text, "record": record, "metrics": {text: 0.5}}
+    card = write_model_card(tmp_path, model.summary(), facts, where=text).read_text()
+    front, _, prose = card.removeprefix("---\n").partition("\n---\n")
+    keys = [line.partition(":")[0] for line in front.splitlines()]
+    assert keys == ["license", "library_name", "pipeline_tag", "tags", "datasets"]
+    outside = re.sub(r"`[^`\n]*`", "", re.sub(r"```.*?```", "", prose, flags=re.DOTALL))
+    assert "<script" not in outside
+    assert not re.search(r"(?<!\\)\]\((http://evil|javascript)", outside)
+    assert "\n---" not in prose
+    assert "license: gpl" not in prose.splitlines()
+    assert prose.count("```") == 2
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/tmp/evil", "a/b", "a\\b", "a\x00b", "..", "x" * 300, "a\nb"])
+def test_an_export_stays_in_its_folder(name, run, tmp_path, capsys):
+    stage = tmp_path / "run" / "direct"
+    shutil.copytree(run / "direct", stage)
+    described = json.loads((stage / "model.json").read_text())
+    described["metadata"]["data"]["name"] = name
+    (stage / "model.json").write_text(json.dumps(described))
+    before = sorted(path for path in tmp_path.rglob("*"))
+    assert "cannot name a folder" in refused(capsys, stage, "--output", tmp_path / "out" / "deep")
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("edit", ["metric", "weights", "gone", "torn"])
+def test_a_stage_that_was_changed_after_its_end_is_not_exported(edit, run, tmp_path, capsys):
+    stage = tmp_path / "run" / "direct"
+    shutil.copytree(run / "direct", stage)
+    result, weights = stage / "result.json", stage / "model.safetensors"
+    if edit == "metric":
+        content = json.loads(result.read_text())
+        content["metrics"]["test_accuracy"] = 0.999
+        result.write_text(json.dumps(content))
+    elif edit == "weights":
+        shutil.copy(run / "finetune" / "model.safetensors", weights)
+    elif edit == "gone":
+        weights.unlink()
+    else:
+        result.write_bytes(result.read_bytes()[:50])
+    said = refused(capsys, stage, "--output", tmp_path / "out")
+    assert {"metric": "was changed", "weights": "was changed", "gone": "is gone", "torn": "damaged"}[edit] in said
+    assert not (tmp_path / "out").exists()

@@ -60,10 +60,30 @@ def test_attempts_that_train_something_are_recorded(run):
     assert len(attempts(run)) == 2
 
 
-def test_a_damaged_record_is_refused(run):
-    (run / "record.json").write_text("{")
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"attempts": 3}', '{"attempts": [1]}', "[" * 100_000])
+def test_a_damaged_record_is_moved_aside_and_named(content, tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text(content)
     with pytest.raises(RunError, match=r"record.json is damaged"):
-        fit(tiny_recipe(), run, only="fold", progress=False)
+        record.read_attempts(tmp_path)
+    with pytest.warns(UserWarning, match=r"record.json is damaged.*kept as record_damaged_1.json"):
+        record.add_attempt(tmp_path, "r", 0, {})
+    assert (tmp_path / "record_damaged_1.json").read_text() == content
+    (attempt,) = attempts(tmp_path)
+    assert "record.json is damaged" in attempt["notes"][0]
+
+
+def test_a_record_that_was_changed_by_hand_says_so(tmp_path):
+    record.add_attempt(tmp_path, "r", 0, {})
+    record.add_attempt(tmp_path, "r", 1, {})
+    assert [attempt["seed"] for attempt in attempts(tmp_path)] == [0, 1]
+    assert all("notes" not in attempt for attempt in attempts(tmp_path))
+    path = tmp_path / "record.json"
+    path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
+    assert not record.is_unchanged(tmp_path)
+    with pytest.warns(UserWarning, match=r"record.json was changed since it was written"):
+        record.add_attempt(tmp_path, "r", 3, {})
+    assert "was changed since" in attempts(tmp_path)[-1]["notes"][0]
 
 
 def test_the_commit_is_that_of_the_checkout_or_none(tmp_path, monkeypatch):

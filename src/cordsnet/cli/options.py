@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from cordsnet.cli.safety import check_words, keep_to_values
 from cordsnet.registry import Registry
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
@@ -17,12 +18,14 @@ COMMANDS: Registry[Command] = Registry("command")
 
 def make_parser(name: str, description: str | None = None) -> ArgumentParser:
     """A parser for a command, with what its first words are; bad options raise."""
+    keep_to_values()
     doc = COMMANDS[name.split()[0]].__doc__ if description is None else description
     return ArgumentParser(prog=f"cordsnet {name}", description=doc, exit_on_error=False)
 
 
 def parse(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
     """The options that were given. Raises ValueError, in one sentence, for bad ones."""
+    check_words(words)
     try:
         return parser.parse_args(list(words))
     except ArgumentError as error:

@@ -116,7 +116,9 @@ def sweep(words: Sequence[str]) -> None:
     where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
     workers = options.workers or _workers(len(runs), options)
     rows = run_sweep(runs, options.output, workers=workers, progress=draws_progress(options), **where)
-    last = f"{recipe.stages[-1].name}.test_accuracy"
+    ending = f"{recipe.stages[-1].name}."
+    measured = [name for row in rows for name in row if name.startswith(ending) and name != f"{ending}seconds"]
+    last = next((name for name in measured if name.endswith("test_accuracy")), next(iter(measured), f"{ending}seconds"))
     print(f"{last}\n{pandas.DataFrame(summary(rows, list(choices), last)).to_string(index=False)}")
     for row in rows:
         if row["error"]:

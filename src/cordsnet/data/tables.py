@@ -12,6 +12,7 @@ from datasets.packaged_modules.parquet.parquet import Parquet
 from pyarrow import parquet
 
 from cordsnet.data.content import table_key
+from cordsnet.data.safety import embedded_only
 from cordsnet.errors import DataError
 
 IMAGES = ("image", "img")
@@ -92,7 +93,8 @@ def with_images(
                 f"data set {name!r} ({split}) has no column {lost[0]!r}; it has {', '.join(table.features)}"
             )
         try:
-            found[split] = table.select_columns([image, label]).cast_column(image, datasets.Image(decode=False))
+            read = table.cast_column(image, datasets.Image(decode=False))
+            found[split] = embedded_only(read, image, label, f"{name} ({split})")
         except (TypeError, ValueError, OverflowError, pyarrow.ArrowException) as error:
             raise DataError(
                 f"column {image!r} of data set {name!r} ({split}) holds {table.features[image]}, no images; name "

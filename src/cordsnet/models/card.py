@@ -1,6 +1,7 @@
 """Model cards: what a network is, what it was trained on and how well it does, from numbers that were measured."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 from cordsnet._files import write_whole
 from cordsnet.models.files import CARD
 from cordsnet.models.summary import Summary
+
+LONGEST = 300
+"""Longest piece of text that is taken from a file into a card, characters."""
+
+MARKDOWN = re.compile(r"[\\`*\[\]|#!~]|(?<!\w)_|_(?!\w)")
+"""Characters that Markdown would take for more than text; an underline within a word is none of them."""
 
 LICENCE = "apache-2.0"
 HUB = "https://huggingface.co/datasets/"
@@ -52,11 +59,36 @@ def write_model_card(folder: str | Path, summary: Summary, facts: Mapping[str, A
     """
     path = Path(folder) / CARD
     name = str(facts.get("name", summary.name))
-    parts = [_front(name, summary, facts), f"# {name}\n\n{summary}", _data(facts), _training(facts), _results(facts)]
-    load = LOAD.format(where=where or path.parent.resolve().name)
+    parts = [
+        _front(name, summary, facts),
+        f"# {plain(name)}\n\n{summary}",
+        _data(facts),
+        _training(facts),
+        _results(facts),
+    ]
+    load = LOAD.format(where=quoted(where or path.parent.resolve().name))
     parts.append(USE.format(load=load + (PREPARE if "data" in facts else "")))
     write_whole(path, ("\n\n".join(part for part in parts if part) + "\n").encode())
     return path
+
+
+def plain(text: object) -> str:
+    """Text on one line that Markdown and HTML show as it is written, whatever it holds."""
+    line = " ".join(str(text).split())
+    line = line if len(line) <= LONGEST else line[:LONGEST] + "..."
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return MARKDOWN.sub(r"\\\g<0>", line)
+
+
+def code(text: object) -> str:
+    """Text on one line as code, between back quotes."""
+    line = " ".join(str(text).split()).replace("`", "'")[:LONGEST]
+    return f"`{line}`"
+
+
+def quoted(text: str) -> str:
+    """Text inside a string of Python within a block of code."""
+    return json.dumps(" ".join(text.split()).replace("`", "'")[:LONGEST])[1:-1]
 
 
 def _front(name: str, summary: Summary, facts: Mapping[str, Any]) -> str:
@@ -90,34 +122,38 @@ def _data(facts: Mapping[str, Any]) -> str:
     data = facts.get("data")
     if not data:
         return ""
-    lines = [f"`{data['name']}`" + (f" ({data['source']})" if data.get("source") else "")]
+    lines = [code(data["name"]) + (f" ({plain(data['source'])})" if data.get("source") else "")]
     if "train_images" in data:
         lines.append(f"{data['train_images']:,} images for training and {data['test_images']:,} for testing")
     if "mean" in data:
         mean, std = (", ".join(f"{value:.4g}" for value in data[key]) for key in ("mean", "std"))
         lines.append(f"pixels in 0-1 normalised by mean {mean} and s.d. {std}")
     if "fingerprint" in data:
-        lines.append(f"fingerprint `{data['fingerprint']}`")
+        lines.append(f"fingerprint {code(data['fingerprint'])}")
     return "## Data\n\n" + "; ".join(lines) + "."
 
 
 def _training(facts: Mapping[str, Any]) -> str:
-    made = [f"{key} `{facts[key]}`" for key in ("recipe", "stage", "seed") if key in facts]
+    made = [f"{key} {code(facts[key])}" for key in ("recipe", "stage", "seed") if key in facts]
     record = facts.get("record", {})
     made += _made_with(record)
     earlier = ["An earlier attempt at this run: " + "; ".join(_made_with(one)) for one in record.get("earlier", ())]
+    if record.get("changed"):
+        made.append("the record of this run was changed since it was written")
     return "## Training\n\n" + ".\n".join(["; ".join(made), *earlier]) + "." if made else ""
 
 
 def _made_with(record: Mapping[str, Any]) -> list[str]:
     """Versions, GPU, commit and date of an attempt at a run."""
-    made = [f"{package} {found}" for package, found in record.get("versions", {}).items() if found]
+    made = [plain(f"{package} {found}") for package, found in record.get("versions", {}).items() if found]
     if record.get("gpu"):
-        made.append(record["gpu"])
+        made.append(plain(record["gpu"]))
     if record.get("commit"):
-        made.append(f"commit {record['commit']['hash']}" + (", with changes" if record["commit"]["dirty"] else ""))
+        made.append(
+            f"commit {plain(record['commit']['hash'])}" + (", with changes" if record["commit"]["dirty"] else "")
+        )
     if record.get("started"):
-        made.append(f"begun {record['started']}")
+        made.append(f"begun {plain(record['started'])}")
     return made
 
 
@@ -125,7 +161,7 @@ def _results(facts: Mapping[str, Any]) -> str:
     metrics = facts.get("metrics", {})
     if not metrics and not facts.get("regime"):
         return ""
-    rows = [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in metrics.items()]
+    rows = [f"| {plain(name.replace('_', ' '))} | {value:.4g} |" for name, value in metrics.items()]
     table = ["| measured | |", "|---|---|", *rows] if rows else []
-    regime = [f"\nRegime: {facts['regime']}."] if facts.get("regime") else []
+    regime = [f"\nRegime: {plain(facts['regime'])}."] if facts.get("regime") else []
     return "\n".join(["## Results\n", *table, *regime])

@@ -1,7 +1,7 @@
 """Checkpoints that survive crashes: written atomically, verified by a hash in their name, and kept in pairs."""
 
-import hashlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -17,29 +17,70 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from cordsnet._files import digest
 from cordsnet.errors import InterruptionError
 
 KEPT_CHECKPOINTS = 2
 """Number of checkpoints that are kept. If the last one is damaged, the one before it is used."""
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
-"""Signals that ask a run to stop: SIGTERM of a scheduler, and SIGUSR1, which Slurm can send before the time limit."""
+SAVE_MINUTES = 10.0
+"""Longest time between checkpoints; there are at least five in a stage."""
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name))
+"""Signals that ask a run to stop: SIGTERM of a scheduler, SIGUSR1, which Slurm can send before the time limit, and
+SIGINT, which Ctrl-C sends."""
+
+NAME = re.compile(r"update_(\d{9,})_(?:([0-9a-f]{16})_)?([0-9a-f]{16})\.ckpt")
+"""Names of checkpoints: the number of updates, the mark of the settings, and the digest of the content."""
 
 
-def newest_checkpoint(folder: Path) -> tuple[Path, int] | None:
+def newest_checkpoint(folder: Path, mark: str = "") -> tuple[Path, int] | None:
     """Find the newest checkpoint whose content matches the hash in its name.
+
+    Parameters
+    ----------
+    folder : folder of the checkpoints.
+    mark : fingerprint of the settings; checkpoints of other settings do not count. "" accepts any.
 
     Returns its path and the number of updates made before it, or None when there is no intact checkpoint. A damaged
     checkpoint is skipped with a warning.
     """
-    for path in sorted(folder.glob("update_*.ckpt"), reverse=True):
-        _, update, digest = path.stem.split("_")
-        if _digest(path) == digest:
-            return path, int(update)
-        warnings.warn(
-            f"{path} is damaged and is skipped; training continues from the checkpoint before it", stacklevel=2
-        )
-    return None
+    damaged: list[Path] = []
+    found = None
+    for path, update, short in reversed(_checkpoints(folder, mark)):
+        if digest(path)[:16] == short:
+            found = path, update
+            break
+        damaged.append(path)
+    left = "the checkpoint before it" if found else "the start of the stage, since no other is intact"
+    for path in damaged:
+        warnings.warn(f"{path} is damaged and is skipped; training continues from {left}", stacklevel=2)
+    return found
+
+
+def publish_checkpoint(part: Path, update: int, mark: str = "") -> None:
+    """Move a complete file to its final name beside it, and remove all but the last `KEPT_CHECKPOINTS`."""
+    with open(part, "rb") as stream:
+        os.fsync(stream.fileno())
+    marked = f"{mark[:16]}_" if mark else ""
+    os.replace(part, part.with_name(f"update_{update:09d}_{marked}{digest(part)[:16]}.ckpt"))
+    for old, _, _ in _checkpoints(part.parent, mark)[:-KEPT_CHECKPOINTS]:
+        old.unlink()
+
+
+def discard_checkpoints(folder: Path, mark: str) -> None:
+    """Remove the checkpoints of settings other than those of `mark`."""
+    for path in folder.glob("*.ckpt"):
+        name = NAME.fullmatch(path.name)
+        if name is None or name[2] != mark[:16]:
+            path.unlink()
+
+
+def _checkpoints(folder: Path, mark: str) -> list[tuple[Path, int, str]]:
+    """Path, update and digest of the checkpoints with a mark, oldest first."""
+    names = ((path, NAME.fullmatch(path.name)) for path in folder.glob("*.ckpt"))
+    found = [(path, int(name[1]), name[3]) for path, name in names if name and name[2] in (mark[:16] or name[2], None)]
+    return sorted(found, key=lambda one: one[1])
 
 
 class CheckpointWriter(Callback):
@@ -50,16 +91,20 @@ class CheckpointWriter(Callback):
     folder : folder of the checkpoints; a file there with the name of a checkpoint is always complete.
     minutes : longest time between two checkpoints.
     updates : largest number of updates between two checkpoints; None sets no limit.
+    mark : fingerprint of the settings, which becomes part of the names.
     """
 
-    def __init__(self, folder: Path, minutes: float, updates: int | None = None) -> None:
-        self.folder, self.minutes, self.updates = folder, minutes, updates
+    def __init__(self, folder: Path, minutes: float, updates: int | None = None, mark: str = "") -> None:
+        self.folder, self.minutes, self.updates, self.mark = folder, minutes, updates, mark
         self.signal_number: int | None = None
-        self._saved_at, self._saved_update, self._last_update = time.monotonic(), 0, 0
+        self.saved_update: int | None = None
+        self._tried_at, self._tried_update, self._last_update = time.monotonic(), 0, 0
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Count updates from here, and replace the signal handlers that Lightning has installed by now."""
-        self._saved_update = self._last_update = trainer.global_step
+        self._tried_update = self._last_update = trainer.global_step
+        if trainer.global_step:  # resumed from a checkpoint
+            self.saved_update = trainer.global_step
         self._install_handlers()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
@@ -68,8 +113,8 @@ class CheckpointWriter(Callback):
         if update == self._last_update:  # gradients of further parts are still to be accumulated
             return
         self._last_update = update
-        due = time.monotonic() - self._saved_at >= 60 * self.minutes
-        due |= self.updates is not None and update - self._saved_update >= self.updates
+        due = time.monotonic() - self._tried_at >= 60 * self.minutes
+        due |= self.updates is not None and update - self._tried_update >= self.updates
         any_of = partial(trainer.strategy.reduce_boolean_decision, all=False)
         stop = any_of(self.signal_number is not None)
         if any_of(due) or stop:
@@ -79,8 +124,7 @@ class CheckpointWriter(Callback):
             self.signal_number = self.signal_number or signal.SIGTERM
             if trainer.is_global_zero:
                 _requeue(self.signal_number)
-            name = signal.Signals(self.signal_number).name
-            raise InterruptionError(f"stopped by signal {name} at update {update}, which is saved", self.signal_number)
+            raise interruption(self.signal_number, "update", update, self.saved_update)
 
     def save(self, trainer: lightning.Trainer) -> None:
         """Write a checkpoint. If that fails, for example on a full disk, warn and keep the one before it."""
@@ -89,7 +133,7 @@ class CheckpointWriter(Callback):
         try:
             trainer.save_checkpoint(part)
             if trainer.is_global_zero:
-                self._publish(part, trainer.global_step)
+                publish_checkpoint(part, trainer.global_step, self.mark)
         except OSError as error:
             part.unlink(missing_ok=True)
             warnings.warn(
@@ -97,15 +141,9 @@ class CheckpointWriter(Callback):
                 "and keeps the checkpoint before; free some space",
                 stacklevel=2,
             )
-        self._saved_at, self._saved_update = time.monotonic(), trainer.global_step
-
-    def _publish(self, part: Path, update: int) -> None:
-        """Move a complete file to its final name, and remove older checkpoints."""
-        with open(part, "rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(part, self.folder / f"update_{update:09d}_{_digest(part)}.ckpt")
-        for old in sorted(self.folder.glob("update_*.ckpt"))[:-KEPT_CHECKPOINTS]:
-            old.unlink()
+        else:
+            self.saved_update = trainer.global_step
+        self._tried_at, self._tried_update = time.monotonic(), trainer.global_step
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
@@ -123,18 +161,33 @@ class CheckpointWriter(Callback):
             return {}
 
         def note(number: int, frame: FrameType | None) -> None:
+            if number == signal.SIGINT == self.signal_number:  # pressed again: whoever presses will not wait
+                raise KeyboardInterrupt
             self.signal_number = number
 
         return {number: signal.signal(number, note) for number in SIGNALS}
 
 
+def interruption(number: int, unit: str, reached: int, saved: int | None) -> InterruptionError:
+    """The error that ends a stage that was asked to stop.
+
+    Parameters
+    ----------
+    number : number of the signal.
+    unit : what is counted: "update" or "step".
+    reached, saved : how many of them were made, and after how many the last checkpoint was written; None for none.
+    """
+    kept = "no checkpoint could be written" if saved is None else f"the last checkpoint is that of {unit} {saved}"
+    kept = "which is saved" if saved == reached else kept
+    return InterruptionError(f"stopped by signal {signal.Signals(number).name} at {unit} {reached}, {kept}", number)
+
+
 def _requeue(number: int) -> None:
     """Requeue the job if Slurm sent SIGUSR1, which announces the end of its time limit."""
     job = os.environ.get("SLURM_JOB_ID")
-    if job is not None and signal.Signals(number).name == "SIGUSR1":
+    if job is None or signal.Signals(number).name != "SIGUSR1":
+        return
+    try:
         subprocess.run(["scontrol", "requeue", job], check=True)  # noqa: S603, S607
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    except (OSError, subprocess.CalledProcessError) as error:
+        warnings.warn(f"job {job} could not be requeued ({error}); submit it again, and it goes on", stacklevel=2)

@@ -1,15 +1,15 @@
 """From a finished stage to weights that can be shared: a folder with weights, description and model card."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from cordsnet._files import writable_folder
+from cordsnet._files import check_name, read_json, writable_folder
 from cordsnet.data import load_data
 from cordsnet.errors import RunError
 from cordsnet.models import MODELS, SavedModel, load_model, write_model_card
 from cordsnet.training.loop import WAITING
-from cordsnet.training.record import read_attempts
+from cordsnet.training.record import is_unchanged, read_attempts
+from cordsnet.training.result import RESULT, read_result
 from cordsnet.training.sources import as_source
 
 
@@ -50,7 +50,8 @@ def export_stage(
         model.metadata["record"] = record
     if regime:
         model.metadata["regime"] = regime
-    folder = model.save_pretrained(writable_folder(Path(output) / f"{name}-{described['name']}"))
+    place = check_name(f"{name}-{described.get('name')}", "export")
+    folder = model.save_pretrained(writable_folder(Path(output) / place))
     write_model_card(folder, model.summary(), model.metadata)  # also where there was one
     return folder
 
@@ -58,32 +59,34 @@ def export_stage(
 def _record(run: Path) -> dict[str, Any]:
     """Versions, commit and machine of the last attempt at a run; in "earlier" those of attempts that differed."""
     made = [
-        {key: attempt[key] for key in ("versions", "commit", "started")} | {"gpu": attempt["machine"].get("gpu")}
+        {key: attempt.get(key) for key in ("versions", "commit", "started")}
+        | {"gpu": dict(attempt.get("machine") or {}).get("gpu")}
         for attempt in read_attempts(run)
     ]
     kinds = [one | {"started": None} for one in made]
     earlier = [one for k, one in enumerate(made) if kinds[k] != kinds[-1] and kinds[k] not in kinds[:k]]
-    return made[-1] | ({"earlier": earlier} if earlier else {}) if made else {}
+    if not made:
+        return {}
+    changed = {} if is_unchanged(run) else {"changed": True}
+    return made[-1] | ({"earlier": earlier} if earlier else {}) | changed
 
 
 def _finished(stage: Path) -> dict[str, Any]:
-    path = stage / "result.json"
-    if not path.is_file():
-        raise RunError(f"{stage} is no folder of a finished stage, it has no {path.name}; train it to its end")
-    try:
-        metrics = dict(json.loads(path.read_text())["metrics"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error!r}); train the stage again") from error
-    return {
-        name: value for name, value in metrics.items() if name != WAITING
-    }  # which is the machine's, not the model's
+    """Numbers of a finished stage. Raises RunError when it is not finished, or was changed since."""
+    written = read_result(stage)
+    if written is None:
+        raise RunError(f"{stage} is no folder of a finished stage, it has no {RESULT}; train it to its end")
+    if not isinstance(written["metrics"], dict):
+        raise RunError(f"{stage / RESULT} is damaged (metrics are no table); train the stage again")
+    # how long images were waited for is the machine's, not the model's
+    return {name: value for name, value in written["metrics"].items() if name != WAITING}
 
 
 def _data(stage: Path, model: SavedModel, name: str | None) -> dict[str, Any]:
     """Description of the data: as the stage wrote it, else of the data set that its run or `name` names."""
     written = model.metadata.get("data")
     recipe = stage.parent / "recipe.json"
-    known = written["name"] if written else json.loads(recipe.read_text())["data"] if recipe.is_file() else name
+    known = written["name"] if written else read_json(recipe)["data"] if recipe.is_file() else name
     if known is None:
         raise RunError(f"{stage} does not say on which data it was trained; name the data set with --data")
     if name not in (None, known):

@@ -1,24 +1,36 @@
 """Running a recipe: stage after stage into one folder, a finished stage never twice."""
 
+import dataclasses
 import hashlib
 import json
+import os
+import re
 import shutil
 import time
+import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cordsnet._files import writable_folder, write_whole
+from cordsnet._files import cannot_write, check_name, writable_folder, write_whole
+from cordsnet._processes import check_main_guard
 from cordsnet.errors import RunError
 from cordsnet.models import load_model, save_model
+from cordsnet.training.checkpoints import discard_checkpoints
 from cordsnet.training.divergence import LAST_GOOD
-from cordsnet.training.launch import is_main_process, is_single_process, wait_until
+from cordsnet.training.launch import Processes, find_processes, is_main_process
+from cordsnet.training.lock import run_lock
+from cordsnet.training.meeting import joined, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.record import add_attempt, add_unreadable
-from cordsnet.training.sources import Source, as_source
+from cordsnet.training.result import RESULT, read_result, write_result
+from cordsnet.training.sources import LabelledImages, Source, as_source
 from cordsnet.training.stage import Context, Stage
 
-RESULT, STARTED = "result.json", "started.txt"
+STARTED = "started.txt"
+MARK = re.compile("[0-9a-f]{64}")
+"""Form of a fingerprint."""
 
 NOT_SHARED = ("identity", "notes", "unreadable")
 """Parts of the description of data that stay in the run record, and are not written into the model."""
@@ -74,27 +86,44 @@ def fit(
     DivergedError, TrainingDivergedError : rates, loss, gradients or weights stopped being finite; finished stages are
         kept, and the last good weights are in `output / stage name / last_good`.
     """
+    check_main_guard("a script that trains")
+    recipe.check()
+    for name in (only, restart):
+        if name is not None:
+            recipe.stage(name)
+    processes = find_processes()
+    if restart is not None and processes.count > 1:
+        raise RunError("restart discards results, which only one process can do; restart without a launcher")
     output = writable_folder(Path("runs") / recipe.name if output is None else output)
-    if only is not None:
-        recipe.stage(only)
-    source = as_source(recipe.load_data())
-    recipe = recipe.resolved(source)
-    spec = recipe.model.spec()
-    source.check(spec)
-    context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
-    data = identity(source)
-    if restart is not None:  # last, so that a request that is refused discards nothing
-        if not is_single_process():
-            raise RunError("restart discards results, which only one process can do; restart without a launcher")
-        _discard(recipe, recipe.stage(restart), output)
-    waiting = [s.name for s in recipe.stages if only in (None, s.name) and read_report(recipe, s, output, data) is None]
-    if is_main_process():
-        if waiting:
-            add_attempt(output, recipe.name, recipe.seed, source.describe())
-        write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
+    main = processes.rank == 0
+    with run_lock(output) if main else nullcontext(), joined(processes):
+        source = as_source(recipe.load_data())
+        recipe = recipe.resolved(source)
+        spec = recipe.model.spec()
+        source.check(spec)
+        _check_batches(recipe, source)
+        context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
+        data = identity(source)
+        if restart is not None:  # last, so that a request that is refused discards nothing
+            _discard(recipe, recipe.stage(restart), output)
+        if main:
+            _write_down(recipe, source, data, output, only, processes)
+        return _run_stages(recipe, context, data, only)
+
+
+def _write_down(
+    recipe: Recipe, source: Source, data: str, output: Path, only: str | None, processes: Processes
+) -> None:
+    """Record this attempt, if it has anything to do, and the recipe."""
+    if any(only in (None, stage.name) and read_report(recipe, stage, output, data) is None for stage in recipe.stages):
+        add_attempt(output, recipe.name, recipe.seed, source.describe(), [processes.note] if processes.note else [])
+    write_whole(output / "recipe.json", json.dumps(recipe.to_dict(), indent=1).encode())
+
+
+def _run_stages(recipe: Recipe, context: Context, data: str, only: str | None) -> dict[str, StageReport]:
     reports = {}
     for stage in recipe.stages:
-        report = read_report(recipe, stage, output, data)
+        report = read_report(recipe, stage, context.run, data)
         if report is None and only in (None, stage.name):
             report = _run_stage(recipe, stage, context, data)
         if report is not None:
@@ -102,21 +131,37 @@ def fit(
     return reports
 
 
+def _check_batches(recipe: Recipe, source: Source) -> None:
+    """Raise RunError for batches larger than the set of training images, before anything is trained."""
+    if not isinstance(source, LabelledImages):
+        return
+    images = len(source.data.train)
+    for stage in recipe.stages:
+        batch = getattr(getattr(stage, "optimisation", None), "batch", 0)
+        if batch > images:
+            raise RunError(
+                f"batch = {batch} of stage {stage.name!r} is more than the {images} training images of "
+                f"{source.name!r}; lower it (--{stage.name}.optimisation.batch {images})"
+            )
+
+
 def read_report(recipe: Recipe, stage: Stage, output: Path, data: str | None = None) -> StageReport | None:
     """The report of a finished stage, or None when it is not finished.
 
-    Raises RunError when its settings differ, or its data, whose `identity` is given, unless `data` is None.
+    Raises RunError when its settings differ, or its data, whose `identity` is given, unless `data` is None; and when
+    its result or its weights are damaged or were changed.
     """
-    path = output / stage.name / RESULT
-    if not path.is_file():
+    folder = _folder(output, stage)
+    written = read_result(folder)
+    if written is None:
         return None
     try:
-        written = json.loads(path.read_text())
-        report = StageReport(stage.name, path.parent, written["metrics"], written["seconds"])
-        mark, _ = written["fingerprint"], written["stage"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error!r}); restart the stage (--restart {stage.name})") from error
-    if mark != fingerprint(recipe, stage):
+        report = StageReport(stage.name, folder, dict(written["metrics"]), float(written["seconds"]))
+    except (ValueError, TypeError) as error:
+        raise RunError(
+            f"{folder / RESULT} is damaged ({error!r}); restart the stage (--restart {stage.name})"
+        ) from error
+    if written["fingerprint"] != fingerprint(recipe, stage):
         raise RunError(
             f"stage {stage.name!r} in {output} was finished with other settings ({_difference(written, stage)}); "
             f"restart from it (cordsnet train {recipe.name} --restart {stage.name} --output {output}) "
@@ -156,13 +201,13 @@ def _digest(plain: Any) -> str:
 def _run_stage(recipe: Recipe, stage: Stage, context: Context, data: str) -> StageReport:
     if stage.start and is_main_process() and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
-    folder, mark = context.run / stage.name, fingerprint(recipe, stage)
-    claim = f"{mark} {data}"
+    folder, mark = _folder(context.run, stage), fingerprint(recipe, stage)
+    claim = _digest([mark, data])  # a checkpoint of the same settings on other data is not gone on with
     if is_main_process():
         _claim(folder, claim)
     wait_until(lambda: _is_claimed(folder, claim))
     started = time.perf_counter()
-    result = stage.run(context)
+    result = stage.run(dataclasses.replace(context, fingerprint=claim))
     if not is_main_process():
         wait_until((folder / RESULT).is_file)
         report = read_report(recipe, stage, context.run, data)
@@ -181,35 +226,57 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context, data: str) -> Sta
         "metrics": result.metrics,
         "seconds": seconds,
     }
-    write_whole(folder / RESULT, json.dumps(content, indent=1).encode())
+    write_result(folder, content)
     for left in ("checkpoints", LAST_GOOD):  # only needed while a stage is not finished
         shutil.rmtree(folder / left, ignore_errors=True)
     return StageReport(stage.name, folder, result.metrics, seconds)
 
 
 def _claim(folder: Path, mark: str) -> None:
-    """Write down which stage is trained in `folder`; remove checkpoints and logs of one with other settings."""
-    if not _is_claimed(folder, mark):
-        for left in (folder / "checkpoints", *folder.glob("logs_*"), *folder.glob("tensorboard_*")):
+    """Write down which stage is trained in `folder`; remove checkpoints and logs of one with other settings.
+
+    A note that is damaged removes nothing: the names of checkpoints say to which settings they belong.
+    """
+    note = folder / STARTED
+    written = note.read_bytes()[:100].decode(errors="replace") if note.is_file() else mark
+    if MARK.fullmatch(written) is None:
+        warnings.warn(f"{note} is damaged; whole checkpoints of the same settings are used", stacklevel=2)
+    elif written != mark:
+        discard_checkpoints(folder / "checkpoints", mark)
+        for left in (*folder.glob("logs_*"), *folder.glob("tensorboard_*")):
             shutil.rmtree(left, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / STARTED, mark.encode())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(cannot_write(folder, error)) from error
+    write_whole(note, mark.encode())
 
 
 def _is_claimed(folder: Path, mark: str) -> bool:
     note = folder / STARTED
-    return note.is_file() and note.read_text() == mark
+    return note.is_file() and note.read_bytes() == mark.encode()
+
+
+def _folder(output: Path, stage: Stage) -> Path:
+    """Folder of a stage. Raises RunError for one that does not lie inside the run."""
+    folder = output / check_name(stage.name, "stage")
+    if folder.is_symlink():
+        raise RunError(
+            f"{folder} is a link to {os.readlink(folder)}, outside the run; remove it, or move the run itself"
+        )
+    return folder
 
 
 def _discard(recipe: Recipe, stage: Stage, output: Path) -> None:
     """Remove a stage and every stage that builds on it."""
-    gone = {stage.name}
+    gone = [stage]
     for later in recipe.stages:
-        if later.start in gone:
-            gone.add(later.name)
-    for name in gone:
-        if (output / name).is_dir():
-            shutil.rmtree(output / name)
+        if later.start in [one.name for one in gone]:
+            gone.append(later)
+    for folder in [_folder(output, one) for one in reversed(gone)]:  # all are checked before the first is removed
+        if folder.is_dir():
+            (folder / RESULT).unlink(missing_ok=True)  # first, so that half a folder never passes for a finished stage
+            shutil.rmtree(folder)
 
 
 def _difference(written: dict[str, Any], stage: Stage) -> str:

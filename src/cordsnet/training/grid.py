@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,17 @@ from typing import Any, TypeAlias, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from cordsnet._checks import check_count
 from cordsnet.models import MODELS
 from cordsnet.registry import Registry
 from cordsnet.training.recipe import ModelChoice, Recipe
 
 TableValue: TypeAlias = str | int | float
 """Value in a table of runs."""
+
+
+MOST_RUNS = 100_000
+"""Largest number of runs of a grid."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,11 @@ def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequ
         the wrong type.
     """
     if isinstance(seeds, int):
-        if seeds < 1:
-            raise ValueError(f"seeds must be at least 1, got {seeds}")
+        check_count(seeds, "seeds", MOST_RUNS)
         seeds = range(recipe.seed, recipe.seed + seeds)
+    count = math.prod(len(values) for values in choices.values()) * len(seeds)
+    if count > MOST_RUNS:
+        raise ValueError(f"the grid has {count:,} runs; make one of at most {MOST_RUNS:,}")
     paths = {name: matching_settings(recipe, name) for name in choices}
     _check_choices(choices, paths)
     parsed = {name: _parsed(recipe, paths[name], values) for name, values in choices.items()}

@@ -7,26 +7,28 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cordsnet._checks import check_positive
+from cordsnet._files import cannot_write
+from cordsnet._processes import lost_worker
 from cordsnet.data import BatchShare
-from cordsnet.errors import CheckpointError, DivergedError, TrainingDivergedError
+from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
 from cordsnet.models import SavedModel
-from cordsnet.training.checkpoints import CheckpointWriter, newest_checkpoint
+from cordsnet.training.checkpoints import SAVE_MINUTES, CheckpointWriter, interruption, newest_checkpoint
+from cordsnet.training.cluster import Launched
 from cordsnet.training.divergence import LAST_GOOD, Watch
-from cordsnet.training.launch import trainer_devices
+from cordsnet.training.launch import find_processes, trainer_devices
 from cordsnet.training.loss import Batch
+from cordsnet.training.meeting import is_lost_peer, lost_peer
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.order import mix_seed
 from cordsnet.training.sources import Feed, Source
 from cordsnet.training.stage import Context
@@ -36,62 +38,6 @@ WAITING = "waiting_share"
 
 AUGMENTING = 1
 """Sets the draws of augmentation apart from the others of a batch."""
-
-SAVE_MINUTES = 10.0
-"""Longest time between checkpoints; there are at least five in a stage."""
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """How parameters are updated.
-
-    Attributes
-    ----------
-    optimiser : "sgd" (momentum 0.9) or "adamw".
-    lr : learning rate, the peak where it is scheduled.
-    schedule : "constant", or "one_cycle": up over the first `warm_up` of the updates, then down to zero.
-    updates : number of parameter updates.
-    batch : images per update, all processes together.
-    accumulate : parts in which a batch is gone through, for networks of which a whole batch does not fit.
-    clip : largest gradient norm; None leaves it alone.
-    precision : of convolutions; half precisions run under autocast, "float16" with scaled losses (on a GPU).
-    """
-
-    optimiser: Literal["sgd", "adamw"] = "adamw"
-    lr: float = 1e-3
-    schedule: Literal["constant", "one_cycle"] = "one_cycle"
-    warm_up: float = 0.2
-    updates: int = 100
-    batch: int = 64
-    accumulate: int = 1
-    clip: float | None = None
-    weight_decay: float = 0.0
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-
-    def __post_init__(self) -> None:
-        check_positive(self.lr, "lr")
-        if min(self.updates, self.batch, self.accumulate) < 1:
-            given = f"{self.updates}, {self.batch} and {self.accumulate}"
-            raise ValueError(f"updates, batch and accumulate must be at least 1, got {given}")
-        if self.clip is not None:
-            check_positive(self.clip, "clip")
-
-    def build(self, parameters: list[nn.Parameter]) -> dict[str, Any]:
-        """Optimiser and schedule in the form that Lightning takes."""
-        if self.optimiser == "sgd":
-            optimiser: Optimizer = torch.optim.SGD(
-                parameters, lr=self.lr, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
-            )
-        else:
-            optimiser = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
-        if self.schedule == "constant":
-            return {"optimizer": optimiser}
-        # Torch divides by the length of the warm-up less one update, which may be zero.
-        warm_up = self.warm_up * (1 + 1e-6) if abs(self.updates * self.warm_up - 1) < 1e-9 else self.warm_up
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self.lr, total_steps=self.updates, pct_start=warm_up, cycle_momentum=False
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class TrainingModule(lightning.LightningModule):
@@ -190,30 +136,47 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     """
     folder, optimisation = context.run / stage, module.optimisation
     checkpoints = folder / "checkpoints"
-    resume, first = newest_checkpoint(checkpoints) or (None, 0)
-    keeper = CheckpointWriter(checkpoints, SAVE_MINUTES, math.ceil(optimisation.updates / 5))
+    resume, first = newest_checkpoint(checkpoints, context.fingerprint) or (None, 0)
+    every = math.ceil(optimisation.updates / 5)
+    keeper = CheckpointWriter(checkpoints, SAVE_MINUTES, every, context.fingerprint)
     module.seed, module.feed = context.seed, context.source.feed(module.augmentation)
     with _quiet(), keeper.handling_signals(), _repeatable():
         trainer = _trainer(folder, optimisation, context.progress, keeper)
         loader = WatchedLoader(_loader(context.source, optimisation, context.seed, first, trainer))
         started = time.perf_counter()
         try:
-            trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
+            with _explained(folder, stage, resume, module):
+                trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
             module.to(trainer.strategy.root_device)  # which Lightning leaves, though it is the place to measure on
             shown = context.source.probe(max(1, optimisation.batch // optimisation.accumulate), module.network)
             module.watch.check_outputs(shown, module.global_step)
         except (DivergedError, TrainingDivergedError) as error:
             error.add_note(module.watch.rescue(error, folder / LAST_GOOD, stage, optimisation.lr))
             raise
-        except SystemExit as error:  # how Lightning passes on Ctrl-C
-            raise KeyboardInterrupt from error
-        except (KeyError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
-            if resume is None or module.began:
-                raise
-            raise CheckpointError(
-                f"{resume} cannot be used ({error!r}); restart the stage (--restart {stage})"
-            ) from error
+    if keeper.signal_number is not None:  # one that came after the last update
+        raise interruption(keeper.signal_number, "update", optimisation.updates, keeper.saved_update)
     return {WAITING: loader.waited / (time.perf_counter() - started)}
+
+
+@contextmanager
+def _explained(folder: Path, stage: str, resume: Path | None, module: TrainingModule) -> Iterator[None]:
+    """Turn what ends training from outside into one sentence that says how to go on."""
+    try:
+        yield
+    except SystemExit as error:  # how Lightning passes on Ctrl-C
+        raise KeyboardInterrupt from error
+    except OSError as error:
+        raise RunError(
+            f"stage {stage!r} stopped: {cannot_write(folder, error)}; its last checkpoint is kept"
+        ) from error
+    except (KeyError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
+        if find_processes().count > 1 and is_lost_peer(error):
+            raise RunError(f"stage {stage!r} stopped: {lost_peer(error)}") from error
+        if "DataLoader worker" in str(error):
+            raise RunError(f"stage {stage!r} stopped: {lost_worker(error)}") from error
+        if resume is None or module.began:
+            raise
+        raise CheckpointError(f"{resume} cannot be used ({error!r}); restart the stage (--restart {stage})") from error
 
 
 def _loader(
@@ -231,6 +194,7 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: C
     attempt = len(list(folder.glob("logs_*"))) + 1
     return lightning.Trainer(
         **trainer_devices(),
+        plugins=[Launched(find_processes())],
         use_distributed_sampler=False,
         max_steps=optimisation.updates,
         max_epochs=-1,

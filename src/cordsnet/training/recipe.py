@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from cordsnet._checks import is_whole
+from cordsnet._files import check_name
 from cordsnet.data import Reading, is_path, load_data
+from cordsnet.errors import RunError
 from cordsnet.models import MODELS, ImageSpec, ModelSpec
 from cordsnet.models.spec import square
 from cordsnet.registry import Registry
 from cordsnet.training.sources import as_source
 from cordsnet.training.stage import Stage
+
+RESERVED = frozenset(
+    ("record.json", "recipe.json", "data", "seed", "model", "output", "quiet", "only", "restart", "help", "config")
+)
+"""Names of files of a run, and options of the command line, which no stage can have."""
 
 SIZES = ("image_size", "in_channels", "num_classes")
 """Fields of a spec that may follow from the data."""
@@ -109,6 +117,24 @@ class Recipe:
                     f"stages before it: {', '.join(names[:k]) or 'none'}"
                 )
 
+    def check(self) -> None:
+        """Raise RunError or ValueError, before anything is trained, for what could not be run as it is written.
+
+        Names of stages become folders of the run and options of the command line, so they are no paths and no words
+        that have another meaning there.
+        """
+        check_name(self.name, "recipe")
+        folded: dict[str, str] = {}
+        for stage in self.stages:
+            name = check_name(stage.name, "stage")
+            if name.casefold() in RESERVED:
+                raise RunError(f"a stage cannot be named {name!r}, which has a meaning of its own; rename it")
+            if (twin := folded.setdefault(name.casefold(), name)) != name:
+                raise RunError(f"stages {twin!r} and {name!r} share a folder where case does not count; rename one")
+            stage.check()
+        if not is_whole(self.seed) or not 0 <= self.seed < 2**63:
+            raise RunError(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed!r}")
+
     def stage(self, name: str) -> Stage:
         """The stage of that name. Raises ValueError with the nearest names when there is none."""
         table: Registry[Stage] = Registry(f"stage of recipe {self.name!r}")
@@ -182,7 +208,7 @@ def find_recipe(name: str) -> Recipe:
     place, _, function = name.rpartition(":")
     try:
         made = getattr(_module(place), function)()
-    except (ImportError, OSError, AttributeError) as error:
+    except (ImportError, OSError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r} cannot be loaded ({error}); write file.py:function") from error
     if not isinstance(made, Recipe):
         raise ValueError(f"recipe {name!r} must return a Recipe, got {type(made).__name__}")

@@ -6,8 +6,8 @@ Write your own as a function of the same kind, or change single values on the co
 import dataclasses
 
 from cordsnet.dynamics import Solver
-from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Objective
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe
 from cordsnet.training.stage import Stage
 from cordsnet.training.stages import Fold, GaussNewton, Imitate, InverseInit, TrainCNN, TrainDynamics, TrainSettled

@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,10 +16,11 @@ from typing import Any
 
 import torch
 
-from cordsnet._files import write_whole
+from cordsnet._files import read_json, write_whole
 from cordsnet._version import __version__
 from cordsnet.data import Unreadable, VisionData
 from cordsnet.errors import RunError
+from cordsnet.training.result import is_sealed, sealed
 
 RECORD = "record.json"
 PACKAGES = ("torch", "numpy", "lightning", "kornia", "datasets")
@@ -29,14 +31,34 @@ SECRET = re.compile(r"JWT|TOKEN|KEY|SECRET|PASS|CREDENTIAL")
 """Environment variables whose name contains one of these words are never recorded."""
 
 
-def add_attempt(folder: Path, recipe: str, seed: int, data: dict[str, Any]) -> None:
+def add_attempt(folder: Path, recipe: str, seed: int, data: dict[str, Any], notes: Sequence[str] = ()) -> None:
     """Append this process, its settings and a description of its data to `folder/record.json`, atomically.
 
-    Raises RunError when the existing record cannot be read.
+    A record that is damaged is moved aside, and one that was changed since it was written is kept; either is told in
+    a warning and in the notes of this attempt.
+
+    Parameters
+    ----------
+    folder : folder of the run.
+    recipe, seed : what is run.
+    data : description of the data.
+    notes : sentences on what was chosen or assumed.
     """
-    attempts = read_attempts(folder)
-    attempts.append({"recipe": recipe, "seed": seed, "data": data} | describe_process())
-    write_whole(folder / RECORD, json.dumps({"attempts": attempts}, indent=1).encode())
+    path, said = folder / RECORD, list(notes)
+    try:
+        earlier, problem = read_attempts(folder), ""
+        if not is_unchanged(folder):
+            problem = f"{path} was changed since it was written; its earlier attempts may not be true"
+    except RunError as error:
+        aside = path.with_name(f"record_damaged_{len(list(folder.glob('record_damaged_*'))) + 1}.json")
+        os.replace(path, aside)
+        earlier, problem = [], f"{error}; it is kept as {aside.name}, and a new record begins"
+    if problem:
+        warnings.warn(problem, stacklevel=2)
+        said.append(problem)
+    attempt = {"recipe": recipe, "seed": seed, "data": data} | describe_process()
+    content = sealed({"attempts": [*earlier, attempt | ({"notes": said} if said else {})]})
+    write_whole(path, json.dumps(content, indent=1).encode())
 
 
 def read_attempts(folder: Path) -> list[dict[str, Any]]:
@@ -47,10 +69,17 @@ def read_attempts(folder: Path) -> list[dict[str, Any]]:
     path = folder / RECORD
     if not path.is_file():
         return []
-    try:
-        return [dict(attempt) for attempt in json.loads(path.read_text())["attempts"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error!r}); move it away to start a new record") from error
+    content = read_json(path)
+    attempts = content.get("attempts") if isinstance(content, dict) else None
+    if not isinstance(attempts, list) or not all(isinstance(attempt, dict) for attempt in attempts):
+        raise RunError(f"{path} is damaged (no list of attempts); move it away to start a new record")
+    return attempts
+
+
+def is_unchanged(folder: Path) -> bool:
+    """False if the record was changed since it was written."""
+    path = folder / RECORD
+    return not path.is_file() or is_sealed(read_json(path))
 
 
 def data_notes(folder: str | Path) -> list[str]:

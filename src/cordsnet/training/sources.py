@@ -104,7 +104,6 @@ class LabelledImages:
     def loader(self, batch: int, updates: int, seed: int, share: BatchShare) -> DataLoader[Any]:
         """Pixels as they are held, labels, and how many images could not be read."""
         train = self.data.train
-        batch = min(batch, len(train))
         if isinstance(train, Stream):
             return train.loader(StreamOrder(train, batch, updates, seed, share))
         return train.loader(UpdateOrder(len(train), batch, updates, seed, share))

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
+from cordsnet.data import AUGMENTATIONS
+from cordsnet.dynamics.engines import ENGINES
 from cordsnet.errors import RunError
 from cordsnet.models import KINDS, ModelSpec, build, load_model
 from cordsnet.models.capabilities import FeedforwardTwin
@@ -29,6 +31,7 @@ class Context:
     seed : of everything that is drawn; every stage of a run has the same.
     progress : True draws progress bars.
     kind : row of `KINDS` of the network.
+    fingerprint : digest of all that the result of the stage depends on; checkpoints of others do not count.
     """
 
     spec: ModelSpec
@@ -37,6 +40,7 @@ class Context:
     seed: int
     progress: bool = True
     kind: str = ""
+    fingerprint: str = ""
 
     @cached_property
     def source(self) -> Source:
@@ -123,6 +127,16 @@ class Stage(ABC):
     @abstractmethod
     def run(self, context: Context) -> StageResult:
         """Train (or transform) and return the model."""
+
+    def check(self) -> None:
+        """Raise ValueError, with the known ones, for names that no table has; called before anything is trained."""
+        for name, table in (("augmentation", AUGMENTATIONS), ("engine", ENGINES)):
+            given = getattr(self, name, None)
+            if given is not None and given not in table and given != "auto":
+                try:
+                    table[given]
+                except ValueError as error:
+                    raise RunError(f"stage {self.name!r}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the kind of the stage and its settings."""

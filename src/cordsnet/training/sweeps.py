@@ -5,14 +5,19 @@ import io
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cordsnet._files import writable_folder, write_whole
+from cordsnet._checks import is_number
+from cordsnet._files import check_name, writable_folder, write_whole
+from cordsnet._processes import check_main_guard
 from cordsnet.errors import RunError
+from cordsnet.registry import Registry
 from cordsnet.training.fit import StageReport, fit, read_report
 from cordsnet.training.grid import Run, TableValue
 from cordsnet.training.launch import is_main_process
+from cordsnet.training.lock import run_lock
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.workers import LostCall, Workers, call_on_workers
 
@@ -68,6 +73,7 @@ def sweep(
     """
     for library in ("pandas", "pyarrow"):  # so that a missing one is noticed before the first run and not after it
         importlib.import_module(library)
+    check_main_guard("a script that sweeps")
     _check_names(runs)
     places, output = Workers(workers, cpus, gpus, address, retries), writable_folder(output).resolve()
     finished: Iterable[tuple[int, Row | LostCall]]
@@ -77,10 +83,11 @@ def sweep(
         finished = call_on_workers(_row, [(run, output, measure, False) for run in runs], places)
         finished = _with_bar(finished, len(runs)) if progress else finished
     rows: dict[int, Row] = {}
-    for k, row in finished:
-        rows[k] = _lost(runs[k], row) if isinstance(row, LostCall) else row
-        if is_main_process():
-            _write_table([rows[k] for k in sorted(rows)], output / TABLE)
+    with run_lock(output) if is_main_process() else nullcontext():
+        for k, row in finished:
+            rows[k] = _lost(runs[k], row) if isinstance(row, LostCall) else row
+            if is_main_process():
+                _write_table([rows[k] for k in sorted(rows)], output / TABLE)
     return [rows[k] for k in sorted(rows)]
 
 
@@ -91,19 +98,27 @@ def summary(rows: Sequence[Row], by: Sequence[str], of: str) -> list[Row]:
     ----------
     rows : rows of a sweep.
     by : columns whose values identify a point of the grid.
-    of : column to average, such as "finetune.test_accuracy".
+    of : column to average, such as "finetune.test_accuracy". Where no run has finished it need not exist.
+
+    Raises
+    ------
+    ValueError : the rows lack a column, or its values are no numbers.
 
     Returns
     -------
     One row per point, in order: the columns `by`, "mean", "standard_error" (NaN for a single run), "finished" (number
     of finished runs) and "failed" (number of other runs, including those that diverged).
     """
+    _check_columns(rows, [*by, "status"])
+    _check_columns([row for row in rows if row["status"] == "finished"], [of])
     points: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         points.setdefault(tuple(row[name] for name in by), []).append(row)
     result = []
     for point, group in points.items():
         values = [row[of] for row in group if row["status"] == "finished"]
+        if wrong := [value for value in values if not is_number(value)]:
+            raise ValueError(f"column {of!r} must hold numbers to be averaged, got {wrong[0]!r}")
         error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
         counts = {"finished": len(values), "failed": len(group) - len(values)}
         mean = statistics.fmean(values) if values else math.nan
@@ -111,7 +126,21 @@ def summary(rows: Sequence[Row], by: Sequence[str], of: str) -> list[Row]:
     return result
 
 
+def _check_columns(rows: Sequence[Row], names: Sequence[str]) -> None:
+    """Raise ValueError, with the nearest names, for a column that a row lacks."""
+    for row in rows:
+        known: Registry[None] = Registry("column")
+        for column in row:
+            known.add(column, None)
+        for name in names:
+            known[name]
+
+
 def _check_names(runs: Sequence[Run]) -> None:
+    for run in runs:
+        for part in Path(run.name).parts:
+            if part != ".." and not Path(part).is_absolute():
+                check_name(part, "run")
     names = [Path(run.name) for run in runs]
     taken, parents = set[Path](), {parent for name in names for parent in name.parents}
     for name in names:

@@ -4,6 +4,8 @@ import importlib
 import logging
 import math
 import os
+import re
+import secrets
 import signal
 import sys
 import threading
@@ -15,9 +17,11 @@ from typing import Any
 
 import torch
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_count, check_positive, is_number
+from cordsnet._processes import check_temporary_folder
 from cordsnet.errors import InterruptionError, RunError
 from cordsnet.training.checkpoints import SIGNALS
+from cordsnet.training.launch import LAUNCHER
 
 OBJECT_STORE_BYTES = 128 * 2**20
 """Shared memory of Ray for arguments and results, which are small."""
@@ -27,8 +31,14 @@ LOOPBACK = "127.0.0.1"
 SIGNAL_POLL_SECONDS = 1.0
 """Interval between checks for signals, which do not interrupt `ray.wait`."""
 
-LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS")
-"""Environment variables of launchers, which may have started the cluster. A worker ignores them: it trains alone."""
+MOST_WORKERS, MOST_RETRIES = 10_000, 1000
+"""Largest numbers of workers on a machine, and of attempts at a call."""
+
+OLDEST_RAY = (2, 52, 1)
+"""First version of Ray with authentication that cannot be passed by."""
+
+RAY_SOCKET = "ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
+"""Path of a socket of Ray below the folder of temporary files, as an example of its length."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,12 @@ class Workers:
     retries: int = 2
 
     def __post_init__(self) -> None:
-        check_positive(self.count, "workers")
+        check_count(self.count, "workers", MOST_WORKERS)
         check_positive(self.cpus, "cpus")
-        if not self.gpus >= 0 or self.retries < 0:
-            raise ValueError(f"gpus and retries must be at least 0, got {self.gpus:g} and {self.retries}")
+        if not (is_number(self.gpus) and 0 <= self.gpus < math.inf):
+            raise ValueError(f"gpus must be a finite number of 0 or more, got {self.gpus!r}")
+        if self.retries != 0:
+            check_count(self.retries, "retries", MOST_RETRIES)
 
     @property
     def is_this_process(self) -> bool:
@@ -134,8 +146,10 @@ def _result(ray: Any, done: Any) -> Any:
 
 def _call(function: Callable[..., Any], call: tuple[Any, ...], workers: Workers) -> Any:
     """Make one call in a worker, with no more threads and GPUs than the worker has."""
-    for name in LAUNCHER_VARIABLES:
-        os.environ.pop(name, None)
+    for name in filter(
+        LAUNCHER.fullmatch, list(os.environ)
+    ):  # a launcher may have started the cluster; a worker is alone
+        del os.environ[name]
     if not workers.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     torch.set_num_threads(max(1, int(workers.cpus)))
@@ -147,13 +161,17 @@ def _ray(workers: Workers) -> Iterator[Any]:
     """Provide Ray. If this process has not initialised it, start it without log output and shut it down at the end."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # send no usage statistics
     if workers.address is None:
+        check_temporary_folder(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", RAY_SOCKET)  # noqa: S108
         os.environ.setdefault(
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"
         )  # listen on 127.0.0.1 only; Ray reads this on import
+        if not any(name.startswith("RAY_AUTH_") for name in os.environ):  # Ray reads these on import too
+            os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)
     try:
         ray: Any = importlib.import_module("ray")
     except ModuleNotFoundError as error:
         raise RunError("running several workers or a cluster needs Ray: pip install 'cordsnet[sweep]'") from error
+    _check_version(ray.__version__)
     started_here = not ray.is_initialized()
     if started_here:
         options = {"address": workers.address} if workers.address else _local_options(workers)
@@ -201,12 +219,21 @@ def _search_path() -> str:
     return os.pathsep.join(path for path in map(os.path.abspath, sys.path) if not path.startswith(installed))
 
 
+def _check_version(version: str) -> None:
+    """Raise RunError for a version of Ray that lets everybody on the network in."""
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if found < OLDEST_RAY:
+        oldest = ".".join(map(str, OLDEST_RAY))
+        raise RunError(f"Ray {version} has no authentication that holds; pip install 'ray>={oldest}'")
+
+
 def _local_options(workers: Workers) -> dict[str, Any]:
     """Arguments of `ray.init` for this machine alone, not reachable from the network."""
     return {
         "address": "local",
         "_node_ip_address": LOOPBACK,
         "include_dashboard": False,
+        "dashboard_host": LOOPBACK,
         "num_cpus": math.ceil(workers.count * workers.cpus),
         "object_store_memory": OBJECT_STORE_BYTES,
     }

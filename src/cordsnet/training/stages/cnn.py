@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from cordsnet.training.loop import Optimisation
 from cordsnet.training.losses import LastStep
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stages.train import Train, TrainingStage
 
 

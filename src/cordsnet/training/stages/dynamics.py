@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from cordsnet.training.constraint import Contraction
-from cordsnet.training.loop import Optimisation
 from cordsnet.training.objective import Objective
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stages.train import Train, TrainingStage
 
 

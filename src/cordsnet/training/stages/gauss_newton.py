@@ -8,7 +8,7 @@ up, each reading the settled rates of those below, so that it makes up for their
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,10 +16,12 @@ from torch.nn import functional
 
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
+from cordsnet.training.checkpoints import SAVE_MINUTES
 from cordsnet.training.constraint import limit, limit_recurrence
 from cordsnet.training.evaluate import BATCH
 from cordsnet.training.stage import Context, Stage, StageResult
 from cordsnet.training.stages.imitate import imitation
+from cordsnet.training.steps import StepKeeper
 
 Weights: TypeAlias = list[Tensor]
 """Recurrent kernel, feedforward kernel and bias of an area."""
@@ -70,12 +72,18 @@ class GaussNewton(Stage):
         limit_recurrence(model, self.norm_bound)
         drives = cnn.drives(context.training_images(self.images, cnn))
         settled = {name: drive for name, drive in drives.items() if name not in model.areas}  # the encoded image
-        for area in model.areas:
-            start = model.area_weights(area)
-            problem = SettledArea(cnn.afferent(area, settled), functional.relu(drives[area]), start.stride, self.solver)
-            weights = [value.detach().clone() for value in (start.recurrent, start.feedforward, start.bias)]
-            weights, settled[area] = fit_area(problem, weights, self)
-            model.set_area_weights(area, *weights)
+        keeper = StepKeeper(
+            context.run / self.name / "checkpoints", self.steps * len(model.areas), SAVE_MINUTES, context.fingerprint
+        )
+        with keeper.handling_signals():
+            course = Course(keeper, self)
+            for area in model.areas:
+                start = model.area_weights(area)
+                read, target = cnn.afferent(area, settled), functional.relu(drives[area])
+                problem = SettledArea(read, target, start.stride, self.solver)
+                weights = [value.detach().clone() for value in (start.recurrent, start.feedforward, start.bias)]
+                weights, settled[area] = fit_area(problem, weights, self, course)
+                model.set_area_weights(area, *weights)
         fitted = imitation(model, cnn, context.test_images(BATCH, model), self.solver)
         return StageResult(model, context.measure(model) | fitted)
 
@@ -139,18 +147,49 @@ class SettledArea:
         return found.value, found.status
 
 
-def fit_area(area: SettledArea, weights: Weights, stage: GaussNewton) -> tuple[Weights, Tensor]:
+class Course:
+    """How far the fit of all areas has come, saved between steps, so that it goes on after it was stopped.
+
+    Parameters
+    ----------
+    keeper : what saves it, and holds what was saved before.
+    stage : the settings.
+    """
+
+    def __init__(self, keeper: StepKeeper, stage: GaussNewton) -> None:
+        self.keeper, self.stage = keeper, stage
+        state, _ = keeper.newest()
+        self.saved: list[dict[str, Any]] = [] if state is None else state["areas"]
+        self.areas: list[dict[str, Any]] = []
+
+    def begin(self, weights: Weights) -> tuple[Weights, float, int]:
+        """Weights, damping and number of steps taken, with which the next area begins or goes on."""
+        found: dict[str, Any] = {"weights": weights, "damping": self.stage.damping, "steps": 0}
+        if len(self.areas) < len(self.saved):
+            found = self.saved[len(self.areas)]
+            found["weights"] = [value.to(like) for value, like in zip(found["weights"], weights, strict=True)]
+        self.areas.append(found)
+        return found["weights"], found["damping"], found["steps"]
+
+    def after(self, weights: Weights, damping: float, steps: int) -> None:
+        """Note where the area is after a step; save it when it is due."""
+        self.areas[-1] = {"weights": weights, "damping": damping, "steps": steps}
+        self.keeper.after((len(self.areas) - 1) * self.stage.steps + steps, lambda: {"areas": self.areas})
+
+
+def fit_area(area: SettledArea, weights: Weights, stage: GaussNewton, course: Course) -> tuple[Weights, Tensor]:
     """Weights after the steps of a stage, and the rates at which the area then settles."""
+    weights, damping, taken = course.begin(weights)
     rates, _ = area.settle(weights)
-    damping = stage.damping
-    for _ in range(stage.steps):
-        step = damped_step(area, weights, rates, damping, stage.iterations)
-        trial = [w + s for w, s in zip(weights, step, strict=True)]
+    for step in range(taken, stage.steps):
+        change = damped_step(area, weights, rates, damping, stage.iterations)
+        trial = [w + s for w, s in zip(weights, change, strict=True)]
         limit(trial[0], rates.shape[2:], stage.norm_bound)
         tried, settles = area.settle(trial)
         helped = settles and bool(area.error(tried).square().sum() < area.error(rates).square().sum())
         weights, rates = (trial, tried) if helped else (weights, rates)
         damping *= LESS if helped else MORE
+        course.after(weights, damping, step + 1)
     return weights, rates
 
 

@@ -18,9 +18,10 @@ from cordsnet.models.capabilities import FeedforwardTwin
 from cordsnet.models.interface import IMAGE
 from cordsnet.training.constraint import limit_recurrence
 from cordsnet.training.evaluate import BATCH
-from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.loop import TrainingModule, train
 from cordsnet.training.loss import Batch
 from cordsnet.training.losses import settled_share
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
 
 FITTED = {

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from cordsnet.models.capabilities import FeedforwardTwin, RecurrentTwin
 from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import BATCH
-from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.loop import TrainingModule, train
 from cordsnet.training.loss import Batch
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
 
 SETTLE_STEPS, SETTLE_SHARE = 100, 0.2

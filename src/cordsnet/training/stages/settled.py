@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from cordsnet.dynamics import Solver
 from cordsnet.training.constraint import Contraction
-from cordsnet.training.loop import Optimisation
 from cordsnet.training.losses import Settled
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stages.train import Train, TrainingStage
 
 

@@ -11,9 +11,10 @@ from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.calibrate import calibrate
 from cordsnet.training.constraint import Contraction, written
-from cordsnet.training.loop import Optimisation, TrainingModule, train
+from cordsnet.training.loop import TrainingModule, train
 from cordsnet.training.loss import Batch, Bound, Loss
 from cordsnet.training.losses import LastStep
+from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
 
 

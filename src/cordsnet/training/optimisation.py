@@ -1,0 +1,77 @@
+"""How parameters are updated: optimiser, learning rate, schedule, batches and precision."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from cordsnet._checks import check_count, check_positive, is_number
+
+MOST_UPDATES = 10**8
+"""Largest number of updates of a stage: years of training."""
+
+MOST_IMAGES = 10**7
+"""Largest batch, and largest number of parts of one."""
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How parameters are updated.
+
+    Attributes
+    ----------
+    optimiser : "sgd" (momentum 0.9) or "adamw".
+    lr : learning rate, the peak where it is scheduled.
+    schedule : "constant", or "one_cycle": up over the first `warm_up` of the updates, then down to zero.
+    updates : number of parameter updates.
+    batch : images per update, all processes together.
+    accumulate : parts in which a batch is gone through, for networks of which a whole batch does not fit.
+    clip : largest gradient norm; None leaves it alone.
+    precision : of convolutions; half precisions run under autocast, "float16" with scaled losses (on a GPU).
+    """
+
+    optimiser: Literal["sgd", "adamw"] = "adamw"
+    lr: float = 1e-3
+    schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    warm_up: float = 0.2
+    updates: int = 100
+    batch: int = 64
+    accumulate: int = 1
+    clip: float | None = None
+    weight_decay: float = 0.0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            known = get_args(kind) if get_origin(kind) is Literal else ()
+            if known and getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {getattr(self, name)!r}")
+        check_positive(self.lr, "lr")
+        for name, most in (("updates", MOST_UPDATES), ("batch", MOST_IMAGES), ("accumulate", MOST_IMAGES)):
+            check_count(getattr(self, name), name, most)
+        if self.clip is not None:
+            check_positive(self.clip, "clip")
+        if not (is_number(self.warm_up) and 0 <= self.warm_up <= 1):
+            raise ValueError(f"warm_up must be a share of the updates from 0 to 1, got {self.warm_up!r}")
+        if not (is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
+            raise ValueError(f"weight_decay must be a finite number of 0 or more, got {self.weight_decay!r}")
+
+    def build(self, parameters: list[nn.Parameter]) -> dict[str, Any]:
+        """Optimiser and schedule in the form that Lightning takes."""
+        if self.optimiser == "sgd":
+            optimiser: Optimizer = torch.optim.SGD(
+                parameters, lr=self.lr, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
+            )
+        else:
+            optimiser = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        if self.schedule == "constant" or self.updates == 1:  # the cycle of a single update would be its end, near 0
+            return {"optimizer": optimiser}
+        # Torch divides by the length of the warm-up less one update, which may be zero.
+        warm_up = self.warm_up * (1 + 1e-6) if abs(self.updates * self.warm_up - 1) < 1e-9 else self.warm_up
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.lr, total_steps=self.updates, pct_start=warm_up, cycle_momentum=False
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
