@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -15,6 +16,9 @@ from matplotlib.figure import Figure
 from cordsnet._files import writable_folder, write_whole
 
 DPI = 160
+SPECIAL = re.compile(r"[\\|`]|\[(?=[^\]]*\]\()")
+"""Signs that end a cell, begin code, or begin a link."""
+
 MARKED = {"holds": "holds", "fails": "fails", "undecided at this scale": "undecided"}
 """Cells that are shown as verdicts -> the class of their style."""
 
@@ -76,9 +80,14 @@ def render(figure: Figure, kind: str) -> bytes:
 
 
 def markdown(table: Table) -> str:
-    """A table in Markdown."""
-    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
+    """A table in Markdown; signs in cells that Markdown or HTML would read as more than text are escaped."""
+    rows = [[_escaped(cell) for cell in row] for row in (table.heads, *table.rows)]
+    lines = [rows[0], ["---"] * len(table.heads), *rows[1:]]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _escaped(cell: str) -> str:
+    return SPECIAL.sub(r"\\\g<0>", " ".join(cell.split())).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def as_table(rows: Iterable[Mapping[str, Any]], heads: Mapping[str, str] | None = None, most: int = 60) -> Table:
