@@ -36,14 +36,24 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A small picture, as the content of a PNG file, with a caption and what it is a picture of, such as its file."""
+
+    png: bytes
+    caption: str
+    of: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A title, a sentence or two, and a figure or tables; `name` is that of the figure's file."""
+    """A title, a sentence or two, and a figure, tables or pictures; `name` is that of the figure's file."""
 
     title: str
     text: str
     figure: Figure | None = None
     tables: Sequence[Table] = field(default_factory=tuple)
     name: str = ""
+    pictures: Sequence[Picture] = ()
 
 
 def write_page(path: Path, title: str, introduction: str, sections: Sequence[Section], footer: str) -> Path:
@@ -57,7 +67,9 @@ def write_page(path: Path, title: str, introduction: str, sections: Sequence[Sec
             write_whole(folder / f"{section.name}.png", png)
             write_whole(folder / f"{section.name}.pdf", render(section.figure, "pdf"))
             image = base64.b64encode(png).decode()
-        filled.append({"title": section.title, "text": section.text, "tables": section.tables, "image": image})
+        pictures = [(base64.b64encode(one.png).decode(), one.caption, one.of) for one in section.pictures]
+        shown = {"tables": section.tables, "image": image, "pictures": pictures}
+        filled.append({"title": section.title, "text": section.text, **shown})
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("cordsnet.report").joinpath("page.html").read_text(encoding="utf-8")
     )
