@@ -26,11 +26,13 @@ class OwnData:
     name : name of the data set, or the path that was given in training; "" where nothing says it.
     reading : how data by path are read.
     identity : digest of the content of the data (`VisionData.identity`); "" where it was not kept.
+    is_of_run : True if the run says so, with the path; the model itself keeps the name of its data set alone.
     """
 
     name: str = ""
     reading: Reading = dataclasses.field(default_factory=Reading)
     identity: str = ""
+    is_of_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,12 @@ class Checkpoint:
         """The data it was trained on. Raises DataError where they are not known, or not there any more."""
         own = self.own
         if not own.name:
-            raise DataError(f"network {self.source!r} does not say what it was trained on; give images with --data")
+            raise DataError(
+                f"network {self.source!r} was trained and does not say on what; give its images with --data PATH"
+            )
         if own.name in DATASETS:
             return own
-        if not is_path(own.name):
+        if not own.is_of_run or not is_path(own.name):  # else a folder of that name here may be another one
             raise DataError(
                 f"network {self.source!r} was trained on {own.name!r}, which does not come with the package; "
                 "give its images with --data PATH"
@@ -65,7 +69,7 @@ class Checkpoint:
         if not Path(os.path.expanduser(own.name)).exists():
             raise DataError(
                 f"network {self.source!r} was trained on images in {own.name!r}, which are not there (from "
-                f"{os.getcwd()}); give them with --data PATH"
+                f"{os.getcwd()}); give its images with --data PATH"
             )
         return own
 
@@ -129,7 +133,7 @@ def _own_data(folder: Path, model: Any) -> OwnData:
     if (folder / RESULT).is_file() and (run / RECIPE).is_file():
         recipe = _recipe(run)
         identity = _table(folder / RESULT).get("data")
-        return OwnData(recipe["data"], recipe["reading"], identity if isinstance(identity, str) else "")
+        return OwnData(recipe["data"], recipe["reading"], identity if isinstance(identity, str) else "", True)
     known = model.metadata.get("data")
     name = known.get("name") if isinstance(known, dict) else None
     return OwnData(name if isinstance(name, str) else "")
