@@ -136,11 +136,12 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     figure.colorbar(drawn, ax=axes, label="share of the class", fraction=0.046)
     if few:
         labels = [_plain(name) for name in names]
-        axes.set_xticks(range(len(names)), labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+        tilted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > 3 else {}
+        axes.set_xticks(range(len(names)), labels, fontsize=8, **tilted)
         axes.set_yticks(range(len(names)), labels, fontsize=8)
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.6 else "0.2"
-            axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=8)
+            axes.text(column, row, f"{count}" if count else "", ha="center", va="center", color=colour, fontsize=8)
     tidy(axes, "answer", "class")
     return figure
 

@@ -131,10 +131,10 @@ def images() -> Recipe:
         start="gauss_newton",
         dt_ms=5.0,
         augmentation=AUGMENTATION,
-        optimisation=Optimisation(lr=1e-3, updates=100, batch=32, clip=1.0),
+        optimisation=Optimisation(lr=1e-3, updates=60, batch=32, clip=1.0),
     )
     model = ModelChoice("cordsnet_r2_small", image_size=32)
-    return Recipe("images", (cnn, Fold(), GaussNewton(), finetune), model, data="")
+    return Recipe("images", (cnn, Fold(), GaussNewton(images=192, steps=12), finetune), model, data="")
 
 
 @RECIPES.register("demo")
