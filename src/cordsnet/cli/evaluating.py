@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from cordsnet.cli.experiments import progress_bar
 from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse
@@ -89,10 +89,17 @@ def print_evaluation(found: "Evaluation", page: Path) -> None:
 class _told_warnings(warnings.catch_warnings):  # noqa: N801  # a context, used like a function
     """Prints warnings as one line each on standard error, without the place in the code."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         super().__enter__()
         warnings.showwarning = _tell
 
 
-def _tell(message: Warning | str, *rest: object) -> None:
+def _tell(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     print(f"cordsnet: warning: {message}", file=sys.stderr)

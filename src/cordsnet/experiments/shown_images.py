@@ -132,7 +132,8 @@ def _classes(
 def _with_channels(split: Split, shape: tuple[int, int, int], source: str, name: str) -> tuple[Split, list[str]]:
     """The split with the network's channels and its height and width."""
     channels, height, width = shape
-    found, notes = split.shape[0], []
+    found = split.shape[0]
+    notes: list[str] = []
     if found != channels and not (found == 1 and channels == 3):
         raise DataError(
             f"images of {name!r} have {found} channels and network {source!r} reads {channels}; give others with --data"

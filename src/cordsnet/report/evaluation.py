@@ -5,9 +5,11 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from cordsnet._files import writable_folder, write_whole
@@ -136,7 +138,9 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     figure.colorbar(drawn, ax=axes, label="share of the class", fraction=0.046)
     if few:
         labels = [_plain(name) for name in names]
-        tilted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > 3 else {}
+        tilted: dict[str, Any] = (
+            {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > 3 else {}
+        )
         axes.set_xticks(range(len(names)), labels, fontsize=8, **tilted)
         axes.set_yticks(range(len(names)), labels, fontsize=8)
         for (row, column), count in np.ndenumerate(counts):
@@ -179,7 +183,7 @@ def _errors(evaluation: Evaluation) -> Section:
     return Section("Errors", text, pictures=tuple(pictures))
 
 
-def _png(pixels: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _png(pixels: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., :3]).save(stream, "png")
     return stream.getvalue()
