@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cordsnet._files import writable_folder, write_whole
-from cordsnet.experiments.evaluation import SETTLED, Evaluation
+from cordsnet.experiments.evaluation_result import SETTLED, Evaluation
 from cordsnet.report.figures import BLUE, HEIGHT, WIDTH, new_figure, tidy
 from cordsnet.report.page import Picture, Section, Table, percent, write_page
 from cordsnet.training.record import describe_process
