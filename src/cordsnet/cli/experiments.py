@@ -19,8 +19,8 @@ PRESET = ("--preset", "--scale")
 """The option that chooses a row of options, and its older name."""
 
 MODELS_HELP = (
-    "folder of a checkpoint, such as runs/demo/finetune; NAME@DATA for weights that come with the package; or the name "
-    "of a model, with random weights; several are compared"
+    "folder of a checkpoint, such as runs/demo/finetune, or of a run; NAME@DATA for weights that come with the "
+    "package; or the name of a model, with random weights; several are compared"
 )
 
 

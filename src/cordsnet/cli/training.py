@@ -53,7 +53,7 @@ def train(words: Sequence[str]) -> None:
     """Run a recipe of the package, or your own as file.py:function; finished stages are not repeated."""
     from cordsnet.training import fit
     from cordsnet.training.options import add_recipe_options, chosen_recipe
-    from cordsnet.training.record import data_notes
+    from cordsnet.training.record import data_notes, network_note
 
     recipe = recipe_first("train", words)
     parser = make_parser(f"train {words[0]}")
@@ -64,7 +64,7 @@ def train(words: Sequence[str]) -> None:
     options = parse(parser, words[1:])
     recipe = chosen_recipe(recipe, parser, options)
     reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=draws_progress(options))
-    for note in data_notes(options.output):
+    for note in (network_note(options.output), *data_notes(options.output)):
         print(f"note: {note}")
     for name, report in reports.items():
         numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())

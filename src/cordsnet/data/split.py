@@ -177,6 +177,16 @@ class Split:
         pixels, labels = pixels.to(self.device), labels.to(self.device)
         return replace(self, pixels=pixels, labels=labels, unreadable=unreadable, rows=rows)
 
+    def part(self, start: int, stop: int) -> "Split":
+        """Load the images from `start` up to `stop` into memory, without those that cannot be read (`unreadable`)."""
+        chosen = torch.arange(start, stop)
+        if isinstance(self.pixels, Tensor):
+            rows = chosen if self.rows is None else self.rows[chosen]
+            pixels, labels = self.pixels[start:stop], self.labels[start:stop]
+            return replace(self, pixels=pixels, labels=labels, unreadable=(), rows=rows, decoded=None)
+        pixels, labels, unreadable, rows = self.pixels.select(chosen.tolist()).load()
+        return replace(self, pixels=pixels, labels=labels, unreadable=unreadable, rows=rows)
+
     def file(self, index: int) -> str:
         """Name the image at an index: its file within the data set, or its row."""
         row = index if self.rows is None else int(self.rows[index])

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from cordsnet.data import DATASETS, Split, VisionData, load_data
+from cordsnet.data import Reading, Split, VisionData, load_data
 from cordsnet.data.split import Normalisation
 from cordsnet.errors import DataError
-from cordsnet.models import build, create_model, load_model
+from cordsnet.experiments.checkpoint import find_checkpoint
+from cordsnet.models import build, create_model
 from cordsnet.training import ModelChoice
 
 USUAL_DATA = "digits"
@@ -26,14 +27,16 @@ class Subject:
     ----------
     source : a folder, NAME@DATA, or the name of a model.
     model : the model.
-    data : name of the data set whose test images it is shown.
+    data : name or path of the data set whose test images it is shown.
     notes : what was chosen for it.
+    reading : how data by path are read.
     """
 
     source: str
     model: Any
     data: str
     notes: tuple[str, ...] = ()
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def trained_on(self) -> Mapping[str, Any]:
@@ -47,16 +50,15 @@ def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, 
 
     Parameters
     ----------
-    sources : for each model the folder of a checkpoint; or NAME@DATA, for weights that come with the package; or the
-        name of a model, for random weights that fit the data.
+    sources : for each model the folder of a checkpoint, or of a run, whose last finished stage is taken; or NAME@DATA,
+        for weights that come with the package; or the name of a model, for random weights that fit the data.
     data : name or path of the data set that all are shown; None is what each was trained on, and digits for networks
         with random weights.
 
     Raises
     ------
     ValueError : no such folder or model, or the same one twice.
-    DataError : data is None, and a network was trained on images that do not come with the package, or does not say
-        on which.
+    DataError : data is None, and the images that a network was trained on are not known, or not there any more.
     CheckpointError : a file of weights is damaged.
     """
     if twice := [source for k, source in enumerate(sources) if source in sources[:k]]:
@@ -87,7 +89,7 @@ def images_and_notes(subjects: Mapping[str, Subject]) -> tuple[dict[str, Split],
 
 def _images(label: str, subject: Subject) -> tuple[Split, tuple[str, ...]]:
     channels, height, width = subject.model.input_shape
-    data = load_data(subject.data, max(height, width))
+    data = load_data(subject.data, max(height, width), **asdict(subject.reading))
     found = data.test.shape[0]
     if found != channels:
         raise DataError(
@@ -124,8 +126,7 @@ def _cropped(split: Split, height: int, width: int) -> Split:
 
 def _load(source: str, data: str | None) -> Subject:
     if Path(source).is_dir() or os.sep in source:
-        model = load_model(source)
-        return _with_own_data(Subject(source, model, data or ""))
+        return _trained(source, data)
     name, _, trained = source.partition("@")
     if trained:
         return Subject(source, create_model(name, pretrained=trained), data or trained)
@@ -133,21 +134,16 @@ def _load(source: str, data: str | None) -> Subject:
     return Subject(source, _random(name, shown), shown, (f"{name!r} has random weights",))
 
 
-def _with_own_data(subject: Subject) -> Subject:
-    """The subject with the data that its network was trained on, where none were asked for."""
-    if subject.data:
-        return subject
-    own = subject.trained_on.get("name")
-    if own is None and not subject.model.metadata:
-        return replace(
-            subject,
-            data=USUAL_DATA,
-            notes=(f"the network does not say what it was trained on; it is shown {USUAL_DATA}",),
-        )
-    if own not in DATASETS:
-        of = f"on {own!r}, which does not come with the package" if own else "and does not say on what"
-        raise DataError(f"network {subject.source!r} was trained {of}; give its images with --data PATH")
-    return replace(subject, data=str(own))
+def _trained(source: str, data: str | None) -> Subject:
+    """A network from a folder, with the data that it was trained on where none are asked for."""
+    found = find_checkpoint(source)
+    if data is not None:
+        return Subject(source, found.model, data, found.notes)
+    if not found.own.name and not found.model.metadata:
+        note = f"the network does not say what it was trained on; it is shown {USUAL_DATA}"
+        return Subject(source, found.model, USUAL_DATA, (*found.notes, note))
+    own = found.own_data()
+    return Subject(source, found.model, own.name, found.notes, own.reading)
 
 
 def _random(name: str, data: str) -> Any:

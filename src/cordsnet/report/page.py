@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 from cordsnet._files import writable_folder, write_whole
 
-DPI = 160
+DPI, SHOWN_DPI = 160, 125
+"""Pixels per inch of figures in their files, and as pages show them: sharp, and of one size of letters."""
 SPECIAL = re.compile(r"[\\|`]|\[(?=[^\]]*\]\()")
 """Signs that end a cell, begin code, or begin a link."""
 
@@ -40,14 +41,24 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A small picture, as the content of a PNG file, with a caption and what it is a picture of, such as its file."""
+
+    png: bytes
+    caption: str
+    of: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A title, a sentence or two, and a figure or tables; `name` is that of the figure's file."""
+    """A title, a sentence or two, and a figure, tables or pictures; `name` is that of the figure's file."""
 
     title: str
     text: str
     figure: Figure | None = None
     tables: Sequence[Table] = field(default_factory=tuple)
     name: str = ""
+    pictures: Sequence[Picture] = ()
 
 
 def write_page(path: Path, title: str, introduction: str, sections: Sequence[Section], footer: str) -> Path:
@@ -55,19 +66,20 @@ def write_page(path: Path, title: str, introduction: str, sections: Sequence[Sec
     folder = writable_folder(path.parent / "figures")
     filled = []
     for section in sections:
-        image = ""
+        image, width = "", 0
         if section.figure is not None:
             png = render(section.figure, "png")
+            width = round(section.figure.get_figwidth() * SHOWN_DPI)
             write_whole(folder / f"{section.name}.png", png)
             write_whole(folder / f"{section.name}.pdf", render(section.figure, "pdf"))
             image = base64.b64encode(png).decode()
-        filled.append({"title": section.title, "text": section.text, "tables": section.tables, "image": image})
+        pictures = [(base64.b64encode(one.png).decode(), one.caption, one.of) for one in section.pictures]
+        shown = {"tables": section.tables, "image": image, "width": width, "pictures": pictures}
+        filled.append({"title": section.title, "text": section.text, **shown})
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("cordsnet.report").joinpath("page.html").read_text(encoding="utf-8")
     )
-    page = template.render(
-        title=title, introduction=introduction, sections=filled, footer=footer, width_px=900, marked=MARKED
-    )
+    page = template.render(title=title, introduction=introduction, sections=filled, footer=footer, marked=MARKED)
     write_whole(path, page.encode())
     return path
 

@@ -150,9 +150,11 @@ def feature_maps(images: LabelledArray, areas: dict[str, LabelledArray], offset_
         for k, (area, maps) in enumerate(areas.items()):
             row = grid[example * len(areas) + k]
             for axes, rates in zip(row[1:], maps.values[:, example], strict=True):
-                axes.imshow(rates, cmap="viridis", vmin=0, vmax=float(maps.values.max()) or 1.0)
+                axes.imshow(
+                    rates, cmap="viridis", interpolation="nearest", vmin=0, vmax=float(maps.values.max()) or 1.0
+                )
             if k == 0:
-                row[0].imshow(images.values[example].mean(0), cmap="gray")
+                row[0].imshow(images.values[example].mean(0), cmap="gray", interpolation="nearest")
             for axes in row:
                 axes.set_xticks([])
                 axes.set_yticks([])

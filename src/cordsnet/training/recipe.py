@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from cordsnet._checks import is_whole
 from cordsnet._files import check_name
 from cordsnet.data import Reading, is_path, load_data
-from cordsnet.errors import RunError
+from cordsnet.errors import DataError, RunError
 from cordsnet.models import MODELS, ImageSpec, ModelSpec
 from cordsnet.models.spec import square
 from cordsnet.registry import Registry
@@ -93,6 +93,7 @@ class Recipe:
     name : of the recipe.
     model : the network.
     data : name of the data set, or path of a folder (`load_data`); its images are made as large as the network reads.
+        "" for a recipe that says nothing of them, so that they have to be given.
     stages : in order; each starts from another's result or from random weights.
     seed : of everything that is drawn.
     reading : for data by path, the columns of its tables, and how many images may be unreadable.
@@ -148,8 +149,15 @@ class Recipe:
         return dataclasses.replace(self, stages=tuple(stage if s is old else s for s in self.stages))
 
     def load_data(self) -> Any:
-        """The data, images at the size that the network reads."""
+        """The data, images at the size that the network reads. Raises DataError for a recipe that names none."""
+        self._check_data()
         return load_data(self.data, self.model.shown_size, **dataclasses.asdict(self.reading))
+
+    def _check_data(self) -> None:
+        if not self.data:
+            raise DataError(
+                f"recipe {self.name!r} is for images of your own; give their folder with --data PATH (data= in Python)"
+            )
 
     @property
     def data_name(self) -> str:
@@ -165,6 +173,8 @@ class Recipe:
         model, spec = self.model, MODELS[self.model.name].spec
         if isinstance(spec, ImageSpec) and None not in [getattr(model, name) for name in SIZES]:
             return self
+        if data is None:
+            self._check_data()
         sizes = _sizes(self.data, model.shown_size, self.reading) if data is None else as_source(data).sizes()
         known = {f.name for f in dataclasses.fields(spec)} - set(model.options)
         found = {name: value for name, value in sizes.items() if name in known}

@@ -23,6 +23,9 @@ from cordsnet.errors import RunError
 from cordsnet.training.result import is_sealed, sealed
 
 RECORD = "record.json"
+NAMED = 10
+"""Number of classes that are named in a note."""
+
 PACKAGES = ("torch", "numpy", "lightning", "kornia", "datasets")
 ENVIRONMENT = re.compile(r"(OMP_NUM_THREADS|MKL_NUM_THREADS|WORLD_SIZE|CUDA_VISIBLE_DEVICES|CORDSNET_\w+|SLURM_\w+)")
 """Names of environment variables that are recorded."""
@@ -83,11 +86,26 @@ def is_unchanged(folder: Path) -> bool:
 
 
 def data_notes(folder: str | Path) -> list[str]:
-    """What the last attempt at a run assumed about its data, and which images it left out."""
+    """What the last attempt at a run assumed about its data, and which images it left out; with their number."""
     attempts = read_attempts(Path(folder))
     data = attempts[-1]["data"] if attempts else {}
+    notes = []
+    if {"train_images", "test_images", "classes"} <= set(data) and data.get("notes"):
+        names = [str(name) for name in data["classes"]]
+        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        images = f"{data['train_images']:,} images for training and {data['test_images']:,} for testing"
+        notes.append(f"{images}, {len(names)} classes: {listed}")
     left_out = [f"{one['file']} cannot be read ({one['reason']})" for one in data.get("unreadable", [])]
-    return [*data.get("notes", []), *left_out]
+    return [*notes, *data.get("notes", []), *left_out]
+
+
+def network_note(folder: str | Path) -> str:
+    """The network that a run trains, with the sizes that followed from its data, as its `recipe.json` has them."""
+    recipe = json.loads((Path(folder) / "recipe.json").read_text())
+    model = recipe["model"]
+    sizes = {name: model.get(name) for name in ("in_channels", "image_size", "num_classes")} | model.get("options", {})
+    said = [f"{name.replace('_', ' ')} {value}" for name, value in sizes.items() if value is not None]
+    return f"the network is {model['name']}; {', '.join(said)}" if said else f"the network is {model['name']}"
 
 
 def describe_data(data: VisionData, unreadable: Sequence[Unreadable] = ()) -> dict[str, Any]:

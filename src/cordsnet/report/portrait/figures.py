@@ -90,7 +90,7 @@ def modes(result: Result, model: str) -> Figure:
     rows = result.rows("areas", model=model, state=last)
     figure, panels = grid(len(rows))
     for axes, row in zip(panels, rows, strict=True):
-        axes.imshow(result.arrays[f"modes/{model}/{row['area']}"].values, cmap="viridis")
+        axes.imshow(result.arrays[f"modes/{model}/{row['area']}"].values, cmap="viridis", interpolation="nearest")
         axes.set_xticks([])
         axes.set_yticks([])
         decay = "grows" if row["growing"] else f"{float(row['decay_ms']):.0f} ms"
@@ -119,7 +119,7 @@ def patterns(found: LabelledArray) -> Figure:
     """The image patterns that are amplified most, each on its own scale."""
     figure, panels = grid(len(found.values))
     for pattern, gain, axes in zip(found.values, found.axes[0].values, panels, strict=True):
-        axes.imshow(_as_picture(pattern), cmap="gray")
+        axes.imshow(_as_picture(pattern), cmap="gray", interpolation="nearest")
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_title(f"x {float(gain):.2g}", fontsize=9)

@@ -56,7 +56,7 @@ def fixed_points(rows: Sequence[Row]) -> Table:
         "residual": "residual",
         "stability": "stability",
         "leading_per_ms": "leading real part (1/ms)",
-        "leading_residual": "residual",
+        "leading_residual": "its residual",
     }
     return as_table([{**row, "point": row["point"] or "none"} for row in rows], heads)
 
