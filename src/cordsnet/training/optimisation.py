@@ -51,7 +51,7 @@ class Optimisation:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {getattr(self, name)!r}")
         check_positive(self.lr, "lr")
         for name, most in (("updates", MOST_UPDATES), ("batch", MOST_IMAGES), ("accumulate", MOST_IMAGES)):
-            check_count(getattr(self, name), name, most)
+            check_count(getattr(self, name), name, most=most)
         if self.clip is not None:
             check_positive(self.clip, "clip")
         if not (is_number(self.warm_up) and 0 <= self.warm_up <= 1):
