@@ -56,7 +56,7 @@ def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequ
         the wrong type.
     """
     if isinstance(seeds, int):
-        check_count(seeds, "seeds", MOST_RUNS)
+        check_count(seeds, "seeds", most=MOST_RUNS)
         seeds = range(recipe.seed, recipe.seed + seeds)
     count = math.prod(len(values) for values in choices.values()) * len(seeds)
     if count > MOST_RUNS:

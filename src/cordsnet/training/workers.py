@@ -60,12 +60,12 @@ class Workers:
     retries: int = 2
 
     def __post_init__(self) -> None:
-        check_count(self.count, "workers", MOST_WORKERS)
+        check_count(self.count, "workers", most=MOST_WORKERS)
         check_positive(self.cpus, "cpus")
         if not (is_number(self.gpus) and 0 <= self.gpus < math.inf):
             raise ValueError(f"gpus must be a finite number of 0 or more, got {self.gpus!r}")
         if self.retries != 0:
-            check_count(self.retries, "retries", MOST_RETRIES)
+            check_count(self.retries, "retries", most=MOST_RETRIES)
 
     @property
     def is_this_process(self) -> bool:
