@@ -11,13 +11,14 @@ import cordsnet
 ROOT = Path(cordsnet.__file__).parent
 # highest first; names in one row do not import one another
 LAYERS = (
+    {"__main__"},
     {"cli"},
     {"report", "benchmarks"},
     {"experiments", "testing"},
     {"tasks", "neural", "training"},
     {"models", "analysis", "stimuli", "data"},
     {"dynamics"},
-    {"_typing", "_version", "_files", "_checks", "_processes", "errors", "registry", "pictures"},
+    {"_typing", "_version", "_files", "_checks", "_lazy", "_processes", "errors", "registry", "pictures"},
 )
 HEIGHT = {part: -k for k, layer in enumerate(LAYERS) for part in layer}
 FREE_TO_MEET = LAYERS[-1]  # the ground floor may lean on itself, where the test of cycles holds it

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from cordsnet._checks import is_whole
 from cordsnet._files import check_name
@@ -18,6 +18,7 @@ from cordsnet.models.spec import square
 from cordsnet.registry import Registry
 from cordsnet.training.sources import as_source
 from cordsnet.training.stage import Stage
+from cordsnet.training.table import RECIPES as _ROWS
 
 RESERVED = frozenset(
     ("record.json", "recipe.json", "data", "seed", "model", "output", "quiet", "only", "restart", "help", "config")
@@ -204,8 +205,7 @@ def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
     return dict(as_source(load_data(data, image_size, **dataclasses.asdict(reading))).sizes())
 
 
-RecipeFunction: TypeAlias = Callable[[], Recipe]
-RECIPES: Registry[RecipeFunction] = Registry("recipe")
+RECIPES: Registry[Callable[[], Recipe]] = _ROWS
 
 
 def find_recipe(name: str) -> Recipe:
