@@ -92,9 +92,9 @@ def with_images(
             raise DataError(
                 f"data set {name!r} ({split}) has no column {lost[0]!r}; it has {', '.join(table.features)}"
             )
+        held = embedded_only(table, image, label, f"{name} ({split})")
         try:
-            read = table.cast_column(image, datasets.Image(decode=False))
-            found[split] = embedded_only(read, image, label, f"{name} ({split})")
+            found[split] = held.cast_column(image, datasets.Image(decode=False))
         except (TypeError, ValueError, OverflowError, pyarrow.ArrowException) as error:
             raise DataError(
                 f"column {image!r} of data set {name!r} ({split}) holds {table.features[image]}, no images; name "
