@@ -4,61 +4,63 @@
 >>> model = cordsnet.create_model("cordsnet_r2_small", in_channels=1, num_classes=10)
 """
 
-import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING
 
+from cordsnet._lazy import import_on_demand
 from cordsnet._version import __version__
-from cordsnet.dynamics import (
-    Activation,
-    Clock,
-    Effects,
-    Intervention,
-    Lesion,
-    Precision,
-    Record,
-    Signal,
-    State,
-    System,
-    Trajectory,
-    clamp,
-    inject,
-    scale,
-    silence,
-    simulate,
-    spontaneous_state,
-    steady_state,
-)
-from cordsnet.errors import (
-    CheckpointError,
-    DataError,
-    DataWarning,
-    DivergedError,
-    RunError,
-    TrainingDivergedError,
-)
-from cordsnet.models import (
-    CNN,
-    KINDS,
-    MODELS,
-    AreaSpec,
-    ConnectionSpec,
-    CordsNet,
-    HookedModel,
-    ModelRow,
-    ModelSpec,
-    NetworkSpec,
-    StemSpec,
-    VisionModel,
-    create_model,
-    fold,
-    lesion,
-    list_models,
-    list_pretrained,
-    load_model,
-    load_published,
-    save_model,
-)
-from cordsnet.stimuli import Protocol, blank, give, movie, show, show_at, together, with_noise
+
+if TYPE_CHECKING:
+    from cordsnet.dynamics import (
+        Activation,
+        Clock,
+        Effects,
+        Intervention,
+        Lesion,
+        Precision,
+        Record,
+        Signal,
+        State,
+        System,
+        Trajectory,
+        clamp,
+        inject,
+        scale,
+        silence,
+        simulate,
+        spontaneous_state,
+        steady_state,
+    )
+    from cordsnet.errors import (
+        CheckpointError,
+        DataError,
+        DataWarning,
+        DivergedError,
+        RunError,
+        TrainingDivergedError,
+    )
+    from cordsnet.models import (
+        CNN,
+        KINDS,
+        MODELS,
+        AreaSpec,
+        ConnectionSpec,
+        CordsNet,
+        HookedModel,
+        ModelRow,
+        ModelSpec,
+        NetworkSpec,
+        StemSpec,
+        VisionModel,
+        create_model,
+        fold,
+        lesion,
+        list_models,
+        list_pretrained,
+        load_model,
+        load_published,
+        save_model,
+    )
+    from cordsnet.stimuli import Protocol, blank, give, movie, show, show_at, together, with_noise
 
 __all__ = [
     "CNN",
@@ -116,11 +118,4 @@ __all__ = [
     "with_noise",
 ]
 
-_LAZY = ("analysis", "data", "experiments", "report", "testing", "training")
-
-
-def __getattr__(name: str) -> ModuleType:
-    """Import the heavier parts (Lightning, matplotlib) when they are first named."""
-    if name in _LAZY:
-        return importlib.import_module(f"cordsnet.{name}")
-    raise AttributeError(f"module 'cordsnet' has no attribute {name!r}")
+import_on_demand(__name__)

@@ -25,8 +25,13 @@ class Registry(Generic[Entry]):
         self._entries: dict[str, Entry] = {}
         self._targets: dict[str, str] = {}  # entries not imported yet: name -> "package.module:attribute"
 
-    def add(self, name: str, entry: Entry) -> Entry:
-        """Add `entry` under `name` and return it. Raises ValueError when the name is taken."""
+    def add(self, name: str, entry: Entry, module: str = "") -> Entry:
+        """Add `entry` under `name` and return it. Raises ValueError when the name is taken.
+
+        A lazy entry may be added again by the module that defines it, whose name is then given as `module`.
+        """
+        if module and name not in self._entries and self._targets.get(name, "").partition(":")[0] == module:
+            return entry
         self._check_free(name)
         self._entries[name] = entry
         return entry
@@ -52,14 +57,18 @@ class Registry(Generic[Entry]):
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Decorator form of `add`."""
-        return lambda entry: self.add(name, entry)
+        return lambda entry: self.add(name, entry, getattr(entry, "__module__", ""))
 
     def __getitem__(self, name: str) -> Entry:
-        if name in self._targets:
+        if name in self._targets and name not in self._entries:
             self._entries[name] = self._imported(name)
-            del self._targets[name]
-        if name in self._entries:
-            return self._entries[name]
+        self.check(name)
+        return self._entries[name]
+
+    def check(self, name: str) -> None:
+        """Raise ValueError, with the nearest names, unless there is an entry of that name. Imports nothing."""
+        if name in self:
+            return
         near = difflib.get_close_matches(str(name), self.names(), n=3, cutoff=0.5)
         offer = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(self.names())}"
         raise ValueError(f"unknown {self.kind} {name!r}; {offer}")
@@ -72,7 +81,7 @@ class Registry(Generic[Entry]):
 
     def names(self, pattern: str = "*") -> list[str]:
         """Sorted names that match a shell pattern such as `cordsnet_*`. Imports nothing."""
-        return sorted(fnmatch.filter([*self._entries, *self._targets], pattern))
+        return sorted(fnmatch.filter({*self._entries, *self._targets}, pattern))
 
     def _check_free(self, name: str) -> None:
         if name in self:

@@ -1,51 +1,56 @@
 """Analysis of networks as dynamical systems; `docs/analysis.md` lists every name."""
 
-from cordsnet.analysis.activity.components import (
-    Estimate,
-    PrincipalComponents,
-    participation_ratio,
-    principal_components,
-)
-from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
-from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
-from cordsnet.analysis.convolutions.bounds import norm_bound
-from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
-from cordsnet.analysis.flows.continuation import Bifurcation, Branch, continue_fixed_point
-from cordsnet.analysis.flows.fixed_points import FixedPoints, fixed_points, sample_starts
-from cordsnet.analysis.flows.flows import Flow, FunctionFlow, MapFlow, RateFlow
-from cordsnet.analysis.flows.lyapunov import LyapunovSpectrum, lyapunov_spectrum
-from cordsnet.analysis.flows.network_flow import NetworkFlow
-from cordsnet.analysis.flows.slow_points import slow_points
-from cordsnet.analysis.krylov import (
-    Eigenpairs,
-    Inverse,
-    LinearSolution,
-    SingularTriplets,
-    eigenvalues,
-    gmres,
-    partial_svd,
-)
-from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
-from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
-from cordsnet.analysis.networks.certificates import AreaCertificate, Certificate, certify_monostable
-from cordsnet.analysis.networks.jacobians import jacobian
-from cordsnet.analysis.networks.settled import settled_response
-from cordsnet.analysis.networks.spectra import NetworkSpectrum, network_eigenvalues
-from cordsnet.analysis.nonnormal.kreiss import KreissBound, kreiss_bound
-from cordsnet.analysis.nonnormal.nonnormality import (
-    Departure,
-    NumericalAbscissa,
-    departure_from_normality,
-    numerical_abscissa,
-)
-from cordsnet.analysis.nonnormal.pseudospectra import Pseudospectrum, pseudospectrum
-from cordsnet.analysis.nonnormal.transients import TransientAmplification, transient_amplification
-from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, LinearOperator, MatrixOperator
-from cordsnet.analysis.regimes.attractors import Geometry, geometry
-from cordsnet.analysis.regimes.flow_regimes import FlowReport, classify_flow
-from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
-from cordsnet.analysis.regimes.thresholds import RegimeSettings
-from cordsnet.analysis.status import Status
+from typing import TYPE_CHECKING
+
+from cordsnet._lazy import import_on_demand
+
+if TYPE_CHECKING:
+    from cordsnet.analysis.activity.components import (
+        Estimate,
+        PrincipalComponents,
+        participation_ratio,
+        principal_components,
+    )
+    from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
+    from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+    from cordsnet.analysis.convolutions.bounds import norm_bound
+    from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
+    from cordsnet.analysis.flows.continuation import Bifurcation, Branch, continue_fixed_point
+    from cordsnet.analysis.flows.fixed_points import FixedPoints, fixed_points, sample_starts
+    from cordsnet.analysis.flows.flows import Flow, FunctionFlow, MapFlow, RateFlow
+    from cordsnet.analysis.flows.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+    from cordsnet.analysis.flows.network_flow import NetworkFlow
+    from cordsnet.analysis.flows.slow_points import slow_points
+    from cordsnet.analysis.krylov import (
+        Eigenpairs,
+        Inverse,
+        LinearSolution,
+        SingularTriplets,
+        eigenvalues,
+        gmres,
+        partial_svd,
+    )
+    from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
+    from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
+    from cordsnet.analysis.networks.certificates import AreaCertificate, Certificate, certify_monostable
+    from cordsnet.analysis.networks.jacobians import jacobian
+    from cordsnet.analysis.networks.settled import settled_response
+    from cordsnet.analysis.networks.spectra import NetworkSpectrum, network_eigenvalues
+    from cordsnet.analysis.nonnormal.kreiss import KreissBound, kreiss_bound
+    from cordsnet.analysis.nonnormal.nonnormality import (
+        Departure,
+        NumericalAbscissa,
+        departure_from_normality,
+        numerical_abscissa,
+    )
+    from cordsnet.analysis.nonnormal.pseudospectra import Pseudospectrum, pseudospectrum
+    from cordsnet.analysis.nonnormal.transients import TransientAmplification, transient_amplification
+    from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, LinearOperator, MatrixOperator
+    from cordsnet.analysis.regimes.attractors import Geometry, geometry
+    from cordsnet.analysis.regimes.flow_regimes import FlowReport, classify_flow
+    from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
+    from cordsnet.analysis.regimes.thresholds import RegimeSettings
+    from cordsnet.analysis.status import Status
 
 __all__ = [
     "AreaCertificate",
@@ -120,3 +125,5 @@ __all__ = [
     "time_constants",
     "transient_amplification",
 ]
+
+import_on_demand(__name__)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cordsnet.cli.early import check_data, check_subjects
 from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse
+from cordsnet.experiments.table import EXPERIMENTS, TRAINED
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
     from cordsnet.experiments import Experiment, Result, Setting
@@ -27,8 +29,6 @@ MODELS_HELP = (
 @COMMANDS.register("experiment")
 def experiment(words: Sequence[str]) -> None:
     """Run an experiment on models, or one that trains its own: claims, tables, figures and a report."""
-    from cordsnet.experiments import EXPERIMENTS
-
     if "--list" in words:
         for name in EXPERIMENTS:
             print(f"{name:<20}{EXPERIMENTS[name].description}")
@@ -50,12 +50,9 @@ def demo(words: Sequence[str]) -> None:
 @COMMANDS.register("reproduce")
 def reproduce(words: Sequence[str]) -> None:
     """Train, measure and report a result of the paper at the scale of this machine (experiment NAME)."""
-    from cordsnet.experiments import EXPERIMENTS
-
-    trained = [name for name in EXPERIMENTS if EXPERIMENTS[name].trains]
     if not words or words[0].startswith("-"):
         parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
-        raise ValueError(f"reproduce needs a name first; known: {', '.join(trained)}")
+        raise ValueError(f"reproduce needs a name first; known: {', '.join(TRAINED)}")
     name = words[0]
     scale = named_preset(EXPERIMENTS[name], words[1:])
     run_words(f"reproduce {name}", name, words[1:], f"runs/reproduce/{name}_{scale}")
@@ -81,8 +78,11 @@ def precision(words: Sequence[str]) -> None:
 
 def run_words(command: str, name: str, words: Sequence[str], output: str | None = None) -> None:
     """Run an experiment as words on the command line ask for it; without --output it goes to `output` or runs/NAME."""
-    from cordsnet.experiments import EXPERIMENTS
-    from cordsnet.report import write_result
+    EXPERIMENTS.check(name)
+    if name not in TRAINED:
+        check_subjects(words)
+        check_data(words)
+    from cordsnet.report import write_result  # slow, so after the checks
 
     row = EXPERIMENTS[name]
     chosen = named_preset(row, words)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from cordsnet.cli.early import check_data, check_model_name, check_recipe
 from cordsnet.cli.safety import check_words, keep_to_values
 from cordsnet.registry import Registry
+from cordsnet.training.table import RECIPES
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
     from cordsnet.training import Recipe
@@ -35,11 +37,14 @@ def parse(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
 
 def recipe_first(command: str, words: Sequence[str]) -> "Recipe":
     """The recipe that a command's first word names. Raises ValueError when it names none."""
-    from cordsnet.training import RECIPES, find_recipe
-
     if not words or words[0].startswith("-"):
         parse(make_parser(f"{command} RECIPE"), [word for word in words if word in ("-h", "--help")])
         raise ValueError(f"{command} needs a recipe first; known: {', '.join(RECIPES)}")
+    check_recipe(words[0])
+    check_data(words)
+    check_model_name(words)
+    from cordsnet.training import find_recipe  # slow, so after the checks
+
     return find_recipe(words[0])
 
 

@@ -1,24 +1,27 @@
 """Commands that list models and recipes, train, and pass on what was trained."""
 
 import importlib.util
+import json
 import sys
 from collections.abc import Sequence
 
 from jsonargparse import Namespace
 
+from cordsnet.cli.early import check_checkpoint
 from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse, recipe_first
+from cordsnet.training.table import RECIPES
 
 
 @COMMANDS.register("models")
 def models(words: Sequence[str]) -> None:
     """List the models, with areas, units, parameters, and the data sets for which there are trained weights."""
-    import torch
-
-    from cordsnet.models import MODELS, build, list_pretrained
-
     parser = make_parser("models")
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'cordsnet_*'")
     options = parse(parser, words)
+    import torch  # slow, so after the words were read
+
+    from cordsnet.models import MODELS, build, list_pretrained
+
     print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  {'input':<15}pretrained")
     for name in MODELS.names(options.pattern):
         row = MODELS[name]
@@ -34,10 +37,6 @@ def models(words: Sequence[str]) -> None:
 @COMMANDS.register("recipes")
 def recipes(words: Sequence[str]) -> None:
     """List the training recipes, or show one in full."""
-    import json
-
-    from cordsnet.training import RECIPES
-
     parser = make_parser("recipes")
     parser.add_argument("name", nargs="?", help="recipe to show in full")
     options = parse(parser, words)
@@ -51,11 +50,11 @@ def recipes(words: Sequence[str]) -> None:
 @COMMANDS.register("train")
 def train(words: Sequence[str]) -> None:
     """Run a recipe of the package, or your own as file.py:function; finished stages are not repeated."""
-    from cordsnet.training import fit
+    recipe = recipe_first("train", words)
+    from cordsnet.training import fit  # slow, so after the checks
     from cordsnet.training.options import add_recipe_options, chosen_recipe
     from cordsnet.training.record import data_notes, network_note
 
-    recipe = recipe_first("train", words)
     parser = make_parser(f"train {words[0]}")
     add_run_options(parser, f"runs/{recipe.name}")
     parser.add_argument("--only", type=str, default=None, help="run this stage alone")
@@ -75,8 +74,6 @@ def train(words: Sequence[str]) -> None:
 @COMMANDS.register("export")
 def export(words: Sequence[str]) -> None:
     """Turn a finished stage into a folder of weights with a model card, to be shared or loaded by name."""
-    from cordsnet.training.export import export_stage
-
     parser = make_parser("export")
     parser.add_argument("stage", type=str, help="folder of a finished stage, such as runs/demo/finetune")
     parser.add_argument("--name", type=str, default=None, help="of the model; its own where not given")
@@ -84,6 +81,9 @@ def export(words: Sequence[str]) -> None:
     parser.add_argument("--regime", type=str, default="", help="what its dynamics do, in words, for the card")
     parser.add_argument("--output", type=str, default="pretrained", help="folder in which NAME-DATA is made")
     options = parse(parser, words)
+    check_checkpoint(options.stage)
+    from cordsnet.training.export import export_stage
+
     folder = export_stage(options.stage, options.output, options.name, options.data, options.regime)
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder}: {size / 1e6:.2f} MB")
@@ -92,6 +92,7 @@ def export(words: Sequence[str]) -> None:
 @COMMANDS.register("sweep")
 def sweep(words: Sequence[str]) -> None:
     """Run a recipe for every value of some settings, with several seeds, and gather the results in one table."""
+    recipe = recipe_first("sweep", words)
     import pandas
 
     from cordsnet.training import grid, summary
@@ -99,7 +100,6 @@ def sweep(words: Sequence[str]) -> None:
     from cordsnet.training.grid import parse_choices
     from cordsnet.training.options import add_recipe_options, chosen_recipe
 
-    recipe = recipe_first("sweep", words)
     parser = make_parser(f"sweep {words[0]}")
     add_run_options(parser, f"runs/sweep_{recipe.name}")
     help_ = "setting and values, such as spontaneous_weight=0,1e-4 (every stage) or linear.optimisation.lr=1e-3,1e-2"

@@ -1,14 +1,19 @@
 """Data sets of labelled images, and augmentation of batches."""
 
-from cordsnet.data import hub as _hub  # adds the data sets of the Hugging Face hub to DATASETS
-from cordsnet.data.augment import AUGMENTATIONS
-from cordsnet.data.batch_share import BatchShare
-from cordsnet.data.datasets import DATASETS, is_path, load_data
-from cordsnet.data.paths import Reading
-from cordsnet.data.split import Split, to_unit_range
-from cordsnet.data.stream import Stream, StreamOrder
-from cordsnet.data.unreadable import Tolerance, Unreadable, check_unreadable, warn_unreadable
-from cordsnet.data.vision import VisionData
+from typing import TYPE_CHECKING
+
+from cordsnet._lazy import import_on_demand
+
+if TYPE_CHECKING:
+    from cordsnet.data.augment import AUGMENTATIONS
+    from cordsnet.data.batch_share import BatchShare
+    from cordsnet.data.datasets import load_data
+    from cordsnet.data.paths import Reading
+    from cordsnet.data.split import Split, to_unit_range
+    from cordsnet.data.stream import Stream, StreamOrder
+    from cordsnet.data.table import DATASETS, is_path
+    from cordsnet.data.unreadable import Tolerance, Unreadable, check_unreadable, warn_unreadable
+    from cordsnet.data.vision import VisionData
 
 __all__ = [
     "AUGMENTATIONS",
@@ -28,4 +33,4 @@ __all__ = [
     "warn_unreadable",
 ]
 
-del _hub
+import_on_demand(__name__)

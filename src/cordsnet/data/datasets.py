@@ -1,9 +1,6 @@
 """Data sets by name or by path, resized to the image size of a network."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,13 +10,10 @@ from torch.nn import functional
 
 from cordsnet.data.paths import Reading, load_path
 from cordsnet.data.split import Normalisation, Split, check_size
+from cordsnet.data.table import DATASETS, is_path
 from cordsnet.data.unreadable import Tolerance
 from cordsnet.data.vision import VisionData
 from cordsnet.errors import DataError
-from cordsnet.registry import Registry
-
-Loader: TypeAlias = Callable[[int], VisionData]
-DATASETS: Registry[Loader] = Registry("data set")
 
 
 def load_data(
@@ -51,14 +45,8 @@ def load_data(
         return load_path(name, image_size, reading)
     if reading != Reading():
         raise DataError(f"data set {name!r} is read in its own way; options are for paths of your own images")
-    return DATASETS[str(name)](image_size)
-
-
-def is_path(name: str | Path) -> bool:
-    """True if `name` is taken for the path of a folder, and not for the name of a data set."""
-    if isinstance(name, Path):
-        return True
-    return name not in DATASETS and (os.sep in name or name.startswith(("~", ".")) or Path(name).is_dir())
+    found: VisionData = DATASETS[str(name)](image_size)
+    return found
 
 
 @DATASETS.register("digits")

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
 
-from cordsnet.data.datasets import DATASETS
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.labels import classes_of
 from cordsnet.data.split import Normalisation, check_size
@@ -146,5 +146,6 @@ _HUB_DATA = (
         IMAGENET_NORMALISATION,
     ),
 )
-for _data in (*_HUB_DATA, replace(_HUB_DATA[-1], name="imagenet" + STREAMED_SUFFIX, streamed=True)):
-    DATASETS.add(_data.name, _data.load)
+_ALL = (*_HUB_DATA, replace(_HUB_DATA[-1], name="imagenet" + STREAMED_SUFFIX, streamed=True))
+LOADERS = SimpleNamespace(**{data.name: data.load for data in _ALL})
+"""A loader for each data set of the hub in `DATASETS`."""

@@ -1,27 +1,32 @@
 """Time and tensors: clocks, states, circuits, the rate equation, engines, recording. No images, no networks."""
 
-from cordsnet.dynamics.activation import Activation
-from cordsnet.dynamics.anderson import Status, anderson
-from cordsnet.dynamics.circuit import Circuit, Held, Pathway, Reader, emit
-from cordsnet.dynamics.clock import Clock
-from cordsnet.dynamics.convolution import ConvMap, convolve
-from cordsnet.dynamics.effects import NONE, Effects
-from cordsnet.dynamics.engines import ENGINES
-from cordsnet.dynamics.equation import RateEquation
-from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
-from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
-from cordsnet.dynamics.lesions import Lesion, with_lesions
-from cordsnet.dynamics.maps import Chain, DenseMap, Enlarge, KernelMap, LinearMap, Masked, Pool, channels_last
-from cordsnet.dynamics.precision import Precision, as_precision, full_precision
-from cordsnet.dynamics.rate_system import RateSystem
-from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
-from cordsnet.dynamics.schedule import Hold, Schedule
-from cordsnet.dynamics.simulate import Simulable, integrate, simulate, start
-from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, own_start, relax, spontaneous_state
-from cordsnet.dynamics.state import Signal, State
-from cordsnet.dynamics.steppers import STEPPERS
-from cordsnet.dynamics.system import Inputs, System
-from cordsnet.dynamics.trajectory import Trajectory
+from typing import TYPE_CHECKING
+
+from cordsnet._lazy import import_on_demand
+
+if TYPE_CHECKING:
+    from cordsnet.dynamics.activation import Activation
+    from cordsnet.dynamics.anderson import Status, anderson
+    from cordsnet.dynamics.circuit import Circuit, Held, Pathway, Reader, emit
+    from cordsnet.dynamics.clock import Clock
+    from cordsnet.dynamics.convolution import ConvMap, convolve
+    from cordsnet.dynamics.effects import NONE, Effects
+    from cordsnet.dynamics.engines import ENGINES
+    from cordsnet.dynamics.equation import RateEquation
+    from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
+    from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
+    from cordsnet.dynamics.lesions import Lesion, with_lesions
+    from cordsnet.dynamics.maps import Chain, DenseMap, Enlarge, KernelMap, LinearMap, Masked, Pool, channels_last
+    from cordsnet.dynamics.precision import Precision, as_precision, full_precision
+    from cordsnet.dynamics.rate_system import RateSystem
+    from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
+    from cordsnet.dynamics.schedule import Hold, Schedule
+    from cordsnet.dynamics.simulate import Simulable, integrate, simulate, start
+    from cordsnet.dynamics.spontaneous import SPONTANEOUS_MS, WarmStart, own_start, relax, spontaneous_state
+    from cordsnet.dynamics.state import Signal, State
+    from cordsnet.dynamics.steppers import STEPPERS
+    from cordsnet.dynamics.system import Inputs, System
+    from cordsnet.dynamics.trajectory import Trajectory
 
 __all__ = [
     "ENGINES",
@@ -83,3 +88,5 @@ __all__ = [
     "steady_state",
     "with_lesions",
 ]
+
+import_on_demand(__name__)

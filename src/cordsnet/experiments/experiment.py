@@ -11,6 +11,7 @@ from cordsnet.data import Split
 from cordsnet.errors import RunError
 from cordsnet.experiments.claims import Claim
 from cordsnet.experiments.result import Result, with_meta
+from cordsnet.experiments.table import EXPERIMENTS
 from cordsnet.models import VisionModel
 from cordsnet.registry import Registry
 from cordsnet.training.record import describe_process
@@ -176,9 +177,6 @@ class Experiment(Generic[Options]):
         return with_meta(_with_notes(result, setting), meta)
 
 
-EXPERIMENTS: Registry[Experiment[Any]] = Registry("experiment")
-
-
 def experiment(
     name: str,
     *,
@@ -195,7 +193,7 @@ def experiment(
     def enter(run: Run[Options]) -> Experiment[Options]:
         line = description or (run.__doc__ or "").strip().splitlines()[0]
         row = Experiment(name, line, run, options, presets, tuple(claims), tuple(needs), trains, default)
-        EXPERIMENTS.add(name, row)
+        EXPERIMENTS.add(name, row, run.__module__)
         return row
 
     return enter

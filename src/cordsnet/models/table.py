@@ -1,12 +1,10 @@
-"""The one table of models, and the table of their kinds. Entries are imported when they are asked for.
-
-A new kind is a line in `KINDS` and lines in `MODELS`: whatever saves, loads, trains or lists models finds it here.
-"""
+"""What a row of the table of models says; `cordsnet.models.names` lists the rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cordsnet.models import names
 from cordsnet.models.spec import ModelSpec
 from cordsnet.registry import Registry
 
@@ -35,28 +33,8 @@ class ModelRow:
     tiny: Mapping[str, Any] = field(default_factory=dict)
 
 
-MODELS: Registry[ModelRow] = Registry("model")
+MODELS: Registry[ModelRow] = names.MODELS
 """Name -> row."""
 
-KINDS: Registry[type[Any]] = Registry("kind")
+KINDS: Registry[type[Any]] = names.KINDS
 """Kind, as it is written in files -> class, a `VisionModel`."""
-
-KINDS.add_lazy("cordsnet", "cordsnet.models.cordsnet.model:CordsNet")
-KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
-KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
-KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
-KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
-KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
-
-for _depth in (2, 4, 6, 8):
-    for _size in ("", "_small"):
-        _row = f"R{_depth}{_size.upper()}"
-        MODELS.add_lazy(f"cordsnet_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:{_row}")
-        MODELS.add_lazy(f"cnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:CNN_{_row}")
-
-MODELS.add_lazy("cornet_s", "cordsnet.models.cornet.rows:ROW")
-MODELS.add_lazy("cornet_s_small", "cordsnet.models.cornet.rows:SMALL")
-MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
-MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
-MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")
-MODELS.add_lazy("task_rnn_small", "cordsnet.models.task_rnn:SMALL")

@@ -1,29 +1,34 @@
 """Training: the objective, the stages, recipes, and the runs that they make."""
 
-from cordsnet.training import recipes as _recipes  # registers the recipes
-from cordsnet.training.constraint import Contraction
-from cordsnet.training.evaluate import accuracy
-from cordsnet.training.fit import StageReport, fit
-from cordsnet.training.grid import Run, grid, with_setting
-from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
-from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
-from cordsnet.training.objective import Losses, Objective, Trial, objective
-from cordsnet.training.optimisation import Optimisation
-from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
-from cordsnet.training.sources import LabelledImages, Source, as_source
-from cordsnet.training.stage import Context, Stage, StageResult
-from cordsnet.training.stages import (
-    Fold,
-    GaussNewton,
-    Imitate,
-    InverseInit,
-    RandomInit,
-    Train,
-    TrainCNN,
-    TrainDynamics,
-    TrainSettled,
-)
-from cordsnet.training.sweeps import Measure, summary, sweep
+from typing import TYPE_CHECKING
+
+from cordsnet._lazy import import_on_demand
+
+if TYPE_CHECKING:
+    from cordsnet.training.constraint import Contraction
+    from cordsnet.training.evaluate import accuracy
+    from cordsnet.training.fit import StageReport, fit
+    from cordsnet.training.grid import Run, grid, with_setting
+    from cordsnet.training.optimisation import Optimisation
+    from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
+    from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
+    from cordsnet.training.objective import Losses, Objective, Trial, objective
+    from cordsnet.training.recipe import ModelChoice, Recipe, find_recipe
+    from cordsnet.training.sources import LabelledImages, Source, as_source
+    from cordsnet.training.stage import Context, Stage, StageResult
+    from cordsnet.training.stages import (
+        Fold,
+        GaussNewton,
+        Imitate,
+        InverseInit,
+        RandomInit,
+        Train,
+        TrainCNN,
+        TrainDynamics,
+        TrainSettled,
+    )
+    from cordsnet.training.sweeps import Measure, summary, sweep
+    from cordsnet.training.table import RECIPES
 
 __all__ = [
     "LOSSES",
@@ -72,4 +77,4 @@ __all__ = [
     "with_setting",
 ]
 
-del _recipes
+import_on_demand(__name__)

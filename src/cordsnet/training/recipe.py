@@ -4,10 +4,9 @@ import dataclasses
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from cordsnet._checks import is_whole
 from cordsnet._files import check_name
@@ -18,6 +17,7 @@ from cordsnet.models.spec import square
 from cordsnet.registry import Registry
 from cordsnet.training.sources import as_source
 from cordsnet.training.stage import Stage
+from cordsnet.training.table import RECIPES
 
 RESERVED = frozenset(
     ("record.json", "recipe.json", "data", "seed", "model", "output", "quiet", "only", "restart", "help", "config")
@@ -204,17 +204,15 @@ def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
     return dict(as_source(load_data(data, image_size, **dataclasses.asdict(reading))).sizes())
 
 
-RecipeFunction: TypeAlias = Callable[[], Recipe]
-RECIPES: Registry[RecipeFunction] = Registry("recipe")
-
-
 def find_recipe(name: str) -> Recipe:
     """A recipe of the package by name, or one's own as `file.py:function` or `package.module:function`.
 
     Raises ValueError, saying what is wrong, when there is no such recipe.
     """
     if ":" not in name:
-        return RECIPES[name]()
+        made = RECIPES[name]()
+        assert isinstance(made, Recipe)
+        return made
     place, _, function = name.rpartition(":")
     try:
         made = getattr(_module(place), function)()

@@ -1,5 +1,7 @@
 """The table of ablations, with the claims that each decides."""
 
+from types import SimpleNamespace
+
 from cordsnet.experiments.ablations.ablation import Ablation, AblationOptions, run_ablation
 from cordsnet.experiments.ablations.changes import (
     both,
@@ -13,7 +15,7 @@ from cordsnet.experiments.ablations.changes import (
     with_weights,
 )
 from cordsnet.experiments.claims import Claim, above, at_least
-from cordsnet.experiments.experiment import Setting, experiment
+from cordsnet.experiments.experiment import Experiment, Setting, experiment
 from cordsnet.experiments.result import Result
 from cordsnet.registry import Registry
 from cordsnet.training import Contraction
@@ -152,11 +154,11 @@ ABLATIONS.add(
 )  # fmt: skip
 
 
-def _enter(name: str, ablation: Ablation) -> None:
+def _enter(name: str, ablation: Ablation) -> Experiment[AblationOptions]:
     def run(setting: Setting, options: AblationOptions) -> Result:
         return run_ablation(ablation, setting, options)
 
-    experiment(
+    return experiment(
         name,
         options=AblationOptions,
         presets=ablation.presets(),
@@ -167,5 +169,5 @@ def _enter(name: str, ablation: Ablation) -> None:
     )(run)
 
 
-for _name in ABLATIONS:
-    _enter(_name, ABLATIONS[_name])
+ROWS = SimpleNamespace(**{name: _enter(name, ABLATIONS[name]) for name in ABLATIONS})
+"""An experiment for each ablation in `EXPERIMENTS`."""

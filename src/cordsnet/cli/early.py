@@ -1,0 +1,91 @@
+"""Checks of names and folders before anything slow is imported. Whatever passes is checked again by its owner."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cordsnet.data.table import DATASETS, is_path
+from cordsnet.errors import CheckpointError, DataError
+from cordsnet.models.names import MODELS
+from cordsnet.registry import Registry
+from cordsnet.training.table import RECIPES
+
+DESCRIPTION = "model.json"
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+"""Holds a folder MODEL-DATA for each set of weights that comes with the package."""
+
+
+def given(words: Sequence[str], option: str) -> str | None:
+    """The last value of an option, written as `--option value` or `--option=value`; None where it is not given."""
+    found = None
+    for k, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if flag == option:
+            found = value if equals else (words[k + 1] if k + 1 < len(words) else None)
+    return found
+
+
+def check_recipe(name: str) -> None:
+    """Raise ValueError for a recipe that is neither in the table nor in a file or module."""
+    if ":" not in name:
+        RECIPES.check(name)
+        return
+    place = name.rpartition(":")[0]
+    if place.endswith(".py") and not Path(place).is_file():
+        raise ValueError(f"recipe {name!r} cannot be loaded (there is no file {place}); write file.py:function")
+
+
+def check_data(words: Sequence[str]) -> None:
+    """Raise an error for a data set in `--data` that has no row, or DataError for a path that does not exist."""
+    name = given(words, "--data")
+    if name is None:
+        return
+    if not is_path(name):
+        DATASETS.check(name)
+    elif not Path(name).expanduser().exists():
+        raise DataError(f"there is no folder {name!r}; --data takes the name of a data set or the path of a folder")
+
+
+def check_model_name(words: Sequence[str]) -> None:
+    """Raise ValueError for an unknown name in `--model.name`."""
+    name = given(words, "--model.name")
+    if name is not None:
+        MODELS.check(name)
+
+
+def check_subjects(words: Sequence[str]) -> None:
+    """Check the models that come before the first option.
+
+    Raises
+    ------
+    CheckpointError : a folder does not exist, or holds no model.
+    ValueError : no model has that name, or it has no weights for that data set.
+    """
+    for word in words:
+        if word.startswith("-"):
+            return
+        if os.sep in word or Path(word).is_dir():
+            check_checkpoint(word)
+            continue
+        name, at, data = word.partition("@")
+        MODELS.check(name)
+        if at:
+            _check_pretrained(name, data)
+
+
+def check_checkpoint(folder: str) -> None:
+    """Raise CheckpointError unless there is a folder with a model."""
+    if not Path(folder).is_dir():
+        raise CheckpointError(
+            f"there is no folder {folder!r}; give the folder of a checkpoint, such as runs/demo/finetune"
+        )
+    if not (Path(folder) / DESCRIPTION).is_file():
+        raise CheckpointError(f"folder {folder!r} holds no checkpoint, for there is no {DESCRIPTION} in it")
+
+
+def _check_pretrained(name: str, data: str) -> None:
+    known: Registry[Path] = Registry(f"pretrained weights of {name!r}")
+    for path in sorted(PRETRAINED.glob(f"{name}-*")):
+        known.add(path.name.removeprefix(f"{name}-"), path)
+    if list(known):
+        known.check(data)

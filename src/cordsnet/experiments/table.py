@@ -1,0 +1,27 @@
+"""The table of experiments. A row is imported when it is asked for, so that names are checked at once."""
+
+from typing import Any
+
+from cordsnet.registry import Registry
+
+EXPERIMENTS: Registry[Any] = Registry("experiment")
+"""Name -> `Experiment`."""
+
+for _name in ("demo", "inverse_init", "noise", "precision", "second_image", "steppers", "table1", "time_course"):
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.{_name}:{_name}")
+EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
+
+ABLATIONS = (
+    "spontaneous_weight",
+    "log_weights",
+    "weight_decay",
+    "fewer_steps",
+    "loss_terms",
+    "top_area",
+    "contraction",
+)
+for _name in ABLATIONS:
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.ablations.table:ROWS.{_name}")
+
+TRAINED = ("demo", "inverse_init", "table1", *ABLATIONS)
+"""Experiments that train their own networks; the others measure models that are given."""
