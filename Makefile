@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup shell demo test check format clean
 
 help:
 	@echo "make demo    train on handwritten digits and write runs/demo/report.html"
 	@echo "make test    run the tests"
 	@echo "make setup   only the set-up that both do by themselves"
+	@echo "make shell   a shell in which the command cordsnet is found"
 	@echo "make check   format, lint and types"
 
 setup: $(READY)
@@ -19,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+shell: $(READY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" exec "$${SHELL:-/bin/sh}"
 
 demo: $(READY)
 	$(BIN)/cordsnet demo

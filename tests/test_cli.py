@@ -8,7 +8,8 @@ import sys
 import pytest
 from tiny import tiny_recipe
 
-from cordsnet.cli import main
+from cordsnet.cli import COMMANDS, main
+from cordsnet.cli.main import EXIT_CODES
 from cordsnet.experiments import EXPERIMENTS, read_result
 from cordsnet.models import CNN, build, create_model, fold, save_model
 from cordsnet.training import RECIPES
@@ -195,9 +196,7 @@ def test_a_model_that_cannot_do_an_experiment_is_refused_by_what_it_lacks(capsys
 
 
 def test_the_installed_command_runs():
-    result = subprocess.run(
-        [sys.executable, "-m", "cordsnet.cli", "--version"], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-m", "cordsnet", "--version"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "0.1.0"
 
 
@@ -218,3 +217,81 @@ def test_who_has_read_enough_of_the_output_sees_no_error():
     said = running.stderr.read()
     assert running.wait() == 141
     assert said == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "cordsnet_r2_small",
+            ["continuous, tau 10 ms", "area1 (16 x 8 x 8)", "32,096", "Soo et al.", "cifar10, digits"],
+        ),
+        ("cornet_s_small", ["V4 (32 x 4 x 4)", "Kubilius", "no rate equation"]),
+        ("cnn_r2_small", ["static", "no dynamics"]),
+        ("task_rnn_small", ["fixation", "no class scores"]),
+    ],
+)
+def test_a_model_is_shown_in_full(capsys, name, parts):
+    assert main(["models", "show", name]) == 0
+    said = capsys.readouterr().out
+    for part in parts:
+        assert part in said
+    assert main(["models", "show", name, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["name"] == name
+    assert {"source", "clock", "areas", "parameters", "inputs", "outputs", "cannot", "pretrained"} <= set(facts)
+
+
+def test_lists_can_be_read_by_programs(capsys):
+    for words, names in (
+        (["models"], cordsnet_names()),
+        (["recipes"], RECIPES),
+        (["experiment", "--list"], EXPERIMENTS),
+    ):
+        assert main([*words, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert [row["name"] if isinstance(row, dict) else row for row in found] == list(names)
+
+
+def cordsnet_names() -> list[str]:
+    from cordsnet.models import list_models
+
+    return list_models()
+
+
+def test_results_can_be_read_by_programs(capsys, tmp_path, tiny):
+    words = ["train", "demo", "--output", str(tmp_path / "run"), "--only", "cnn", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0 <= found["stages"]["cnn"]["metrics"]["test_accuracy"] <= 1
+    words = ["export", str(tmp_path / "run" / "cnn"), "--output", str(tmp_path / "weights"), "--json"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["bytes"] > 0
+    words = ["experiment", "second_image", "cordsnet_r2_small", "--trials", "4", "--image_ms", "4", "--gap_ms", "2"]
+    assert main([*words, "--output", str(tmp_path / "out"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["meta"]["options"]["trials"] == 4
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_help_without_a_recipe_lists_recipes_and_options(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    for name in [*RECIPES, "--output", "--data", "--seed", "--model.name", "--json"]:
+        assert name in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_knows_every_command_and_recipe(capsys, shell):
+    assert main(["completion", shell]) == 0
+    said = capsys.readouterr().out
+    for name in [*COMMANDS, *RECIPES, *EXPERIMENTS]:
+        assert name in said
+
+
+def test_help_says_the_exit_codes(capsys):
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    for name in (*EXIT_CODES, *EXIT_CODES.values(), *COMMANDS):
+        assert name in said

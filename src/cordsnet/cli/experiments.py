@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +32,9 @@ MODELS_HELP = (
 def experiment(words: Sequence[str]) -> None:
     """Run an experiment on models, or one that trains its own: claims, tables, figures and a report."""
     if "--list" in words:
-        for name in EXPERIMENTS:
-            print(f"{name:<20}{EXPERIMENTS[name].description}")
+        about = {name: EXPERIMENTS[name].description for name in EXPERIMENTS}
+        lines = "\n".join(f"{name:<20}{line}" for name, line in about.items())
+        print(json.dumps(about, indent=1) if "--json" in words else lines)
         return
     if not words or words[0].startswith("-"):
         parser = make_parser("experiment NAME")
@@ -93,9 +96,12 @@ def run_words(command: str, name: str, words: Sequence[str], output: str | None 
     options = row.options(**{field.name: given[field.name] for field in dataclasses.fields(row.options)})
     with progress_bar(draws_progress(given)) as tell:
         setting = make_setting(row, given, tell)
-        print(f"{name}, preset {chosen}: {preset}", flush=True)
+        print(f"{name}, preset {chosen}: {preset}", flush=True, file=sys.stderr if given.json else sys.stdout)
         result = row(setting, options)
     path, missing = write_result(result, given.output)
+    if given.json:
+        print(path.with_name("result.json").read_text())
+        return
     print_result(result, path)
     for sentence in missing:
         print(sentence)

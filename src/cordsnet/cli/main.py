@@ -13,10 +13,17 @@ DEBUG = "CORDSNET_DEBUG"
 """Environment variable: when set, errors show where in the code they arose."""
 
 
+EXIT_CODES = {
+    "0": "done",
+    "1": "training, a simulation or a solver diverged or did not converge",
+    "2": "the request was at fault: a name, an option, a file, or something that is not installed",
+    "128 + n": "stopped by signal n, such as 130 for Ctrl-C; the same command goes on where it can",
+}
+"""Exit code -> its meaning."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns 0; 2 when the request was at fault; 1 when training or simulation diverged; 128 and the
-    number of the signal that stopped it.
-    """
+    """Run a command. Returns one of `EXIT_CODES`."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(_usage())
@@ -49,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _usage() -> str:
-    rows = [f"  {name:<10}{(COMMANDS[name].__doc__ or '').splitlines()[0]}" for name in COMMANDS]
-    return "\n".join(
-        ["usage: cordsnet COMMAND [--help]", "", *rows, "", f"{DEBUG}=1 shows where in the code an error arose."]
-    )
+    rows = [f"  {name:<12}{(COMMANDS[name].__doc__ or '').splitlines()[0]}" for name in COMMANDS]
+    codes = [f"  {code:<12}{meaning}" for code, meaning in EXIT_CODES.items()]
+    last = f"{DEBUG}=1 shows where in the code an error arose."
+    return "\n".join(["usage: cordsnet COMMAND [--help]", "", *rows, "", "exit codes:", *codes, "", last])

@@ -1,50 +1,23 @@
-"""Commands that list models and recipes, train, and pass on what was trained."""
+"""Commands that train, and pass on what was trained."""
 
 import importlib.util
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jsonargparse import Namespace
 
 from cordsnet.cli.early import check_checkpoint
-from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse, recipe_first
-from cordsnet.training.table import RECIPES
-
-
-@COMMANDS.register("models")
-def models(words: Sequence[str]) -> None:
-    """List the models, with areas, units, parameters, and the data sets for which there are trained weights."""
-    parser = make_parser("models")
-    parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'cordsnet_*'")
-    options = parse(parser, words)
-    import torch  # slow, so after the words were read
-
-    from cordsnet.models import MODELS, build, list_pretrained
-
-    print(f"{'name':<20}{'areas':>6}{'units':>10}{'parameters':>12}  {'input':<15}pretrained")
-    for name in MODELS.names(options.pattern):
-        row = MODELS[name]
-        with torch.device("meta"):  # shapes alone
-            facts = build(row.spec, kind=row.kind).summary()
-        shape = " x ".join(map(str, next(iter(facts.inputs.values()), ())))
-        weights = ", ".join(data for model, data in list_pretrained() if model == name)
-        print(
-            f"{name:<20}{len(facts.areas):>6}{facts.units:>10,}{facts.parameters:>12,}  {shape:<15}{weights}".rstrip()
-        )
-
-
-@COMMANDS.register("recipes")
-def recipes(words: Sequence[str]) -> None:
-    """List the training recipes, or show one in full."""
-    parser = make_parser("recipes")
-    parser.add_argument("name", nargs="?", help="recipe to show in full")
-    options = parse(parser, words)
-    if options.name:
-        print(json.dumps(RECIPES[options.name]().to_dict(), indent=1))
-        return
-    for name in RECIPES:
-        print(f"{name:<16}{(RECIPES[name].__doc__ or '').splitlines()[0]}")
+from cordsnet.cli.options import (
+    COMMANDS,
+    add_json,
+    add_run_options,
+    draws_progress,
+    make_parser,
+    parse,
+    print_json,
+    recipe_first,
+)
 
 
 @COMMANDS.register("train")
@@ -63,7 +36,12 @@ def train(words: Sequence[str]) -> None:
     options = parse(parser, words[1:])
     recipe = chosen_recipe(recipe, parser, options)
     reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=draws_progress(options))
-    for note in (network_note(options.output), *data_notes(options.output)):
+    notes = [network_note(options.output), *data_notes(options.output)]
+    if options.json:
+        stages = {name: {"seconds": report.seconds, "metrics": report.metrics} for name, report in reports.items()}
+        print_json({"output": options.output, "notes": notes, "stages": stages})
+        return
+    for note in notes:
         print(f"note: {note}")
     for name, report in reports.items():
         numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
@@ -80,12 +58,16 @@ def export(words: Sequence[str]) -> None:
     parser.add_argument("--data", type=str, default=None, help="name of the data set; the run's where not given")
     parser.add_argument("--regime", type=str, default="", help="what its dynamics do, in words, for the card")
     parser.add_argument("--output", type=str, default="pretrained", help="folder in which NAME-DATA is made")
+    add_json(parser)
     options = parse(parser, words)
     check_checkpoint(options.stage)
     from cordsnet.training.export import export_stage
 
     folder = export_stage(options.stage, options.output, options.name, options.data, options.regime)
     size = sum(path.stat().st_size for path in folder.iterdir())
+    if options.json:
+        print_json({"folder": str(folder), "bytes": size})
+        return
     print(f"{folder}: {size / 1e6:.2f} MB")
 
 
@@ -116,6 +98,10 @@ def sweep(words: Sequence[str]) -> None:
     where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
     workers = options.workers or _workers(len(runs), options)
     rows = run_sweep(runs, options.output, workers=workers, progress=draws_progress(options), **where)
+    if options.json:
+        print_json({"table": f"{options.output}/table.parquet", "runs": rows})
+        _check_finished(rows)
+        return
     ending = f"{recipe.stages[-1].name}."
     measured = [name for row in rows for name in row if name.startswith(ending) and name != f"{ending}seconds"]
     last = next((name for name in measured if name.endswith("test_accuracy")), next(iter(measured), f"{ending}seconds"))
@@ -124,6 +110,10 @@ def sweep(words: Sequence[str]) -> None:
         if row["error"]:
             print(f"{row['run']}: {row['error']}", file=sys.stderr)
     print(f"table: {options.output}/table.parquet")
+    _check_finished(rows)
+
+
+def _check_finished(rows: Sequence[Mapping[str, Any]]) -> None:
     if all(row["error"] for row in rows):
         raise ValueError("no run finished")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
     from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
     from cordsnet.training.objective import Losses, Objective, Trial, objective
-    from cordsnet.training.recipe import ModelChoice, Recipe, find_recipe
+    from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
     from cordsnet.training.sources import LabelledImages, Source, as_source
     from cordsnet.training.stage import Context, Stage, StageResult
     from cordsnet.training.stages import (
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         TrainSettled,
     )
     from cordsnet.training.sweeps import Measure, summary, sweep
-    from cordsnet.training.table import RECIPES
 
 __all__ = [
     "LOSSES",

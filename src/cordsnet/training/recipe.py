@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from cordsnet.models.spec import square
 from cordsnet.registry import Registry
 from cordsnet.training.sources import as_source
 from cordsnet.training.stage import Stage
-from cordsnet.training.table import RECIPES
+from cordsnet.training.table import RECIPES as _ROWS
 
 RESERVED = frozenset(
     ("record.json", "recipe.json", "data", "seed", "model", "output", "quiet", "only", "restart", "help", "config")
@@ -204,15 +205,16 @@ def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
     return dict(as_source(load_data(data, image_size, **dataclasses.asdict(reading))).sizes())
 
 
+RECIPES: Registry[Callable[[], Recipe]] = _ROWS
+
+
 def find_recipe(name: str) -> Recipe:
     """A recipe of the package by name, or one's own as `file.py:function` or `package.module:function`.
 
     Raises ValueError, saying what is wrong, when there is no such recipe.
     """
     if ":" not in name:
-        made = RECIPES[name]()
-        assert isinstance(made, Recipe)
-        return made
+        return RECIPES[name]()
     place, _, function = name.rpartition(":")
     try:
         made = getattr(_module(place), function)()
