@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from cordsnet.training.evaluate import accuracy
     from cordsnet.training.fit import StageReport, fit
     from cordsnet.training.grid import Run, grid, with_setting
-    from cordsnet.training.optimisation import Optimisation
     from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
     from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
     from cordsnet.training.objective import Losses, Objective, Trial, objective
+    from cordsnet.training.optimisation import Optimisation
     from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
     from cordsnet.training.sources import LabelledImages, Source, as_source
     from cordsnet.training.stage import Context, Stage, StageResult

@@ -12,7 +12,6 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -30,6 +29,7 @@ from cordsnet.training.loss import Batch
 from cordsnet.training.meeting import is_lost_peer, lost_peer
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.order import mix_seed
+from cordsnet.training.progress import StageBar
 from cordsnet.training.sources import Feed, Source
 from cordsnet.training.stage import Context
 
@@ -201,14 +201,14 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: C
         accumulate_grad_batches=optimisation.accumulate,
         precision=TRAINER_PRECISIONS[optimisation.precision],
         gradient_clip_val=optimisation.clip,
-        callbacks=[keeper, *([RichProgressBar(leave=True)] if progress else [])],
+        callbacks=[keeper, *([StageBar(folder.name, optimisation.updates)] if progress else [])],
         logger=[
             CSVLogger(folder, name="", version=f"logs_{attempt}", flush_logs_every_n_steps=20),
             TensorBoardLogger(folder, name="", version=f"tensorboard_{attempt}"),
         ],
         log_every_n_steps=1,
         enable_checkpointing=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,  # the bar of the package is among the callbacks
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )

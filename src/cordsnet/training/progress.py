@@ -1,0 +1,92 @@
+"""The progress bar of a stage of training, and an estimate of what a long one takes."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import Callback
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+MEASURED = 5
+"""Updates from which time is estimated, after a first one that also sets things up."""
+
+LONG = 60.0
+"""An estimate is printed for what takes longer than this, s."""
+
+
+class StageBar(Callback):
+    """One bar for a stage: its name, updates, speed, remaining time and loss.
+
+    Parameters
+    ----------
+    stage : name of the stage.
+    updates : number of updates of the stage.
+    """
+
+    def __init__(self, stage: str, updates: int) -> None:
+        self.stage, self.updates = stage, updates
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+        )
+        self.task = self.bar.add_task(f"{stage}, first update", total=updates, speed="", loss="")
+        self.first: tuple[int, float] | None = None
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Show the bar, from the update at which a resumed stage goes on."""
+        if trainer.is_global_zero:
+            self.bar.start()
+            self.bar.update(self.task, completed=trainer.global_step)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the bar on; after some updates, say how long the rest takes if that is long."""
+        now, done = time.perf_counter(), trainer.global_step
+        if self.first is None:
+            self.first = (done, now)
+        made, seconds = done - self.first[0], now - self.first[1]
+        speed = f"{made / seconds:.1f} updates/s" if made and seconds else ""
+        loss = trainer.callback_metrics.get("loss")
+        shown = "" if loss is None else f"loss {float(loss):.3g}"
+        self.bar.update(self.task, description=self.stage, completed=done, speed=speed, loss=shown)
+        said = estimate(self.stage, self.updates - done, seconds / made) if made == MEASURED else ""
+        if said and self.bar.live.is_started:
+            self.bar.console.print(said)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Leave the bar as it is."""
+        self.bar.stop()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Leave the bar as it is, so that the sentence about the error stands below it."""
+        self.bar.stop()
+
+
+def estimate(stage: str, updates: int, seconds: float) -> str:
+    """A sentence on the time and memory that the rest of a stage takes; "" where it is at most a minute.
+
+    Parameters
+    ----------
+    stage : name of the stage.
+    updates : number of updates that remain.
+    seconds : duration of one update, s.
+    """
+    remaining = updates * seconds
+    if remaining <= LONG:
+        return ""
+    minutes = remaining / 60
+    duration = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    return f"{stage}: about {duration} for {updates:,} more updates; {memory_gb():.1f} GB of memory so far"
+
+
+def memory_gb() -> float:
+    """Most memory that this process has held, or has held on its GPU where it uses one, GB."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 1e9
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
