@@ -264,7 +264,15 @@ def test_results_can_be_read_by_programs(capsys, tmp_path, tiny):
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert 0 <= found["stages"]["cnn"]["metrics"]["test_accuracy"] <= 1
-    words = ["export", str(tmp_path / "run" / "cnn"), "--output", str(tmp_path / "weights"), "--json"]
+    words = [
+        "export",
+        str(tmp_path / "run" / "cnn"),
+        "--output",
+        str(tmp_path / "weights"),
+        "--name",
+        "cnn_r2_small",
+        "--json",
+    ]
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["bytes"] > 0
     words = ["experiment", "second_image", "cordsnet_r2_small", "--trials", "4", "--image_ms", "4", "--gap_ms", "2"]

@@ -11,6 +11,7 @@ import cordsnet
 ROOT = Path(cordsnet.__file__).parent
 # highest first; names in one row do not import one another
 LAYERS = (
+    {"__main__"},
     {"cli"},
     {"report", "benchmarks"},
     {"experiments", "testing"},

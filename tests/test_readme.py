@@ -1,9 +1,12 @@
 """What the README says can be pasted."""
 
 import re
+import shlex
 from pathlib import Path
 
-from cordsnet.cli import COMMANDS
+import pytest
+
+from cordsnet.cli import COMMANDS, main
 from cordsnet.training import RECIPES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -25,7 +28,25 @@ def test_its_commands_exist():
     assert commands
     for command, recipe in commands:
         assert command in COMMANDS
-        assert command != "train" or recipe in [*RECIPES, "RECIPE"]
+        assert command != "train" or recipe in [*RECIPES, "RECIPE", ""]  # none before --help
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^    cordsnet ((?:models|recipes|train --help|--help).*?)(?: +#.*)?$", README, re.M)
+)
+def test_commands_that_only_read_run_as_pasted(command, capsys):
+    try:
+        code = main(shlex.split(command))
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 0
+    assert capsys.readouterr().out
+
+
+def test_targets_of_make_exist():
+    rules = (Path(__file__).parents[1] / "Makefile").read_text()
+    for target in re.findall(r"`make (\w+)`|^    make (\w+)", README, re.M):
+        assert re.search(rf"^{''.join(target)}:", rules, re.M)
 
 
 def test_its_files_exist():
