@@ -10,7 +10,7 @@ from cordsnet.models.names import MODELS
 from cordsnet.registry import Registry
 from cordsnet.training.table import RECIPES
 
-DESCRIPTION = "model.json"
+DESCRIPTION, RECIPE = "model.json", "recipe.json"
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """Holds a folder MODEL-DATA for each set of weights that comes with the package."""
 
@@ -65,7 +65,7 @@ def check_subjects(words: Sequence[str]) -> None:
         if word.startswith("-"):
             return
         if os.sep in word or Path(word).is_dir():
-            check_checkpoint(word)
+            check_checkpoint(word, (DESCRIPTION, RECIPE))
             continue
         name, at, data = word.partition("@")
         MODELS.check(name)
@@ -73,14 +73,14 @@ def check_subjects(words: Sequence[str]) -> None:
             _check_pretrained(name, data)
 
 
-def check_checkpoint(folder: str) -> None:
-    """Raise CheckpointError unless there is a folder with a model."""
+def check_checkpoint(folder: str, files: Sequence[str] = (DESCRIPTION,)) -> None:
+    """Raise CheckpointError unless there is a folder with one of the files of a model, or of a run."""
     if not Path(folder).is_dir():
         raise CheckpointError(
             f"there is no folder {folder!r}; give the folder of a checkpoint, such as runs/demo/finetune"
         )
-    if not (Path(folder) / DESCRIPTION).is_file():
-        raise CheckpointError(f"folder {folder!r} holds no checkpoint, for there is no {DESCRIPTION} in it")
+    if not any((Path(folder) / name).is_file() for name in files):
+        raise CheckpointError(f"folder {folder!r} holds no checkpoint, for there is no {' or '.join(files)} in it")
 
 
 def _check_pretrained(name: str, data: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from cordsnet.cli.early import check_data
 from cordsnet.cli.experiments import progress_bar
 from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse
 
@@ -29,11 +30,11 @@ def evaluate(words: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the draw of images, and of noise in the network")
     parser.add_argument("--until_ms", type=float, default=None, help="how long images stay; default: twice as trained")
     parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON and nothing else")
     for name in ("image_column", "label_column"):
         parser.add_argument(f"--{name}", type=str, default=None, help="of parquet files that --data names")
     add_run_options(parser, "")
     given = parse(parser, words)
+    check_data(words)
 
     from cordsnet.data import Reading
     from cordsnet.experiments import evaluate as run_evaluation

@@ -86,7 +86,8 @@ def estimate(stage: str, updates: int, seconds: float) -> str:
 
 def memory_gb() -> float:
     """Most memory that this process has held, or has held on its GPU where it uses one, GB."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        return torch.cuda.max_memory_allocated() / 1e9
+    on_gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    if on_gpu:
+        return on_gpu / 1e9
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
