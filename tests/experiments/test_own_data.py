@@ -6,6 +6,7 @@ from PIL import Image
 
 from cordsnet import create_model
 from cordsnet.data import Split, load_data
+from cordsnet.errors import DataWarning
 from cordsnet.experiments import EXPERIMENTS, Setting
 from cordsnet.experiments.portrait import PortraitOptions
 from cordsnet.experiments.subjects import images_and_notes, images_of, load_subjects
@@ -20,6 +21,9 @@ def saved(folder, data, channels=1, classes=10, **options):
     model = create_model("cordsnet_r2_small", in_channels=channels, num_classes=classes, width=2, **options)
     save_model(model, folder, {} if data is None else {"data": data})
     return str(folder)
+
+
+DIGITS = [str(k) for k in range(10)]
 
 
 def described(name, channels=1, classes=10):
@@ -40,7 +44,7 @@ def test_a_network_of_other_data_is_shown_nothing_by_default(tmp_path, name):
 
 
 def test_images_are_normalised_as_those_that_the_network_was_trained_on(tmp_path):
-    folder = saved(tmp_path / "net", described("mine"))
+    folder = saved(tmp_path / "net", described("mine") | {"classes": DIGITS})
     subjects = load_subjects([folder], "digits")
     split = images_of(subjects)["net"]
     assert (split.normalise.mean, split.normalise.std) == ((0.5,), (0.1,))
@@ -59,8 +63,23 @@ def test_data_that_do_not_fit_are_refused(tmp_path, channels, classes, words):
         images_of(load_subjects([folder], "digits"))
 
 
+def test_classes_in_another_order_are_matched_by_name(tmp_path):
+    own = {**described("mine"), "classes": DIGITS[::-1]}
+    subjects = load_subjects([saved(tmp_path / "net", own)], "digits")
+    split = images_of(subjects)["net"]
+    plain = load_data("digits", 16).test
+    assert split.labels.tolist() == (9 - plain.labels).tolist()
+    assert any("matched by name" in note for note in images_and_notes(subjects)[1]["net"])
+
+
+def test_other_classes_of_the_same_number_are_told(tmp_path):
+    subjects = load_subjects([saved(tmp_path / "net", described("mine"))], "digits")
+    with pytest.warns(DataWarning, match=r"classes that network 'net' was not trained on \(0, 1, 2, 3, 4 and 5 more\)"):
+        images_of(subjects)
+
+
 def test_networks_of_images_that_are_not_square(tmp_path):
-    folder = saved(tmp_path / "net", described("mine"), image_size=(16, 24))
+    folder = saved(tmp_path / "net", described("mine") | {"classes": DIGITS}, image_size=(16, 24))
     split = images_of(load_subjects([folder], "digits"))["net"]
     assert split.shape == (1, 16, 24)
     assert torch.equal(split.pixels, load_data("digits", 24).test.pixels[:, :, 4:20])
@@ -82,7 +101,7 @@ def test_folders_of_images(tmp_path):
                 path = tmp_path / "pets" / split / name / f"{k}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.new("L", (20, 20), 40 * k).save(path)
-    folder = saved(tmp_path / "net", described("pets", 1, 2), 1, 2, image_size=8)
+    folder = saved(tmp_path / "net", described("pets", 1, 2) | {"classes": ["cat", "dog"]}, 1, 2, image_size=8)
     split = images_of(load_subjects([folder], str(tmp_path / "pets")))["net"]
     assert split.shape[1:] == (8, 8)
 

@@ -1,16 +1,19 @@
 """From what users write to models and the test images that they are shown."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cordsnet.data import Reading, Split, VisionData, load_data
 from cordsnet.data.split import Normalisation
-from cordsnet.errors import DataError
+from cordsnet.data.unreadable import first_of
+from cordsnet.errors import DataError, DataWarning
 from cordsnet.experiments.checkpoint import find_checkpoint
 from cordsnet.models import build, create_model
 from cordsnet.training import ModelChoice
@@ -96,22 +99,42 @@ def _images(label: str, subject: Subject) -> tuple[Split, tuple[str, ...]]:
             f"images of {subject.data!r} have {found} channel(s) and network {label!r} reads {channels}; "
             "give others with --data"
         )
-    _check_classes(label, subject, data)
-    split = _cropped(data.test, height, width) if height != width else data.test
+    split, matched = _numbered(label, subject, data)
+    split = _cropped(split, height, width) if height != width else split
     mean, std = subject.trained_on.get("mean"), subject.trained_on.get("std")
     if mean and std and len(mean) == len(std) == channels:
         split = replace(split, normalise=Normalisation(tuple(mean), tuple(std)))
-    return split, data.notes
+    return split, (*matched, *data.notes)
 
 
-def _check_classes(label: str, subject: Subject, data: VisionData) -> None:
-    """Raise DataError where labels of the data are not those of a trained network."""
-    own = subject.trained_on.get("classes")
-    if own and len(own) != len(data.classes):
+def _numbered(label: str, subject: Subject, data: VisionData) -> tuple[Split, tuple[str, ...]]:
+    """Test images with the numbers that their classes have for a trained network, and what was done for that.
+
+    Raises DataError for another number of classes, and for classes in another order of images that are not in memory.
+    """
+    own = tuple(map(str, subject.trained_on.get("classes") or ()))
+    if not own or own == data.classes:
+        return data.test, ()
+    if len(own) != len(data.classes):
         raise DataError(
             f"data set {subject.data!r} has {len(data.classes)} classes and network {label!r} was trained on "
             f"{len(own)}; give other data with --data"
         )
+    if unknown := [name for name in data.classes if name not in own]:
+        said = (
+            f"data set {subject.data!r} has classes that network {label!r} was not trained on ({first_of(unknown)}), "
+            "so its accuracy on them means nothing"
+        )
+        warnings.warn(said, DataWarning, stacklevel=4)
+        return data.test, (said,)
+    if not isinstance(data.test.pixels, Tensor):
+        raise DataError(
+            f"data set {subject.data!r} has the classes of network {label!r} in another order, and is too large to be "
+            "held in memory; sort its classes as in training"
+        )
+    numbers = torch.tensor([own.index(name) for name in data.classes])
+    told = "classes are matched by name, since the data have them in another order"
+    return replace(data.test, labels=numbers[data.test.labels]), (told,)
 
 
 def _cropped(split: Split, height: int, width: int) -> Split:
