@@ -278,3 +278,30 @@ def test_test_images_that_are_training_images_are_said(shared, tmp_path):
         assert any(f"{shared} of 8 test images" in note for note in notes)
     else:
         assert not any("training images too" in note for note in load_data(tmp_path, 16).notes)
+
+
+@pytest.mark.parametrize("below", ["", "train"])
+def test_without_a_folder_for_testing_some_images_of_each_class_are_held_out(below, tmp_path):
+    for name, count in (("cat", 10), ("dog", 25), ("owl", 2)):
+        for k in range(count):
+            put(tmp_path / "pets" / below / name / f"{k:02d}.png", 100 * len(name) + k + ord(name[0]))
+    junk(tmp_path / "pets" / below / "cat" / "notes.txt")
+    data = load_data(tmp_path / "pets", 16)
+    assert data.classes == ("cat", "dog", "owl")
+    assert data.train.labels.bincount().tolist() == [8, 20, 1]
+    assert data.test.labels.bincount().tolist() == [2, 5, 1]
+    assert any("20% of the images of each class, drawn with seed 0, are held out" in note for note in data.notes)
+    assert any("1 that are no pictures (1 .txt)" in note for note in data.notes)
+    named = [{split.file(k) for k in range(len(split))} for split in (data.train, data.test)]
+    assert not named[0] & named[1]
+    (tmp_path / "pets").rename(tmp_path / "moved")
+    again = load_data(tmp_path / "moved", 16)
+    assert (again.test.pixels == data.test.pixels).all()
+
+
+def test_a_class_of_one_image_cannot_be_divided(tmp_path):
+    put(tmp_path / "cat" / "0.png")
+    put(tmp_path / "dog" / "0.png")
+    put(tmp_path / "dog" / "1.png", 1)
+    with pytest.raises(DataError, match=r"class folders cat \(1\) .* fewer than two images"):
+        load_data(tmp_path, 16)

@@ -10,6 +10,7 @@ import datasets
 
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.folders import TEST, TRAIN, find_folders
+from cordsnet.data.held_out import hold_out
 from cordsnet.data.labels import Classes, classes_of
 from cordsnet.data.split import check_size
 from cordsnet.data.survey import survey
@@ -19,7 +20,8 @@ from cordsnet.data.vision import VisionData, from_images, shared_images
 from cordsnet.errors import DataError, DataWarning
 
 LAYOUT = (
-    "train*.parquet and test*.parquet, or train/CLASS/*.jpg and test/CLASS/*.jpg (validation or val instead of test)"
+    "train*.parquet and test*.parquet, or train/CLASS/*.jpg and test/CLASS/*.jpg (validation or val instead of test), "
+    "or CLASS/*.jpg for at least two classes, of which some images are held out"
 )
 
 
@@ -121,7 +123,7 @@ def _tables(root: Path, name: str, reading: Reading) -> _Found | None:
 
 def _folders(root: Path, name: str, reading: Reading) -> _Found | None:
     """The folders of both splits; None if there are none."""
-    found = find_folders(root, name)
+    found = find_folders(root, name) or hold_out(root, name)
     if found is None:
         return None
     if given := reading.image_column or reading.label_column:
