@@ -14,9 +14,17 @@ from cordsnet.analysis.krylov.basis import Array
 from cordsnet.analysis.krylov.counting import CountingOperator
 from cordsnet.analysis.krylov.left_vectors import paired_left_vectors
 from cordsnet.analysis.krylov.methods import methods
-from cordsnet.analysis.krylov.missed import with_missed
+from cordsnet.analysis.krylov.missed import compact, with_missed
 from cordsnet.analysis.krylov.order import nearest, orders
-from cordsnet.analysis.krylov.problem import LARGEST_BASIS, MOST_PRODUCTS, EigenProblem, RitzPairs, residuals
+from cordsnet.analysis.krylov.problem import (
+    DEGREE,
+    LARGE,
+    LARGEST_BASIS,
+    MOST_PRODUCTS,
+    EigenProblem,
+    RitzPairs,
+    residuals,
+)
 from cordsnet.analysis.krylov.results import Eigenpairs
 from cordsnet.analysis.operators import LinearOperator, check_square
 from cordsnet.analysis.status import Status
@@ -25,8 +33,6 @@ MOST_DEGREE = 100
 """Largest power that is accepted; its results would be rounding beyond."""
 SMALL = 2_000
 """Units up to which the matrix is formed if (almost) the whole spectrum is wanted."""
-LARGE, DEGREE = 10_000, 8
-"""Number of units from which spaces are built with A^DEGREE: orthogonalising then costs as much as products."""
 
 
 @exact()
@@ -103,10 +109,11 @@ class _Solved(NamedTuple):
 def _solve(problem: EigenProblem, name: str, copies: bool) -> _Solved:
     """The pairs that a method finds, and those that it missed."""
     found = methods[name](problem)
+    small = compact(problem, found) if copies and name != "dense" and found.finite and len(found.values) else None
+    found = found if small is None else small.pairs
     sizes, checked = residuals(problem.op, found), True
-    all_good = found.finite and problem.within_tolerance(sizes, found.values, found.scale).all()
-    if copies and name != "dense" and all_good and len(found.values):
-        whole, checked = with_missed(problem, found)
+    if small is not None and problem.within_tolerance(sizes, found.values, found.scale).all():
+        whole, checked = with_missed(problem, small)
         if whole is not found:
             found, sizes = whole, residuals(problem.op, whole)
     return _Solved(found, sizes, checked)
@@ -153,7 +160,7 @@ def _two_sided(problem: EigenProblem, name: str, found: RitzPairs, answer: Eigen
     right = answer.vectors
     assert right is not None
     others = other.values
-    for value, vector in zip(found.values, right, strict=True):
+    for value, vector in zip(found.values, right[: len(found.values)], strict=True):
         # A right vector may be a left one as well, as all are of a normal operator. That matters where k cuts off
         # copies: the transpose may then give copies of its own choice.
         away = torch.linalg.vector_norm(mirror.mv(vector) - complex(value).conjugate() * vector)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.decomposition import KrylovDecomposition
@@ -41,13 +42,17 @@ def arnoldi_once(problem: EigenProblem) -> RitzPairs:
     return extract(problem, space, filter_, *sorted_schur(space.matrix, filter_.key))
 
 
-def initial_space(problem: EigenProblem, locked: torch.Tensor | None = None) -> tuple[KrylovDecomposition, Filter]:
-    """A space of random start vectors, orthogonal to the rows `locked` [m, N], and the filter that it is built with."""
+def initial_space(
+    problem: EigenProblem, basis: Basis | None = None, first: int = 0
+) -> tuple[KrylovDecomposition, Filter]:
+    """A space of random start vectors, orthogonal to the `first` rows of a basis, and the filter that it is built with.
+
+    The basis must have room for `problem.basis + problem.block` more rows; None makes one.
+    """
     generator = torch.Generator().manual_seed(problem.seed)
-    first = 0 if locked is None else len(locked)
-    basis = Basis(first + problem.basis + problem.block, problem.op, problem.op.domain, generator)
-    if locked is not None:
-        basis.rows[:first] = locked
+    if basis is None:
+        basis = Basis(problem.basis + problem.block, problem.op, problem.op.domain, generator)
+    basis.generator = generator
     for row in range(problem.block):
         basis.draw(first + row)
     filter_: Filter = NoFilter(problem.op, problem.key)
@@ -108,10 +113,12 @@ def extract(problem: EigenProblem, space: KrylovDecomposition, filter_: Filter, 
         column = weights[:, index]
         return space.basis.combination(column if values[index].imag else column.real, space.first)
 
-    def subspace() -> torch.Tensor:
+    def subspace() -> tuple[Basis, NDArray[np.complex128]]:
+        assert space.first == 0
         triangle, turn = sorted_schur(matrix, problem.key)
-        columns = wanted_vectors @ turn[:, : with_whole_pair(triangle, len(values))]
-        return torch.stack([space.basis.combination(column, space.first).reshape(-1) for column in columns.T])
+        turn = turn[:, : with_whole_pair(triangle, len(values))]
+        space.basis.recombine((wanted_vectors @ turn).T.copy())
+        return space.basis, turn.T @ small
 
     return RitzPairs(values, vector, float(np.linalg.norm(matrix, 2)), subspace=subspace)
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cordsnet.analysis.krylov.basis import Basis
 from cordsnet.analysis.krylov.filters import NoFilter
 from cordsnet.analysis.krylov.krylov_schur import extract, grow, initial_space
 from cordsnet.analysis.krylov.order import Values, eigenpairs, sorted_schur, with_whole_pair
-from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs
-from cordsnet.analysis.operators import LinearOperator
+from cordsnet.analysis.krylov.problem import LARGE, EigenProblem, RitzPairs
+
+LEAST_BASIS = 12
+"""Vectors with which the complement of a large operator's pairs is searched, at least."""
 
 CLEAR = 10
 """Estimated errors by which a value must differ from all that were found before a search ends without converging."""
@@ -54,37 +57,76 @@ class Order:
         return key > self.last and apart > CLEAR * error
 
 
-def with_missed(problem: EigenProblem, found: RitzPairs) -> tuple[RitzPairs, bool]:
+@dataclass(frozen=True)
+class Compact:
+    """Pairs whose vectors lie in the span of the first rows of a basis, which has room for a search beside them.
+
+    Attributes
+    ----------
+    pairs : the pairs.
+    basis : orthonormal rows.
+    count : number of rows that span the vectors.
+    """
+
+    pairs: RitzPairs
+    basis: Basis
+    count: int
+
+
+def compact(problem: EigenProblem, found: RitzPairs) -> Compact:
+    """The same pairs over an orthonormal basis of their vectors alone, in the memory of the space that found them."""
+    basis, weights = _gathered(problem, found) if found.subspace is None else found.subspace()
+
+    def vector(index: int) -> Tensor:
+        column = weights[:, index]
+        return basis.combination(column if found.values[index].imag else column.real)
+
+    return Compact(RitzPairs(found.values, vector, found.scale, found.finite), basis, len(weights))
+
+
+def with_missed(problem: EigenProblem, found: Compact) -> tuple[RitzPairs, bool]:
     """Add the eigenvalues that come before the last of `found`, whose pairs have all converged.
 
-    Returns the pairs, and True if the search came to its end within `max_products`.
+    The search of a large operator takes no more memory than the space that found its pairs. Returns the pairs, and
+    True if the search came to its end within `max_products`.
     """
-    order = Order.of(problem, found.values)
+    pairs, basis, count = found.pairs, found.basis, found.count
+    order = Order.of(problem, pairs.values)
     if not len(order.ahead):  # a copy would be no further ahead than what was found
-        return found, True
-    locked, units = _subspace(problem, found), problem.op.shape[0]
-    missed = False
-    while True:
-        rest = units - len(locked)
-        if rest < 4:
-            return (_ritz(problem, locked, found.scale), True) if missed else (found, True)
-        inner = replace(
-            problem, count=1, block=1, degree=1, basis=min(problem.basis, rest - 1), seed=problem.seed + len(locked)
-        )
-        more, ended = _leading_of_rest(inner, locked, order)
+        return pairs, True
+    units = problem.op.shape[0]
+    while units - count >= 4:
+        size = problem.basis if units < LARGE else max(len(basis.rows) - count - 1, LEAST_BASIS)
+        size = min(size, units - count - 1)
+        basis = _with_room(problem, basis, count, size + 1)
+        inner = replace(problem, count=1, block=1, degree=1, basis=size, seed=problem.seed + count)
+        more, ended = _leading_of_rest(inner, basis, count, order)
         if more is None:
-            return (_ritz(problem, locked, found.scale), ended) if missed else (found, ended)
-        missed, locked = True, _joined(problem.op, locked, more)
-        values = _ritz(problem, locked, found.scale).values
-        order = Order.of(problem, values)
+            return pairs, ended
+        basis = _with_room(problem, basis, count, len(more))
+        for row in more:
+            basis.rows[count] = row
+            count += basis.orthogonalise(count)[1] > 0
+        pairs = _ritz(problem, basis.rows[:count], pairs.scale)
+        order = Order.of(problem, pairs.values)
+    return pairs, True
 
 
-def _leading_of_rest(problem: EigenProblem, locked: Tensor, order: Order) -> tuple[Tensor | None, bool]:
-    """Real vectors [1 or 2, N] of the leading pair on the complement of `locked`, if it was missed; else None.
+def _with_room(problem: EigenProblem, basis: Basis, count: int, more: int) -> Basis:
+    """A basis with the first `count` rows of another, and room for more."""
+    if len(basis.rows) >= count + more:
+        return basis
+    larger = Basis(count + more, problem.op, problem.op.domain, basis.generator)
+    larger.rows[:count] = basis.rows[:count]
+    return larger
 
-    The second value is False if the products ended before that was decided.
+
+def _leading_of_rest(problem: EigenProblem, basis: Basis, count: int, order: Order) -> tuple[Tensor | None, bool]:
+    """Real vectors [1 or 2, N] of the leading pair on the complement of the first rows of a basis, if it was missed.
+
+    Else None. The second value is False if the products ended before that was decided.
     """
-    space, filter_ = initial_space(problem, locked)
+    space, filter_ = initial_space(problem, basis, count)
     plain, cycles = isinstance(filter_, NoFilter), 0
     while grow(problem, space, filter_):
         schur, q = sorted_schur(space.matrix, filter_.key)
@@ -94,7 +136,7 @@ def _leading_of_rest(problem: EigenProblem, locked: Tensor, order: Order) -> tup
         # the first cycle may not have seen the leading vector yet
         if plain and cycles and order.is_behind(value, key, error):
             return None, True
-        whole = space.count + len(locked) == problem.op.shape[0]
+        whole = space.count + count == problem.op.shape[0]
         if whole or _is_decided(problem, order, value, error, float(np.linalg.norm(schur, 2)), plain):
             found = extract(problem, space, filter_, schur, q)
             missed = order.is_missed(float(problem.key(found.values[:1])[0]))
@@ -115,13 +157,16 @@ def _is_decided(problem: EigenProblem, order: Order, value: complex, error: floa
     return converged or (error <= 0.1 * order.slack and not ahead)
 
 
-def _subspace(problem: EigenProblem, found: RitzPairs) -> Tensor:
-    """Orthonormal rows [m, N] that span the vectors of `found`."""
-    if found.subspace is not None:
-        return found.subspace()
-    return _joined(
-        problem.op, torch.empty(0, problem.op.shape[0]).to(problem.op.device, problem.op.dtype), _real_rows(found)
-    )
+def _gathered(problem: EigenProblem, found: RitzPairs) -> tuple[Basis, NDArray[np.complex128]]:
+    """A basis whose first m rows span the vectors of `found`, and the coefficients [m, k] of the vectors."""
+    rows = _real_rows(found)
+    basis, count = Basis(len(rows) + problem.basis + 1, problem.op, problem.op.domain, torch.Generator()), 0
+    for row in rows:
+        basis.rows[count] = row
+        count += basis.orthogonalise(count)[1] > 0
+    vectors = (found.vector(index).reshape(-1) for index in range(len(found.values)))
+    weights = [torch.mv(basis.rows[:count].to(one.dtype), one).to(torch.complex128).cpu().numpy() for one in vectors]
+    return basis, np.stack(weights, axis=1)
 
 
 def _real_rows(found: RitzPairs) -> Tensor:
@@ -132,17 +177,6 @@ def _real_rows(found: RitzPairs) -> Tensor:
         if value.imag >= 0:
             rows += [vector.real, vector.imag] if vector.is_complex() and value.imag else [vector.real]
     return torch.stack(rows)
-
-
-def _joined(op: LinearOperator, locked: Tensor, more: Tensor) -> Tensor:
-    """Orthonormal rows that span both; rows of `more` that add nothing are left out."""
-    basis = Basis(len(locked) + len(more), op, op.domain, torch.Generator())
-    basis.rows[: len(locked)] = locked
-    count = len(locked)
-    for row in more:
-        basis.rows[count] = row
-        count += basis.orthogonalise(count)[1] > 0
-    return basis.rows[:count]
 
 
 def _ritz(problem: EigenProblem, rows: Tensor, scale: float) -> RitzPairs:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cordsnet.analysis.krylov.basis import Array
+from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.counting import CountingOperator
 from cordsnet.analysis.krylov.order import Key, Values
 from cordsnet.analysis.operators import LinearOperator
@@ -17,6 +17,9 @@ ROUNDING_UNITS = 20
 """Residuals below this many rounding errors of the operator's norm count as converged."""
 MOST_PRODUCTS = 10_000_000
 """Largest budget of products that is accepted; it is days of work."""
+LARGE, DEGREE = 10_000, 8
+"""Number of units from which spaces are built with A^DEGREE: orthogonalising then costs as much as products."""
+
 LARGEST_BASIS = 8
 """Largest size of a basis, GiB."""
 
@@ -59,15 +62,16 @@ class RitzPairs:
     vector : function of an index i that forms the i-th vector, of unit norm to rounding.
     scale : norm of the operator, as estimated by the method.
     finite : False if a product was not finite.
-    subspace : function that forms an orthonormal real basis [m, N] of the span of all vectors; None if the method
-        has none but the vectors themselves.
+    subspace : function that leaves in the first m rows of the method's basis an orthonormal real basis of the span of
+        all vectors, in place, and returns it with the coefficients [m, k] of the vectors; `vector` can then not be
+        called any more. None if the method has none but the vectors themselves.
     """
 
     values: Values
     vector: Callable[[int], Tensor]
     scale: float
     finite: bool = True
-    subspace: Callable[[], Tensor] | None = None
+    subspace: Callable[[], tuple[Basis, NDArray[np.complex128]]] | None = None
 
 
 def no_pairs() -> RitzPairs:
