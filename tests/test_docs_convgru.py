@@ -103,7 +103,7 @@ def test_it_is_trained_compared_and_saved(tmp_path):
     assert not torch.equal(trained.b[0], untrained.b[0])  # biases start at zero
     hurt = cordsnet.lesion(trained, "area2 -> area2")
 
-    images = torch.rand(6, *trained.inputs["image"])
+    images = trained.preprocessing(torch.rand(6, *trained.inputs["image"]))
     shown = cordsnet.show(images, 60) + cordsnet.blank(40)
     kept = cordsnet.Record(["area2"], every_ms=20)
     intact, lesioned = (cordsnet.simulate(one, shown, record=kept) for one in (trained, hurt))

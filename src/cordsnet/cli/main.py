@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cordsnet._version import __version__
 from cordsnet.cli.options import COMMANDS
+from cordsnet.cli.safety import check_words
 from cordsnet.errors import InterruptionError
 
 DEBUG = "CORDSNET_DEBUG"
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(__version__)
         return 0
     try:
+        check_words(words)
         COMMANDS[words[0]](words[1:])
         sys.stdout.flush()
     except BrokenPipeError:  # who read our output, such as `head`, has seen enough; nothing is left to say

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from cordsnet.cli.early import check_data, check_model_name, check_recipe
-from cordsnet.cli.safety import check_words, keep_to_values
+from cordsnet.cli.safety import keep_to_values
 from cordsnet.registry import Registry
 from cordsnet.training.table import RECIPES
 
@@ -43,7 +43,6 @@ def make_parser(name: str, description: str | None = None) -> ArgumentParser:
 
 def parse(parser: ArgumentParser, words: Sequence[str]) -> Namespace:
     """The options that were given. Raises ValueError, in one sentence, for bad ones."""
-    check_words(words)
     try:
         return parser.parse_args(list(words))
     except ArgumentError as error:
