@@ -72,7 +72,7 @@ def test_exported_again_the_card_is_new(run, tmp_path):
     ("stage", "words", "said"),
     [
         ("cnn", [], "ended with a model of kind 'cnn'"),
-        ("none", [], "is no folder of a finished stage"),
+        ("none", [], "there is no folder"),
         ("finetune", ["--data", "mnist"], "was trained on 'digits', not on 'mnist'"),
         ("finetune", ["--name", "cordsnet_r4_small"], "was trained as 'cordsnet_r2_small'"),
         ("finetune", ["--name", "cordsnet_r2_smal"], "did you mean 'cordsnet_r2_small'"),

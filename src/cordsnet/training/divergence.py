@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from cordsnet.errors import DivergedError, RunError, TrainingDivergedError
+from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
 from cordsnet.models import SavedModel, save_model
 from cordsnet.models.capabilities import HasParts, HasRecurrentKernels
 from cordsnet.training.loss import SCORES, by_name
@@ -78,7 +78,7 @@ class Watch:
         self.network.load_state_dict(self._good)
         try:
             save_model(self.network, folder, {"stage": stage, "update": self.update, "lr": lr})
-        except (OSError, RunError) as error:
+        except (OSError, RunError, CheckpointError) as error:
             return f"the last good weights cannot be written to {folder} ({getattr(error, 'strerror', None) or error})"
         return f"the last good weights, those after {self.update} updates, are in {folder}"
 

@@ -151,7 +151,7 @@ def read_report(recipe: Recipe, stage: Stage, output: Path, data: str | None = N
     Raises RunError when its settings differ, or its data, whose `identity` is given, unless `data` is None; and when
     its result or its weights are damaged or were changed.
     """
-    folder = _folder(output, stage)
+    folder = output / check_name(stage.name, "stage")
     written = read_result(folder)
     if written is None:
         return None
@@ -258,7 +258,10 @@ def _is_claimed(folder: Path, mark: str) -> bool:
 
 
 def _folder(output: Path, stage: Stage) -> Path:
-    """Folder of a stage. Raises RunError for one that does not lie inside the run."""
+    """Folder of a stage that is to be written or removed. Raises RunError for one that lies outside the run.
+
+    A finished stage may be read through a link.
+    """
     folder = output / check_name(stage.name, "stage")
     if folder.is_symlink():
         raise RunError(
