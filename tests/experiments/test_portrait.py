@@ -114,8 +114,8 @@ def test_the_command_prints_the_answers(tmp_path, capsys):
         (["--device", "gpu"], "device must be"),
     ],
 )
-def test_bad_settings_are_refused_in_one_sentence(words, error, capsys, tmp_path):
-    assert main(["analyze", str(tmp_path), *words]) == 2
+def test_bad_settings_are_refused_in_one_sentence(words, error, capsys):
+    assert main(["analyze", "cordsnet_r2_small@digits", *words]) == 2
     said = capsys.readouterr().err
     assert error in said
     assert said.count("\n") == 1

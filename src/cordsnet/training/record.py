@@ -138,7 +138,7 @@ def add_unreadable(folder: Path, data: dict[str, Any]) -> None:
     attempts = read_attempts(folder)
     if attempts and data.get("unreadable", []) != attempts[-1]["data"].get("unreadable", []):
         attempts[-1]["data"] = data
-        write_whole(folder / RECORD, json.dumps({"attempts": attempts}, indent=1).encode())
+        write_whole(folder / RECORD, json.dumps(sealed({"attempts": attempts}), indent=1).encode())
 
 
 def describe_process() -> dict[str, Any]:
