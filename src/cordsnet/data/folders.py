@@ -54,7 +54,7 @@ class Folder:
         return datasets.Dataset.from_dict(rows, features=datasets.Features(kinds)), missing
 
     def notes(self) -> list[str]:
-        """What was left out."""
+        """Sentences about what was left out."""
         where = f"left out of folder {self.path.name!r}"
         notes = []
         if self.others:

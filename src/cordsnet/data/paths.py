@@ -136,7 +136,7 @@ def _folders(root: Path, name: str, reading: Reading) -> _Found | None:
 
 
 def _content(root: Path) -> str:
-    """What there is at a path, for a message."""
+    """Describe what there is at a path, for a message."""
     if not root.is_dir():
         return "is a file" if root.exists() else "does not exist"
     names = sorted(entry.name for entry in root.iterdir())

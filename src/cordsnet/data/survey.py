@@ -56,7 +56,7 @@ class Survey:
             self.reaches.append(found.reach)
 
     def notes(self, size: int) -> list[str]:
-        """What is done to the pictures."""
+        """Sentences about what is done to the pictures."""
         colour = "grey, as all of them are" if self.channels == 1 else "RGB"
         if self.channels == 3 and self.grey:
             colour = f"RGB, though {self.grey} of {self.seen} that were looked at are grey"

@@ -55,7 +55,7 @@ class Precision:
 
 
 def place_of_doubles(device: torch.device) -> torch.device:
-    """Where numbers in double precision that belong to `device` are kept: there, or on the CPU where it has none."""
+    """The device for numbers in double precision that belong to `device`: itself, or the CPU where it has none."""
     return torch.device("cpu") if device.type in WITHOUT_DOUBLE else device
 
 

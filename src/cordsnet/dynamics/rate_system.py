@@ -89,7 +89,7 @@ class RateSystem(System[Held]):
         return self.equation.circuit.hold(inputs)
 
     def encoded(self, context: Held) -> Mapping[str, Tensor]:
-        """What the encoders make of the held inputs."""
+        """The held inputs as the encoders give them on."""
         return context.emitted
 
     def at_rest(self, rates: Mapping[str, Tensor], held: Held) -> State:

@@ -208,7 +208,7 @@ def _with_notes(result: Result, setting: Setting) -> Result:
 
 
 def describe_images(model: VisionModel, split: Split, data: str) -> str:
-    """What a model was shown, and how: data set, images, classes, normalisation, precision, dt and tau."""
+    """Describe what a model was shown, and how: data set, images, classes, normalisation, precision, dt and tau."""
     labels = sorted(set(split.labels.tolist()))
     classes = f"classes {', '.join(map(str, labels[:10]))}{', ...' if len(labels) > 10 else ''}"
     normalise = split.normalise

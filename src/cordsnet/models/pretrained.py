@@ -82,7 +82,7 @@ def _part(model: nn.Module, name: str) -> str:
 
 
 def _remaining(metadata: Mapping[str, Any], other: Mapping[str, Any], new: list[str]) -> dict[str, Any]:
-    """What still holds: the images where they are the same, and from where the weights come."""
+    """The description that still holds: the images where they are the same, and from where the weights come."""
     found: dict[str, Any] = {"pretrained": {**copy.deepcopy(dict(metadata)), "new_parts": new}}
     if "data" in metadata and "in_channels" not in other:
         found["data"] = {k: v for k, v in copy.deepcopy(metadata["data"]).items() if k != "classes"}

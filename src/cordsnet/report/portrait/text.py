@@ -95,7 +95,7 @@ def missing(result: Result, model: str, of: str) -> list[Section]:
 
 
 def shown(result: Result, model: str, of: str) -> list[Section]:
-    """What the network was shown and how, and what else the numbers depend on."""
+    """Say what the network was shown and how, and what else the numbers depend on."""
     rows = [(str(row["note"]),) for row in rows_of(result, "notes", model)]
     if not rows:
         return []
