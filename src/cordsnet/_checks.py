@@ -8,10 +8,15 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+LARGEST = 2**1023
+"""Whole numbers up to here can be converted to floating point."""
+
 
 def is_number(value: object) -> bool:
-    """True if `value` is a real number, of Python or of NumPy; True and False are no numbers."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """True if `value` is a real number, of Python or of NumPy, that a float can hold; True and False are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return not isinstance(value, Integral) or abs(int(value)) < LARGEST
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -43,6 +48,22 @@ def check_count(value: object, name: str, least: int = 1, most: int | None = Non
     if most is not None and value > most:
         raise ValueError(f"{name} must be at most {most:,}, got {value}{reason}")
     return int(value)
+
+
+def seeded_generator(seed: object, device: torch.device | str = "cpu", name: str = "seed") -> torch.Generator:
+    """Return a generator of random numbers that starts from `seed`.
+
+    Raises ValueError unless `seed` is a whole number of 64 bits.
+    """
+    if not (is_whole(seed) and -(2**63) <= seed < 2**64):
+        raise ValueError(f"{name} must be a whole number of 64 bits, such as 0, got {seed!r:.100}")
+    return torch.Generator(device).manual_seed(int(seed))
+
+
+def check_type(value: object, kind: type | tuple[type, ...], name: str, would_do: str) -> None:
+    """Raise TypeError unless `value` is of that kind; `would_do` says what to give instead."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {would_do}, got {type(value).__name__}")
 
 
 def check_tolerance(value: float, name: str = "tol") -> None:

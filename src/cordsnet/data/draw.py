@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
+
 
 def drawn_rows(labels: Tensor, count: int, seed: int = 0) -> Tensor:
     """Rows of `count` images, drawn without replacement and stratified by class: any beginning of a draw has each class
@@ -14,7 +16,7 @@ def drawn_rows(labels: Tensor, count: int, seed: int = 0) -> Tensor:
     count : number of rows.
     seed : of the draw; the same seed and labels give the same rows.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     shuffled = torch.randperm(len(labels), generator=generator)
     classes = labels[shuffled]
     # the k-th of the n images of a class comes at (k + 1/2) / n of the draw; ties keep their random order

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from cordsnet._arguments import check_fields
+from cordsnet._checks import check_type
 from cordsnet.data.draw import drawn_rows
 from cordsnet.data.encoded import Encoded
 from cordsnet.data.loading import Batch, batch_loader, decoding_processes
@@ -70,6 +72,7 @@ def check_size(image_size: object) -> None:
 
 def to_unit_range(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Scale 8-bit pixels to 0-1 in `dtype`; return floats, which are 0-1 already, unchanged."""
+    check_type(pixels, Tensor, "pixels", "a torch tensor")
     return pixels if pixels.is_floating_point() else pixels.to(dtype).div_(255)
 
 
@@ -99,6 +102,15 @@ class Split:
     rows: Tensor | None = field(default=None, compare=False)
     source: Encoded | None = field(default=None, compare=False, repr=False)
     decoded: Tensor | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if isinstance(self.pixels, Tensor):  # encoded images come with their own labels
+            if self.pixels.ndim != 4:
+                raise ValueError(f"pixels must have the axes [N, C, H, W], got shape {list(self.pixels.shape)}")
+            if self.labels.ndim == 0 or len(self.labels) != len(self.pixels):
+                given = f"shape {list(self.labels.shape)} for {len(self.pixels)} images"
+                raise ValueError(f"labels must be as many as images, got {given}")
 
     @classmethod
     def from_encoded(cls, encoded: Encoded) -> "Split":

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.dynamics.precision import place_of_doubles
 
 FixedPointMap: TypeAlias = Callable[[Tensor], Tensor]
@@ -39,6 +40,7 @@ class Solution:
     evaluations: int
 
 
+@check_arguments
 @torch.no_grad()
 def anderson(
     f: FixedPointMap, start: Tensor, *, tol: float, max_iterations: int = 100, memory: int = 6, ridge: float = 1e-10

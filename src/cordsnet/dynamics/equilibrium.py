@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments, check_fields
 from cordsnet._checks import check_count, check_positive
 from cordsnet.dynamics.anderson import Solution, Status, anderson
 from cordsnet.dynamics.circuit import Held, Pathway, Reader, emit
@@ -86,6 +87,7 @@ class Solver:
     expansion_bound: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive(self.tol, "tol")
         if self.max_iterations < 1 or self.memory < 1 or self.terms < 0:
             raise ValueError("max_iterations and memory must be at least 1, and terms at least 0")
@@ -96,6 +98,7 @@ class Solver:
             raise ValueError(f"gradient must be 'implicit' or 'neumann', got {self.gradient!r}")
 
 
+@check_arguments
 def steady_state(
     model: Simulable,
     images: Tensor | Inputs | None = None,

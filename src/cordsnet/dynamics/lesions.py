@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_fields
 from cordsnet.dynamics.circuit import Circuit, Pathway
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.interventions import target_shape
@@ -35,6 +36,7 @@ class Lesion:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.units is not None and self.fraction is not None:
             raise ValueError(f"a lesion of {self.target!r} takes units or a fraction of them, not both")
         if self.units is not None:

@@ -6,6 +6,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
+
 Units: TypeAlias = Sequence[int] | Sequence[Sequence[int]] | Tensor | None
 """None for all; whole numbers for channels of a map or units of a vector; (channel, row, column) for single units of a
 map; booleans [C] for channels, or booleans with an axis for each of the shape."""
@@ -55,7 +57,7 @@ def drawn_units(fraction: float, seed: int, shape: Sequence[int]) -> Tensor:
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie above 0 and at most at 1, got {fraction!r}")
     count = torch.Size(shape).numel()
-    order = torch.randperm(count, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
+    order = torch.randperm(count, generator=seeded_generator(seed), device="cpu")
     mask = torch.zeros(count, dtype=torch.bool, device="cpu")
     mask[order[: max(1, round(fraction * count))]] = True
     return mask.view(*shape)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, overload
 import torch
 from torch import nn
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.dynamics.limits import check_room
 from cordsnet.models.interface import VisionModel
@@ -66,6 +67,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return MODELS.names(pattern)
 
 
+@check_arguments
 @overload
 def build(spec: ModelSpec, seed: int = 0, kind: str | None = None) -> VisionModel: ...
 @overload

@@ -9,6 +9,7 @@ from math import ceil, floor
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.dynamics import Hold
 from cordsnet.stimuli.segments import Event, Segment, Stretch, events_of, holds_of
 
@@ -187,7 +188,7 @@ class Noise(Segment):
         if span < 1:
             raise ValueError(f"every_ms must be at least one step of dt = {clock.dt_ms:g} ms, got {self.every_ms}")
         like = self.values[self.input]
-        generator = torch.Generator(like.device).manual_seed(self.seed)
+        generator = seeded_generator(self.seed, like.device)
         draw, left = like.new_zeros(()), 0
         for hold in self.segment.holds(stretch):
             clean = hold.inputs.get(self.input)

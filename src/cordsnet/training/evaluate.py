@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_type
 from cordsnet.data import Split
 from cordsnet.dynamics import Hold, Record, integrate
 from cordsnet.models import VisionModel
@@ -20,6 +21,8 @@ def accuracy(model: VisionModel, split: Split, image_ms: float | None = None) ->
 
     None is the model's `response_ms`. A duration becomes steps by the model's own clock. Class scores are needed.
     """
+    check_type(model, torch.nn.Module, "model", "a network of the package")
+    check_type(split, Split, "split", "a Split of labelled images, such as load_data(...).test")
     model.eval()
     scores_of = _reader(model, model.response_ms if image_ms is None else image_ms)
     hits = seen = 0

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, is_number
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, is_number, seeded_generator
 from cordsnet.dynamics import Trajectory
 
 Activity: TypeAlias = Trajectory | Tensor | np.ndarray
@@ -112,7 +113,7 @@ def bootstrap_rows(trials: int, count: int, seed: int) -> list[Tensor]:
     if not (is_number(count) and count >= 0):
         raise ValueError(f"bootstrap must be a number of resamplings, 0 or more, got {count!r}")
     check_count(count, "bootstrap", 0, MOST_DRAWS)
-    draw = torch.Generator().manual_seed(seed)
+    draw = seeded_generator(seed)
     return [torch.randint(0, trials, (trials,), generator=draw) for _ in range(count if trials > 1 else 0)]
 
 
@@ -121,6 +122,7 @@ def bootstrap_error(resampled: Tensor) -> Tensor:
     return resampled.std(0) if len(resampled) > 1 else torch.full(resampled.shape[1:], torch.nan, dtype=torch.float64)
 
 
+@check_arguments
 def participation_ratio(
     activity: Activity, area: str | None = None, *, bootstrap: int = 200, seed: int = 0
 ) -> Estimate:
@@ -199,6 +201,7 @@ class PrincipalComponents:
     mean: Tensor
 
 
+@check_arguments
 def principal_components(
     activity: Activity, k: int, area: str | None = None, *, bootstrap: int = 0, seed: int = 0
 ) -> PrincipalComponents:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 from cordsnet.analysis.activity.similarity import first_components
@@ -36,6 +37,7 @@ class DynamicalSimilarity:
     score: str
 
 
+@check_arguments
 def dsa(
     x: Activity,
     y: Activity,

@@ -7,7 +7,8 @@ import torch
 from scipy import spatial
 from torch import Tensor
 
-from cordsnet._checks import check_count
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, seeded_generator
 from cordsnet.analysis.activity.components import MOST_DRAWS, Activity, Estimate, bootstrap_rows, varying_points
 
 
@@ -39,6 +40,7 @@ class Procrustes:
     p_value: float
 
 
+@check_arguments
 def procrustes(
     x: Activity,
     y: Activity,
@@ -75,7 +77,7 @@ def procrustes(
         one, other = first_components(one, components), first_components(other, components)
     value = _disparity(one, other)
     drawn = [_disparity(one[rows], other[rows]) for rows in bootstrap_rows(len(one), bootstrap, seed)]
-    draw, null = torch.Generator().manual_seed(seed + 1), []
+    draw, null = seeded_generator(seed + 1), []
     for _ in range(shuffles):
         order = torch.rand(other.shape[:2], generator=draw).argsort(1)
         null.append(_disparity(one, other.gather(1, order[..., None].expand_as(other))))
@@ -115,6 +117,7 @@ class CanonicalCorrelations:
     folds: int
 
 
+@check_arguments
 def cca(
     x: Activity,
     y: Activity,
@@ -210,5 +213,5 @@ def _fold_of_samples(trials: int, times: int, folds: int, seed: int) -> Tensor:
         raise ValueError(f"folds must be at least 2 and no more than {what} allow, got {folds}")
     if trials == 1:
         return torch.arange(times) * folds // times
-    dealt = torch.randperm(trials, generator=torch.Generator().manual_seed(seed)) % folds
+    dealt = torch.randperm(trials, generator=seeded_generator(seed)) % folds
     return dealt.repeat_interleave(times)

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.convolutions.periodic import check_kernel
 from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol
 from cordsnet.analysis.operators import ConvOperator
@@ -54,6 +56,7 @@ def frequency_grid(kernel: Tensor, size: Sequence[int] | None, points: int = POI
     return FrequencyGrid((grid[0], grid[1]), factor)
 
 
+@check_arguments
 @torch.no_grad()
 def norm_bound(
     kernel: Tensor, size: Sequence[int] | None = None, *, weights: Tensor | None = None, points: int = POINTS
@@ -128,7 +131,7 @@ def norm_reached(kernel: Tensor, size: Sequence[int], *, products: int = 40, see
     """
     check_kernel(kernel, size)
     op = ConvOperator(kernel.double(), size)
-    vector, reached = op.random(torch.Generator().manual_seed(seed)), 0.0
+    vector, reached = op.random(seeded_generator(seed)), 0.0
     for _ in range(products):
         vector = vector / vector.norm().clamp_min(torch.finfo(torch.float64).tiny)
         image = op.mv(vector)

@@ -14,6 +14,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.convolutions.symbols import half_grid, in_threads, symbol, whole_grid
 from cordsnet.analysis.operators.convolution import check_kernel_shape
 
@@ -69,6 +70,7 @@ class PeriodicSpectrum:
         return maps
 
 
+@check_arguments
 @torch.no_grad()
 def periodic_spectrum(kernel: Tensor, size: Sequence[int]) -> PeriodicSpectrum:
     """All eigenvalues of kernel * x on periodic maps.
@@ -101,6 +103,7 @@ def periodic_spectrum(kernel: Tensor, size: Sequence[int]) -> PeriodicSpectrum:
     return PeriodicSpectrum(values.to(device), frequencies, kernel.detach())
 
 
+@check_arguments
 @torch.no_grad()
 def periodic_singular_values(kernel: Tensor, size: Sequence[int]) -> Tensor:
     """All singular values of kernel * x on periodic maps: [H, W, min(out, in)], per frequency, largest first.

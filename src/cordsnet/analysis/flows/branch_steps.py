@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.flows.fixed_points import fixed_points
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.linear_algebra import leading_eigenvalues, solve
@@ -131,7 +132,7 @@ class SolutionCurve:
 
     def _residual(self, flow: Flow, x: Tensor) -> float:
         """Speed relative to |Jacobian| x |state|; the state counts with a root mean square of at least 0.01."""
-        z = torch.randn(2, *flow.domain, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64).to(x)
+        z = torch.randn(2, *flow.domain, generator=seeded_generator(self.seed), dtype=torch.float64).to(x)
         rate = max(float(flow.jacobian(x).apply(z).norm() / z.norm()), 1e-6)
         size = max(float(x.norm()), 1e-2 * math.sqrt(x.numel()))
         return float(speed(flow, x[None])) / (rate * size)

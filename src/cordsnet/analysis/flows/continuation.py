@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive, check_tolerance
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.branch_steps import BranchPoint, SolutionCurve
@@ -70,6 +71,7 @@ class Branch:
         return self.unstable == 0
 
 
+@check_arguments
 @exact()
 def continue_fixed_point(
     flow_of: Callable[[float], Flow],

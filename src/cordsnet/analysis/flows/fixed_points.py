@@ -6,7 +6,8 @@ import math
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_positive, check_tolerance, is_number
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, check_positive, check_tolerance, is_number, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.point_results import FixedPoints, collect_points
@@ -21,6 +22,7 @@ MOST_ITERATIONS, MOST_RELAX = 1_000_000, 100_000_000
 """Largest numbers of Newton steps, and of steps of the flow, that are accepted."""
 
 
+@check_arguments
 @exact()
 def fixed_points(
     flow: Flow,
@@ -86,6 +88,7 @@ def _middles(points: Tensor) -> list[Tensor]:
     return [(points[one] + points[other]) / 2 for one, other in pairs]
 
 
+@check_arguments
 def sample_starts(flow: Flow, trajectory: Tensor, count: int, noise: float = 0.1, seed: int = 0) -> Tensor:
     """States [count, *domain] drawn from a trajectory [T, *domain], with normal noise added.
 
@@ -97,7 +100,7 @@ def sample_starts(flow: Flow, trajectory: Tensor, count: int, noise: float = 0.1
     gigabytes = count * flow.units * flow.dtype.itemsize / 2**30
     if gigabytes > LARGEST_BASIS:
         raise ValueError(f"count = {count} states take {gigabytes:.1f} GiB; ask for fewer")
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     rows = torch.randint(len(trajectory), (count,), generator=generator).to(flow.device)
     spread = (trajectory - trajectory.mean(0)).square().mean().sqrt()
     spread = spread if float(spread) > 0 else trajectory.square().mean().sqrt()

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from cordsnet._checks import check_positive
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_positive, check_type
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import Diagonal, LinearOperator, check_square
 from cordsnet.analysis.operators.operator import check_device, indexed_device
@@ -95,6 +96,7 @@ class Flow(ABC):
 
     def check_states(self, x: Tensor, name: str = "starts") -> None:
         """Raise TypeError or ValueError unless `x` is a batch of states [K, *domain], K at least 1."""
+        check_type(x, Tensor, name, f"a torch tensor [K, {', '.join(map(str, self.domain))}]")
         if x.dtype != self.dtype:
             raise TypeError(f"{name} must be {self.dtype} like the flow, got {x.dtype}; convert it")
         if x.ndim != 1 + len(self.domain) or x.shape[1:] != self.domain or len(x) == 0:
@@ -138,6 +140,7 @@ class FunctionFlow(Flow):
     domain, dtype, device, stepper : as for `Flow`.
     """
 
+    @check_arguments
     def __init__(
         self,
         function: Callable[[Tensor], Tensor],
@@ -203,6 +206,7 @@ class RateFlow(Flow):
     ValueError : an operator that is not square, or a time constant that is not above zero.
     """
 
+    @check_arguments
     def __init__(
         self,
         operator: LinearOperator,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive, check_tolerance, is_number, is_whole
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_positive, check_tolerance, is_number, is_whole, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.status import Status
@@ -60,6 +61,7 @@ class LyapunovSpectrum:
         return largest > 3 * error and largest * float(self.times_ms[-1]) > 5
 
 
+@check_arguments
 @exact()
 def lyapunov_spectrum(
     flow: Flow,
@@ -101,7 +103,7 @@ def lyapunov_spectrum(
     flow.check_states(start[None], "start")
     check_tolerance(tol)
     rounds, skipped = _rounds(flow, k, duration_ms, transient_ms, dt, every)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     tangents = torch.randn(k, *flow.domain, generator=generator, dtype=torch.float64).to(start)
     tangents, _ = _orthonormal(tangents)
     course = _Course(flow, start, tangents, dt)

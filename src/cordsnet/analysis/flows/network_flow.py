@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
@@ -27,6 +28,7 @@ class NetworkFlow(Flow):
     ValueError : more than one image, or delayed connections, whose state is more than the rates.
     """
 
+    @check_arguments
     def __init__(self, model: Simulable, image: Tensor | None = None, stepper: str = "rk4") -> None:
         if image is not None:
             model.check_inputs({"image": image})

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.linear_algebra import DENSE, solve
 from cordsnet.analysis.status import Status
@@ -28,7 +29,7 @@ def speed_and_size_units(flow: Flow, starts: Tensor, seed: int) -> tuple[float, 
     """
     flat = starts.double().flatten(1)
     size = float(flat.square().sum(1).mean().sqrt()) or 1.0
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     z = torch.randn(4, *flow.domain, generator=generator, dtype=torch.float64).to(starts)
     rates = []
     for start in starts[:: max(1, len(starts) // 8)][:8]:

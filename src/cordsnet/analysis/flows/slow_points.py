@@ -5,6 +5,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.fixed_points import MOST_ITERATIONS
@@ -14,6 +15,7 @@ from cordsnet.analysis.flows.point_search import End, Scale, default_tol, newton
 from cordsnet.analysis.status import Status
 
 
+@check_arguments
 @exact()
 def slow_points(
     flow: Flow,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_tolerance, is_whole
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.basis import Array
@@ -35,6 +36,7 @@ SMALL = 2_000
 """Units up to which the matrix is formed if (almost) the whole spectrum is wanted."""
 
 
+@check_arguments
 @exact()
 def eigenvalues(
     op: LinearOperator,

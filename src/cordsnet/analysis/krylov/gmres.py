@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_tolerance
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import LARGEST_BASIS, MOST_PRODUCTS
@@ -13,6 +14,7 @@ from cordsnet.analysis.status import Status
 from cordsnet.errors import NotConvergedError
 
 
+@check_arguments
 @exact()
 def gmres(
     op: LinearOperator,
@@ -180,6 +182,7 @@ class Inverse(LinearOperator):
     NotConvergedError : in a product whose system was not solved to `tol`.
     """
 
+    @check_arguments
     def __init__(self, op: LinearOperator, tol: float = 1e-8, max_products: int = 1000, basis: int = 30) -> None:
         check_square(op, "op")
         check_tolerance(tol)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_tolerance, is_whole
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, check_tolerance, is_whole, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.counting import CountingOperator
@@ -22,6 +23,7 @@ from cordsnet.analysis.operators import LinearOperator
 from cordsnet.analysis.status import Status
 
 
+@check_arguments
 @exact()
 def partial_svd(
     op: LinearOperator,
@@ -161,7 +163,7 @@ class _Bidiagonalisation:
     """
 
     def __init__(self, op: CountingOperator, size: int, seed: int, locked: tuple[Tensor, Tensor] | None = None) -> None:
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded_generator(seed)
         self.first = first = 0 if locked is None else len(locked[0])
         room = min(first + size + 1, prod(op.domain))
         self.op, self.size, self.count, self.residual_norm, self.restarts = op, size, 0, 0.0, 0

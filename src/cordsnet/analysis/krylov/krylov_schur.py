@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.krylov.basis import Array, Basis
 from cordsnet.analysis.krylov.decomposition import KrylovDecomposition
 from cordsnet.analysis.krylov.filters import Filter, NoFilter, PowerFilter, ShiftInvert
@@ -49,7 +50,7 @@ def initial_space(
 
     The basis must have room for `problem.basis + problem.block` more rows; None makes one.
     """
-    generator = torch.Generator().manual_seed(problem.seed)
+    generator = seeded_generator(problem.seed)
     if basis is None:
         basis = Basis(problem.basis + problem.block, problem.op, problem.op.domain, generator)
     basis.generator = generator

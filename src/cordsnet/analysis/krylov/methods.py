@@ -9,6 +9,7 @@ from scipy import linalg
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigs
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.krylov.krylov_schur import arnoldi_once, krylov_schur
 from cordsnet.analysis.krylov.order import Values, leading_indices
 from cordsnet.analysis.krylov.problem import EigenProblem, RitzPairs, no_pairs
@@ -37,7 +38,7 @@ def arpack(problem: EigenProblem) -> RitzPairs:
     if problem.sigma is not None:
         raise ValueError("method 'arpack' takes no sigma here; use method='krylov_schur'")
     op = problem.op.to_scipy()
-    start = problem.op.random(torch.Generator().manual_seed(problem.seed)).reshape(-1).cpu().numpy()
+    start = problem.op.random(seeded_generator(problem.seed)).reshape(-1).cpu().numpy()
     sweeps = max(1, problem.max_products // max(1, problem.basis - problem.count))
 
     def product(array: object) -> object:

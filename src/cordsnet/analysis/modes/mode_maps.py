@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
+
 
 @dataclass(frozen=True)
 class ModeMap:
@@ -36,6 +38,7 @@ class ModeMap:
     participation: float
 
 
+@check_arguments
 @torch.no_grad()
 def mode_map(mode: Tensor) -> ModeMap:
     """Describe an eigenvector or singular vector: where it is and which spatial wave it resembles.

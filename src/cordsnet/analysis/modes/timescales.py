@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
 
 FIRST_ORDER = "to first order"
@@ -93,6 +94,7 @@ class TimeConstants:
         ]
 
 
+@check_arguments
 def time_constants(
     eigenvalues: Spectrum | Tensor | Sequence[Any],
     tau_ms: float | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.convolutions.balancing import best_weights, mean_weights, perron_weights
 from cordsnet.analysis.convolutions.bounds import POINTS, hermitian_bound, norm_bound, norm_reached, perron_bound
 from cordsnet.dynamics import Activation, Circuit, ConvMap, RateSystem, Simulable
@@ -125,6 +126,7 @@ class Certificate:
         return "\n".join([head, *lines])
 
 
+@check_arguments
 @torch.no_grad()
 def certify_monostable(
     model: Simulable, *, criteria: Sequence[str] = tuple(CRITERIA), tighten: bool = True, points: int = POINTS

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators.linearised import AreaJacobian, NetworkJacobian, NetworkOperator, Point
 from cordsnet.analysis.operators.operator import LinearOperator
@@ -20,6 +21,7 @@ SETTLING = 500
 """Evaluations after which a network that was to settle counts as one that does not."""
 
 
+@check_arguments
 def jacobian(
     model: Simulable, state: At = None, image: Tensor | None = None, area: str | None = None, of: str = "target"
 ) -> LinearOperator:

@@ -7,6 +7,7 @@ inverse is applied by GMRES; J and the rest cost one evaluation of the network e
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov import Inverse
 from cordsnet.analysis.networks.jacobians import At, point_of
@@ -16,6 +17,7 @@ from cordsnet.analysis.operators.traced import TracedOperator
 from cordsnet.dynamics import Simulable
 
 
+@check_arguments
 @exact()
 def settled_response(
     model: Simulable, image: Tensor | None, to: str = "logits", state: At = None, tol: float = 1e-6

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.krylov import Eigenpairs, eigenvalues
 from cordsnet.analysis.networks.jacobians import At, jacobian, point_of
 from cordsnet.dynamics import Simulable
@@ -38,6 +39,7 @@ class NetworkSpectrum:
         return max(self.parts, key=lambda area: float(self.parts[area].values.real.max()))
 
 
+@check_arguments
 def network_eigenvalues(
     model: Simulable,
     image: Tensor | None = None,

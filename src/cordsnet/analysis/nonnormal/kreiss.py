@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.nonnormal.nonnormality import spectral_norm
@@ -39,6 +40,7 @@ class KreissBound:
     products: int
 
 
+@check_arguments
 @exact()
 def kreiss_bound(op: LinearOperator, *, steps: int = 60, grid: int = 24, tries: int = 12, seed: int = 0) -> KreissBound:
     """Lower bound on the Kreiss constant, and so on the largest amplification by dr/dt = A r.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_tolerance
+from cordsnet._checks import check_count, check_tolerance, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.operators import LinearOperator, check_square
@@ -67,7 +67,7 @@ def largest_eigenvalue(
         raise ValueError(f"max_products must be at least 2 and basis at least 3, got {max_products} and {basis}")
     check_count(max_products, "max_products", 2, MOST_PRODUCTS)
     check_count(basis, "basis", 3)
-    vector = op.random(torch.Generator().manual_seed(seed)) if start is None else start.to(op.device, op.dtype)
+    vector = op.random(seeded_generator(seed)) if start is None else start.to(op.device, op.dtype)
     space, products = _LanczosSpace(vector / vector.norm()), 0
     while True:
         left = space.expand(op)

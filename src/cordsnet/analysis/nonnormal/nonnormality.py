@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.nonnormal.lanczos import largest_eigenvalue
@@ -42,6 +43,7 @@ class NumericalAbscissa:
     products: int
 
 
+@check_arguments
 def numerical_abscissa(
     op: LinearOperator, *, tol: float = 1e-6, max_products: int = 600, seed: int = 0
 ) -> NumericalAbscissa:
@@ -99,6 +101,7 @@ class Departure:
     products: int
 
 
+@check_arguments
 @exact()
 def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: int = 8, seed: int = 0) -> Departure:
     """Commutator of A with A' and bounds on Henrici's departure, by random vectors of signs; errors by jackknife.
@@ -121,7 +124,7 @@ def departure_from_normality(op: LinearOperator, *, samples: int = 32, batch: in
         raise ValueError(f"samples must be at least 2 and batch at least 1, got {samples} and {batch}")
     check_count(samples, "samples", 2, MOST_PRODUCTS)
     check_count(batch, "batch", 1)
-    draw, rows = torch.Generator().manual_seed(seed), []
+    draw, rows = seeded_generator(seed), []
     for start in range(0, samples, batch):
         count = min(batch, samples - start)
         signs = torch.randint(0, 2, (count, *op.domain), generator=draw) * 2 - 1

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import LARGEST_BASIS
 from cordsnet.analysis.operators import LinearOperator, check_square
@@ -50,6 +51,7 @@ class Pseudospectrum:
     products: int
 
 
+@check_arguments
 @exact()
 def pseudospectrum(
     op: LinearOperator, z: Tensor | Sequence[complex], *, steps: int = 60, seed: int = 0
@@ -91,7 +93,7 @@ def _hessenberg(op: LinearOperator, steps: int, seed: int) -> _ArnoldiSpace:
     gigabytes = (steps + 1) * op.shape[1] * op.dtype.itemsize / 2**30
     if gigabytes > LARGEST_BASIS:
         raise ValueError(f"steps = {steps} would hold {gigabytes:.1f} GiB of vectors; give fewer")
-    draw = torch.Generator().manual_seed(seed)
+    draw = seeded_generator(seed)
     start = op.random(draw).reshape(-1)
     basis = start.new_zeros(steps + 1, len(start))
     basis[0] = start / start.norm()

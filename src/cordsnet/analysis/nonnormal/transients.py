@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_tolerance
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, check_tolerance, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.nonnormal.lanczos import LargestEigenvalue, largest_eigenvalue
@@ -56,6 +57,7 @@ class TransientAmplification:
     products: int
 
 
+@check_arguments
 @exact()
 def transient_amplification(
     op: LinearOperator,
@@ -124,7 +126,7 @@ class _Search:
 
     def __init__(self, op: LinearOperator, norm: float, shift: float, tol: float, max_products: int, seed: int) -> None:
         self.op, self.norm, self.shift, self.tol, self.max_products = op, norm, shift, tol, max_products
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = seeded_generator(seed)
         self.start = op.random(self.generator)
         self.products = 0
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.dynamics import ConvMap
 
@@ -25,6 +26,7 @@ class ConvOperator(LinearOperator):
     ValueError : a kernel, size, padding or stride that does not fit, by name.
     """
 
+    @check_arguments
     def __init__(self, kernel: Tensor, size: Sequence[int], padding: str = "zero", stride: int = 1) -> None:
         _check(kernel, size, padding, stride)
         outputs, inputs = kernel.shape[:2]

@@ -2,12 +2,14 @@
 
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.analysis.operators.operator import LinearOperator
 
 
 class Diagonal(LinearOperator):
     """x -> d x, element by element; d has the shape of the domain."""
 
+    @check_arguments
     def __init__(self, values: Tensor) -> None:
         super().__init__(values.shape, values.shape, values.dtype, values.device)
         self.values = values.detach()
@@ -22,6 +24,7 @@ class Diagonal(LinearOperator):
 class MatrixOperator(LinearOperator):
     """A matrix [rows, columns] as an operator on flat vectors, for fully connected networks and for tests."""
 
+    @check_arguments
     def __init__(self, matrix: Tensor) -> None:
         if matrix.ndim != 2 or not matrix.is_floating_point():
             raise ValueError(f"matrix must be real with two axes, got {matrix.dtype} of shape {list(matrix.shape)}")

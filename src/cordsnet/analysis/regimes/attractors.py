@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 from scipy.spatial.distance import pdist, squareform
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.regimes.persistence import landmarks, persistent_loops
 
@@ -52,6 +53,7 @@ class Geometry:
     path_p: float = math.nan
 
 
+@check_arguments
 @torch.no_grad()
 def geometry(
     points: Tensor, *, size: float | None = None, same: float = 0.05, surrogates: int = 39, seed: int = 0

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.lyapunov import block_standard_error
 from cordsnet.analysis.regimes.settling import Scale, Settled, run
@@ -79,7 +80,7 @@ def largest_divergence_rate(found: Sequence[DivergenceRate]) -> DivergenceRate:
 
 def _perturbed_copy(state: State, scale: Scale, small: float, seed: int) -> State:
     """A state at the distance `small` in a random direction, with the same delayed signals."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     rates = {}
     for area, value in state.rates.items():
         noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
@@ -77,6 +78,7 @@ class FlowReport:
         }
 
 
+@check_arguments
 @exact()
 def classify_flow(
     flow: Flow, starts: Tensor, *, dt: float, size: float | None = None, settings: RegimeSettings | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.regimes.settling import Scale, Settled, run, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import Inputs, State, System, emit
@@ -106,7 +107,7 @@ class _Perturbed:
 
     def __init__(self, scale: Scale, settings: RegimeSettings) -> None:
         self.scale, self.settings = scale, settings
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.generator = seeded_generator(settings.seed)
 
     def of(self, state: State) -> list[State]:
         """As many as the settings say."""

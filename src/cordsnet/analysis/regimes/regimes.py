@@ -11,6 +11,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._typing import ClassLabels, Images
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.regimes.divergence_rate import DivergenceRate, divergence_rate, largest_divergence_rate
@@ -84,6 +85,7 @@ class RegimeReport:
         return {"regime": self.regime.value, **asdict(self.evidence)}
 
 
+@check_arguments
 @exact()
 def classify_regime(
     model: Simulable, images: Images, labels: ClassLabels | None = None, settings: RegimeSettings | None = None
