@@ -4,8 +4,9 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Number, Real
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -20,18 +21,30 @@ ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
     complex: ((Number,), "a number"),
     bool: ((bool, np.bool_), "True or False"),
     str: ((str,), "a text"),
+    Path: ((Path,), "a path"),
     Tensor: ((Tensor,), "a torch tensor"),
     np.ndarray: ((np.ndarray,), "an array"),
     type(None): ((type(None),), "None"),
 }
 """Annotation -> classes that are accepted for it, and how it is called in messages."""
 
+GENERIC: dict[Any, tuple[tuple[type, ...], str]] = {
+    Callable: ((Callable,), "a function"),
+    Mapping: ((Mapping,), "a mapping"),
+    dict: ((Mapping,), "a mapping"),
+    Iterable: ((Iterable,), "a sequence"),
+    Sequence: ((Collection, np.ndarray, Tensor), "a sequence"),
+    tuple: ((Collection, np.ndarray, Tensor), "a sequence"),
+    list: ((Collection, np.ndarray, Tensor), "a sequence"),
+}  # type: ignore[dict-item]
+"""The same for annotations with parts, which are not checked themselves."""
+
 
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Refuse arguments of another type than the annotation says, by name; sizes and signs are left to the function.
 
-    Numbers of NumPy and one-element tensors count as numbers. Annotations of other kinds (sequences, mappings,
-    callables, protocols) are not checked. The decorated function raises TypeError.
+    Numbers of NumPy, and arrays and tensors without axes, count as numbers. Elements of sequences, and annotations
+    without a row here, are not checked. The decorated function raises TypeError.
     """
     signature = inspect.signature(function)
 
@@ -46,11 +59,10 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def check_fields(instance: Any) -> None:
-    """Refuse fields of a dataclass of another type than their annotation says, as `check_arguments` does."""
-    for name, (classes, due) in _rules(type(instance)).items():
-        if not _fits(value := getattr(instance, name), classes):
-            raise TypeError(f"{name} must be {due}, got {type(value).__name__}")
+def check_init(kind: type[R]) -> type[R]:
+    """Check the arguments of a class when it is made, a dataclass included, as `check_arguments` does."""
+    kind.__init__ = check_arguments(kind.__init__)  # type: ignore[misc]
+    return kind
 
 
 @functools.cache
@@ -75,6 +87,8 @@ def _row(leaf: Any) -> tuple[tuple[type, ...], str] | None:
     leaf = getattr(leaf, "array_type", leaf)  # of annotations of jaxtyping
     if leaf in ACCEPTED:
         return ACCEPTED[leaf]
+    if typing.get_origin(leaf) in GENERIC:
+        return GENERIC[typing.get_origin(leaf)]
     if isinstance(leaf, type) and leaf.__module__.startswith("cordsnet.") and not getattr(leaf, "_is_protocol", False):
         return (leaf,), f"a {leaf.__name__}"
     return None

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from cordsnet._arguments import check_init
 
+
+@check_init
 @dataclass(frozen=True)
 class BatchShare:
     """The images of every batch that one process loads.

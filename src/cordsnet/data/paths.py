@@ -8,6 +8,7 @@ from typing import Any
 
 import datasets
 
+from cordsnet._arguments import check_init
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.folders import TEST, TRAIN, find_folders
 from cordsnet.data.held_out import hold_out
@@ -25,6 +26,7 @@ LAYOUT = (
 )
 
 
+@check_init
 @dataclass(frozen=True)
 class Reading:
     """How a data set of your own is read.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cordsnet._arguments import check_fields
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_type
 from cordsnet.data.draw import drawn_rows
 from cordsnet.data.encoded import Encoded
@@ -76,6 +76,7 @@ def to_unit_range(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     return pixels if pixels.is_floating_point() else pixels.to(dtype).div_(255)
 
 
+@check_init
 @dataclass(frozen=True)
 class Split:
     """Images and their labels.
@@ -104,7 +105,6 @@ class Split:
     decoded: Tensor | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_fields(self)
         if isinstance(self.pixels, Tensor):  # encoded images come with their own labels
             if self.pixels.ndim != 4:
                 raise ValueError(f"pixels must have the axes [N, C, H, W], got shape {list(self.pixels.shape)}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cordsnet._arguments import check_arguments
 from cordsnet.registry import Registry
 
 DATASETS: Registry[Callable[[int], Any]] = Registry("data set")
@@ -15,6 +16,7 @@ for _name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet", "imag
     DATASETS.add_lazy(_name, f"cordsnet.data.hub:LOADERS.{_name}")
 
 
+@check_arguments
 def is_path(name: str | Path) -> bool:
     """True if `name` is taken for the path of a folder, and not for the name of a data set."""
     if isinstance(name, Path):

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet.errors import DataError, DataWarning
 
 NAMED = 5
@@ -27,6 +28,7 @@ class Unreadable:
         return f"{self.file} ({self.reason})"
 
 
+@check_init
 @dataclass(frozen=True)
 class Tolerance:
     """How many images of a split may be unreadable; as many are left out, and named in a `DataWarning`.
@@ -54,6 +56,7 @@ class Tolerance:
 DEFAULT_TOLERANCE = Tolerance()
 
 
+@check_arguments
 def check_unreadable(
     unreadable: Sequence[Unreadable], total: int, name: str, tolerance: Tolerance = DEFAULT_TOLERANCE
 ) -> None:
@@ -66,6 +69,7 @@ def check_unreadable(
         )
 
 
+@check_arguments
 def warn_unreadable(unreadable: Sequence[Unreadable], total: int, name: str) -> None:
     """Give a DataWarning that names the first of the images that are left out."""
     if unreadable:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_init
 from cordsnet.registry import Registry
 
 
@@ -34,6 +35,7 @@ SHAPES.add(
 )
 
 
+@check_init
 @dataclass(frozen=True)
 class Activation:
     """phi of tau dr/dt = -r + phi(drive).

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from cordsnet._arguments import check_arguments, check_fields
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_count, check_positive
 from cordsnet.dynamics.anderson import Solution, Status, anderson
 from cordsnet.dynamics.circuit import Held, Pathway, Reader, emit
@@ -63,6 +63,7 @@ class Equilibrium:
         return all(one is Status.CONVERGED for statuses in self.status.values() for one in statuses)
 
 
+@check_init
 @dataclass(frozen=True)
 class Solver:
     """How an area's fixed point, and the adjoint problem of its gradient, are solved.
@@ -87,7 +88,6 @@ class Solver:
     expansion_bound: float | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
         check_positive(self.tol, "tol")
         if self.max_iterations < 1 or self.memory < 1 or self.terms < 0:
             raise ValueError("max_iterations and memory must be at least 1, and terms at least 0")
@@ -286,6 +286,7 @@ def tie_to_graph(
     return once
 
 
+@check_arguments
 def expansion_penalty(f: Callable[[Tensor], Tensor], value: Tensor, bound: float = 0.9) -> Tensor:
     """Mean of ((J' 1 - bound)+)^2 at a fixed point: the Lipschitz-coefficient penalty (Linsley et al. 2020)."""
     point = value.detach().requires_grad_()

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.system import System
@@ -51,6 +52,7 @@ class Intervention:
                     object.__setattr__(self, name, given.clone())
 
 
+@check_arguments
 def silence(target: str, **where_and_when: Any) -> Intervention:
     """Set the rates of an area to zero, or what a pathway delivers: `silence("area2", from_ms=100, units=[3])`.
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._arguments import check_fields
+from cordsnet._arguments import check_init
 from cordsnet.dynamics.circuit import Circuit, Pathway
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.interventions import target_shape
@@ -19,6 +19,7 @@ from cordsnet.dynamics.system import Inputs, System
 from cordsnet.dynamics.units import drawn_units, unit_mask
 
 
+@check_init
 @dataclass(frozen=True)
 class Lesion:
     """A part that is gone.
@@ -36,7 +37,6 @@ class Lesion:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
         if self.units is not None and self.fraction is not None:
             raise ValueError(f"a lesion of {self.target!r} takes units or a fraction of them, not both")
         if self.units is not None:

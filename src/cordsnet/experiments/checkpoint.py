@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cordsnet._arguments import check_arguments
 from cordsnet.data import DATASETS, Reading, is_path
 from cordsnet.errors import CheckpointError, DataError, RunError
 from cordsnet.models import create_model, list_pretrained, load_model
@@ -74,6 +75,7 @@ class Checkpoint:
         return own
 
 
+@check_arguments
 def find_checkpoint(source: str | Path) -> Checkpoint:
     """Find a trained network.
 

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from cordsnet._arguments import check_init
+
 Verdict: TypeAlias = Literal["holds", "fails", "undecided at this scale"]
 HOLDS: Verdict = "holds"
 FAILS: Verdict = "fails"
 UNDECIDED: Verdict = "undecided at this scale"
 
 
+@check_init
 @dataclass(frozen=True)
 class Expected:
     """Range of values with which a claim holds.

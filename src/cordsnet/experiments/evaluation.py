@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_device
 from cordsnet.data import Reading, Split, Unreadable, VisionData, to_unit_range
 from cordsnet.dynamics import Hold, Record, System, integrate
@@ -30,6 +31,7 @@ MOST_PICTURES = 200
 """Number of errors, at most, of which pictures are kept."""
 
 
+@check_arguments
 @torch.no_grad()
 def evaluate(
     checkpoint: str | Path | VisionModel,

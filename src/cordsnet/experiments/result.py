@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cordsnet._arguments import check_init
 from cordsnet.experiments.claims import Claim
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ Row: TypeAlias = Mapping[str, Any]
 Table: TypeAlias = tuple[Row, ...]
 
 
+@check_init
 @dataclass(frozen=True)
 class Axis:
     """A named axis.
@@ -36,6 +38,7 @@ class Axis:
     units: str = ""
 
 
+@check_init
 @dataclass(frozen=True, eq=False)
 class LabelledArray:
     """Numbers with named axes and units.

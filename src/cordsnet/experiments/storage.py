@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from cordsnet._arguments import check_arguments
 from cordsnet._files import writable_folder, write_whole
 from cordsnet.errors import RunError
 from cordsnet.experiments.claims import Claim, Expected
@@ -26,6 +27,7 @@ ENGINE: Literal["scipy"] = "scipy"
 """How xarray writes and reads NetCDF 3: in plain Python, without another library."""
 
 
+@check_arguments
 def write_data(result: Result, folder: str | Path) -> tuple[str, ...]:
     """Write everything of a result that is not drawn, each file whole or not at all.
 
@@ -59,6 +61,7 @@ def write_data(result: Result, folder: str | Path) -> tuple[str, ...]:
     return tuple(missing)
 
 
+@check_arguments
 def read_result(folder: str | Path) -> Result:
     """The result that `write_data` wrote.
 

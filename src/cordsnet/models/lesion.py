@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import torch
 
+from cordsnet._arguments import check_arguments
 from cordsnet.dynamics.interventions import target_shape
 from cordsnet.dynamics.lesions import Lesion
 from cordsnet.dynamics.units import Units, unit_mask
@@ -13,6 +14,7 @@ from cordsnet.models.interface import VisionModel
 Model = TypeVar("Model", bound=VisionModel)
 
 
+@check_arguments
 def lesion(model: Model, target: str, *, units: Units = None, fraction: float | None = None, seed: int = 0) -> Model:
     """A copy of `model` without a part of it, for good: in simulation, training and analysis, and in what is saved.
 

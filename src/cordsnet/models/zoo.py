@@ -62,6 +62,7 @@ def create_model(
     return build(row.spec.changed(**given), seed, row.kind)
 
 
+@check_arguments
 def list_models(pattern: str = "*") -> list[str]:
     """Names of the models that match a shell pattern such as `cordsnet_*`."""
     return MODELS.names(pattern)

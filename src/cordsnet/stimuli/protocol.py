@@ -9,6 +9,7 @@ from typing import runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
@@ -150,6 +151,7 @@ def movie(frames: Frames | Iterable[Images], frame_ms: float, ms: float | None =
     return Protocol((Movie(IMAGE, frames, float(frame_ms), duration),))
 
 
+@check_arguments
 def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: float | None = None) -> Protocol:
     """`protocol` with Gaussian noise added to its images, redrawn every `every_ms` (None: every step).
 

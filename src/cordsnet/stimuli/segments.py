@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from cordsnet._arguments import check_init
 from cordsnet.dynamics import Clock, Hold
 
 
+@check_init
 @dataclass(frozen=True)
 class Event:
     """A time at which something appears or goes.

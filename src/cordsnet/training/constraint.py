@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import is_number
 from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
@@ -19,6 +20,7 @@ ROUNDING = 1e-5
 """Kernels are scaled to this much below the bound, so that gains in single precision end below it."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Contraction:
     """Every area's bound of `certify_monostable` is kept below `bound`, by scaling its recurrent gains.

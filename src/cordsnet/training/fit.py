@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cordsnet._arguments import check_arguments
 from cordsnet._files import cannot_write, check_name, writable_folder, write_whole
 from cordsnet._processes import check_main_guard
 from cordsnet.errors import RunError
@@ -58,6 +59,7 @@ class StageReport:
         return load_model(self.folder)
 
 
+@check_arguments
 def fit(
     recipe: Recipe,
     output: str | Path | None = None,

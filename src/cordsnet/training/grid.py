@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.models import MODELS
 from cordsnet.registry import Registry
@@ -39,6 +40,7 @@ class Run:
     columns: Mapping[str, TableValue] = field(default_factory=dict)
 
 
+@check_arguments
 def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequence[int]) -> list[Run]:
     """Make a run for every combination of values and every seed.
 
@@ -92,6 +94,7 @@ def parse_choices(words: Sequence[str]) -> dict[str, list[str]]:
     return choices
 
 
+@check_arguments
 def with_setting(recipe: Recipe, path: str, value: Any) -> Recipe:
     """Return the recipe with one setting changed.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional
 
+from cordsnet._arguments import check_init
 from cordsnet.dynamics import Equilibrium, Solver, steady_state
 from cordsnet.models.interface import IMAGE
 from cordsnet.training.comparison import accuracies, axes_of, checked, course, error, last_step, masked, several
@@ -13,6 +14,7 @@ from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Terms, by_name
 from cordsnet.training.sources import LabelledImages
 
 
+@check_init
 @dataclass(frozen=True)
 class LastStep(Loss):
     """The error of the outputs at the end of a trial.
@@ -37,6 +39,7 @@ class LastStep(Loss):
         return Terms(torch.stack(list(terms.values())).sum(), several(terms), accuracies(bound, outputs, targets))
 
 
+@check_init
 @dataclass(frozen=True)
 class EveryStep(Loss):
     """The error of the outputs, averaged over the steps of a trial.
@@ -84,6 +87,7 @@ class Masked(Loss):
         return masked(bound, course(bound, batch.inputs, self.ms), batch, dict(self.weights))
 
 
+@check_init
 @dataclass(frozen=True)
 class NextFrame(Loss):
     """The squared error of a prediction of the next frame of a movie; the movie is its own target.
@@ -114,6 +118,7 @@ class NextFrame(Loss):
         return Terms(wrong, {})
 
 
+@check_init
 @dataclass(frozen=True)
 class Settled(Loss):
     """Cross-entropy at the network's fixed point under each image, by implicit gradients or by recurrent

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._typing import ClassLabels, Images, SoftLabels
 from cordsnet.dynamics import Clock, Hold, Record, State, own_start
 from cordsnet.models import VisionModel
@@ -20,6 +21,7 @@ from cordsnet.training.evaluate import read_correctly
 from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Rest, Terms
 
 
+@check_init
 @dataclass(frozen=True)
 class Trial:
     """Times of a trial, ms.
@@ -41,6 +43,7 @@ class Trial:
     baseline: float = 20.0
 
 
+@check_init
 @dataclass(frozen=True)
 class Objective(Loss):
     """The objective of Soo et al. 2024: the weights of its two terms.
@@ -86,6 +89,7 @@ class Losses:
     accuracy: Tensor
 
 
+@check_arguments
 def objective(
     model: VisionModel,
     images: Images,

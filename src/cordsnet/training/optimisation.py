@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_count, check_positive, is_number
 
 MOST_UPDATES = 10**8
@@ -17,6 +18,7 @@ MOST_IMAGES = 10**7
 """Largest batch, and largest number of parts of one."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Optimisation:
     """How parameters are updated.

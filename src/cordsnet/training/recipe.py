@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import is_whole
 from cordsnet._files import check_name
 from cordsnet.data import Reading, is_path, load_data
@@ -29,6 +30,7 @@ SIZES = ("image_size", "in_channels", "num_classes")
 """Fields of a spec that may follow from the data."""
 
 
+@check_init
 @dataclass(frozen=True)
 class ModelChoice:
     """Which network: a row of the table, and what to change in it.
@@ -85,6 +87,7 @@ class ModelChoice:
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "options" or value}
 
 
+@check_init
 @dataclass(frozen=True)
 class Recipe:
     """A training run.
@@ -208,6 +211,7 @@ def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
 RECIPES: Registry[Callable[[], Recipe]] = _ROWS
 
 
+@check_arguments
 def find_recipe(name: str) -> Recipe:
     """A recipe of the package by name, or one's own as `file.py:function` or `package.module:function`.
 

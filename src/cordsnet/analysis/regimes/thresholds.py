@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from cordsnet._arguments import check_fields
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_count, check_positive
 
 MOST_DURATIONS = 100_000
 """Largest number of durations, and of noisy starts, that is accepted."""
 
 
+@check_init
 @dataclass(frozen=True)
 class RegimeSettings:
     """Times and thresholds of the regime classifier.
@@ -56,7 +57,6 @@ class RegimeSettings:
     min_log_growth: float = 5.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
         positive = ("image_ms", "tau_ms", "rest_speed", "same_state", "noise", "growth", "steadiness", "slowing")
         for name in (*positive, "certainty", "min_log_growth"):
             check_positive(getattr(self, name), name)

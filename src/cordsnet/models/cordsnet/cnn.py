@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cordsnet._arguments import check_arguments
 from cordsnet._typing import Images
 from cordsnet.dynamics import NONE, Clock, Effects, Precision, convolve
 from cordsnet.dynamics.lesions import standing_effects
@@ -201,6 +202,7 @@ class CNN(Parted, VisionModel):
         return twin
 
 
+@check_arguments
 @torch.no_grad()
 def fold(cnn: CNN) -> CNN:
     """The same network without batch norms: gains in the kernels, constants in per-unit biases.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.models.cordsnet.model import CordsNet
 from cordsnet.models.cordsnet.spec import STEM, NetworkSpec
 from cordsnet.models.tensors import check_match, fitted, read_tensors
@@ -33,12 +34,14 @@ def load_published(model: CordsNet, path: str | Path) -> CordsNet:
     return model
 
 
+@check_arguments
 def published_state_dict(model: CordsNet) -> dict[str, Tensor]:
     """The model's weights under the names of the public code."""
     names = published_names(model.spec)
     return {names[name]: value for name, value in model.state_dict().items()}
 
 
+@check_arguments
 def published_names(spec: NetworkSpec) -> dict[str, str]:
     """Our parameter name -> the public one. Raises ValueError for networks that the public code cannot express."""
     modules = {"wiring.stem": "inp_conv"}

@@ -1,5 +1,6 @@
 """The rows of the CordsNets and of their feedforward twins in the table of models."""
 
+from cordsnet._arguments import check_arguments
 from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
 from cordsnet.models.spec import square
 from cordsnet.models.table import ModelRow
@@ -12,6 +13,7 @@ TINY = {"image_size": 16, "width": 4, "in_channels": 1, "num_classes": 3}
 SMALL_STEM = StemSpec(channels=16, kernel=3, stride=1)
 
 
+@check_arguments
 def cordsnet_spec(name: str, depth: int, stem: StemSpec, image_size: int) -> NetworkSpec:
     """The CordsNet scheme for any even depth (Soo et al. 2024, section 3 and appendix).
 

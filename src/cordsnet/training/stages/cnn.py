@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from cordsnet._arguments import check_init
 from cordsnet.training.losses import LastStep
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stages.train import Train, TrainingStage
 
 
+@check_init
 @dataclass(frozen=True)
 class TrainCNN(TrainingStage):
     """Cross-entropy on the feedforward network (Soo et al. 2024, training step 1)."""

@@ -7,12 +7,14 @@ weights of the objective (Soo et al. 2024, training steps 4-6).
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from cordsnet._arguments import check_init
 from cordsnet.training.constraint import Contraction
 from cordsnet.training.objective import Objective
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stages.train import Train, TrainingStage
 
 
+@check_init
 @dataclass(frozen=True)
 class TrainDynamics(TrainingStage):
     """Train the recurrent network with the paper's objective, through a sequence of activations.

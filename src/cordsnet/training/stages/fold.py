@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from cordsnet._arguments import check_init
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import Foldable
 from cordsnet.training.stage import Context, Stage, StageResult
@@ -16,6 +17,7 @@ CHECKED = 256
 """Test images whose scores are compared."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Fold(Stage):
     """Fold and check: the two networks must give equal class scores (Soo et al. 2024, training step 2)."""

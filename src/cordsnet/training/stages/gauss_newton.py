@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
 from cordsnet.training.checkpoints import SAVE_MINUTES
@@ -30,6 +31,7 @@ LESS, MORE = 0.7, 4.0
 """By what the damping changes after a step that helped, and after one that did not."""
 
 
+@check_init
 @dataclass(frozen=True)
 class GaussNewton(Stage):
     """Fit each area's kernels and bias to the folded CNN's rates, without learning rates or batches.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Activation, Solver, steady_state
 from cordsnet.models.capabilities import FeedforwardTwin
@@ -32,6 +33,7 @@ FITTED = {
 """Choice of `Imitate.fit` -> kernels that are fitted, beside the biases."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Imitate(Stage):
     """Fit settled rates to the folded CNN's activity; the readout stays the CNN's.

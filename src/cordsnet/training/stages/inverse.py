@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from cordsnet._arguments import check_init
 from cordsnet.models.capabilities import FeedforwardTwin, RecurrentTwin
 from cordsnet.models.interface import IMAGE
 from cordsnet.training.evaluate import BATCH
@@ -22,6 +23,7 @@ SETTLE_STEPS, SETTLE_SHARE = 100, 0.2
 """The settled activity is taken after 100 Euler steps of dt / tau = 0.2, as the network itself would."""
 
 
+@check_init
 @dataclass(frozen=True)
 class InverseInit(Stage):
     """Fit recurrent kernels and biases; everything else stays as folded.

@@ -5,12 +5,14 @@ from typing import ClassVar
 
 import torch
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasRecurrentKernels
 from cordsnet.training.stage import Context, Stage, StageResult
 
 
+@check_init
 @dataclass(frozen=True)
 class RandomInit(Stage):
     """A network as it is before any training.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from cordsnet._arguments import check_init
 from cordsnet.dynamics import Solver
 from cordsnet.training.constraint import Contraction
 from cordsnet.training.losses import Settled
@@ -10,6 +11,7 @@ from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stages.train import Train, TrainingStage
 
 
+@check_init
 @dataclass(frozen=True)
 class TrainSettled(TrainingStage):
     """Train the scores of the network's fixed point under each image; see the loss `Settled`.

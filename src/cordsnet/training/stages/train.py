@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from cordsnet._arguments import check_init
 from cordsnet.dynamics import Activation, RateSystem, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
@@ -18,6 +19,7 @@ from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
 
 
+@check_init
 @dataclass(frozen=True)
 class Train(Stage):
     """Train a model with a loss.
