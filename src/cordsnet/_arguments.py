@@ -29,14 +29,14 @@ ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
 """Annotation -> classes that are accepted for it, and how it is called in messages."""
 
 GENERIC: dict[Any, tuple[tuple[type, ...], str]] = {
-    Callable: ((Callable,), "a function"),
+    Callable: ((Callable,), "a function"),  # type: ignore[dict-item]
     Mapping: ((Mapping,), "a mapping"),
     dict: ((Mapping,), "a mapping"),
     Iterable: ((Iterable,), "a sequence"),
     Sequence: ((Collection, np.ndarray, Tensor), "a sequence"),
     tuple: ((Collection, np.ndarray, Tensor), "a sequence"),
     list: ((Collection, np.ndarray, Tensor), "a sequence"),
-}  # type: ignore[dict-item]
+}
 """The same for annotations with parts, which are not checked themselves."""
 
 
@@ -61,7 +61,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 def check_init(kind: type[R]) -> type[R]:
     """Check the arguments of a class when it is made, a dataclass included, as `check_arguments` does."""
-    kind.__init__ = check_arguments(kind.__init__)  # type: ignore[misc]
+    setattr(kind, "__init__", check_arguments(kind.__init__))  # noqa: B010 - a method is replaced
     return kind
 
 

@@ -52,7 +52,7 @@ class Flow(ABC):
     ) -> None:
         if stepper not in STEPPERS:
             raise ValueError(f"stepper must be one of {', '.join(STEPPERS)}, got {stepper!r}")
-        if torch.Size(domain).numel() == 0:
+        if isinstance(domain, bytes) or torch.Size(domain).numel() == 0:
             raise ValueError(f"domain must be the shape of a state of at least one element, got {list(domain)}")
         self.domain, self.dtype, self.device = torch.Size(domain), dtype, indexed_device(device)
         self.stepper = stepper
@@ -165,6 +165,7 @@ class MapFlow(Flow):
 
     is_map = True
 
+    @check_arguments
     def __init__(
         self,
         function: Callable[[Tensor], Tensor],
