@@ -66,7 +66,7 @@ def check_init(kind: type[R]) -> type[R]:
 
 
 @functools.cache
-def _rules(function: Callable[..., Any]) -> dict[str, tuple[tuple[type, ...], str]]:
+def _rules(function: Any) -> dict[str, tuple[tuple[type, ...], str]]:
     """Argument -> classes that are accepted, and their names; without those whose annotation is of another kind."""
     found = {}
     for name, hint in typing.get_type_hints(function).items():
