@@ -40,7 +40,7 @@ import cordsnet
 HOME = str(Path(cordsnet.__file__).parent)
 PARTS = ("", ".analysis", ".data", ".dynamics", ".experiments", ".models", ".stimuli", ".training")
 KINDS = ("refused", "accepted", "raw", "hang", "crash", "nan")
-BYTES, SECONDS, SHORTEST = 6 * 2**30, 20, 20
+BYTES, SECONDS, SHORTEST, LARGEST = 6 * 2**30, 20, 20, 10**8
 OWN_ERRORS = (ValueError, TypeError, ArithmeticError, OSError)
 
 
@@ -78,7 +78,7 @@ def not_finite(value: Any, depth: int = 0) -> Iterator[str]:
     """Yield the places in a result that hold NaN."""
     if isinstance(value, torch.Tensor):
         value = value.detach()
-        if value.is_floating_point() or value.is_complex():
+        if value.numel() <= LARGEST and (value.is_floating_point() or value.is_complex()):
             yield from ["numbers"] if bool(torch.isnan(value).any()) else []
     elif isinstance(value, np.ndarray) and value.dtype.kind in "fc":
         yield from ["numbers"] if bool(np.isnan(value).any()) else []

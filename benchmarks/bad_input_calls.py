@@ -1,5 +1,6 @@
 """Good calls of the public functions and classes of cordsnet, one argument of which `bad_input.py` replaces."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -264,6 +265,9 @@ USE: dict[str, Callable[[Any], Any]] = {
     "Record": lambda r: simulated(record=r),
     "Precision": lambda p: simulated(precision=p),
     "State": lambda s: simulated(initial_state=s),
+    "AreaSpec": lambda s: dataclasses.replace(spec(), areas=(s, spec().areas[1])),
+    "ConnectionSpec": lambda s: dataclasses.replace(spec(), connections=(s, spec().connections[1])),
+    "StemSpec": lambda s: dataclasses.replace(spec(), stem=s),
     "Activation": lambda f: c.CordsNet(spec(), f)(images(), ms=8.0),
     "CordsNet": lambda m: m(images(), ms=8.0),
     "CNN": lambda m: m(images()),
@@ -271,7 +275,7 @@ USE: dict[str, Callable[[Any], Any]] = {
     "Solver": lambda s: c.steady_state(model(), images(), solver=s),
     "RegimeSettings": lambda s: s,
     "Split": lambda s: s.images,
-    **dict.fromkeys(("ConvOperator", "MatrixOperator", "Diagonal"), lambda o: o.apply(draw(1, *o.domain)[0])),
+    **dict.fromkeys(("ConvOperator", "MatrixOperator", "Diagonal"), lambda o: o.mv(draw(*o.domain, dtype=o.dtype))),
     **dict.fromkeys(
         ("FunctionFlow", "MapFlow", "RateFlow"), lambda f: a.fixed_points(f, draw(2, *f.domain), max_iterations=5)
     ),

@@ -4,47 +4,61 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from numbers import Number, Real
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from numbers import Integral, Number, Real
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from cordsnet._checks import is_number
+from cordsnet.errors import ArgumentError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
-    int: ((Real,), "a whole number"),
+Rule: TypeAlias = tuple[tuple[type, ...], str]
+"""Classes that are accepted, and how they are called in messages."""
+
+ACCEPTED: dict[Any, Rule] = {
+    int: ((Integral,), "a whole number"),
     float: ((Real,), "a number"),
     complex: ((Number,), "a number"),
     bool: ((bool, np.bool_), "True or False"),
     str: ((str,), "a text"),
-    Path: ((Path,), "a path"),
+    Path: ((Path,), "a Path"),
     Tensor: ((Tensor,), "a torch tensor"),
     np.ndarray: ((np.ndarray,), "an array"),
+    nn.Module: ((nn.Module,), "a torch module"),
+    torch.dtype: ((torch.dtype,), "a torch.dtype"),
+    torch.device: ((torch.device,), "a torch.device"),
     type(None): ((type(None),), "None"),
 }
-"""Annotation -> classes that are accepted for it, and how it is called in messages."""
+"""Annotation -> rule."""
 
-GENERIC: dict[Any, tuple[tuple[type, ...], str]] = {
+GENERIC: dict[Any, Rule] = {
     Callable: ((Callable,), "a function"),  # type: ignore[dict-item]
+    type: ((type,), "a class"),
     Mapping: ((Mapping,), "a mapping"),
     dict: ((Mapping,), "a mapping"),
     Iterable: ((Iterable,), "a sequence"),
-    Sequence: ((Collection, np.ndarray, Tensor), "a sequence"),
-    tuple: ((Collection, np.ndarray, Tensor), "a sequence"),
-    list: ((Collection, np.ndarray, Tensor), "a sequence"),
+    **dict.fromkeys((Sequence, tuple, list), ((Collection, np.ndarray, Tensor), "a sequence")),
 }
-"""The same for annotations with parts, which are not checked themselves."""
+"""The same for annotations with parts."""
+
+SEQUENCES = (Sequence, tuple, list)
+
+CHECKED_ELEMENTS = 1000
+"""Elements of a list or tuple that are checked; longer ones hold data, and the function looks at them."""
 
 
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Refuse arguments of another type than the annotation says, by name; sizes and signs are left to the function.
 
-    Numbers of NumPy, and arrays and tensors without axes, count as numbers. Elements of sequences, and annotations
-    without a row here, are not checked. The decorated function raises TypeError.
+    Numbers of NumPy, and arrays and tensors without axes, count as numbers; True, False and NaN do not. Annotations
+    without a row here are not checked. The decorated function raises ArgumentError.
     """
     signature = inspect.signature(function)
 
@@ -52,8 +66,8 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         rules = _rules(function)
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            if name in rules and not _fits(value, rules[name][0]):
-                raise TypeError(f"{name} must be {rules[name][1]}, got {type(value).__name__}")
+            if name in rules:
+                _check(value, name, *rules[name])
         return function(*args, **kwargs)
 
     return checked
@@ -65,38 +79,95 @@ def check_init(kind: type[R]) -> type[R]:
     return kind
 
 
+def _check(value: object, name: str, rule: Rule, elements: Rule | None) -> None:
+    classes, called = rule
+    if not _fits(value, classes):
+        raise ArgumentError(f"{name} must be {called}, got {_text(value)}")
+    if elements is not None and isinstance(value, np.ndarray | Tensor) and Collection in classes:
+        _check_array(value, name, elements)
+    if elements is not None and isinstance(value, list | tuple) and len(value) <= CHECKED_ELEMENTS:
+        for place, element in enumerate(value):
+            if not _fits(element, elements[0]):
+                given = f"{_text(element)} at place {place}"
+                raise ArgumentError(f"{name} must hold {elements[1]} at each place, got {given}")
+
+
+def _check_array(value: np.ndarray | Tensor, name: str, elements: Rule) -> None:
+    """Refuse an array where a sequence of other things than its numbers is due; rows of an array are sequences."""
+    example = np.zeros((), value.dtype) if isinstance(value, np.ndarray) else torch.zeros((), dtype=value.dtype)
+    due = Collection in elements[0] if value.ndim > 1 else value.ndim == 1 and _fits(example, elements[0])
+    if not due:
+        given = f"an array of {value.dtype} of shape {list(value.shape)}"
+        raise ArgumentError(f"{name} must hold {elements[1]} at each place, got {given}")
+
+
 @functools.cache
-def _rules(function: Any) -> dict[str, tuple[tuple[type, ...], str]]:
-    """Argument -> classes that are accepted, and their names; without those whose annotation is of another kind."""
+def _rules(function: Any) -> dict[str, tuple[Rule, Rule | None]]:
+    """Argument -> its rule and that of its elements; without those whose annotation is of another kind."""
     found = {}
     for name, hint in typing.get_type_hints(function).items():
-        leaves = typing.get_args(hint) if isinstance(hint, types.UnionType) or _is_union(hint) else (hint,)
-        rows = [_row(leaf) for leaf in leaves]
-        if name != "return" and all(rows):
-            classes = tuple(kind for row in rows if row for kind in row[0])
-            found[name] = classes, " or ".join(dict.fromkeys(row[1] for row in rows if row))
+        leaves = _leaves(hint)
+        rule = _rule(leaves)
+        if name != "return" and rule is not None:
+            inner = [leaf for leaf in leaves if typing.get_origin(leaf) in SEQUENCES]
+            parts = [part for leaf in inner for part in typing.get_args(leaf) if part is not Ellipsis]
+            found[name] = rule, _rule([leaf for part in parts for leaf in _leaves(part)]) if parts else None
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL and name in found:
+            found[name] = GENERIC[tuple], found[name][0]  # its annotation is that of each of them
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            found.pop(name, None)
     return found
 
 
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) is typing.Union
+def _leaves(hint: Any) -> tuple[Any, ...]:
+    """Annotations that a union is made of."""
+    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    return typing.get_args(hint) if union else (hint,)
 
 
-def _row(leaf: Any) -> tuple[tuple[type, ...], str] | None:
-    """Classes for one annotation; None where it is not checked."""
+def _rule(leaves: Collection[Any]) -> Rule | None:
+    """Rule of a union of annotations; None where one of them is not checked."""
+    rows = [_row(leaf) for leaf in leaves]
+    if not all(rows):
+        return None
+    classes = tuple(kind for row in rows if row for kind in row[0])
+    return classes, " or ".join(dict.fromkeys(row[1] for row in rows if row))
+
+
+def _row(leaf: Any) -> Rule | None:
+    """Rule of one annotation; None where it is not checked."""
     leaf = getattr(leaf, "array_type", leaf)  # of annotations of jaxtyping
-    if leaf in ACCEPTED:
-        return ACCEPTED[leaf]
+    plain = np.ndarray if typing.get_origin(leaf) is np.ndarray else leaf
+    if plain in ACCEPTED:
+        return ACCEPTED[plain]
+    if typing.get_origin(leaf) is typing.Literal:
+        kinds = tuple(dict.fromkeys(type(choice) for choice in typing.get_args(leaf)))
+        return kinds, "one of " + ", ".join(repr(choice) for choice in typing.get_args(leaf))
     if typing.get_origin(leaf) in GENERIC:
         return GENERIC[typing.get_origin(leaf)]
-    if isinstance(leaf, type) and leaf.__module__.startswith("cordsnet.") and not getattr(leaf, "_is_protocol", False):
-        return (leaf,), f"a {leaf.__name__}"
-    return None
+    kind = typing.get_origin(leaf) or (leaf.__bound__ if isinstance(leaf, TypeVar) else leaf)
+    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):  # the functions say what a model must have
+        return None
+    return ((kind,), f"a {kind.__name__}") if kind.__module__.startswith("cordsnet.") else None
 
 
 def _fits(value: object, classes: tuple[type, ...]) -> bool:
-    """True if a value is of these classes, or a number in an array or tensor without axes where a number is due."""
-    if isinstance(value, classes):
-        return True
-    number = Real in classes or Number in classes
-    return number and isinstance(value, np.ndarray | Tensor) and value.ndim == 0 and value.dtype != object
+    """True if a value is of these classes; NaN, numbers that no float can hold and arrays of objects never are."""
+    if {Integral, Real, Number} & set(classes) and isinstance(value, np.ndarray | Tensor) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool | np.bool_):
+        return bool in classes
+    if isinstance(value, Number):
+        return isinstance(value, classes) and value == value and is_number(abs(value))  # type: ignore[arg-type]
+    if Collection in classes and isinstance(value, str | bytes | Mapping | Set):  # collections, but not sequences
+        classes = tuple(kind for kind in classes if kind is not Collection)
+    return isinstance(value, classes) and not (isinstance(value, np.ndarray) and value.dtype == object)
+
+
+def _text(value: object) -> str:
+    """How a message shows a value: numbers as they are, everything else by its type."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    plain = isinstance(value, Number | str) or value is None
+    return f"{value!r:.60}" if plain else type(value).__name__

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor
+
+MAX_AXES = 25
+"""Axes that a tensor can have for every operation of torch."""
 
 LARGEST = 2**1023
 """Whole numbers up to here can be converted to floating point."""
@@ -64,6 +68,34 @@ def check_type(value: object, kind: type | tuple[type, ...], name: str, would_do
     """Raise TypeError unless `value` is of that kind; `would_do` says what to give instead."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {would_do}, got {type(value).__name__}")
+
+
+def check_shape(value: object, name: str, axes: int | None = None) -> tuple[int, ...]:
+    """Return a shape as whole numbers of Python.
+
+    Raises ValueError unless `value` holds whole numbers above 0, as many as `axes` if that is given.
+    """
+    given = value.tolist() if isinstance(value, Tensor | np.ndarray) else value
+    sides = list(given) if isinstance(given, Sequence) and not isinstance(given, bytes) else []
+    if not sides or len(sides) > MAX_AXES or len(sides) != (axes or len(sides)) or not all(map(_is_side, sides)):
+        raise ValueError(f"{name} must be {axes or 'at least one'} whole number(s) above 0, got {value!r:.100}")
+    return tuple(int(n) for n in sides)
+
+
+def _is_side(value: object) -> bool:
+    return is_whole(value) and value > 0
+
+
+def check_few(value: object, name: str, most: int) -> None:
+    """Raise ValueError if `value` is an array or tensor of more than `most` numbers."""
+    if isinstance(value, Tensor | np.ndarray) and (count := math.prod(value.shape)) > most:
+        raise ValueError(f"{name} must be at most {most:,} numbers, got {count:,} (shape {list(value.shape)})")
+
+
+def check_at_least(value: float, name: str, least: float) -> None:
+    """Raise ValueError unless `value` is a finite number of at least `least`."""
+    if not (is_number(value) and math.isfinite(value) and value >= least):
+        raise ValueError(f"{name} must be a finite number of at least {least:g}, got {value!r:.60}")
 
 
 def check_tolerance(value: float, name: str = "tol") -> None:

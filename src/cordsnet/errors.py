@@ -3,6 +3,10 @@
 from typing import Any
 
 
+class ArgumentError(TypeError, ValueError):
+    """An argument is of another type than its annotation says; caught by either of the names that people write."""
+
+
 class DivergedError(ArithmeticError):
     """Rates became infinite or NaN in a simulation.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from cordsnet._arguments import check_init
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_type
 from cordsnet.data.draw import drawn_rows
 from cordsnet.data.encoded import Encoded
@@ -70,6 +70,7 @@ def check_size(image_size: object) -> None:
         raise ValueError(f"image_size must be a whole number of px from 1 to {MAX_SIZE}, got {image_size!r}")
 
 
+@check_arguments
 def to_unit_range(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Scale 8-bit pixels to 0-1 in `dtype`; return floats, which are 0-1 already, unchanged."""
     check_type(pixels, Tensor, "pixels", "a torch tensor")
@@ -111,6 +112,8 @@ class Split:
             if self.labels.ndim == 0 or len(self.labels) != len(self.pixels):
                 given = f"shape {list(self.labels.shape)} for {len(self.pixels)} images"
                 raise ValueError(f"labels must be as many as images, got {given}")
+            if self.pixels.is_floating_point() and not bool(self.pixels.sum(dtype=torch.float64).isfinite()):
+                raise ValueError("pixels hold NaN or infinite values; leave those images out")
 
     @classmethod
     def from_encoded(cls, encoded: Encoded) -> "Split":

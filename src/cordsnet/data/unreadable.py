@@ -11,6 +11,7 @@ NAMED = 5
 """Number of unreadable images that are named in an error or a warning; all are in `Split.unreadable`."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Unreadable:
     """An image that cannot be read.

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from cordsnet._arguments import check_init
 from cordsnet.data.encoded import Encoded
 from cordsnet.data.split import Normalisation, Split
 from cordsnet.data.stream import Stream
@@ -13,6 +14,7 @@ from cordsnet.data.unreadable import Unreadable
 from cordsnet.errors import DataError
 
 
+@check_init
 @dataclass(frozen=True)
 class VisionData:
     """A data set with its training and test images.

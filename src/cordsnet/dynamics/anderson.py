@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_at_least, check_count, check_positive
 from cordsnet.dynamics.precision import place_of_doubles
 
 FixedPointMap: TypeAlias = Callable[[Tensor], Tensor]
@@ -40,6 +41,10 @@ class Solution:
     evaluations: int
 
 
+MAX_MEMORY = 1000
+"""Iterates that are kept; a linear system of that size is solved at each step."""
+
+
 @check_arguments
 @torch.no_grad()
 def anderson(
@@ -51,6 +56,12 @@ def anderson(
     smallest; the weights sum to one. `ridge` is relative to the diagonal of the residuals' Gram matrix.
     Iteration ends when every sample has converged to a relative residual of `tol`, or has diverged.
     """
+    if start.ndim < 2 or not start.is_floating_point():
+        raise ValueError(f"start must be floating-point [B, ...], got {start.dtype} of shape {list(start.shape)}")
+    check_positive(tol, "tol")
+    check_count(max_iterations, "max_iterations")
+    check_count(memory, "memory", most=MAX_MEMORY)
+    check_at_least(ridge, "ridge", 0)
     x, best = start, start
     least = start.new_full((len(start),), torch.inf)
     finite = torch.ones(len(start), dtype=torch.bool, device=start.device)

@@ -7,14 +7,25 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.grad import conv2d_input, conv2d_weight
 
+from cordsnet._checks import check_type
 from cordsnet.dynamics.kernel import Kernel
 
 
 def convolve(value: Tensor, weight: Tensor, stride: int = 1, compute: torch.dtype | None = None) -> Tensor:
     """Zero-padded convolution that keeps the size at stride 1, computed in `compute` and given back as it came."""
+    check_type(value, Tensor, "value", "a torch tensor [B, C, H, W]")
+    _check(weight, stride)
     compute = compute or weight.dtype
     padding = (weight.shape[-1] - 1) // 2
     return functional.conv2d(value.to(compute), weight.to(compute), stride=stride, padding=padding).to(value.dtype)
+
+
+def _check(weight: object, stride: object) -> None:
+    if not (isinstance(weight, Tensor) and weight.ndim == 4):
+        given = f"shape {list(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
+        raise ValueError(f"weight must be a torch tensor [out, in, k, k], got {given}")
+    if not (isinstance(stride, int) and stride > 0):
+        raise ValueError(f"stride must be a whole number above 0, got {stride!r:.100}")
 
 
 class ConvMap:
@@ -25,6 +36,7 @@ class ConvMap:
     """
 
     def __init__(self, weight: Tensor, stride: int = 1, compute: torch.dtype | None = None) -> None:
+        _check(weight, stride)
         self.weight, self.stride, self.compute = weight, stride, compute or weight.dtype
         self.padding = (weight.shape[-1] - 1) // 2
         self._forward: Kernel | None = None

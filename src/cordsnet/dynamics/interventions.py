@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from cordsnet._arguments import check_arguments
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.system import System
@@ -19,6 +19,7 @@ Kind: TypeAlias = Literal["clamp", "inject", "scale"]
 Value: TypeAlias = float | Tensor | Trajectory
 
 
+@check_init
 @dataclass(frozen=True, eq=False)
 class Intervention:
     """One thing that is done to a model while a protocol runs; make it with the functions of this module.
@@ -61,16 +62,19 @@ def silence(target: str, **where_and_when: Any) -> Intervention:
     return Intervention("scale" if "->" in target else "clamp", target, 0.0, **where_and_when)
 
 
+@check_arguments
 def clamp(area: str, value: Value, **where_and_when: Any) -> Intervention:
     """Set the rates of an area to a number, a tensor, or what a `Trajectory` recorded of it. Keywords as `silence`."""
     return Intervention("clamp", area, value, **where_and_when)
 
 
+@check_arguments
 def inject(area: str, current: Value, **where_and_when: Any) -> Intervention:
     """Add a current to the drive of an area, in units of the drive. Keywords as `silence`."""
     return Intervention("inject", area, current, **where_and_when)
 
 
+@check_arguments
 def scale(pathway: str, factor: float | Tensor, **where_and_when: Any) -> Intervention:
     """Multiply what a pathway delivers, `scale("area1 -> area2", 0.5)`; units are the target's. Keywords as
     `silence`."""

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._checks import check_type, is_whole
+
 
 @runtime_checkable
 class LinearMap(Protocol):
@@ -42,6 +44,9 @@ class DenseMap:
     """
 
     def __init__(self, weight: Tensor) -> None:
+        check_type(weight, Tensor, "weight", "a torch tensor [out, in]")
+        if weight.ndim != 2:
+            raise ValueError(f"weight must have the axes [out, in], got shape {list(weight.shape)}")
         self.weight = weight
 
     @property
@@ -78,6 +83,8 @@ class Enlarge:
     weights: tuple[Tensor, ...] = ()
 
     def __init__(self, size: Sequence[int]) -> None:
+        if not (isinstance(size, Sequence) and len(size) == 2 and all(is_whole(side) and side > 0 for side in size)):
+            raise ValueError(f"size must be two whole numbers above 0, (H, W), got {size!r:.100}")
         self.size = tuple(size)
 
     def __call__(self, values: Tensor) -> Tensor:
@@ -107,6 +114,7 @@ class Masked:
     """A linear map whose result is multiplied by `factor` [*shape]: a lesion of some of the units that it reaches."""
 
     def __init__(self, inner: LinearMap, factor: Tensor) -> None:
+        check_type(factor, Tensor, "factor", "a torch tensor")
         self.inner, self.factor = inner, factor
 
     @property
@@ -148,4 +156,5 @@ def weights_of(maps: Sequence[LinearMap | None]) -> list[Tensor]:
 
 def channels_last(value: Tensor) -> Tensor:
     """The same numbers with the channels last in memory, where convolutions are fastest; vectors as they are."""
+    check_type(value, Tensor, "value", "a torch tensor")
     return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value.contiguous()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet.registry import Registry
 
 DTYPES: Registry[torch.dtype] = Registry("precision")
@@ -20,6 +21,7 @@ WITHOUT_DOUBLE = frozenset(("mps",))
 """Kinds of devices without double precision."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Precision:
     """Names of precisions: "float64", "float32", "bfloat16" or "float16".
@@ -59,6 +61,7 @@ def place_of_doubles(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type in WITHOUT_DOUBLE else device
 
 
+@check_arguments
 def as_precision(precision: "Precision | str | None") -> Precision:
     """A `Precision` from what users write: a Precision, the name of that of the convolutions, or None."""
     return precision if isinstance(precision, Precision) else Precision(compute=precision)

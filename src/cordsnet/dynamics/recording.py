@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_init
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.limits import check_room
 from cordsnet.dynamics.probing import Probe, probed
@@ -50,6 +51,7 @@ REDUCTIONS.add("mean", Reduction(lambda r: _mean(r, 1), lambda axes: ()))
 REDUCTIONS.add("norm", Reduction(lambda r: r.flatten(1).norm(dim=1), lambda axes: ()))
 
 
+@check_init
 @dataclass(frozen=True)
 class Record:
     """Choice of the areas, times and reductions to keep.
@@ -73,6 +75,10 @@ class Record:
     window_ms: tuple[float, float] | None = None
     reduce: str | Reducer | Mapping[str, Reducer] = "none"
     outputs: Sequence[str] | str = "all"
+
+    def __post_init__(self) -> None:
+        if self.window_ms is not None and len(self.window_ms) != 2:
+            raise ValueError(f"window_ms must be (start, stop) in ms, got {len(self.window_ms)} number(s)")
 
     def signals(self, system: System[Any]) -> dict[str, Signal]:
         """The signals asked for, by name. Raises ValueError, offering the nearest, for those that are not there."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.engines import ENGINES
@@ -56,6 +57,7 @@ class Showable(Protocol):
         """The inputs in order, each with the steps for which they are held."""
 
 
+@check_arguments
 def simulate(
     model: Simulable,
     protocol: Showable,
@@ -123,18 +125,24 @@ def _named(found: Trajectory, model: Simulable) -> Trajectory:
     return replace(found, model=str(getattr(getattr(model, "spec", None), "name", type(model).__name__)))
 
 
-def _check(model: object, protocol: object) -> None:
-    if not isinstance(model, Simulable):
-        inside = "; pass its .module" if isinstance(getattr(model, "module", None), Simulable) else ""
-        raise TypeError(
-            f"model must be a dynamical model, got {type(model).__name__}{inside or '; see cordsnet.list_models()'}"
-        )
+def _check(model: Simulable, protocol: object) -> None:
+    check_model(model)
     if not isinstance(protocol, Showable):
         raise TypeError(
             f"protocol must be a sum of blank(), show() and movie(), got {type(protocol).__name__}; "
             "wrap images in show(images, ms)"
         )
     protocol.check(model)
+
+
+def check_model(model: object) -> TypeGuard[Simulable]:
+    """Raise TypeError, with what to pass instead, unless `model` can be simulated."""
+    if not isinstance(model, Simulable):
+        inside = "; pass its .module" if isinstance(getattr(model, "module", None), Simulable) else ""
+        raise TypeError(
+            f"model must be a dynamical model, got {type(model).__name__}{inside or '; see cordsnet.list_models()'}"
+        )
+    return True
 
 
 def _total_steps(protocol: Showable, record: Record, clock: Clock, notes: list[str], max_steps: int) -> int:

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.dynamics.clock import check_duration
 from cordsnet.dynamics.equilibrium import Solver, equilibrium
 from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import Record
 from cordsnet.dynamics.schedule import Hold
-from cordsnet.dynamics.simulate import Simulable, integrate
+from cordsnet.dynamics.simulate import Simulable, check_model, integrate
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import System
 
@@ -20,6 +21,7 @@ SPONTANEOUS_MS = 200.0
 """How long a network is left without input to reach spontaneous activity (Soo et al. 2024, section 3)."""
 
 
+@check_arguments
 def spontaneous_state(
     model: Simulable, *, ms: float = SPONTANEOUS_MS, dt: float | None = None, stepper: str = "euler"
 ) -> State:
@@ -28,6 +30,7 @@ def spontaneous_state(
     Spontaneous activity does not depend on the image, so it is computed once for a whole batch, and
     without gradient, as in the paper's training. Raises TypeError for a model without a rate equation.
     """
+    check_model(model)
     with torch.no_grad():
         return relax(_rate_system(model.system(dt, stepper)), ms)
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._checks import check_type
+
 MAP_AXES = ("channel", "row", "column")
 """Names of the axes of a map [C, H, W]."""
 
@@ -30,6 +32,9 @@ class Signal:
     axes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_type(self.area, str, "area", "a text")
+        check_type(self.shape, tuple, "shape", "a tuple of whole numbers")
+        check_type(self.axes, tuple, "axes", "a tuple of names")
         if "." in self.area:
             raise ValueError(f"name of an area must have no dot, got {self.area!r}")
         known = {3: MAP_AXES, 1: ("unit",)}.get(len(self.shape), tuple(f"axis{k}" for k in range(len(self.shape))))
@@ -58,6 +63,12 @@ class State:
     step: int = 0
     seeds: Tensor | None = None
     past: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.values, Mapping) and self.values):
+            raise ValueError(f"values must map at least one signal to its tensor, got {self.values!r:.100}")
+        if not (isinstance(self.step, int) and self.step >= 0):
+            raise ValueError(f"step must be a whole number of at least 0, got {self.step!r:.100}")
 
     @property
     def rates(self) -> dict[str, Tensor]:

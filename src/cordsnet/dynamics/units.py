@@ -37,7 +37,8 @@ def unit_mask(units: Units, shape: Sequence[int], name: str, device: torch.devic
             raise ValueError(
                 f"units of {name!r} as booleans must broadcast to {list(shape)}, got {list(given.shape)}"
             ) from error
-    if given.is_floating_point() or given.ndim not in (1, 2) or (given.ndim == 2 and given.shape[1] != len(shape)):
+    indexed = given.ndim == 1 or (given.ndim == 2 and given.shape[1] == len(shape))
+    if given.is_floating_point() or given.is_complex() or not indexed:
         raise TypeError(
             f"units of {name!r} must be whole numbers below {shape[0]}, or rows of {len(shape)} of them, "
             f"got {units!r:.80}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cordsnet._arguments import check_arguments
 from cordsnet._files import write_whole
 from cordsnet.models.files import CARD
 from cordsnet.models.summary import Summary
@@ -44,6 +45,7 @@ Bring images (uint8, or floats in 0-1) into the form it was trained on with `mod
 the classes are `model.preprocessing.classes`."""
 
 
+@check_arguments
 def write_model_card(folder: str | Path, summary: Summary, facts: Mapping[str, Any], where: str | None = None) -> Path:
     """Write `folder/README.md`: YAML that the Hugging Face hub reads, then prose. Returns its path.
 

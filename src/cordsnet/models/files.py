@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from cordsnet._arguments import check_arguments
 from cordsnet._files import write_whole
 from cordsnet.errors import CheckpointError
 from cordsnet.models.changed import plain_state
@@ -84,6 +85,7 @@ def _check_sum(description: Mapping[str, Any], content: bytes, folder: Path) -> 
         )
 
 
+@check_arguments
 def read_metadata(folder: str | Path) -> dict[str, Any]:
     """The metadata that was saved beside a model."""
     return dict(read_description(as_folder(folder) / DESCRIPTION)["metadata"])

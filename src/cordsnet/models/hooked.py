@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Hold, Record, Trajectory, integrate, start
 from cordsnet.models.interface import IMAGE, SCORES, VisionModel
@@ -18,6 +19,7 @@ class Activity(nn.Module):
         return rates
 
 
+@check_init
 class HookedModel(nn.Module):
     """Shows images to a network and calls one module for each area with its rates at a stated time.
 

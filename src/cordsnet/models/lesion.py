@@ -1,11 +1,13 @@
 """Lesions of a model: a copy of it without some of its parts."""
 
 import copy
+import math
 from typing import TypeVar
 
 import torch
 
 from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_few
 from cordsnet.dynamics.interventions import target_shape
 from cordsnet.dynamics.lesions import Lesion
 from cordsnet.dynamics.units import Units, unit_mask
@@ -35,6 +37,7 @@ def lesion(model: Model, target: str, *, units: Units = None, fraction: float | 
     system = model.system()
     shape = target_shape(system, target, pathway="->" in target)
     if units is not None:
+        check_few(units, "units", len(shape) * math.prod(shape))  # as many places as there are units
         given = torch.as_tensor(units)
         if given.dtype == torch.bool:
             mask = unit_mask(given, shape, target, "cpu")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_init
 from cordsnet.errors import DataWarning
 from cordsnet.models.spec import ImageSpec
 from cordsnet.pictures import (
@@ -44,6 +45,7 @@ class UnknownPreprocessingError(AttributeError, ValueError):
     """A model does not know how its images were normalised. An AttributeError, so that `hasattr` answers False."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Preprocessing:
     """Resize, take the middle, normalise; and what the classes are called.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints, runtime_che
 
 import numpy as np
 
-from cordsnet._checks import is_int
+from cordsnet._checks import check_few, is_int
 
 Spec = TypeVar("Spec", bound="ModelSpec")
 
@@ -142,6 +142,7 @@ def plain_number(value: Any) -> Any:
 
 def square(size: int | Sequence[int]) -> tuple[int, int]:
     """(height, width) from one number or two. Raises ValueError for anything but whole numbers above 0."""
+    check_few(size, "image_size", 2)
     size = plain_number(size.tolist() if hasattr(size, "tolist") else size)
     given = size if isinstance(size, list | tuple) else (size, size)
     pair = tuple(plain_number(n) for n in given)

@@ -6,10 +6,12 @@ from typing import Any
 
 from torch import nn
 
+from cordsnet._arguments import check_arguments
 from cordsnet.models.files import read_model, write_model
 from cordsnet.models.interface import VisionModel
 
 
+@check_arguments
 def save_model(model: nn.Module, folder: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:
     """Write `folder/model.safetensors` and `folder/model.json`, each whole or not at all.
 
@@ -25,6 +27,7 @@ def save_model(model: nn.Module, folder: str | Path, metadata: Mapping[str, Any]
     return write_model(inside, folder, inside.description() | {"metadata": {**inside.metadata, **(metadata or {})}})
 
 
+@check_arguments
 def load_model(folder: str | Path) -> VisionModel:
     """The model that `save_model` wrote, in evaluation mode and in the precision of the file.
 

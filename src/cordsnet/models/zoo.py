@@ -21,6 +21,7 @@ MODERATE = 4096
 """Sizes up to this one, in channels, pixels or classes, are made without a look at free memory."""
 
 
+@check_arguments
 def create_model(
     name: str,
     *,
@@ -68,14 +69,14 @@ def list_models(pattern: str = "*") -> list[str]:
     return MODELS.names(pattern)
 
 
-@check_arguments
 @overload
 def build(spec: ModelSpec, seed: int = 0, kind: str | None = None) -> VisionModel: ...
 @overload
 def build(spec: ModelSpec, seed: int = 0, *, kind: type[Made]) -> Made: ...
 @overload
 def build(spec: ModelSpec, seed: int, kind: type[Made]) -> Made: ...
-def build(spec: ModelSpec, seed: int = 0, kind: Any = None) -> Any:
+@check_arguments
+def build(spec: ModelSpec, seed: int = 0, kind: str | type[Any] | None = None) -> Any:
     """A model made from a spec, with random weights drawn from `seed` alone.
 
     Weights are drawn in single precision and then converted to torch's default type, so that a seed gives the same

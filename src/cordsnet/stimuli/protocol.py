@@ -9,12 +9,12 @@ from typing import runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, check_positive, is_number
+from cordsnet._arguments import check_arguments, check_init
+from cordsnet._checks import check_count, check_few, check_positive, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
 from cordsnet.dynamics.clock import DIGITS
-from cordsnet.stimuli.copies import own, stacked
+from cordsnet.stimuli.copies import MAX_FRAMES, own, stacked
 from cordsnet.stimuli.kinds import Blank, Give, Movie, Noise, Staggered, Together
 from cordsnet.stimuli.segments import Event, Segment, events_of, holds_of, steps_of
 
@@ -29,6 +29,7 @@ class Viewer(TypingProtocol):
         """Refuse inputs that cannot be read."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Protocol:
     """Segments one after another; `+` joins protocols."""
@@ -84,17 +85,20 @@ class Protocol:
         return holds_of(self.segments, clock, notes)
 
 
+@check_arguments
 def blank(ms: float) -> Protocol:
     """No input for `ms`."""
     return Protocol((Blank(_duration(ms, "blank")),))
 
 
+@check_arguments
 def show(images: Images, ms: float) -> Protocol:
     """`images` [B, C, H, W] held for `ms`. They are copied, so that the tensor can be used for the next ones."""
     _check_frames(images, 4, "images", "[B, C, H, W]")
     return Protocol((Give(IMAGE, own(images), _duration(ms, "show")),))
 
 
+@check_arguments
 def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total_ms: float) -> Protocol:
     """`images` [B, C, H, W], each shown for `ms` from a time of its own, in a stretch of `total_ms`; blank otherwise.
 
@@ -111,6 +115,7 @@ def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total
     return Protocol((Staggered(IMAGE, own(images), onsets, ms, total_ms),))
 
 
+@check_arguments
 def give(name: str, values: Tensor, ms: float) -> Protocol:
     """Values [B, *shape] of the input called `name`, held for `ms`, such as `give("fixation", cue, 500)`."""
     if not isinstance(values, Tensor) or values.ndim < 2:
@@ -118,6 +123,7 @@ def give(name: str, values: Tensor, ms: float) -> Protocol:
     return Protocol((Give(name, own(values), _duration(ms, "give"), "give"),))
 
 
+@check_arguments
 def together(*protocols: Protocol) -> Protocol:
     """Several protocols of the same duration at the same time, such as an image beside a fixation cue.
 
@@ -132,6 +138,7 @@ def together(*protocols: Protocol) -> Protocol:
     return Protocol((Together(tuple(protocol.segments for protocol in protocols)),))
 
 
+@check_arguments
 def movie(frames: Frames | Iterable[Images], frame_ms: float, ms: float | None = None) -> Protocol:
     """`frames` [T, B, C, H, W], one every `frame_ms`, for `ms` in all (None: as long as the frames last).
 
@@ -171,6 +178,7 @@ def with_noise(protocol: Protocol, sigma: float, *, seed: int = 0, every_ms: flo
 
 def _listed(onset_ms: object) -> Sequence[float]:
     """Onsets of show_at() as numbers. Raises TypeError for anything but a sequence of them."""
+    check_few(onset_ms, "onset_ms", MAX_FRAMES)
     values = onset_ms.tolist() if isinstance(onset_ms, Tensor | np.ndarray) else onset_ms
     if not isinstance(values, list | tuple):
         raise TypeError(f"onset_ms must be one time for each image, got {onset_ms!r:.80}")

@@ -65,6 +65,7 @@ class EveryStep(Loss):
             raise ValueError(f"from_ms must be at least 0 and below ms = {self.ms:g}, got {self.from_ms:g}")
 
 
+@check_init
 @dataclass(frozen=True)
 class Masked(Loss):
     """The error of every output with a target, weighted over time and trials by the mask of the batch.

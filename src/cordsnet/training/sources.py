@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch.utils.data import DataLoader
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet.data import (
     AUGMENTATIONS,
     BatchShare,
@@ -71,6 +72,7 @@ class Source(Protocol):
         """Plain data that says what the data is."""
 
 
+@check_init
 class LabelledImages:
     """Images with classes; the measure is `test_accuracy`."""
 
@@ -166,6 +168,7 @@ class ImageFeed:
         return Batch({IMAGE: images if normalise is None else normalise(images)}, {SCORES: labels})
 
 
+@check_arguments
 def as_source(data: Any) -> Source:
     """Labelled images as a source; a source as it is."""
     if isinstance(data, VisionData):

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cordsnet._arguments import check_arguments
 from cordsnet._checks import is_number
 from cordsnet._files import check_name, writable_folder, write_whole
 from cordsnet._processes import check_main_guard
@@ -29,6 +30,7 @@ Measure: TypeAlias = Callable[[Recipe, Mapping[str, StageReport]], Mapping[str, 
 """Computes extra columns of a finished run. A top-level function, so that it can be pickled."""
 
 
+@check_arguments
 def sweep(
     runs: Sequence[Run],
     output: str | Path,
@@ -91,6 +93,7 @@ def sweep(
     return [rows[k] for k in sorted(rows)]
 
 
+@check_arguments
 def summary(rows: Sequence[Row], by: Sequence[str], of: str) -> list[Row]:
     """Mean and standard error of one column over the finished runs of every point of a grid.
 

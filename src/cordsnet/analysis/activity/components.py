@@ -39,7 +39,11 @@ def as_trials(activity: Activity, area: str | None = None, name: str = "activity
     else:
         if not isinstance(activity, Tensor | np.ndarray):
             raise TypeError(f"{name} must be a Trajectory, a tensor or an array, got {type(activity).__name__}")
+        if isinstance(activity, np.ndarray) and activity.dtype.kind not in "biuf":
+            raise TypeError(f"{name} must hold real numbers, got an array of {activity.dtype}")
         value = torch.as_tensor(activity).detach()
+        if value.is_complex():
+            raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
         value = value[None] if value.ndim == 2 else value
         if value.ndim != 3:
             raise ValueError(f"{name} must be [time, units] or [trials, time, units], got shape {list(value.shape)}")

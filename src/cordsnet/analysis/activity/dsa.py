@@ -37,6 +37,9 @@ class DynamicalSimilarity:
     score: str
 
 
+MAX_ITERATIONS = 1_000_000
+
+
 @check_arguments
 def dsa(
     x: Activity,
@@ -76,6 +79,7 @@ def dsa(
     """
     if score not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
+    check_count(iterations, "iterations", 1, MAX_ITERATIONS, "it is the number of gradient steps of each comparison")
     points = [
         _component_scores(x, area, "x", components, delays, delay_interval, rank),
         _component_scores(y, y_area or area, "y", components, delays, delay_interval, rank),

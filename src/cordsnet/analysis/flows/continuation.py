@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, check_positive, check_tolerance
+from cordsnet._checks import check_count, check_positive, check_tolerance, check_type
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.branch_steps import BranchPoint, SolutionCurve
 from cordsnet.analysis.flows.flows import Flow
@@ -112,7 +112,10 @@ def continue_fixed_point(
 
     Source: Keller 1977; Govaerts 2000.
     """
+    if len(span) != 2:
+        raise ValueError(f"span must be (from, to), got {len(span)} number(s)")
     flow = flow_of(span[0])
+    check_type(flow, Flow, "what flow_of returns", "a Flow")
     flow.check_states(start[None], "start")
     step = _largest_step(flow, span, step, max_points, k, tol)
     curve = SolutionCurve(flow_of, k, seed)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, check_positive, check_tolerance, is_number, seeded_generator
+from cordsnet._checks import check_at_least, check_count, check_positive, check_tolerance, is_number, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.flows.point_results import FixedPoints, collect_points
@@ -18,7 +18,7 @@ __all__ = ["FixedPoints", "fixed_points", "sample_starts"]
 
 MOST_PAIRS = 30
 """Largest number of pairs of points between which others are looked for."""
-MOST_ITERATIONS, MOST_RELAX = 1_000_000, 100_000_000
+MOST_ITERATIONS, MOST_RELAX, MOST_STARTS = 1_000_000, 100_000_000, 10_000_000
 """Largest numbers of Newton steps, and of steps of the flow, that are accepted."""
 
 
@@ -96,7 +96,10 @@ def sample_starts(flow: Flow, trajectory: Tensor, count: int, noise: float = 0.1
     about the mean state, or about zero for a constant trajectory. Raises TypeError or ValueError by name.
     """
     flow.check_states(trajectory, "trajectory")
-    check_count(count, "count", 1)
+    if not bool(torch.isfinite(trajectory).all()):
+        raise ValueError("trajectory holds NaN or infinite values; leave out the times from which it diverged")
+    check_at_least(noise, "noise", 0)
+    check_count(count, "count", 1, MOST_STARTS)
     gigabytes = count * flow.units * flow.dtype.itemsize / 2**30
     if gigabytes > LARGEST_BASIS:
         raise ValueError(f"count = {count} states take {gigabytes:.1f} GiB; ask for fewer")

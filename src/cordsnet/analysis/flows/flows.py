@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_positive, check_type
+from cordsnet._checks import check_positive, check_shape, check_type
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.operators import Diagonal, LinearOperator, check_square
 from cordsnet.analysis.operators.operator import check_device, indexed_device
@@ -52,9 +52,8 @@ class Flow(ABC):
     ) -> None:
         if stepper not in STEPPERS:
             raise ValueError(f"stepper must be one of {', '.join(STEPPERS)}, got {stepper!r}")
-        if isinstance(domain, bytes) or torch.Size(domain).numel() == 0:
-            raise ValueError(f"domain must be the shape of a state of at least one element, got {list(domain)}")
-        self.domain, self.dtype, self.device = torch.Size(domain), dtype, indexed_device(device)
+        shape = check_shape(domain, "domain")
+        self.domain, self.dtype, self.device = torch.Size(shape), dtype, indexed_device(device)
         self.stepper = stepper
 
     @property
@@ -218,6 +217,11 @@ class RateFlow(Flow):
     ) -> None:
         check_square(operator)
         super().__init__(operator.domain, operator.dtype, operator.device, stepper)
+        for name, value in (("tau_ms", tau_ms), ("bias", bias)):
+            given = torch.as_tensor(value)
+            if given.is_complex() or (given.ndim and given.shape != self.domain):
+                shape = f"{given.dtype} of shape {list(given.shape)}"
+                raise ValueError(f"{name} must be a number or have the domain's shape {list(self.domain)}, got {shape}")
         check_positive(float(torch.as_tensor(tau_ms).min()), "tau_ms")
         self.operator = operator
         self.activation = Activation(activation) if isinstance(activation, str) else activation
@@ -237,6 +241,7 @@ class RateFlow(Flow):
 
 
 def _checked(value: Tensor, x: Tensor) -> Tensor:
+    check_type(value, Tensor, "what function returns", "a torch tensor")
     if value.shape != x.shape:
         raise ValueError(
             f"function must return the shape it is given, got {list(value.shape)} for {list(x.shape)}; "

@@ -11,6 +11,7 @@ from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
 from cordsnet.analysis.operators import LinearOperator
 from cordsnet.dynamics import Simulable
+from cordsnet.dynamics.simulate import check_model
 
 
 class NetworkFlow(Flow):
@@ -30,6 +31,7 @@ class NetworkFlow(Flow):
 
     @check_arguments
     def __init__(self, model: Simulable, image: Tensor | None = None, stepper: str = "rk4") -> None:
+        check_model(model)
         if image is not None:
             model.check_inputs({"image": image})
             if len(image) != 1:

@@ -12,6 +12,7 @@ from cordsnet.analysis.operators.linearised import AreaJacobian, NetworkJacobian
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.plain import Diagonal
 from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, steady_state
+from cordsnet.dynamics.simulate import check_model
 
 At: TypeAlias = State | Mapping[str, Tensor] | None
 """A state of one trial; or the rates of one, area -> [1, C, H, W], long held; or None: where the network settles."""
@@ -90,8 +91,7 @@ class NetworkFlowJacobian(NetworkOperator):
 
 def rate_system(model: Any) -> RateSystem:
     """The model's rate equation, weights materialised without a graph. Raises TypeError where it has none."""
-    if not isinstance(model, Simulable):
-        raise TypeError(f"model must be a dynamical model, got {type(model).__name__}; see cordsnet.list_models()")
+    check_model(model)
     with torch.no_grad():
         system = model.system()
     if not isinstance(system, RateSystem):

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_shape
 from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.dynamics import ConvMap
 
@@ -28,6 +29,7 @@ class ConvOperator(LinearOperator):
 
     @check_arguments
     def __init__(self, kernel: Tensor, size: Sequence[int], padding: str = "zero", stride: int = 1) -> None:
+        size = check_shape(size, "size", 2)
         _check(kernel, size, padding, stride)
         outputs, inputs = kernel.shape[:2]
         out = tuple(-(-n // stride) for n in size)
@@ -69,8 +71,10 @@ def check_kernel_shape(kernel: Tensor, size: Sequence[int] | None = None) -> Non
     """Raise ValueError unless kernel is [out, in, k, k] with k odd, and size, if given, is (H, W)."""
     if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3] or kernel.shape[3] % 2 == 0 or 0 in kernel.shape:
         raise ValueError(f"kernel must be [out, in, k, k] with k odd, got shape {list(kernel.shape)}")
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise ValueError(f"size must be (height, width) of the maps, at least 1, got {tuple(size)!r}")
+    if not (kernel.is_floating_point() and bool(torch.isfinite(kernel).all())):
+        raise ValueError(f"kernel must hold finite floating-point numbers, got {kernel.dtype}")
+    if size is not None:
+        check_shape(size, "size", 2)
 
 
 def _check(kernel: Tensor, size: Sequence[int], padding: str, stride: int) -> None:

@@ -137,7 +137,10 @@ class LinearOperator(ABC):
 
 def indexed_device(device: str | torch.device) -> torch.device:
     """The device with its index, as tensors carry it: "cuda" becomes the current one, such as "cuda:0"."""
-    device = torch.device(device)
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device must be one that torch knows, such as 'cpu', got {device!r:.100}") from error
     return device if device.type == "cpu" or device.index is not None else torch.empty(0, device=device).device
 
 

@@ -16,7 +16,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.regimes.persistence import landmarks, persistent_loops
 
-MAX_POINTS, LANDMARKS, MIN_PLACES = 300, 32, 8
+MAX_POINTS, LANDMARKS, MIN_PLACES, MAX_SURROGATES = 300, 32, 8, 100_000
 """Points used at most, landmarks whose topology is computed, and fewest places that can show a shape."""
 MAX_LOCAL_DIMENSION = 1.5
 """Largest local dimension of a curve."""
@@ -82,11 +82,13 @@ def geometry(
     Bobrowski & Skraba 2023; participation ratio, Gao et al. 2017. The combination is our own.
     """
     _check(points, size, same, surrogates)
-    draws = np.random.default_rng(seed)
+    draws = np.random.default_rng(check_count(seed, "seed", 0))
     flat = points.detach().double().cpu().flatten(1).numpy()
     if len(flat) > MAX_POINTS:
         flat = flat[np.sort(draws.choice(len(flat), MAX_POINTS, replace=False))]
     unit = size or float(np.sqrt((flat**2).sum(1).mean())) or 1.0
+    if not np.isfinite((flat / unit) ** 2).all():
+        raise ValueError(f"size is too small for points this far apart, got {unit:g}")
     places, compact, extent = _places(flat / unit, same)
     if compact and (places < MIN_PLACES or places <= len(flat) / 3):
         return Geometry("point" if places == 1 else "points", places, extent)
@@ -176,6 +178,7 @@ def _check(points: Tensor, size: float | None, same: float, surrogates: int) -> 
     if size is not None:
         check_positive(size, "size")
     check_positive(same, "same")
+    check_count(surrogates, "surrogates", 1, MAX_SURROGATES)
     if surrogates < 19:
         raise ValueError(f"surrogates must be at least 19 for a test at p = 0.05, got {surrogates}")
     check_count(surrogates, "surrogates", 19, 10_000)

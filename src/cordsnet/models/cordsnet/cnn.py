@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cordsnet._arguments import check_arguments
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._typing import Images
 from cordsnet.dynamics import NONE, Clock, Effects, Precision, convolve
 from cordsnet.dynamics.lesions import standing_effects
@@ -30,6 +30,7 @@ from cordsnet.models.interface import IMAGE, VisionModel
 from cordsnet.models.kernels import bias_of, scale_gain, weight_of
 
 
+@check_init
 class CNN(Parted, VisionModel):
     """Feedforward network with the convolutions of a CordsNet. Its clock is static: it answers at once.
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import is_number
 from cordsnet.dynamics import Activation, Circuit, Clock, Precision, RateEquation, RateSystem
 from cordsnet.models.cordsnet.circuit import build_circuit
@@ -21,6 +22,7 @@ RESPONSE_MS = 200.0
 """How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
 
 
+@check_init
 class CordsNet(Recurrent, VisionModel):
     """tau dr/dt = -r + phi(R * r + b + F * h), area by area (Soo et al. 2024, section 3).
 

@@ -12,6 +12,7 @@ from cordsnet.models.tensors import check_match, fitted, read_tensors
 _GAIN, _DIRECTION = "parametrizations.weight.original0", "parametrizations.weight.original1"
 
 
+@check_arguments
 def load_published(model: CordsNet, path: str | Path) -> CordsNet:
     """Fill `model` with the weights of a public checkpoint, such as `cordsnetr8.pth`.
 

@@ -8,6 +8,8 @@ from cordsnet.models.table import ModelRow
 PAPER = "https://openreview.net/forum?id=ZZ94aLbMOK"
 SOURCE = f"Soo et al., NeurIPS 2024, {PAPER}"
 
+MAX_DEPTH = 40
+
 PAPER_STEM = StemSpec(channels=64)
 TINY = {"image_size": 16, "width": 4, "in_channels": 1, "num_classes": 3}
 SMALL_STEM = StemSpec(channels=16, kernel=3, stride=1)
@@ -22,6 +24,8 @@ def cordsnet_spec(name: str, depth: int, stem: StemSpec, image_size: int) -> Net
     """
     if depth < 2 or depth % 2:
         raise ValueError(f"depth must be an even number of areas, at least 2, got {depth}")
+    if depth > MAX_DEPTH:
+        raise ValueError(f"depth must be at most {MAX_DEPTH} areas, since channels double with every pair, got {depth}")
     names = [STEM, *(f"area{k}" for k in range(1, depth + 1))]
     areas = [
         AreaSpec(names[k], stem.channels * 2 ** ((k - 1) // 2), stride=2 if k > 2 and k % 2 else 1)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from torch import nn
 
-from cordsnet._checks import check_positive, is_int, is_number
+from cordsnet._checks import check_few, check_positive, is_int, is_number
 from cordsnet.models.spec import ModelSpec, with_plain_numbers
 
 STEM = "stem"
@@ -202,8 +202,13 @@ class NetworkSpec(ModelSpec):
         return dataclasses.replace(spec, areas=(*below, spec.areas[-1]))
 
 
+MAX_TAU_VALUES = 10_000_000
+"""A time constant for each unit of the largest area; a description holds no more numbers than that."""
+
+
 def _as_tuples(value: Any, area: str) -> Any:
     """Nested sequences, arrays or tensors as nested tuples, so that a spec stays hashable plain data."""
+    check_few(value, f"tau_ms of {area}", MAX_TAU_VALUES)
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, (list, tuple)):
         return tuple(_as_tuples(part, area) for part in value)

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from cordsnet._arguments import check_arguments
+
 
 class UnitBias(nn.Module):
     """Adds one value per unit: what is left of a batch normalisation once its gain sits in the kernel."""
@@ -15,6 +17,7 @@ class UnitBias(nn.Module):
         return drive + self.value
 
 
+@check_arguments
 def unit_bias(module: nn.Module) -> Tensor:
     """The per-unit bias [C, H, W] of a folded network's module. Raises TypeError for batch norms."""
     if not isinstance(module, UnitBias):
