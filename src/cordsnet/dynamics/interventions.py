@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cordsnet._arguments import check_arguments, check_init
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
+from cordsnet.dynamics.limits import check_room
 from cordsnet.dynamics.schedule import Hold, Schedule
 from cordsnet.dynamics.system import System
 from cordsnet.dynamics.trajectory import Trajectory
@@ -49,6 +50,7 @@ class Intervention:
         for name in ("value", "units", "trials"):  # copies, which stay as they are when the caller's tensors change
             given = getattr(self, name)
             if isinstance(given, Tensor):
+                check_room(given.nbytes, f"a copy of {name}", "give as many numbers as there are units", given.device)
                 with torch.enable_grad():  # gradients are wanted or not by simulate(grad=...)
                     object.__setattr__(self, name, given.clone())
 

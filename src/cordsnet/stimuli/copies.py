@@ -12,7 +12,8 @@ MAX_FRAMES = 1_000_000
 
 
 def own(values: Tensor) -> Tensor:
-    """A copy that nobody else changes; gradients pass to `values`."""
+    """A copy that nobody else changes; gradients pass to `values`. Raises ValueError where memory is short."""
+    check_room(values.nbytes, "a copy of what is shown", "show fewer images", values.device)
     if torch.is_inference_mode_enabled():  # outside it, so that what is shown can take part in training later
         with torch.inference_mode(False), torch.no_grad():
             return values.clone()

@@ -85,20 +85,17 @@ class Protocol:
         return holds_of(self.segments, clock, notes)
 
 
-@check_arguments
 def blank(ms: float) -> Protocol:
     """No input for `ms`."""
     return Protocol((Blank(_duration(ms, "blank")),))
 
 
-@check_arguments
 def show(images: Images, ms: float) -> Protocol:
     """`images` [B, C, H, W] held for `ms`. They are copied, so that the tensor can be used for the next ones."""
     _check_frames(images, 4, "images", "[B, C, H, W]")
     return Protocol((Give(IMAGE, own(images), _duration(ms, "show")),))
 
 
-@check_arguments
 def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total_ms: float) -> Protocol:
     """`images` [B, C, H, W], each shown for `ms` from a time of its own, in a stretch of `total_ms`; blank otherwise.
 
@@ -115,7 +112,6 @@ def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total
     return Protocol((Staggered(IMAGE, own(images), onsets, ms, total_ms),))
 
 
-@check_arguments
 def give(name: str, values: Tensor, ms: float) -> Protocol:
     """Values [B, *shape] of the input called `name`, held for `ms`, such as `give("fixation", cue, 500)`."""
     if not isinstance(values, Tensor) or values.ndim < 2:
@@ -138,7 +134,6 @@ def together(*protocols: Protocol) -> Protocol:
     return Protocol((Together(tuple(protocol.segments for protocol in protocols)),))
 
 
-@check_arguments
 def movie(frames: Frames | Iterable[Images], frame_ms: float, ms: float | None = None) -> Protocol:
     """`frames` [T, B, C, H, W], one every `frame_ms`, for `ms` in all (None: as long as the frames last).
 

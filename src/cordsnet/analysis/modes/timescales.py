@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_few, check_positive
 
 FIRST_ORDER = "to first order"
 IF_NORMAL = "for normal operators"
@@ -178,6 +178,7 @@ def _error(values: Tensor, residuals: Tensor | None, condition: Tensor | None) -
 
 
 def _like(given: Tensor, values: Tensor, name: str, least: float) -> Tensor:
+    check_few(given, name, len(values))
     numbers = torch.as_tensor(given).detach().cpu().double()
     if numbers.shape != values.shape:
         raise ValueError(f"{name} must be [{len(values)}] like the eigenvalues, got shape {list(numbers.shape)}")

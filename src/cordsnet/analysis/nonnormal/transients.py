@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, check_tolerance, seeded_generator
+from cordsnet._checks import check_count, check_few, check_tolerance, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import MOST_PRODUCTS
 from cordsnet.analysis.nonnormal.lanczos import LargestEigenvalue, largest_eigenvalue
@@ -179,6 +179,7 @@ def _relative_residual(one: LargestEigenvalue) -> float:
 
 
 def _times(times_ms: Sequence[float] | Tensor) -> list[float]:
+    check_few(times_ms, "times_ms", MOST_TIMES)
     times = torch.as_tensor(times_ms, dtype=torch.float64).flatten()
     if len(times) > MOST_TIMES:
         raise ValueError(f"times_ms must be at most {MOST_TIMES:,} times, got {len(times):,}; give fewer")
