@@ -44,7 +44,7 @@ GENERIC: dict[Any, Rule] = {
     Mapping: ((Mapping,), "a mapping"),
     dict: ((Mapping,), "a mapping"),
     Iterable: ((Iterable,), "a sequence"),
-    **dict.fromkeys((Sequence, tuple, list), ((Collection, np.ndarray, Tensor), "a sequence")),
+    **dict.fromkeys((Sequence, tuple, list), ((Collection,), "a sequence")),
 }
 """The same for annotations with parts."""
 
@@ -83,13 +83,13 @@ def _check(value: object, name: str, rule: Rule, elements: Rule | None) -> None:
     classes, called = rule
     if not _fits(value, classes):
         raise ArgumentError(f"{name} must be {called}, got {_text(value)}")
-    if elements is not None and isinstance(value, np.ndarray | Tensor) and Collection in classes:
+    if elements is not None and isinstance(value, np.ndarray | Tensor) and not {np.ndarray, Tensor} & set(classes):
         _check_array(value, name, elements)
     if elements is not None and isinstance(value, list | tuple) and len(value) <= CHECKED_ELEMENTS:
         for place, element in enumerate(value):
             if not _fits(element, elements[0]):
                 given = f"{_text(element)} at place {place}"
-                raise ArgumentError(f"{name} must hold {elements[1]} at each place, got {given}")
+                raise ArgumentError(f"{name} must be {elements[1]} at each place, got {given}")
 
 
 def _check_array(value: np.ndarray | Tensor, name: str, elements: Rule) -> None:
@@ -98,7 +98,7 @@ def _check_array(value: np.ndarray | Tensor, name: str, elements: Rule) -> None:
     due = Collection in elements[0] if value.ndim > 1 else value.ndim == 1 and _fits(example, elements[0])
     if not due:
         given = f"an array of {value.dtype} of shape {list(value.shape)}"
-        raise ArgumentError(f"{name} must hold {elements[1]} at each place, got {given}")
+        raise ArgumentError(f"{name} must be {elements[1]} at each place, got {given}")
 
 
 @functools.cache

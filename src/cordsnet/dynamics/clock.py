@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive, is_number
 
 ClockKind: TypeAlias = Literal["continuous", "steps", "static"]
@@ -17,7 +16,6 @@ DIGITS = 9
 """Decimals of times in ms: 3 x 0.1 ms is 0.3 ms, and not 0.30000000000000004."""
 
 
-@check_init
 @dataclass(frozen=True)
 class Clock:
     """How a model counts time.

@@ -7,7 +7,8 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from cordsnet._arguments import check_arguments, check_init
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import is_number
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.limits import check_room
 from cordsnet.dynamics.schedule import Hold, Schedule
@@ -20,7 +21,6 @@ Kind: TypeAlias = Literal["clamp", "inject", "scale"]
 Value: TypeAlias = float | Tensor | Trajectory
 
 
-@check_init
 @dataclass(frozen=True, eq=False)
 class Intervention:
     """One thing that is done to a model while a protocol runs; make it with the functions of this module.
@@ -47,6 +47,9 @@ class Intervention:
     to_ms: float | None = None
 
     def __post_init__(self) -> None:
+        if not (is_number(self.value) or isinstance(self.value, Tensor | Trajectory)):
+            given = f"{self.value!r:.60}"
+            raise TypeError(f"value of the intervention on {self.target!r} must be a number or a tensor, got {given}")
         for name in ("value", "units", "trials"):  # copies, which stay as they are when the caller's tensors change
             given = getattr(self, name)
             if isinstance(given, Tensor):
