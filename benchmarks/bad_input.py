@@ -4,7 +4,8 @@
 
 Each call runs in a worker process of bounded memory and time. A call is `refused` (an error that the package raises
 itself, with a sentence), `accepted` (a result without a new NaN), `raw` (an error of a library), `hang`, `crash` (the
-worker died or ran out of memory) or `nan` (a NaN in the result without a warning or a note).
+worker died or ran out of memory) or `nan` (a NaN in the result without a warning, a note, or a word about NaN in the
+documentation of the function or its result).
 """
 
 import argparse
@@ -129,7 +130,9 @@ def outcome(name: str, function: Any, argument: str, label: str, usual: set[str]
             warnings.simplefilter("always")
             result = result_of(name, function, given)
         new = set(not_finite(result)) - usual
+        described = f"{inspect.getdoc(function)} {inspect.getdoc(type(result))}"
         told = said or getattr(result, "notes", ()) or "status" in vars(type(result)).get("__annotations__", {})
+        told = told or "NaN" in described
         return ("nan", ", ".join(sorted(new))) if new and not told else ("accepted", "")
     except SlowError as error:
         return "hang", where(error)

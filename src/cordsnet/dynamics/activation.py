@@ -34,6 +34,8 @@ SHAPES.add(
     Shape(lambda x, _: functional.softplus(x), lambda x, _: functional.softplus(x), lambda y, _: -torch.expm1(-y)),
 )
 
+LARGEST_SLOPE = torch.finfo(torch.float32).max
+
 
 @check_init
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Activation:
 
     def __post_init__(self) -> None:
         SHAPES[self.name]
+        if abs(self.slope) > LARGEST_SLOPE:
+            raise ValueError(f"slope must be a number that single precision can hold, got {self.slope!r}")
         if self.slope and self.name != "prelu":
             raise ValueError(f"slope = {self.slope:g} has no meaning for activation {self.name!r}; use 'prelu'")
 

@@ -56,7 +56,7 @@ def anderson(
     smallest; the weights sum to one. `ridge` is relative to the diagonal of the residuals' Gram matrix.
     Iteration ends when every sample has converged to a relative residual of `tol`, or has diverged.
     """
-    if start.ndim < 2 or not start.is_floating_point():
+    if start.ndim < 2 or not start.numel() or not start.is_floating_point():
         raise ValueError(f"start must be floating-point [B, ...], got {start.dtype} of shape {list(start.shape)}")
     check_positive(tol, "tol")
     check_count(max_iterations, "max_iterations")
@@ -69,6 +69,8 @@ def anderson(
     evaluations = 0
     while evaluations < max_iterations:
         fx = f(x)
+        if not (isinstance(fx, Tensor) and fx.shape == x.shape):
+            raise ValueError(f"f must return a tensor of the shape that it is given, {list(x.shape)}")
         evaluations += 1
         apart = fx - x
         residual = relative_size(apart, fx)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._checks import check_at_least, check_type
 from cordsnet.dynamics.effects import NONE, Effects
 from cordsnet.dynamics.maps import KernelMap, LinearMap, channels_last, weights_of
 from cordsnet.dynamics.system import Inputs
@@ -36,6 +37,14 @@ class Pathway:
     onto: Onto = "drive"
     delay_ms: float = 0.0
     recurrent: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("source", "target", "onto"):
+            check_type(getattr(self, name), str, name, "a text")
+        check_type(self.recurrent, bool, "recurrent", "True or False")
+        if self.map is not None and not isinstance(self.map, LinearMap):
+            raise TypeError(f"map must be a linear map or None, got {type(self.map).__name__}")
+        check_at_least(self.delay_ms, "delay_ms", 0)
 
     @property
     def name(self) -> str:

@@ -14,18 +14,22 @@ from cordsnet.dynamics.kernel import Kernel
 def convolve(value: Tensor, weight: Tensor, stride: int = 1, compute: torch.dtype | None = None) -> Tensor:
     """Zero-padded convolution that keeps the size at stride 1, computed in `compute` and given back as it came."""
     check_type(value, Tensor, "value", "a torch tensor [B, C, H, W]")
-    _check(weight, stride)
+    if value.ndim != 4:
+        raise ValueError(f"value must have the axes [B, C, H, W], got shape {list(value.shape)}")
+    _check(weight, stride, compute)
     compute = compute or weight.dtype
     padding = (weight.shape[-1] - 1) // 2
     return functional.conv2d(value.to(compute), weight.to(compute), stride=stride, padding=padding).to(value.dtype)
 
 
-def _check(weight: object, stride: object) -> None:
-    if not (isinstance(weight, Tensor) and weight.ndim == 4):
+def _check(weight: object, stride: object, compute: object) -> None:
+    if not (isinstance(weight, Tensor) and weight.ndim == 4 and weight.numel()):
         given = f"shape {list(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
         raise ValueError(f"weight must be a torch tensor [out, in, k, k], got {given}")
-    if not (isinstance(stride, int) and stride > 0):
-        raise ValueError(f"stride must be a whole number above 0, got {stride!r:.100}")
+    if not (compute is None or isinstance(compute, torch.dtype)):
+        raise TypeError(f"compute must be a torch.dtype or None, got {type(compute).__name__}")
+    if not (isinstance(stride, int) and 0 < stride < 2**31):
+        raise ValueError(f"stride must be a whole number above 0 of 31 bits, got {stride!r:.100}")
 
 
 class ConvMap:
@@ -36,7 +40,7 @@ class ConvMap:
     """
 
     def __init__(self, weight: Tensor, stride: int = 1, compute: torch.dtype | None = None) -> None:
-        _check(weight, stride)
+        _check(weight, stride, compute)
         self.weight, self.stride, self.compute = weight, stride, compute or weight.dtype
         self.padding = (weight.shape[-1] - 1) // 2
         self._forward: Kernel | None = None

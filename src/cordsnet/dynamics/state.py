@@ -33,6 +33,7 @@ class Signal:
 
     def __post_init__(self) -> None:
         check_type(self.area, str, "area", "a text")
+        check_type(self.kind, str, "kind", "a text")
         check_type(self.shape, tuple, "shape", "a tuple of whole numbers")
         check_type(self.axes, tuple, "axes", "a tuple of names")
         if "." in self.area:
@@ -67,6 +68,10 @@ class State:
     def __post_init__(self) -> None:
         if not (isinstance(self.values, Mapping) and self.values):
             raise ValueError(f"values must map at least one signal to its tensor, got {self.values!r:.100}")
+        if not (isinstance(self.past, Mapping) and all(isinstance(queue, tuple) for queue in self.past.values())):
+            raise ValueError(f"past must map sources to tuples of what they emitted, got {self.past!r:.100}")
+        if not (self.seeds is None or isinstance(self.seeds, Tensor)):
+            raise ValueError(f"seeds must be a torch tensor [B] or None, got {self.seeds!r:.100}")
         if not (isinstance(self.step, int) and self.step >= 0):
             raise ValueError(f"step must be a whole number of at least 0, got {self.step!r:.100}")
 

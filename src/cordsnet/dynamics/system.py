@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from torch import Tensor
 
+from cordsnet._checks import check_type
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.effects import NONE, Effects
 from cordsnet.dynamics.noise import trial_seeds
@@ -65,6 +66,9 @@ class System(ABC, Generic[Context]):
 
     def state_of(self, values: Mapping[str, Tensor], seed: int = 0) -> State:
         """The state at step 0 with these signals, name -> [B, *shape]: the one place where a state is built."""
+        check_type(values, Mapping, "values", "a mapping of signals to tensors")
+        if not values or not all(isinstance(value, Tensor) and value.ndim for value in values.values()):
+            raise ValueError(f"values must map every signal to a tensor [B, *shape], got {values!r:.100}")
         batch = len(next(iter(values.values())))
         return State(values, seeds=self.seeds(batch, seed), past=self.silent_past(batch))
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, get_type_hints
 from jsonargparse import ArgumentError, ArgumentParser
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count
+from cordsnet._checks import check_count, check_type
 from cordsnet.models import MODELS
 from cordsnet.registry import Registry
 from cordsnet.training.recipe import ModelChoice, Recipe
@@ -60,6 +60,8 @@ def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequ
     if isinstance(seeds, int):
         check_count(seeds, "seeds", most=MOST_RUNS)
         seeds = range(recipe.seed, recipe.seed + seeds)
+    for name, values in choices.items():
+        check_type(values, Sequence, f"the values of {name!r}", "a list")
     count = math.prod(len(values) for values in choices.values()) * len(seeds)
     if count > MOST_RUNS:
         raise ValueError(f"the grid has {count:,} runs; make one of at most {MOST_RUNS:,}")

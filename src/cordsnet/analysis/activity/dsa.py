@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count
+from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.activity.components import Activity, Estimate, bootstrap_rows, varying_points
 from cordsnet.analysis.activity.similarity import first_components
 
@@ -80,6 +80,10 @@ def dsa(
     if score not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
     check_count(iterations, "iterations", 1, MAX_ITERATIONS, "it is the number of gradient steps of each comparison")
+    check_positive(learning_rate, "learning_rate")
+    if learning_rate > 1:
+        raise ValueError(f"learning_rate must be at most 1, got {learning_rate:g}")
+    check_count(seed, "seed", 0, 2**32 - 1)
     points = [
         _component_scores(x, area, "x", components, delays, delay_interval, rank),
         _component_scores(y, y_area or area, "y", components, delays, delay_interval, rank),

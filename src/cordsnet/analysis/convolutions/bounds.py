@@ -159,7 +159,8 @@ def balanced_kernel(kernel: Tensor, size: Sequence[int] | None, weights: Tensor 
     if weights is None:
         return kernel
     _check_square(kernel)
-    if weights.shape != kernel.shape[:1] or not bool((torch.isfinite(weights) & (weights > 0)).all()):
+    fits = not weights.is_complex() and weights.shape == kernel.shape[:1]
+    if not fits or not bool((torch.isfinite(weights) & (weights > 0)).all()):
         raise ValueError(f"weights must be {len(kernel)} finite numbers above 0, one per channel, got {weights}")
     weights = weights.to(kernel)
     return kernel * weights[:, None, None, None] / weights[None, :, None, None]

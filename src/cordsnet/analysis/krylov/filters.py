@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cordsnet._checks import seeded_generator
 from cordsnet.analysis.krylov.gmres import Inverse
 from cordsnet.analysis.krylov.order import Key, orders
 from cordsnet.analysis.operators import Identity, LinearOperator
@@ -58,6 +59,20 @@ class PowerFilter(Filter):
         return vector.reshape(-1)
 
 
+def _check_reach(op: LinearOperator, sigma: complex, tol: float) -> None:
+    """Refuse a shift so far away that rounding hides the eigenvalues: A - sigma I then is -sigma I to all digits.
+
+    The norm of A times a normal vector estimates the Frobenius norm, which is at least that of every eigenvalue.
+    """
+    vector = torch.randn(op.domain, generator=seeded_generator(0), dtype=torch.float64).to(op.dtype).to(op.device)
+    size = float(torch.linalg.vector_norm(op.mv(vector)))
+    if abs(sigma) * torch.finfo(op.dtype).eps > 0.1 * tol * size > 0:
+        raise ValueError(
+            f"sigma = {sigma:g} is so far from the eigenvalues of this operator, of size {size:.2g}, that rounding hides "
+            "them; give a number near those that you look for"
+        )
+
+
 class ShiftInvert(Filter):
     """(A - sigma)^-1 by GMRES; for complex sigma ((A - sigma)(A - conj sigma))^-1, which is real.
 
@@ -67,6 +82,7 @@ class ShiftInvert(Filter):
     key = staticmethod(orders["LM"])
 
     def __init__(self, op: LinearOperator, sigma: complex, tol: float) -> None:
+        _check_reach(op, sigma, tol)
         shifted = op.shift(sigma.real)
         if sigma.imag:
             # (A - s)(A - conj s) = (A - Re s)^2 + (Im s)^2 needs real arithmetic only

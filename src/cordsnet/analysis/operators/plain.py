@@ -11,6 +11,8 @@ class Diagonal(LinearOperator):
 
     @check_arguments
     def __init__(self, values: Tensor) -> None:
+        if values.ndim == 0 or not values.is_floating_point():
+            raise ValueError(f"values must be real with at least one axis, got {values.dtype} of {list(values.shape)}")
         super().__init__(values.shape, values.shape, values.dtype, values.device)
         self.values = values.detach()
 

@@ -15,8 +15,9 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.analysis.regimes.persistence import landmarks, persistent_loops
+from cordsnet.dynamics.limits import check_room
 
-MAX_POINTS, LANDMARKS, MIN_PLACES, MAX_SURROGATES = 300, 32, 8, 100_000
+MAX_POINTS, LANDMARKS, MIN_PLACES = 300, 32, 8
 """Points used at most, landmarks whose topology is computed, and fewest places that can show a shape."""
 MAX_LOCAL_DIMENSION = 1.5
 """Largest local dimension of a curve."""
@@ -173,12 +174,12 @@ def _local_dimension(scores: Cloud) -> float:
 def _check(points: Tensor, size: float | None, same: float, surrogates: int) -> None:
     if points.ndim < 2 or len(points) == 0:
         raise ValueError(f"points must be at least one state [P, ...], got shape {list(points.shape)}")
+    check_room(4 * points.nbytes, "the geometry of that many points", "give fewer", points.device)
     if not bool(torch.isfinite(points).all()):
         raise ValueError("points hold values that are not finite; leave those states out")
     if size is not None:
         check_positive(size, "size")
     check_positive(same, "same")
-    check_count(surrogates, "surrogates", 1, MAX_SURROGATES)
     if surrogates < 19:
         raise ValueError(f"surrogates must be at least 19 for a test at p = 0.05, got {surrogates}")
     check_count(surrogates, "surrogates", 19, 10_000)

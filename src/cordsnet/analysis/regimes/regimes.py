@@ -18,6 +18,7 @@ from cordsnet.analysis.regimes.divergence_rate import DivergenceRate, divergence
 from cordsnet.analysis.regimes.probes import Probes, probe
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import Simulable
+from cordsnet.dynamics.simulate import check_model
 from cordsnet.errors import DivergedError
 
 
@@ -190,10 +191,11 @@ def _largest(values: Tensor) -> float:
 
 
 def _check(model: Simulable, images: Tensor, labels: Tensor | None) -> None:
-    if not isinstance(model, Simulable):
-        raise TypeError(f"model must be a dynamical model, got {type(model).__name__}; see cordsnet.list_models()")
+    check_model(model)
     model.check_inputs({"image": images})
     if len(images) < 2:
         raise ValueError("images must be at least two, since each is shown after another; give more")
+    if labels is not None and labels.ndim != 1:
+        raise ValueError(f"labels must be one for each image [B], got shape {list(labels.shape)}")
     if labels is not None and len(labels) != len(images):
         raise ValueError(f"labels must be as many as images, got {len(labels)} for {len(images)}")

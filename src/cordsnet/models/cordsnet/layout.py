@@ -5,6 +5,7 @@ from functools import lru_cache
 from math import ceil, prod
 from typing import TypeAlias
 
+from cordsnet._arguments import check_arguments
 from cordsnet.models.cordsnet.spec import STEM, ConnectionSpec, NetworkSpec
 
 MapShape: TypeAlias = tuple[int, int, int]
@@ -31,6 +32,7 @@ class Layout:
         return sum(prod(shape) for name, shape in self.shapes.items() if name != STEM)
 
 
+@check_arguments
 @lru_cache(maxsize=64)
 def layout(spec: NetworkSpec) -> Layout:
     """Work out every shape. Raises ValueError, naming the area or connection that does not fit."""
