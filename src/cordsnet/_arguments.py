@@ -4,7 +4,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Number, Real
 from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar
@@ -95,7 +95,7 @@ def _check(value: object, name: str, rule: Rule, elements: Rule | None) -> None:
 def _check_array(value: np.ndarray | Tensor, name: str, elements: Rule) -> None:
     """Refuse an array where a sequence of other things than its numbers is due; rows of an array are sequences."""
     example = np.zeros((), value.dtype) if isinstance(value, np.ndarray) else torch.zeros((), dtype=value.dtype)
-    due = Collection in elements[0] if value.ndim > 1 else value.ndim == 1 and _fits(example, elements[0])
+    due = Collection in elements[0] if value.ndim > 1 else value.ndim == 1 and _fits(example.item(), elements[0])
     if not due:
         given = f"an array of {value.dtype} of shape {list(value.shape)}"
         raise ArgumentError(f"{name} must be {elements[1]} at each place, got {given}")
@@ -159,8 +159,8 @@ def _fits(value: object, classes: tuple[type, ...]) -> bool:
     if isinstance(value, bool | np.bool_):
         return bool in classes
     if isinstance(value, Number):
-        return isinstance(value, classes) and value == value and is_number(abs(value))  # type: ignore[arg-type]
-    if Collection in classes and isinstance(value, str | bytes | Mapping | Set):  # collections, but not sequences
+        return isinstance(value, classes) and bool(value == value) and is_number(abs(value))  # type: ignore[arg-type]
+    if Collection in classes and isinstance(value, str | bytes | Mapping | set | frozenset):  # these have no order
         classes = tuple(kind for kind in classes if kind is not Collection)
     return isinstance(value, classes) and not (isinstance(value, np.ndarray) and value.dtype == object)
 

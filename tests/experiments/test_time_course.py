@@ -90,6 +90,8 @@ def test_times_are_options_and_claims_are_about_every_model(split):
     )  # fmt: skip
     result = EXPERIMENTS["time_course"](Setting({"a": model, "b": model}, split), options)
     assert {claim.subject for claim in result.claims} == {"a", "b"}
+    shown = [f"row {row}" for row in split.take(20).rows.tolist()]  # results name the images that were shown
+    assert [result.meta["models"][label]["images"] for label in ("a", "b")] == [shown, shown]
     assert {claim.verdict for claim in result.claims if claim.name == "return"} == {"holds"}
     times = [row["time_ms"] for row in result.rows("course", model="a")]
     assert times == [0.0, *np.arange(20.0, 701.0, 20.0)]

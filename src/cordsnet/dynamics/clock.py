@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from cordsnet._checks import check_positive, is_number
+from cordsnet._checks import check_positive, check_type, is_number
 
 ClockKind: TypeAlias = Literal["continuous", "steps", "static"]
 
@@ -36,6 +36,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         check_positive(self.dt_ms, "dt")
+        check_type(self.kind, str, "kind of a clock", "a text")
         # a number of NumPy in single precision means the decimal that it shows: 0.1, and not 0.10000000149
         given: object = self.dt_ms
         object.__setattr__(self, "dt_ms", float(str(given)) if isinstance(given, np.floating) else float(self.dt_ms))

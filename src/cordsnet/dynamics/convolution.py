@@ -23,12 +23,12 @@ def convolve(value: Tensor, weight: Tensor, stride: int = 1, compute: torch.dtyp
 
 
 def _check(weight: object, stride: object, compute: object) -> None:
-    if not (isinstance(weight, Tensor) and weight.ndim == 4 and weight.numel()):
-        given = f"shape {list(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
-        raise ValueError(f"weight must be a torch tensor [out, in, k, k], got {given}")
+    if not (isinstance(weight, Tensor) and weight.ndim == 4 and weight.numel() and weight.is_floating_point()):
+        given = f"{weight.dtype} of shape {list(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
+        raise ValueError(f"weight must be a floating-point tensor [out, in, k, k], got {given}")
     if not (compute is None or isinstance(compute, torch.dtype)):
         raise TypeError(f"compute must be a torch.dtype or None, got {type(compute).__name__}")
-    if not (isinstance(stride, int) and 0 < stride < 2**31):
+    if not (isinstance(stride, int) and stride is not True and 0 < stride < 2**31):
         raise ValueError(f"stride must be a whole number above 0 of 31 bits, got {stride!r:.100}")
 
 

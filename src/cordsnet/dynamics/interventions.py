@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import is_number
+from cordsnet._checks import check_type, is_number
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.limits import check_room
 from cordsnet.dynamics.schedule import Hold, Schedule
@@ -47,6 +47,8 @@ class Intervention:
     to_ms: float | None = None
 
     def __post_init__(self) -> None:
+        check_type(self.kind, str, "kind of an intervention", "a text")
+        check_type(self.target, str, "target of an intervention", "a text")
         if not (is_number(self.value) or isinstance(self.value, Tensor | Trajectory)):
             given = f"{self.value!r:.60}"
             raise TypeError(f"value of the intervention on {self.target!r} must be a number or a tensor, got {given}")

@@ -260,6 +260,8 @@ class Recorder:
     def _reduced(self, state: State, found: Mapping[str, Tensor] = NOTHING) -> dict[str, Tensor]:
         values = {**state.values, **found}
         kept = {name: self.reduce[name](values[name]) for name in self.signals}
+        if wrong := [name for name, value in kept.items() if not isinstance(value, Tensor)]:
+            raise TypeError(f"reduce must return a torch tensor [B, ...], got {type(kept[wrong[0]]).__name__}")
         if self.outputs:
             read = self.system.read(state)
             kept |= {OUTPUT + name: read[name] for name in self.outputs}

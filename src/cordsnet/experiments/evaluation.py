@@ -14,6 +14,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_device
 from cordsnet.data import Reading, Split, Unreadable, VisionData, to_unit_range
 from cordsnet.dynamics import Hold, Record, System, integrate
+from cordsnet.dynamics.limits import check_steps
 from cordsnet.errors import RunError
 from cordsnet.experiments.checkpoint import Checkpoint, OwnData, find_checkpoint
 from cordsnet.experiments.evaluation_result import SETTLED, Answer, ClassResult, Course, Evaluation
@@ -104,6 +105,7 @@ class _Reader:
         clock = self.system.clock
         read = clock.steps(model.response_ms, "response_ms", self.notes)
         self.total = 2 * read if until_ms is None else clock.steps(until_ms, "until_ms", self.notes)
+        check_steps(self.total, clock.dt_ms)
         if self.total < read:
             raise ValueError(f"until_ms must be at least {model.response_ms:g} ms, when it is read, got {until_ms:g}")
         grid = np.linspace(1, self.total, min(MOMENTS, self.total)).round().astype(int).tolist()

@@ -42,6 +42,7 @@ class Setting:
     workers : networks trained at once.
     tell : called as parts begin.
     progress : True if training may draw progress bars.
+    shown : label -> files, or rows, of the test images that were asked for; filled by `images`, for `meta`.
     """
 
     models: Mapping[str, VisionModel] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Setting:
     workers: int = 1
     tell: Tell = silent
     progress: bool = False
+    shown: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if wrong := [label for label in self.models if "/" in label or not label]:
@@ -73,7 +75,9 @@ class Setting:
         data = self.data.get(label) if isinstance(self.data, Mapping) else self.data
         if data is None:
             raise ValueError(f"there are no test images for {label!r}; give them as data")
-        return data.take(trials).to(self.models[label])
+        split = data.take(trials)
+        self.shown[label] = [split.file(index) for index in range(len(split))]
+        return split.to(self.models[label])
 
     def folder(self) -> Path:
         """The output folder. Raises ValueError when there is none."""
@@ -166,7 +170,11 @@ class Experiment(Generic[Options]):
             "description": self.description,
             "options": _json(dataclasses.asdict(options)),  # type: ignore[call-overload]
             "models": {
-                label: {**describe_model(model), **setting.sources.get(label, {})}
+                label: {
+                    **describe_model(model),
+                    **setting.sources.get(label, {}),
+                    "images": setting.shown.get(label, []),
+                }
                 for label, model in setting.models.items()
             },
             "seed": setting.seed,

@@ -39,6 +39,8 @@ def lesion(model: Model, target: str, *, units: Units = None, fraction: float | 
     if units is not None:
         check_few(units, "units", len(shape) * math.prod(shape))  # as many places as there are units
         given = torch.as_tensor(units)
+        if given.ndim == 0:
+            raise TypeError(f"units must be whole numbers or booleans in a sequence, got {units!r:.80}")
         if given.dtype == torch.bool:
             mask = unit_mask(given, shape, target, "cpu")
             assert mask is not None

@@ -88,7 +88,9 @@ def build(spec: ModelSpec, seed: int = 0, kind: str | type[Any] | None = None) -
     kind : row of `KINDS`, or the class itself; None is the kind that the spec names.
     """
     kind = spec.kind if kind is None else kind
-    made_by = KINDS[kind] if isinstance(kind, str) else kind
+    made_by: Any = KINDS[kind] if isinstance(kind, str) else kind
+    if not issubclass(made_by, VisionModel):
+        raise TypeError(f"kind must be a class of models, got {made_by.__name__}")
     if is_large(spec):
         _check_size(spec, made_by)
     return seeded(lambda: made_by(spec), check_count(seed, "seed", 0))

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments, check_init
-from cordsnet._checks import check_count, check_few, check_positive, is_number
+from cordsnet._checks import check_count, check_few, check_positive, check_type, is_number
 from cordsnet._typing import Frames, Images
 from cordsnet.dynamics import Clock, Hold
 from cordsnet.dynamics.clock import DIGITS
@@ -114,6 +114,7 @@ def show_at(images: Images, onset_ms: Sequence[float] | Tensor, ms: float, total
 
 def give(name: str, values: Tensor, ms: float) -> Protocol:
     """Values [B, *shape] of the input called `name`, held for `ms`, such as `give("fixation", cue, 500)`."""
+    check_type(name, str, "name of an input", "a text")
     if not isinstance(values, Tensor) or values.ndim < 2:
         raise TypeError(f"values of {name!r} must be a torch tensor [B, ...], got {_shape(values)}")
     return Protocol((Give(name, own(values), _duration(ms, "give"), "give"),))

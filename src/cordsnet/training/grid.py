@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, get_type_hints
 
+import numpy as np
 from jsonargparse import ArgumentError, ArgumentParser
 
 from cordsnet._arguments import check_arguments
@@ -57,9 +58,8 @@ def grid(recipe: Recipe, choices: Mapping[str, Sequence[Any]], seeds: int | Sequ
     ValueError : the recipe does not have a setting, a name stands for several different settings, or a value is of
         the wrong type.
     """
-    if isinstance(seeds, int):
-        check_count(seeds, "seeds", most=MOST_RUNS)
-        seeds = range(recipe.seed, recipe.seed + seeds)
+    if isinstance(seeds, int | np.integer):
+        seeds = range(recipe.seed, recipe.seed + check_count(seeds, "seeds", most=MOST_RUNS))
     for name, values in choices.items():
         check_type(values, Sequence, f"the values of {name!r}", "a list")
     count = math.prod(len(values) for values in choices.values()) * len(seeds)

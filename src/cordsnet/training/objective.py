@@ -168,7 +168,8 @@ def _distance_from(baseline: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def _check_labels(labels: Tensor, batch: int, classes: int) -> None:
-    if labels.is_complex() or labels.ndim == 0 or (labels.ndim == 1 and labels.is_floating_point()):
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    if not (labels.ndim == 1 and whole) and not (labels.ndim == 2 and labels.is_floating_point()):
         raise TypeError(f"labels must be whole numbers [B] or shares [B, classes], got {labels.dtype}")
     if len(labels) != batch:
         raise ValueError(f"labels must be as many as images, got {len(labels)} for {batch}")

@@ -116,6 +116,8 @@ class SolutionCurve:
         # product with the previous tangent, so that the direction along the branch is kept.
         right[-1] = 1
         tangent = solve(system, right, tol=1e-6)
+        if not bool(torch.isfinite(tangent).all() & (tangent != 0).any()):
+            raise ArithmeticError("the tangent of the branch has no direction; start nearer to a fixed point")
         size = float((tangent[:-1].square().sum() / units + tangent[-1].square()).sqrt())
         values = leading_eigenvalues(flow.jacobian(x), self.k, "LR", self.seed).values.cpu().to(torch.complex128)
         unstable = int((values.real > 0).sum())

@@ -114,6 +114,7 @@ def continue_fixed_point(
     """
     if len(span) != 2:
         raise ValueError(f"span must be (from, to), got {len(span)} number(s)")
+    span = (float(span[0]), float(span[1]))
     flow = flow_of(span[0])
     check_type(flow, Flow, "what flow_of returns", "a Flow")
     flow.check_states(start[None], "start")

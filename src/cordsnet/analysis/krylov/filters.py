@@ -59,17 +59,18 @@ class PowerFilter(Filter):
         return vector.reshape(-1)
 
 
-def _check_reach(op: LinearOperator, sigma: complex, tol: float) -> None:
-    """Refuse a shift so far away that rounding hides the eigenvalues: A - sigma I then is -sigma I to all digits.
+def _check_reach(op: LinearOperator, sigma: complex, tol: float, accurate: float) -> None:
+    """Refuse a shift so far away that its systems cannot be solved well enough to tell the eigenvalues apart.
 
-    The norm of A times a normal vector estimates the Frobenius norm, which is at least that of every eigenvalue.
+    An eigenvalue is sigma plus the inverse of that of the inverse, which is known to `accurate` of sigma. The norm of A
+    times a normal vector estimates the Frobenius norm, which is at least as large as every eigenvalue.
     """
     vector = torch.randn(op.domain, generator=seeded_generator(0), dtype=torch.float64).to(op.dtype).to(op.device)
     size = float(torch.linalg.vector_norm(op.mv(vector)))
-    if abs(sigma) * torch.finfo(op.dtype).eps > 0.1 * tol * size > 0:
+    if abs(sigma) * accurate > 10 * tol * size > 0:
         raise ValueError(
-            f"sigma = {sigma:g} is so far from the eigenvalues of this operator, of size {size:.2g}, that rounding hides "
-            "them; give a number near those that you look for"
+            f"sigma = {sigma:g} is so far from the eigenvalues of this operator, of size {size:.2g}, that rounding "
+            "hides them; give a number near those that you look for"
         )
 
 
@@ -82,12 +83,12 @@ class ShiftInvert(Filter):
     key = staticmethod(orders["LM"])
 
     def __init__(self, op: LinearOperator, sigma: complex, tol: float) -> None:
-        _check_reach(op, sigma, tol)
+        accurate = max(tol / 100, 50 * float(torch.finfo(op.dtype).eps))
+        _check_reach(op, sigma, tol, accurate)
         shifted = op.shift(sigma.real)
         if sigma.imag:
             # (A - s)(A - conj s) = (A - Re s)^2 + (Im s)^2 needs real arithmetic only
             shifted = shifted @ shifted + sigma.imag**2 * Identity(op)
-        accurate = max(tol / 100, 50 * float(torch.finfo(op.dtype).eps))
         self.op, self.inverse = op, Inverse(shifted, accurate, max_products=2000, basis=60)
 
     def apply(self, flat: Tensor) -> Tensor:

@@ -155,8 +155,10 @@ def _complex(eigenvalues: Tensor | Sequence[Any]) -> Tensor:
     """Eigenvalues in double precision on the CPU."""
     try:
         values = torch.as_tensor(eigenvalues, dtype=torch.complex128, device="cpu").detach()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"eigenvalues must be numbers [K] or an eigensolver's result, got {eigenvalues!r}") from error
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise TypeError(
+            f"eigenvalues must be numbers [K] or an eigensolver's result, got {eigenvalues!r:.100}"
+        ) from error
     if values.ndim != 1:
         raise ValueError(f"eigenvalues must have one axis [K], got shape {list(values.shape)}")
     if not bool(torch.isfinite(values).all()):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, seeded_generator
+from cordsnet._checks import check_count, check_few, seeded_generator
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.krylov.problem import LARGEST_BASIS
 from cordsnet.analysis.operators import LinearOperator, check_square
@@ -160,6 +160,7 @@ def _smallest_singular_values(matrix: Tensor, z: Tensor) -> Tensor:
 
 
 def _points(z: Tensor | Sequence[complex]) -> Tensor:
+    check_few(z, "z", MOST_POINTS)
     points = torch.as_tensor(z, device="cpu").to(torch.complex128)
     if points.numel() > MOST_POINTS:
         raise ValueError(f"z must be at most {MOST_POINTS:,} points, got {points.numel():,}; give a coarser grid")

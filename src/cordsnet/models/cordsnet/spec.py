@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from torch import nn
 
-from cordsnet._checks import check_few, check_positive, is_int, is_number
+from cordsnet._arguments import check_init
+from cordsnet._checks import check_few, check_positive, check_type, is_int, is_number
 from cordsnet.models.spec import ModelSpec, with_plain_numbers
 
 STEM = "stem"
@@ -56,6 +57,7 @@ class AreaSpec:
     tau_ms: TimeConstant | None = None
 
     def __post_init__(self) -> None:
+        check_type(self.name, str, "name of an area", "a text")
         with_plain_numbers(self)
         if self.tau_ms is not None and not is_number(self.tau_ms):
             object.__setattr__(self, "tau_ms", _as_tuples(self.tau_ms, self.name))
@@ -83,6 +85,8 @@ class ConnectionSpec:
     onto: Onto = "input"
 
     def __post_init__(self) -> None:
+        for name in ("source", "target", "onto"):
+            check_type(getattr(self, name), str, f"{name} of a connection", "a text")
         with_plain_numbers(self)
 
     @property
@@ -97,6 +101,7 @@ class ConnectionSpec:
         return f"{self.source}_to_{self.target}{suffix}{delay}"
 
 
+@check_init
 @dataclass(frozen=True)
 class NetworkSpec(ModelSpec):
     """A whole network.

@@ -56,7 +56,7 @@ class Train(Stage):
     contraction: Contraction | None = None
 
     def __post_init__(self) -> None:
-        if self.slopes is not None and not self.slopes:
+        if self.slopes is not None and len(self.slopes) == 0:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
 
     def to_dict(self) -> dict[str, Any]:
