@@ -8,7 +8,6 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch.nn import functional
 
-from cordsnet._arguments import check_arguments
 from cordsnet.data.paths import Reading, load_path
 from cordsnet.data.split import Normalisation, Split, check_size
 from cordsnet.data.table import DATASETS, is_path
@@ -17,7 +16,6 @@ from cordsnet.data.vision import VisionData
 from cordsnet.errors import DataError
 
 
-@check_arguments
 def load_data(
     name: str | Path,
     image_size: int,
