@@ -76,8 +76,8 @@ def _identity(batch: Any) -> Any:
 def _ignore_signals(worker: int) -> None:
     """Make a worker ignore signals that do not come from the training process.
 
-    A scheduler sends its signals to all processes of a job, and Ctrl-C sends SIGINT to all processes of a terminal. Only
-    the training process acts on them: it saves, then ends its workers.
+    A scheduler sends its signals to all processes of a job, and Ctrl-C sends SIGINT to all processes of a terminal.
+    Only the training process acts on them: it saves, then ends its workers.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
