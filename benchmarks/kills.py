@@ -4,19 +4,19 @@
 
 A tiny recipe goes through every kind of stage. Each attempt at it is a process that gets SIGKILL, SIGTERM, SIGINT or
 SIGUSR1: while it starts, at a random time of a stage, while a file is being written, or right before a random file is
-opened, renamed or removed. Then the run is started again. A run that has had its kills must end with the weights, bit
-for bit, and the files of the run that nobody disturbed; no more updates may be lost than lie between two checkpoints,
-and none after a signal that can be answered. Prints a table with a row for each stage and signal.
+opened, renamed or removed; or from such a moment on its disk is full. Then the run is started again. A run that has had
+its kills must end with the weights, bit for bit, and the files and losses of the run that nobody disturbed; no more
+updates may be lost than lie between two checkpoints, and none after a signal that was answered. Prints a table with a
+row for each stage and signal.
 """
 
 import argparse
 import collections
-import hashlib
-import importlib
 import json
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -29,166 +29,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from cordsnet.cli.main import main as cordsnet
-from cordsnet.training import (
-    RECIPES,
-    Fold,
-    GaussNewton,
-    Imitate,
-    InverseInit,
-    LastStep,
-    ModelChoice,
-    Objective,
-    Optimisation,
-    RandomInit,
-    Recipe,
-    Train,
-    TrainCNN,
-    TrainDynamics,
-    TrainSettled,
-    Trial,
-    loop,
-)
-from cordsnet.training.checkpoints import CheckpointWriter
-from cordsnet.training.stages import gauss_newton
-
-fit = importlib.import_module("cordsnet.training.fit")  # the module, for the package has a function of that name
-for slow in ("sklearn.datasets", "kornia.augmentation", "cordsnet.cli.training"):  # once, not in every attempt
-    importlib.import_module(slow)
+from kills_run import AREAS, FULL, STEPS, Shot, curve, digest, measured, names, train
 
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1")
 MODES = ("start", "time", "write", "file")
 """When a signal is sent: after the start, in the course of a stage, while a file is written, before a file call."""
 
-FILE_EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree")
-"""What the auditing of Python says of files."""
-
-NAME = "killed"
-STEPS, AREAS = 3, 2
-"""Steps of Gauss-Newton in each area, and the number of areas."""
+FULL_SENTENCE = (
+    r"^cordsnet: error: .*/\S+ cannot be written \(No space left on device, [\d.]+ \w+ are free there\); free"
+)
+"""What a run says when its disk is full."""
 
 LONGEST_ATTEMPT = 300.0
 """Seconds after which an attempt counts as one that hangs."""
-
-
-def recipe(updates: int) -> Recipe:
-    """Return a recipe with a stage of every kind, on 12 px digits with four channels."""
-    trial = Trial(before=10.0, image=20.0, decision=10.0, after=10.0, baseline=4.0)
-    how = Optimisation(lr=1e-3, updates=updates, batch=16, clip=1.0)
-    stages = (
-        RandomInit(),
-        TrainCNN(optimisation=how, augmentation="shift_flip_mixing"),
-        Fold(),
-        GaussNewton(images=24, steps=STEPS, iterations=2),
-        InverseInit(optimisation=how),
-        Imitate(optimisation=how),
-        TrainSettled(start="gauss_newton", optimisation=how, augmentation="small_affine"),
-        TrainDynamics("linear", "inverse", slopes=(1.0,), objective=Objective(trial=trial), optimisation=how),
-        TrainDynamics("anneal", "linear", slopes=(0.5, 0.0), objective=Objective(trial=trial), optimisation=how),
-        TrainDynamics("warm", "anneal", spontaneous_residual=1e-3, objective=Objective(trial=trial), optimisation=how),
-        Train("direct", "random", LastStep(ms=10.0), how, "small_affine"),
-    )
-    return Recipe(NAME, stages, ModelChoice(image_size=12, width=4))
-
-
-# --- the process that trains ------------------------------------------------------------------------------------------
-def note(progress: Path, *words: object) -> None:
-    """Append a line to the file of progress, which outlives the process."""
-    with open(progress, "ab", buffering=0) as stream:
-        stream.write((" ".join(map(str, words)) + "\n").encode())
-
-
-def watch_progress(progress: Path, calls: "FileCalls") -> None:
-    """Write down which stage begins, from which update it goes on, and every update or step that it makes."""
-    run_stage, on_start, step = fit._run_stage, CheckpointWriter.on_train_start, loop.TrainingModule.optimizer_step
-    newest, after = gauss_newton.StepKeeper.newest, gauss_newton.StepKeeper.after
-
-    def began(recipe: Recipe, stage: Any, *rest: Any) -> Any:
-        calls.stage = stage.name
-        note(progress, "begin", stage.name)
-        return run_stage(recipe, stage, *rest)
-
-    def started(writer: Any, trainer: Any, module: Any) -> None:
-        note(progress, "from", trainer.global_step)
-        on_start(writer, trainer, module)
-
-    def updated(module: Any, *args: Any, **kwargs: Any) -> None:
-        step(module, *args, **kwargs)
-        note(progress, "made", module.global_step)
-
-    def found(keeper: Any) -> Any:
-        state, at = newest(keeper)
-        note(progress, "from", at)
-        return state, at
-
-    def stepped(keeper: Any, at: int, state: Any) -> None:
-        note(progress, "made", at)
-        after(keeper, at, state)
-
-    setattr(fit, "_run_stage", began)  # noqa: B010
-    CheckpointWriter.on_train_start = started  # type: ignore[method-assign]
-    loop.TrainingModule.optimizer_step = updated  # type: ignore[method-assign]
-    gauss_newton.StepKeeper.newest = found  # type: ignore[method-assign]
-    gauss_newton.StepKeeper.after = stepped  # type: ignore[method-assign]
-
-
-class FileCalls:
-    """Count the file calls that every stage makes in the folder of the run; send a signal before a chosen one."""
-
-    def __init__(self, folder: Path, shot: "Shot | None") -> None:
-        self.folder, self.shot, self.stage = str(folder), shot, ""
-        self.seen: collections.Counter[str] = collections.Counter()
-        sys.addaudithook(self.hook)
-
-    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """What Python calls before every event that it audits."""
-        if event not in FILE_EVENTS or not isinstance(arguments[0], str | bytes | os.PathLike):
-            return
-        if not os.fsdecode(arguments[0]).startswith(self.folder):
-            return
-        self.seen[self.stage] += 1
-        shot = self.shot
-        if shot is None:
-            return
-        after = self.stage != shot.stage and self.seen[shot.stage]  # a stage that goes on makes fewer calls
-        if after or (self.stage == shot.stage and self.seen[self.stage] == shot.call):
-            self.shot = None
-            os.kill(os.getpid(), shot.number)
-
-
-def train(folder: Path, updates: int, shot: "Shot | None") -> int:
-    """Train in this process, as the command line does. Returns its exit code."""
-    progress = folder.with_name(f"{folder.name}.progress")
-    for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):
-        target = os.open(folder.with_name(f"{folder.name}.{name}"), os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
-        os.dup2(target, stream.fileno())
-    RECIPES.add(NAME, lambda: recipe(updates))
-    calls = FileCalls(folder, shot if shot is not None and shot.mode == "file" else None)
-    watch_progress(progress, calls)
-    code = cordsnet(["train", NAME, "--quiet", "--output", str(folder)])
-    if shot is None:
-        folder.with_name(f"{folder.name}.calls").write_text(json.dumps(calls.seen))
-    return code
-
-
-# --- the process that kills -------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Shot:
-    """A signal to be sent: its name, the stage that it shall meet, how the moment is chosen, and after how long or at
-    which file call.
-    """
-
-    signal: str
-    stage: str
-    mode: str
-    delay: float = 0.0
-    call: int = 0
-
-    @property
-    def number(self) -> int:
-        """Number of the signal."""
-        return int(signal.Signals[self.signal])
 
 
 @dataclass
@@ -235,7 +88,7 @@ class Killer:
         }
 
     def attempt(self, folder: Path, shot: Shot | None) -> tuple[int, bool]:
-        """Start the run in a process of its own, and send it a signal. Returns its exit code, and whether it was sent."""
+        """Start the run in a process of its own, and send it a signal. Returns its exit code, and if it was sent."""
         known, process = len(self.progress(folder)), os.fork()
         if process == 0:
             code = 99
@@ -253,8 +106,10 @@ class Killer:
             done, status = os.waitpid(process, os.WNOHANG)
             if done:
                 return os.waitstatus_to_exitcode(status), sent or (shot is not None and shot.mode == "file")
-            if moment is not None and not sent and next(moment):
-                os.kill(process, shot.number if shot else 0)
+            if shot is not None and moment is not None and not sent and next(moment):
+                for _ in range(shot.times):
+                    os.kill(process, shot.number)
+                    time.sleep(0.02 * (shot.times - 1))
                 sent = True
             if time.monotonic() > until:
                 self.faults.append(f"{shot}: the process hangs")
@@ -312,10 +167,12 @@ class Killer:
         return None
 
     def _shot(self, stage: str) -> Shot:
-        kind, mode = self.draw.choice(SIGNALS), self.draw.choice(MODES)
+        kind, mode = self.draw.choice((*SIGNALS, FULL)), self.draw.choice(MODES)
+        mode = "file" if kind == FULL else mode
+        times = self.draw.choice((1, 2)) if kind == "SIGINT" else 1
         longest = {"start": 0.5, "time": 1.1 * self.seconds[stage], "write": 0.004, "file": 0.0}[mode]
         call = self.draw.randint(1, max(1, self.calls.get(stage, 1)))
-        return Shot(kind, stage, mode, self.draw.uniform(0, longest), call)
+        return Shot(kind, stage, mode, self.draw.uniform(0, longest), call, times)
 
     def _last(self, folder: Path) -> tuple[str, int]:
         """The stage that was under way last, and the number of updates that it had made, whether saved or not."""
@@ -330,7 +187,9 @@ class Killer:
     def _judge_end(self, folder: Path, name: str, shot: Shot, known: int, code: int, sent: bool) -> None:
         """Count a signal that ended an attempt, in the stage that it met."""
         stage, said = self._last(folder)[0] or shot.stage, self.said(folder).strip()
-        if code not in (-shot.number, 128 + shot.number):
+        if shot.signal == FULL and code == 2 and re.search(FULL_SENTENCE, said.splitlines()[-1]):
+            said = said.splitlines()[-1]  # after warnings of checkpoints that could not be written
+        elif shot.signal == FULL or code not in (-shot.number, 128 + shot.number):
             if code:
                 self.faults.append(f"{name}, {shot}: ended with {code} and said {said!r}")
             return
@@ -340,7 +199,8 @@ class Killer:
         if "Traceback" in said or "\n" in said:
             self.faults.append(f"{name}, {shot} in {stage}: said {said!r}")
         if self.pending is None or any(word == "made" for word, _ in self.progress(folder)[known:]):
-            self.pending = row, 0 if "which is saved" in said else self.every(stage), f"{name}, {shot} in {stage}"
+            most = 0 if "which is saved" in said else self.every(stage)
+            self.pending = row, self.updates if shot.signal == FULL else most, f"{name}, {shot} in {stage}"
 
     def every(self, stage: str) -> int:
         """Updates or steps between two checkpoints of a stage, as `training/checkpoints.py` states them."""
@@ -375,10 +235,12 @@ class Killer:
             wanted, found = (measured(run / stage / "result.json") for run in (self.reference, folder))
             if not same or wanted != found:
                 self.faults.append(f"{name}: {stage} ends with other {'metrics' if same else 'weights'}")
+            if curve(self.reference / stage) != curve(folder / stage):
+                self.faults.append(f"{name}: {stage} has another curve of the loss")
         more = names(folder) ^ names(self.reference)
         if more:
             self.faults.append(f"{name}: files that only one of the two runs has: {', '.join(sorted(more))}")
-        if not self.faults:
+        if not any(fault.startswith(name) for fault in self.faults):
             shutil.rmtree(folder)
 
     def table(self) -> list[dict[str, Any]]:
@@ -394,23 +256,6 @@ class Killer:
             }
             for (stage, kind), row in sorted(self.rows.items(), key=lambda one: (order.get(one[0][0], -1), one[0][1]))
         ]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file; "" where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
-
-
-def measured(path: Path) -> dict[str, float]:
-    """The metrics of a stage, without its share of time."""
-    metrics = json.loads(path.read_text())["metrics"] if path.exists() else {}
-    return {name: value for name, value in metrics.items() if name != loop.WAITING}
-
-
-def names(folder: Path) -> set[str]:
-    """Files of a run, without the logs of its attempts."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {str(path) for path in found if not any(part.startswith(("logs_", "tensorboard_")) for part in path.parts)}
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from lightning.pytorch.callbacks import Callback
 
 from cordsnet._files import digest, free_space
 from cordsnet.errors import InterruptionError
+from cordsnet.training.loggers import log_now
 
 KEPT_CHECKPOINTS = 2
 """Number of checkpoints that are kept. If the last one is damaged, the one before it is used."""
@@ -179,8 +180,7 @@ class CheckpointWriter(Callback):
 
         Logs are written first, so that they hold every update that is not made again.
         """
-        for logger in trainer.loggers:
-            logger.save()
+        log_now(trainer)
         part = self.folder / ".part"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
