@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 """Numbers of the errors of a full disk, a used-up quota and a limit on the size of files."""
+
+
+PART = re.compile(r"\..+\.\d+\.part")
+"""Names of files that are being written: hidden, with the number of the process."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -47,10 +52,29 @@ def write_whole(path: Path, content: bytes) -> None:
         raise RunError(cannot_write(path, error)) from error
 
 
-def cannot_write(path: Path, error: OSError) -> str:
-    """One sentence that says which file cannot be written, why, and what to do."""
-    remedy = "free some space and try again" if error.errno in FULL else "choose another folder"
-    return f"{path} cannot be written ({error.strerror or error}); {remedy}"
+def remove_parts(folder: Path) -> None:
+    """Remove the half-written files that processes which were killed have left in a folder."""
+    for path in folder.glob(".*.part"):
+        if PART.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def cannot_write(path: str | Path, error: OSError) -> str:
+    """One sentence that says which file cannot be written, why, how much is free on a full disk, and what to do."""
+    reason, full = error.strerror or str(error), error.errno in FULL
+    remedy = "free some space and try again" if full else "choose another folder"
+    return f"{path} cannot be written ({reason}{f', {free_space(path)}' if full else ''}); {remedy}"
+
+
+def free_space(path: str | Path) -> str:
+    """How much room there is for a file, in words: that of the nearest folder above it that exists."""
+    place = next(place for place in Path(path).absolute().parents if place.is_dir())
+    free = float(shutil.disk_usage(place).free)
+    for unit in ("bytes", "kB", "MB"):
+        if free < 1000:
+            return f"{free:.3g} {unit} are free there"
+        free /= 1000
+    return f"{free:.4g} GB are free there"
 
 
 def writable_folder(path: str | Path) -> Path:
@@ -59,13 +83,17 @@ def writable_folder(path: str | Path) -> Path:
     Raises RunError with the reason when they cannot.
     """
     folder = Path(path)
+    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"?")  # not empty, since an empty file fits on a full disk
-        probe.unlink(missing_ok=True)  # missing if another process has removed it
+        try:
+            probe.write_bytes(b"?")  # not empty, since an empty file fits on a full disk
+        finally:
+            probe.unlink(missing_ok=True)  # missing if another process has removed it
     except (OSError, ValueError) as error:  # ValueError for a path with a null byte
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise RunError(cannot_write(probe, error)) from error
         raise RunError(
             f"output folder {str(folder)!r} cannot be written to ({reason}); choose another with --output"
         ) from error

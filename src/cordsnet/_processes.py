@@ -28,7 +28,7 @@ def check_main_guard(what: str) -> None:
 
 
 def check_temporary_folder(folder: str | None = None, socket: str = SOCKET) -> None:
-    """Raise RunError when sockets in the folder of temporary files would have too long a path.
+    """Raise RunError when there is no folder of temporary files, or sockets in it would have too long a path.
 
     Worker processes would then fail to hand over what they read, and the run would wait for ever.
 
@@ -37,7 +37,12 @@ def check_temporary_folder(folder: str | None = None, socket: str = SOCKET) -> N
     folder : the folder; None is that of Python.
     socket : path of a socket below it.
     """
-    folder = folder or tempfile.gettempdir()
+    try:
+        folder = folder or tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise RunError(
+            "worker processes need a folder of temporary files, and none can be written to; set TMPDIR to one"
+        ) from error
     if hasattr(os, "fork") and len(os.fsencode(os.path.join(folder, socket))) > LONGEST_SOCKET:
         raise RunError(
             f"the folder of temporary files has a path of {len(folder)} characters, too long for worker processes "

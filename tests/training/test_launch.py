@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cordsnet.cli import main
 from cordsnet.errors import RunError
 from cordsnet.training.launch import LAUNCHER, Processes, find_processes
+from cordsnet.training.meeting import joined
 
 HERE = Path(__file__).parent
 ALLOCATION = {
@@ -56,6 +58,27 @@ REFUSED = {
     "world and rank": ({"WORLD_SIZE": "2", "RANK": "0"}, ("LOCAL_WORLD_SIZE", "torchrun")),
     "world in words": ({"WORLD_SIZE": "two"}, ("WORLD_SIZE", "'two'")),
     "world negative": ({"WORLD_SIZE": "-2"}, ("WORLD_SIZE", "'-2'")),
+    "world of none": ({"WORLD_SIZE": "0"}, ("WORLD_SIZE", "at least one process")),
+    **{
+        f"{name} {value!r}": (TORCHRUN | {name: value}, (name, "whole number", repr(value)))
+        for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+        for value in ("", "-1", "1.5", "two", "2 2", "nan", "9" * 11, "\N{ARABIC-INDIC DIGIT THREE}")
+    },
+    **{
+        f"{name} {value!r}": (ALLOCATION | {"SLURM_STEP_ID": "0", name: value}, (name, "whole number", repr(value)))
+        for name in (
+            "SLURM_NTASKS",
+            "SLURM_PROCID",
+            "SLURM_LOCALID",
+            "SLURM_NNODES",
+            "SLURM_STEP_NUM_TASKS",
+            "SLURM_STEP_NUM_NODES",
+            "MASTER_PORT",
+        )
+        for value in ("", "-1", "1.5", "two", "2(x3)", "9" * 11)
+    },
+    "tasks of none": (ALLOCATION | {"SLURM_NTASKS": "0", "SLURM_STEP_ID": "0"}, ("0 of 0",)),
+    "no machines": (ALLOCATION | {"SLURM_NNODES": "0", "SLURM_STEP_ID": "0"}, ("2 tasks on 0 machines",)),
     "world huge": ({"WORLD_SIZE": "9" * 400}, ("WORLD_SIZE", "whole number")),
     "rank beyond": (TORCHRUN | {"RANK": "2"}, ("2 of 2",)),
     "local rank beyond": (TORCHRUN | {"LOCAL_RANK": "5"}, ("5 of 2",)),
@@ -103,6 +126,53 @@ def test_torchrun_and_srun_are_recognised():
     assert found.machines == 2
     assert find_processes(ALLOCATION | step | {"PMI_SIZE": "4"}) == found
     assert find_processes(ALLOCATION | TORCHRUN).launcher == "torchrun"
+
+
+@pytest.mark.parametrize(
+    "env", [TORCHRUN, ALLOCATION | {"SLURM_STEP_ID": "0", "SLURM_NODELIST": ""}], ids=["torchrun", "srun"]
+)
+def test_processes_without_an_address_are_told_to_set_it(env):
+    found = find_processes(env | {"MASTER_ADDR": ""})
+    assert found.address is None
+    with pytest.raises(RunError, match="2 processes need a place to meet; set MASTER_ADDR"), joined(found):
+        pass
+
+
+# options of a sweep, and of training, that are none or do not fit -> words that the sentence must hold
+OPTIONS = [
+    *(("sweep", name, value, name) for name in ("workers", "cpus") for value in ("0", "-1", "x", "nan", "1e9", "true")),
+    *(("sweep", name, value, name) for name in ("gpus", "retries") for value in ("-1", "x", "nan", "inf")),
+    *(("sweep", "retries", value, "retries") for value in ("1.5", "5000")),
+    *(("sweep", "address", value, "address is empty") for value in ("", " ")),
+    *(
+        ("train", name, value, f"--{name}")
+        for name, value in (
+            ("devices", "2"),
+            ("nodes", "2"),
+            ("num_nodes", "0"),
+            ("gpus", "1"),
+            ("accelerator", "tpu"),
+            ("strategy", "fsdp"),
+            ("port", "70000"),
+            ("cnn.devices", "2"),
+            ("trainer.devices", "2"),
+        )
+    ),
+    ("train", "cnn.optimisation.precision", "int8", "precision"),
+    ("train", "cnn.optimisation.accumulate", "0", "accumulate"),
+]
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(("command", "name", "value", "word"), OPTIONS, ids=lambda value: repr(value))
+def test_bad_options_for_processes_are_refused_in_one_sentence(command, name, value, word, tmp_path, capsys):
+    words = [command, "digits", f"--{name}", value, "--output", str(tmp_path / "run"), "--quiet"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("cordsnet: error: ")
+    assert said.count("\n") == 1
+    assert word in said
+    assert not (tmp_path / "run").exists()
 
 
 PROGRAM = """

@@ -15,6 +15,33 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """Holds a folder MODEL-DATA for each set of weights that comes with the package."""
 
 
+CACHES = (
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TRITON_CACHE_DIR",
+    "TORCH_HOME",
+    "MPLCONFIGDIR",
+    "HF_DATASETS_CACHE",
+    "HF_HOME",
+    "XDG_CACHE_HOME",
+    "HOME",
+)
+"""Environment variables with folders that libraries write to."""
+
+
+def unwritable_cache(error: OSError) -> str | None:
+    """One sentence on the variable whose folder cannot be written to, if that is why a library failed; else None."""
+    if not isinstance(error.filename, str):
+        return None
+    failed = Path(error.filename).absolute()
+    for name in CACHES:
+        value = os.environ.get(name)
+        folder = Path(value).expanduser().absolute() if value else failed
+        near = folder.is_relative_to(failed) or failed.is_relative_to(folder)
+        if value and near and not os.access(folder, os.W_OK):
+            return f"{name} is {value!r}, and that folder cannot be written to ({error.strerror}); set it to another"
+    return None
+
+
 def given(words: Sequence[str], option: str) -> str | None:
     """The last value of an option, written as `--option value` or `--option=value`; None where it is not given."""
     found = None

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from cordsnet._version import __version__
+from cordsnet.cli.early import unwritable_cache
 from cordsnet.cli.options import COMMANDS
 from cordsnet.cli.safety import check_words
 from cordsnet.errors import InterruptionError
@@ -17,7 +18,7 @@ DEBUG = "CORDSNET_DEBUG"
 EXIT_CODES = {
     "0": "done",
     "1": "training, a simulation or a solver diverged or did not converge",
-    "2": "the request was at fault: a name, an option, a file, or something that is not installed",
+    "2": "the request was at fault: a name, an option, a file, a full disk, or something that is not installed",
     "128 + n": "stopped by signal n, such as 130 for Ctrl-C; the same command goes on where it can",
 }
 """Exit code -> its meaning."""
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get(DEBUG):
             raise
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        print(f"cordsnet: error: {error}{notes}", file=sys.stderr)
+        told = unwritable_cache(error) if isinstance(error, OSError) else None
+        print(f"cordsnet: error: {told or error}{notes}", file=sys.stderr)
         return 1 if isinstance(error, ArithmeticError) else 2
     return 0
 

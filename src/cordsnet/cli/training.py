@@ -96,7 +96,7 @@ def sweep(words: Sequence[str]) -> None:
     recipe, choices = chosen_recipe(recipe, parser, options), parse_choices(options.grid)
     runs = grid(recipe, choices, options.seeds)
     where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
-    workers = options.workers or _workers(len(runs), options)
+    workers = _workers(len(runs), options) if options.workers is None else options.workers
     rows = run_sweep(runs, options.output, workers=workers, progress=draws_progress(options), **where)
     if options.json:
         print_json({"table": f"{options.output}/table.parquet", "runs": rows})
@@ -122,7 +122,7 @@ def _workers(runs: int, options: Namespace) -> int:
     """As many as there are runs and this machine has cores for; without Ray one, and a line that says so."""
     from cordsnet.training.workers import max_workers
 
-    workers = 1 if options.address else min(runs, max_workers(options.cpus))
+    workers = 1 if options.address is not None else min(runs, max_workers(options.cpus))
     if workers > 1 and importlib.util.find_spec("ray") is None:
         print("one run after another; pip install 'cordsnet[sweep]' for several at once")
         return 1

@@ -13,7 +13,7 @@ from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.labels import classes_of
 from cordsnet.data.split import Normalisation, check_size
 from cordsnet.data.stream import Stream
-from cordsnet.data.tables import count_rows, open_parquet
+from cordsnet.data.tables import check_cache, count_rows, open_parquet
 from cordsnet.data.unreadable import DEFAULT_TOLERANCE, Tolerance
 from cordsnet.data.vision import VisionData, from_images
 from cordsnet.errors import DataError
@@ -112,6 +112,7 @@ class HubData:
             elif self.streamed and not streaming:
                 raise FileNotFoundError("only training images are streamed")
             else:
+                check_cache()
                 found = datasets.load_dataset(self.hub, **options)
         except DataError:
             raise

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cordsnet._processes import check_main_guard, check_temporary_folder
 from cordsnet.data.unreadable import Unreadable
 
 WORKERS_VARIABLE = "CORDSNET_WORKERS"
@@ -39,13 +40,20 @@ def batch_loader(read: Callable[[list[Any]], Any], order: Iterable[list[Any]], p
     read : turns one item of `order` (rows, or records) into a batch.
     order : the items, one per batch.
     processes : number of worker processes; 0 reads in this process.
+
+    Raises
+    ------
+    RunError : worker processes could not be started, or could not hand over what they read.
     """
+    if processes:
+        check_main_guard("a script that decodes images in worker processes")
+        check_temporary_folder()
     return DataLoader(
         BatchReader(read),
         batch_sampler=order,
         collate_fn=_identity,
         num_workers=processes,
-        worker_init_fn=_ignore_scheduler_signals,
+        worker_init_fn=_ignore_signals,
         pin_memory=torch.cuda.is_available(),
     )
 
@@ -65,12 +73,13 @@ def _identity(batch: Any) -> Any:
     return batch
 
 
-def _ignore_scheduler_signals(worker: int) -> None:
+def _ignore_signals(worker: int) -> None:
     """Make a worker ignore signals that do not come from the training process.
 
-    A scheduler sends its signals to all processes of a job. Only the training process acts on them: it saves, then
-    ends its workers.
+    A scheduler sends its signals to all processes of a job, and Ctrl-C sends SIGINT to all processes of a terminal.
+    Only the training process acts on them: it saves, then ends its workers.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -1,5 +1,6 @@
 """Tables of images: parquet files, and which of their columns are images and labels."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from datasets.exceptions import DatasetsError
 from datasets.packaged_modules.parquet.parquet import Parquet
 from pyarrow import parquet
 
+from cordsnet._files import FULL, cannot_write
 from cordsnet.data.content import table_key
 from cordsnet.data.safety import embedded_only
 from cordsnet.errors import DataError
@@ -31,7 +33,7 @@ def open_parquet(files: Sequence[str], split: str, streaming: bool = False) -> A
         raise DataError(f"tables {', '.join(map(repr, files[:3]))} have no rows")
     key = table_key(files)
     listed = DataFilesDict({split: DataFilesList(list(files), [(key,)] * len(files))})
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "cordsnet" / key[:32]
+    folder = check_cache() / "cordsnet" / key[:32]
     try:
         builder = Parquet(cache_dir=str(folder), data_files=listed)
         if streaming:
@@ -39,8 +41,26 @@ def open_parquet(files: Sequence[str], split: str, streaming: bool = False) -> A
         builder.download_and_prepare()
         return builder.as_dataset(split=split)
     except (OSError, ValueError, TypeError, DatasetsError, pyarrow.ArrowException) as error:
+        for cause in (error, error.__cause__, error.__context__):
+            if isinstance(cause, OSError) and cause.errno in FULL:
+                raise DataError(f"the cache of tables {cannot_write(folder / 'table', cause)}") from error
         reason = " ".join(str(error.__cause__ or error).split())[:200]
         raise DataError(f"tables {', '.join(map(repr, files[:3]))} cannot be read as one ({reason})") from error
+
+
+def check_cache() -> Path:
+    """The folder where copies of tables are kept. Raises DataError, with its name, when it cannot be written to."""
+    folder = Path(datasets.config.HF_DATASETS_CACHE)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"folder {str(folder)!r}, where copies of tables are kept, cannot be written to "
+            f"({error.strerror or error}); set HF_DATASETS_CACHE to another"
+        ) from error
+    return folder
 
 
 def count_rows(files: Sequence[str]) -> int:

@@ -1,5 +1,7 @@
 """Checkpoints that survive crashes: written atomically, verified by a hash in their name, and kept in pairs."""
 
+import contextlib
+import io
 import os
 import re
 import signal
@@ -15,10 +17,13 @@ from types import FrameType
 from typing import Any
 
 import lightning
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
-from cordsnet._files import digest
+from cordsnet._files import digest, free_space
 from cordsnet.errors import InterruptionError
+from cordsnet.training.loggers import log_now
 
 KEPT_CHECKPOINTS = 2
 """Number of checkpoints that are kept. If the last one is damaged, the one before it is used."""
@@ -68,6 +73,49 @@ def publish_checkpoint(part: Path, update: int, mark: str = "") -> None:
         old.unlink()
 
 
+def warn_unsaved(part: Path, error: OSError) -> None:
+    """Remove what was written of a checkpoint, and warn that there is no other than those before it."""
+    left = free_space(part)  # before anything is removed
+    with contextlib.suppress(OSError):
+        part.unlink(missing_ok=True)
+    warnings.warn(
+        f"no checkpoint could be written to {part.parent} ({error.strerror or error}, {left}); training continues and "
+        "keeps the checkpoint before; free some space",
+        stacklevel=3,
+    )
+
+
+class WholeFile(TorchCheckpointIO):
+    """Writes checkpoints in the folder where they are to be, and nowhere else before.
+
+    Attributes
+    ----------
+    error : why the last one could not be written; None if it could. It is kept and not raised, since the other
+        processes of the run wait for this one.
+    """
+
+    error: OSError | None = None
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint."""
+        self.error = None
+        try:
+            write_tensors(Path(path), checkpoint)
+        except OSError as error:
+            self.error = error
+
+
+def write_tensors(path: Path, content: Any) -> None:
+    """Write tensors and plain data as `torch.save` does. Raises OSError, with the path, when there is no room."""
+    buffer = io.BytesIO()  # torch would raise errors of other kinds for a file that cannot be written
+    torch.save(content, buffer)
+    try:
+        path.write_bytes(buffer.getbuffer())
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
 def discard_checkpoints(folder: Path, mark: str) -> None:
     """Remove the checkpoints of settings other than those of `mark`."""
     for path in folder.glob("*.ckpt"):
@@ -96,6 +144,7 @@ class CheckpointWriter(Callback):
 
     def __init__(self, folder: Path, minutes: float, updates: int | None = None, mark: str = "") -> None:
         self.folder, self.minutes, self.updates, self.mark = folder, minutes, updates, mark
+        self.file = WholeFile()
         self.signal_number: int | None = None
         self.saved_update: int | None = None
         self._tried_at, self._tried_update, self._last_update = time.monotonic(), 0, 0
@@ -127,20 +176,21 @@ class CheckpointWriter(Callback):
             raise interruption(self.signal_number, "update", update, self.saved_update)
 
     def save(self, trainer: lightning.Trainer) -> None:
-        """Write a checkpoint. If that fails, for example on a full disk, warn and keep the one before it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write a checkpoint. If that fails, for example on a full disk, warn and keep the one before it.
+
+        Logs are written first, so that they hold every update that is not made again.
+        """
+        log_now(trainer)
         part = self.folder / ".part"
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             trainer.save_checkpoint(part)
+            if self.file.error is not None:
+                raise self.file.error
             if trainer.is_global_zero:
                 publish_checkpoint(part, trainer.global_step, self.mark)
         except OSError as error:
-            part.unlink(missing_ok=True)
-            warnings.warn(
-                f"no checkpoint could be written to {self.folder} ({error.strerror or error}); training continues "
-                "and keeps the checkpoint before; free some space",
-                stacklevel=2,
-            )
+            warn_unsaved(part, error)
         else:
             self.saved_update = trainer.global_step
         self._tried_at, self._tried_update = time.monotonic(), trainer.global_step

@@ -3,23 +3,17 @@
 import dataclasses
 import hashlib
 import json
-import os
-import re
-import shutil
 import time
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cordsnet._arguments import check_arguments
-from cordsnet._files import cannot_write, check_name, writable_folder, write_whole
+from cordsnet._files import check_name, remove_parts, writable_folder, write_whole
 from cordsnet._processes import check_main_guard
 from cordsnet.errors import RunError
 from cordsnet.models import load_model, save_model
-from cordsnet.training.checkpoints import discard_checkpoints
-from cordsnet.training.divergence import LAST_GOOD
 from cordsnet.training.launch import Processes, find_processes, is_main_process
 from cordsnet.training.lock import run_lock
 from cordsnet.training.meeting import joined, wait_until
@@ -28,10 +22,7 @@ from cordsnet.training.record import add_attempt, add_unreadable
 from cordsnet.training.result import RESULT, read_result, write_result
 from cordsnet.training.sources import LabelledImages, Source, as_source
 from cordsnet.training.stage import Context, Stage
-
-STARTED = "started.txt"
-MARK = re.compile("[0-9a-f]{64}")
-"""Form of a fingerprint."""
+from cordsnet.training.stage_folder import claim, discard, is_claimed, remove_unneeded, stage_folder, tidy
 
 NOT_SHARED = ("identity", "notes", "unreadable")
 """Parts of the description of data that stay in the run record, and are not written into the model."""
@@ -107,8 +98,9 @@ def fit(
         context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
         data = identity(source)
         if restart is not None:  # last, so that a request that is refused discards nothing
-            _discard(recipe, recipe.stage(restart), output)
+            discard(recipe, recipe.stage(restart), output)
         if main:
+            remove_parts(output)
             _write_down(recipe, source, data, output, only, processes)
         return _run_stages(recipe, context, data, only)
 
@@ -126,6 +118,8 @@ def _run_stages(recipe: Recipe, context: Context, data: str, only: str | None) -
     reports = {}
     for stage in recipe.stages:
         report = read_report(recipe, stage, context.run, data)
+        if is_main_process():
+            tidy(context.run / stage.name, finished=report is not None)
         if report is None and only in (None, stage.name):
             report = _run_stage(recipe, stage, context, data)
         if report is not None:
@@ -203,13 +197,13 @@ def _digest(plain: Any) -> str:
 def _run_stage(recipe: Recipe, stage: Stage, context: Context, data: str) -> StageReport:
     if stage.start and is_main_process() and not (context.run / stage.start / RESULT).is_file():
         raise RunError(f"stage {stage.name!r} starts from {stage.start!r}, which is not finished; run that stage first")
-    folder, mark = _folder(context.run, stage), fingerprint(recipe, stage)
-    claim = _digest([mark, data])  # a checkpoint of the same settings on other data is not gone on with
+    folder, mark = stage_folder(context.run, stage), fingerprint(recipe, stage)
+    whole = _digest([mark, data])  # a checkpoint of the same settings on other data is not gone on with
     if is_main_process():
-        _claim(folder, claim)
-    wait_until(lambda: _is_claimed(folder, claim))
+        claim(folder, whole)
+    wait_until(lambda: is_claimed(folder, whole))
     started = time.perf_counter()
-    result = stage.run(dataclasses.replace(context, fingerprint=claim))
+    result = stage.run(dataclasses.replace(context, fingerprint=whole))
     if not is_main_process():
         wait_until((folder / RESULT).is_file)
         report = read_report(recipe, stage, context.run, data)
@@ -229,59 +223,8 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context, data: str) -> Sta
         "seconds": seconds,
     }
     write_result(folder, content)
-    for left in ("checkpoints", LAST_GOOD):  # only needed while a stage is not finished
-        shutil.rmtree(folder / left, ignore_errors=True)
+    remove_unneeded(folder)
     return StageReport(stage.name, folder, result.metrics, seconds)
-
-
-def _claim(folder: Path, mark: str) -> None:
-    """Write down which stage is trained in `folder`; remove checkpoints and logs of one with other settings.
-
-    A note that is damaged removes nothing: the names of checkpoints say to which settings they belong.
-    """
-    note = folder / STARTED
-    written = note.read_bytes()[:100].decode(errors="replace") if note.is_file() else mark
-    if MARK.fullmatch(written) is None:
-        warnings.warn(f"{note} is damaged; whole checkpoints of the same settings are used", stacklevel=2)
-    elif written != mark:
-        discard_checkpoints(folder / "checkpoints", mark)
-        for left in (*folder.glob("logs_*"), *folder.glob("tensorboard_*")):
-            shutil.rmtree(left, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(cannot_write(folder, error)) from error
-    write_whole(note, mark.encode())
-
-
-def _is_claimed(folder: Path, mark: str) -> bool:
-    note = folder / STARTED
-    return note.is_file() and note.read_bytes() == mark.encode()
-
-
-def _folder(output: Path, stage: Stage) -> Path:
-    """Folder of a stage that is to be written or removed. Raises RunError for one that lies outside the run.
-
-    A finished stage may be read through a link.
-    """
-    folder = output / check_name(stage.name, "stage")
-    if folder.is_symlink():
-        raise RunError(
-            f"{folder} is a link to {os.readlink(folder)}, outside the run; remove it, or move the run itself"
-        )
-    return folder
-
-
-def _discard(recipe: Recipe, stage: Stage, output: Path) -> None:
-    """Remove a stage and every stage that builds on it."""
-    gone = [stage]
-    for later in recipe.stages:
-        if later.start in [one.name for one in gone]:
-            gone.append(later)
-    for folder in [_folder(output, one) for one in reversed(gone)]:  # all are checked before the first is removed
-        if folder.is_dir():
-            (folder / RESULT).unlink(missing_ok=True)  # first, so that half a folder never passes for a finished stage
-            shutil.rmtree(folder)
 
 
 def _difference(written: dict[str, Any], stage: Stage) -> str:

@@ -62,6 +62,8 @@ def find_processes(env: Mapping[str, str] | None = None) -> Processes:
     RunError : variables contradict one another or are no numbers, or MPI has started several processes.
     """
     env = os.environ if env is None else env
+    if "WORLD_SIZE" in env and _number(env, "WORLD_SIZE") == 0:
+        raise RunError("WORLD_SIZE is 0, and a run has at least one process; unset it to train in one process")
     if "WORLD_SIZE" in env and _number(env, "WORLD_SIZE") > 1:
         return _of_torchrun(env)
     if _started_by_srun(env):
@@ -113,7 +115,7 @@ def _of_torchrun(env: Mapping[str, str]) -> Processes:
         )
     rank, here = _number(env, "RANK"), _number(env, "LOCAL_WORLD_SIZE")
     local = _number(env, "LOCAL_RANK") if "LOCAL_RANK" in env else rank % max(here, 1)
-    return _checked(Processes(count, rank, here, local, env.get("MASTER_ADDR"), _port(env), "torchrun"))
+    return _checked(Processes(count, rank, here, local, env.get("MASTER_ADDR") or None, _port(env), "torchrun"))
 
 
 def _of_srun(env: Mapping[str, str]) -> Processes:
@@ -130,7 +132,8 @@ def _of_srun(env: Mapping[str, str]) -> Processes:
     listed = env.get("SLURM_STEP_NODELIST", env.get("SLURM_NODELIST", "127.0.0.1"))
     job = re.sub(r"\D", "", env.get("SLURM_JOB_ID", "")) or "0"
     port = _port(env) or 15000 + int(job[-4:])  # the same for all processes of a job
-    return _checked(Processes(count, rank, here, local, env.get("MASTER_ADDR", _first_host(listed)), port, "srun"))
+    address = env.get("MASTER_ADDR") or _first_host(listed) or None
+    return _checked(Processes(count, rank, here, local, address, port, "srun"))
 
 
 def _started_by_srun(env: Mapping[str, str]) -> bool:

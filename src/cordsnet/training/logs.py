@@ -24,7 +24,8 @@ def read_curve(stage: str | Path, name: str) -> tuple[list[int], list[float]]:
     values: dict[int, float] = {}
     for path in sorted(Path(stage).glob("logs_*/metrics.csv"), key=lambda p: int(p.parent.name.split("_")[1])):
         with open(path, newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if row.get(name)]
+            lines = [line for line in stream if line.endswith("\n")]  # without a last line that was cut off
+        rows = [row for row in csv.DictReader(lines) if row.get(name)]
         values |= {int(row["step"]): float(row[name]) for row in rows}
     if not values:
         raise ValueError(f"nothing named {name!r} was logged in {stage}")

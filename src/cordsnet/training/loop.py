@@ -12,7 +12,6 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -25,6 +24,7 @@ from cordsnet.training.checkpoints import SAVE_MINUTES, CheckpointWriter, interr
 from cordsnet.training.cluster import Launched
 from cordsnet.training.divergence import LAST_GOOD, Watch
 from cordsnet.training.launch import find_processes, trainer_devices
+from cordsnet.training.loggers import make_loggers, quiet_writers
 from cordsnet.training.loss import Batch
 from cordsnet.training.meeting import is_lost_peer, lost_peer
 from cordsnet.training.optimisation import Optimisation
@@ -167,7 +167,7 @@ def _explained(folder: Path, stage: str, resume: Path | None, module: TrainingMo
         raise KeyboardInterrupt from error
     except OSError as error:
         raise RunError(
-            f"stage {stage!r} stopped: {cannot_write(folder, error)}; its last checkpoint is kept"
+            f"stage {stage!r} stopped: {cannot_write(error.filename or folder, error)}; its last checkpoint is kept"
         ) from error
     except (KeyError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
         if find_processes().count > 1 and is_lost_peer(error):
@@ -194,7 +194,7 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: C
     attempt = len(list(folder.glob("logs_*"))) + 1
     return lightning.Trainer(
         **trainer_devices(),
-        plugins=[Launched(find_processes())],
+        plugins=[Launched(find_processes()), keeper.file],
         use_distributed_sampler=False,
         max_steps=optimisation.updates,
         max_epochs=-1,
@@ -202,10 +202,7 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: C
         precision=TRAINER_PRECISIONS[optimisation.precision],
         gradient_clip_val=optimisation.clip,
         callbacks=[keeper, *([StageBar(folder.name, optimisation.updates)] if progress else [])],
-        logger=[
-            CSVLogger(folder, name="", version=f"logs_{attempt}", flush_logs_every_n_steps=20),
-            TensorBoardLogger(folder, name="", version=f"tensorboard_{attempt}"),
-        ],
+        logger=make_loggers(folder, attempt),
         log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,  # the bar of the package is among the callbacks
@@ -233,7 +230,7 @@ def _quiet() -> Iterator[None]:
     levels = [log.level for log in logs]
     for log in logs:
         log.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quiet_writers():
         warnings.filterwarnings("ignore", module="lightning")
         try:
             yield

@@ -3,7 +3,6 @@
 import math
 import pickle
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,9 +10,15 @@ from typing import Any
 
 import torch
 
-from cordsnet._files import cannot_write
 from cordsnet.errors import CheckpointError
-from cordsnet.training.checkpoints import CheckpointWriter, interruption, newest_checkpoint, publish_checkpoint
+from cordsnet.training.checkpoints import (
+    CheckpointWriter,
+    interruption,
+    newest_checkpoint,
+    publish_checkpoint,
+    warn_unsaved,
+    write_tensors,
+)
 from cordsnet.training.launch import is_main_process
 
 
@@ -70,13 +75,10 @@ class StepKeeper:
             part = self.folder / ".part"
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with open(part, "wb") as stream:  # torch does not take a name that starts with a dot
-                    torch.save(state, stream)
+                write_tensors(part, state)
                 publish_checkpoint(part, step, self.mark)
-            except (OSError, RuntimeError) as error:  # torch raises RuntimeError on a full disk
-                part.unlink(missing_ok=True)
-                reason = cannot_write(self.folder, error) if isinstance(error, OSError) else f"{self.folder}: {error}"
-                warnings.warn(f"no checkpoint was saved: {reason}; the stage goes on", stacklevel=3)
+            except OSError as error:
+                warn_unsaved(part, error)
             else:
                 self._saved_step = step
         self._tried_step, self._tried_at = step, time.monotonic()

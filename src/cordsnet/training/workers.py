@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from cordsnet._checks import check_count, check_positive, is_number
+from cordsnet._checks import check_count, check_positive, is_number, is_whole
 from cordsnet._processes import check_temporary_folder
 from cordsnet.errors import InterruptionError, RunError
 from cordsnet.training.checkpoints import SIGNALS
@@ -64,8 +64,14 @@ class Workers:
         check_positive(self.cpus, "cpus")
         if not (is_number(self.gpus) and 0 <= self.gpus < math.inf):
             raise ValueError(f"gpus must be a finite number of 0 or more, got {self.gpus!r}")
-        if self.retries != 0:
-            check_count(self.retries, "retries", most=MOST_RETRIES)
+        if not (is_whole(self.retries) and 0 <= self.retries <= MOST_RETRIES):
+            raise ValueError(f"retries must be a whole number from 0 to {MOST_RETRIES:,}, got {self.retries!r}")
+        if self.address is not None and not self.address.strip():
+            raise ValueError('address is empty; give that of a Ray cluster, such as "auto", or leave it out')
+        if self.is_this_process and self.cpus > (os.cpu_count() or 1):
+            raise ValueError(
+                f"a worker needs {self.cpus:g} CPU, but this machine has {os.cpu_count() or 1}; ask for less (cpus)"
+            )
 
     @property
     def is_this_process(self) -> bool:
