@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -111,8 +110,3 @@ def _plain(value: Any) -> Any:
     if not math.isfinite(number):
         return str(number)
     return int(number) if isinstance(value, Integral) else number
-
-
-def draws_progress(options: Any) -> bool:
-    """True if progress should be shown: a terminal, and neither --quiet nor --json."""
-    return not options.quiet and not options.json and sys.stdout.isatty()

@@ -79,7 +79,7 @@ def load_path(path: str | Path, image_size: int, reading: Reading | None = None)
             f"data set {str(path)!r} {_content(root)} and has no images for training and testing; "
             + (nested(root) or f"it must hold {LAYOUT}")
         )
-    seen = survey(list(found.tables.values()), found.image, str(root))
+    seen = survey(found.tables, found.image, str(root), name)
     if seen.is_dark:
         warnings.warn(
             f"no picture of data set {name!r} with more than 8 bits uses more than {100 * max(seen.reaches):.2g} % of "
