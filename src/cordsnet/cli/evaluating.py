@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cordsnet.cli.early import check_data
+from cordsnet.cli.early import check_data, check_evaluated
 from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
 from cordsnet.cli.telling import telling
 
@@ -32,6 +32,7 @@ def evaluate(words: Sequence[str]) -> None:
         parser.add_argument(f"--{name}", type=str, default=None, help="of parquet files that --data names")
     add_run_options(parser, "")
     given = parse(parser, words)
+    check_evaluated(given.checkpoint)
     check_data(words)
 
     from cordsnet.data import Reading

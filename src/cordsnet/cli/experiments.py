@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cordsnet.cli.early import check_data, check_subjects
+from cordsnet.cli.early import check_data, check_options, check_subjects
 from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
 from cordsnet.cli.telling import draws_progress, telling
 from cordsnet.experiments.table import EXPERIMENTS, TRAINED
@@ -57,6 +57,8 @@ def reproduce(words: Sequence[str]) -> None:
         parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
         raise ValueError(f"reproduce needs a name first; known: {', '.join(TRAINED)}")
     name = words[0]
+    EXPERIMENTS.check(name)
+    check_options(f"reproduce {name}", words[1:], "experiments")
     scale = named_preset(EXPERIMENTS[name], words[1:])
     run_words(f"reproduce {name}", name, words[1:], f"runs/reproduce/{name}_{scale}")
 
@@ -85,6 +87,7 @@ def run_words(command: str, name: str, words: Sequence[str], output: str | None 
     if name not in TRAINED:
         check_subjects(words)
         check_data(words)
+    check_options(command, words, "experiments")
     from cordsnet.report import write_result  # slow, so after the checks
 
     row = EXPERIMENTS[name]
