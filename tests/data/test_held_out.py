@@ -207,3 +207,12 @@ def test_folders_of_sessions_are_warned_of(tmp_path):
     assert data.classes == ("2023", "2024")
     assert "holds the same folders ('ball', 'tent')" in told
     assert "holds the same folders ('ball', 'tent')" in notes(data)
+
+
+@pytest.mark.parametrize("below", ["", "train"])
+def test_unreadable_pictures_are_named_by_their_place_in_the_data_set(below, tmp_path):
+    root = classes(tmp_path / "photos" / below)
+    write(root / "ball" / "IMG_0.heic", root / "tent" / "IMG_0.png")
+    inside = f"{below}/" if below else ""
+    with pytest.raises(DataError, match=rf"{inside}ball/IMG_0.heic \(.*{inside}tent/IMG_0.png \(.*--reading.max_unrea"):
+        load_data(tmp_path / "photos", 8)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds for which reading goes on before a bar is drawn or a sentence is said of it."""
 
+WORTH_SAYING = 2.0
+"""Seconds that remain, from which a sentence is said."""
+
 DEBUG = "CORDSNET_DEBUG"
 """Environment variable: when set, errors and warnings show where in the code they arose."""
 
@@ -59,10 +62,12 @@ class Told:
         if seconds >= patience and self.draws and (self.bar or done < total):
             speed = f"{done / seconds:.1f} {unit}/s" if seconds and done and unit else ""
             self._draw(what, done, total, speed)
-        elif self.says and patience and seconds >= patience and 0 < done < total and not self.said:
-            self.said = True
-            rest = duration(seconds / done * (total - done))
-            print(f"{what}: {done:,} of {total:,} {unit}, about {rest} more", file=sys.stderr, flush=True)
+        elif self.says and patience and seconds >= patience and done and not self.said:
+            rest = seconds / done * (total - done)
+            if rest >= WORTH_SAYING:
+                self.said = True
+                left = f"{done:,} of {total:,} {unit}, about {duration(rest)} more"
+                print(f"{what}: {left}", file=sys.stderr, flush=True)
         if done >= total and patience:
             self.stop()
 

@@ -33,6 +33,7 @@ class Folder:
     loose : names of pictures in no class.
     own : folders that this package wrote, as paths within the folder.
     left : folders that other programs leave behind, as paths within the folder.
+    root : folder of the data set, by which unreadable pictures are named.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Folder:
     loose: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    root: Path = Path()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -123,9 +125,12 @@ def find_folders(root: Path, name: str) -> tuple[dict[str, Folder], tuple[str, .
     return {"train": train, "test": test}, classes, [*notes, *train.notes(), *test.notes()]
 
 
-def scan(path: Path, name: str) -> Folder:
-    """Look through the folder of a split. Raises DataError for folders and names that cannot be read."""
-    folder = Folder(path)
+def scan(path: Path, name: str, root: Path | None = None) -> Folder:
+    """Look through the folder of a split of the data set in `root`, by default the folder above it.
+
+    Raises DataError for folders and names that cannot be read.
+    """
+    folder = Folder(path, root=path.parent if root is None else root)
     for entry in _entries(path, name):
         if entry.name.startswith("."):
             folder.hidden += 1
@@ -177,7 +182,7 @@ def _gather(folder: Folder, label: str, name: str) -> None:
             elif kind == "no picture":
                 folder.others[_ending(entry.name)] += 1
             else:
-                missing.append(Unreadable(Path(entry.path).relative_to(folder.path.parent).as_posix(), kind))
+                missing.append(Unreadable(Path(entry.path).relative_to(folder.root).as_posix(), kind))
     images.sort(key=os.fspath)
     missing.sort(key=lambda one: one.file)
 

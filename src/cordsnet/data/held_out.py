@@ -83,7 +83,7 @@ def _whole(root: Path, name: str) -> tuple[Folder, list[str]]:
         )
     if train is not None and (train.counts or not train.loose):
         return train, beside(root, train.path.name)
-    whole, notes = scan(root, name), []
+    whole, notes = scan(root, name, root), []
     if train is not None:
         notes.append(f"folder {train.path.name!r} holds pictures and no folders, so it is a class as the others are")
     for label in [label for label, count in whole.counts.items() if not count and _holds_files(root / label)]:

@@ -25,7 +25,8 @@ def sections(result: Result) -> list[Section]:
     parts = [
         Section(
             "Accuracy over time",
-            f"From {trained:g} ms to {held:g} ms of the image accuracy falls by at most {drops}. Dotted: chance.",
+            f"From {trained:g} ms to {held:g} ms of the image accuracy falls by at most {drops}. Dotted: chance. "
+            "Yellow: when the loss of training reads the answer.",
             accuracy_over_time(result),
             name="accuracy_over_time",
         ),
