@@ -67,11 +67,13 @@ class StageBar(Callback):
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Leave the bar as it is."""
-        self.bar.stop()
+        if self.draws:  # else it would print an empty line
+            self.bar.stop()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Leave the bar as it is, so that the sentence about the error stands below it."""
-        self.bar.stop()
+        if self.draws:  # else it would print an empty line
+            self.bar.stop()
 
 
 def estimate(stage: str, updates: int, seconds: float) -> str:
