@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 import cordsnet
+from cordsnet.cli.early import check_options
+from cordsnet.cli.experiments import experiment_parser
+from cordsnet.cli.options import add_run_options, make_parser
 from cordsnet.data.table import DATASETS
 from cordsnet.experiments.table import EXPERIMENTS, TRAINED
 from cordsnet.models.names import KINDS, MODELS
+from cordsnet.training.options import add_recipe_options
 from cordsnet.training.table import RECIPES
 
 PACKAGES = ["", ".analysis", ".data", ".dynamics", ".experiments", ".models", ".report", ".stimuli", ".training"]
@@ -48,6 +52,28 @@ REFUSED = {
     "an empty checkpoint": (["analyze", "."], "no model.json"),
     "a second checkpoint": (["precision", "cordsnet_r2_small", "no/such"], "no folder 'no/such'"),
     "data of subjects": (["analyze", "cordsnet_r2_small", "--data", "digit"], "did you mean 'digits'"),
+    "a setting of no stage": (["train", "digits", "--no.such", "3"], "unknown option --no.such"),
+    "a setting of the network": (["train", "digits", "--model.widht", "3"], "did you mean 'width'"),
+    "a setting after =": (["train", "digits", "--cnn.optimization.lr=3"], "did you mean 'optimisation'"),
+    "a setting of optimisation": (
+        ["sweep", "digits", "--cnn.optimisation.larning", "3"],
+        "cordsnet sweep digits --help",
+    ),
+    "a stage": (["train", "digits_paper", "--linaer.optimisation.lr", "3"], "did you mean 'linear'"),
+    "an option of an experiment": (
+        ["experiment", "noise", "cordsnet_r2_small", "--sigmsa", "1"],
+        "or 'sigmas'",
+    ),
+    "an option of the demo": (["demo", "--trails", "3"], "did you mean 'trials'"),
+    "an option of analyze": (["analyze", "cordsnet_r2_small", "--patern", "3"], "or 'patterns'"),
+    "an option of a result": (["reproduce", "table1", "--dephts", "3"], "did you mean 'depths'"),
+    "a folder to evaluate": (["evaluate", "."], "no model.json or recipe.json"),
+    "no folder to evaluate": (["evaluate", "no/such"], "there is no checkpoint 'no/such'"),
+    "a file to evaluate": (["evaluate", sys.executable], "is a file and no model"),
+    "weights to evaluate": (["evaluate", "cordsnet_r2_small@mnist"], "known: cifar10, digits"),
+    "a model to evaluate": (["evaluate", "cordsnet_r2_smal@digits"], "did you mean 'cordsnet_r2_small'"),
+    "data to evaluate on": (["evaluate", "cordsnet_r2_small@digits", "--data", "digit"], "did you mean 'digits'"),
+    "an option of evaluate": (["evaluate", "cordsnet_r2_small@digits", "--image", "3"], "--image"),
     "a stage to export": (["export", "no/such"], "no folder 'no/such'"),
 }
 
@@ -61,6 +87,34 @@ def test_a_bad_request_is_refused_before_anything_slow_is_imported(words, tmp_pa
     assert part in done.stderr
     assert done.stderr.count("\n") == 1
     assert not SLOW & set(imported)
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_no_option_of_a_recipe_is_refused_early(name):
+    parser = make_parser("train")
+    add_run_options(parser, "")
+    add_recipe_options(parser, RECIPES[name]())
+    flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+    assert len(flags) > 20
+    for flag in flags:
+        check_options("train", [flag, f"{flag}=1"], "training")
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_no_option_of_an_experiment_is_refused_early(name):
+    row = EXPERIMENTS[name]
+    parser = experiment_parser("experiment", row, row.preset(row.default).options, "")
+    flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+    assert len(flags) > 5
+    for flag in flags:
+        check_options("experiment", [flag, f"{flag}=1"], "experiments")
+
+
+@pytest.mark.parametrize(
+    "words", [["--lr", "-1"], ["-1"], ["--"], ["./no--such"], ["--cnn.optimisation.lr=--x"]], ids=str
+)
+def test_what_is_no_name_of_an_option_passes(words):
+    check_options("train digits", words, "training")
 
 
 def test_importing_the_package_imports_nothing_slow():

@@ -103,7 +103,7 @@ def test_overrides_reach_the_run(capsys, tmp_path, tiny):
 def test_the_demo_writes_its_result_and_a_self_contained_report(capsys, tmp_path, tiny):
     assert main(["demo", "--quiet", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "about 5 minutes" in said.splitlines()[0]
+    assert "4 to 13 minutes" in said.splitlines()[0]
     assert "Upper areas lag behind lower ones. (finetune)" in said
     result = read_result(tmp_path)
     accuracy = {row["network"] for row in result.rows("accuracy")}

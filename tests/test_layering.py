@@ -18,7 +18,19 @@ LAYERS = (
     {"tasks", "neural", "training"},
     {"models", "analysis", "stimuli", "data"},
     {"dynamics"},
-    {"_arguments", "_typing", "_version", "_files", "_checks", "_lazy", "_processes", "errors", "registry", "pictures"},
+    {
+        "_arguments",
+        "_typing",
+        "_version",
+        "_files",
+        "_checks",
+        "_lazy",
+        "_processes",
+        "_progress",
+        "errors",
+        "registry",
+        "pictures",
+    },
 )
 HEIGHT = {part: -k for k, layer in enumerate(LAYERS) for part in layer}
 FREE_TO_MEET = LAYERS[-1]  # the ground floor may lean on itself, where the test of cycles holds it

@@ -11,6 +11,7 @@ from cordsnet.benchmarks.run import bench, write_json
 from cordsnet.benchmarks.sides import SIDES, prepare
 from cordsnet.benchmarks.spectra import SpectrumWorkload
 from cordsnet.benchmarks.workloads import WORKLOADS, Workload, step_flops
+from cordsnet.cli import main
 from cordsnet.models import create_model
 
 SMALL = {"inference": 8, "training": 8, "steady_state": 2}
@@ -122,3 +123,35 @@ def test_invalid_requests_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device must be 'cpu', or 'cuda' where torch finds a GPU, got 'cuda'"):
         bench([], 1, device="cuda")
+
+
+@pytest.fixture
+def measured_at_once(monkeypatch):
+    """Measurements without the time that they take."""
+    found = {"rows": [{"work": "tiny", "seconds": 0.5, "floor_seconds": None, "difference": float("nan")}]}
+
+    def run(workloads, repeats, device, report):
+        report("the table")
+        return found
+
+    monkeypatch.setattr("cordsnet.benchmarks.run.bench", run)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("as_file", [True, False])
+def test_results_are_printed_and_written_like_those_of_other_commands(
+    as_json, as_file, tmp_path, capsys, measured_at_once
+):
+    file = tmp_path / "rows.json"
+    assert main(["bench", *["--json"] * as_json, *["--output", str(file)] * as_file]) == 0
+    out, err = capsys.readouterr()
+    assert (err if as_json else out).startswith("the table")
+    if as_json:
+        assert json.loads(out)["rows"][0]["seconds"] == 0.5
+    if as_file:
+        assert json.loads(file.read_text())["rows"][0]["work"] == "tiny"
+
+
+def test_a_file_after_json_is_refused_with_what_to_write(capsys):
+    assert main(["bench", "--json", "rows.json"]) == 2
+    assert "--output FILE" in capsys.readouterr().err

@@ -41,7 +41,7 @@ def here(work, side, repeats, device):
 def test_both_sides_agree_and_are_measured(work, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(WORKLOADS._entries, work.name, work)
     monkeypatch.setattr(bench_run, "measure", here)
-    words = ["bench", work.name, "--device", DEVICE, "--repeats", "2", "--json", str(tmp_path / "rows.json")]
+    words = ["bench", work.name, "--device", DEVICE, "--repeats", "2", "--output", str(tmp_path / "rows.json")]
     assert main(words) == 0
     assert work.name in capsys.readouterr().out
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]

@@ -29,7 +29,7 @@ def test_memory_is_that_of_this_process():
 
 def test_the_bar_names_its_stage_and_no_epochs(tmp_path, capsys):
     fit(tiny_recipe(), tmp_path, only="cnn", progress=True)
-    said = capsys.readouterr().out
-    assert "cnn" in said
+    said = capsys.readouterr().err
+    assert "cnn: " in said
     assert "Epoch" not in said
     assert "v_num" not in said

@@ -1,16 +1,22 @@
 """Checks of names and folders before anything slow is imported. Whatever passes is checked again by its owner."""
 
+import difflib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from cordsnet.data.table import DATASETS, is_path
-from cordsnet.errors import CheckpointError, DataError
+from cordsnet.errors import CheckpointError, DataError, RunError
 from cordsnet.models.names import MODELS
 from cordsnet.registry import Registry
 from cordsnet.training.table import RECIPES
 
-DESCRIPTION, RECIPE = "model.json", "recipe.json"
+DESCRIPTION, WEIGHTS, RECIPE = "model.json", "model.safetensors", "recipe.json"
+OPTION = re.compile(r"--[A-Za-z_][\w.]*")
+NAME = re.compile(r'^    (\w+): |"(?:--)?(\w+)"', re.MULTILINE)
+"""A field of a class or a parameter of a function, or a word in quotes, of an option or of a stage."""
+
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """Holds a folder MODEL-DATA for each set of weights that comes with the package."""
 
@@ -116,3 +122,56 @@ def _check_pretrained(name: str, data: str) -> None:
         known.add(path.name.removeprefix(f"{name}-"), path)
     if list(known):
         known.check(data)
+
+
+def check_evaluated(name: str) -> None:
+    """Check what `evaluate` is given: a folder or a file of a model, a run, or NAME@DATA.
+
+    Raises
+    ------
+    CheckpointError : there is no such thing, or it holds no model.
+    RunError : no stage of a run is finished.
+    ValueError : no model has that name, or it has no weights for that data set.
+    """
+    path = Path(name).expanduser()
+    model, at, data = name.partition("@")
+    if path.is_dir():
+        check_checkpoint(str(path), (DESCRIPTION, RECIPE))
+        if not (path / DESCRIPTION).is_file() and not any(path.glob(f"*/{DESCRIPTION}")):
+            raise RunError(f"run {name!r} has no finished stage yet; train it first")
+    elif path.exists() and path.name not in (DESCRIPTION, WEIGHTS):
+        raise CheckpointError(f"{name!r} is a file and no model; give the folder of a run, of a stage or of a model")
+    elif not path.exists() and at:
+        MODELS.check(model)
+        _check_pretrained(model, data)
+    elif not path.exists():
+        known = ", ".join("@".join(one.name.rsplit("-", 1)) for one in sorted(PRETRAINED.glob("*-*")))
+        raise CheckpointError(
+            f"there is no checkpoint {name!r}: give the folder of a run, of a stage or of a saved model, or one of "
+            f"{known}"
+        )
+
+
+def check_options(command: str, words: Sequence[str], package: str) -> None:
+    """Raise ValueError for an option with a part that is no name of any setting.
+
+    The names are read from the source of the commands and of a package, `training` or `experiments`, which takes a
+    hundredth of the time of importing it. They are those of all stages or experiments together, so a name that passes
+    may still be one of another; the parser of options tells. Nothing is checked where there is no source to read.
+    """
+    known = _names(package)
+    for word in words if known else ():
+        flag = word.partition("=")[0]
+        for part in flag.removeprefix("--").split(".") if OPTION.fullmatch(flag) else ():
+            if part not in known:
+                near = difflib.get_close_matches(part, known, n=3, cutoff=0.75)
+                offer = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+                raise ValueError(f"unknown option {flag}; {offer}'cordsnet {command} --help' lists the options")
+
+
+def _names(package: str) -> set[str]:
+    """Names of fields and options, and all words in quotes, in the source of a package and of the commands."""
+    root = Path(__file__).parents[1]
+    folders = (root / "cli", root / package, root / "dynamics", root / "data")
+    sources = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.py"))]
+    return {name for text in sources for pair in NAME.findall(text) for name in pair if name}

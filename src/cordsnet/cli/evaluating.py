@@ -2,15 +2,13 @@
 
 import json
 import os
-import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from cordsnet.cli.early import check_data
-from cordsnet.cli.experiments import progress_bar
-from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse
+from cordsnet.cli.early import check_data, check_evaluated
+from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
+from cordsnet.cli.telling import telling
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
     from cordsnet.experiments import Evaluation
@@ -34,6 +32,7 @@ def evaluate(words: Sequence[str]) -> None:
         parser.add_argument(f"--{name}", type=str, default=None, help="of parquet files that --data names")
     add_run_options(parser, "")
     given = parse(parser, words)
+    check_evaluated(given.checkpoint)
     check_data(words)
 
     from cordsnet.data import Reading
@@ -41,7 +40,7 @@ def evaluate(words: Sequence[str]) -> None:
     from cordsnet.report.evaluation import write_evaluation
 
     columns = {name: given[name] for name in ("image_column", "label_column") if given[name] is not None}
-    with progress_bar(draws_progress(given) and not given.json) as tell, _told_warnings():
+    with telling(given) as told:
         found = run_evaluation(
             given.checkpoint,
             given.data,
@@ -50,7 +49,7 @@ def evaluate(words: Sequence[str]) -> None:
             until_ms=given.until_ms,
             reading=Reading(**columns) if columns else None,
             device=given.device,
-            tell=tell,
+            tell=told.reading,
         )
     page = write_evaluation(found, given.output or default_folder(found.source))
     if given.json:
@@ -85,22 +84,3 @@ def print_evaluation(found: "Evaluation", page: Path) -> None:
         print(f"note: {note}")
     print(f"confusion matrix: {page.parent / 'confusion.csv'} and {page.parent / 'figures' / 'confusion.png'}")
     print(f"report: {page}")
-
-
-class _told_warnings(warnings.catch_warnings):  # noqa: N801  # a context, used like a function
-    """Prints warnings as one line each on standard error, without the place in the code."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.showwarning = _tell
-
-
-def _tell(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    print(f"cordsnet: warning: {message}", file=sys.stderr)

@@ -4,15 +4,15 @@ import dataclasses
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cordsnet.cli.early import check_data, check_subjects
-from cordsnet.cli.options import COMMANDS, add_run_options, draws_progress, make_parser, parse
+from cordsnet.cli.early import check_data, check_options, check_subjects
+from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
+from cordsnet.cli.telling import draws_progress, telling
 from cordsnet.experiments.table import EXPERIMENTS, TRAINED
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
@@ -57,6 +57,8 @@ def reproduce(words: Sequence[str]) -> None:
         parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
         raise ValueError(f"reproduce needs a name first; known: {', '.join(TRAINED)}")
     name = words[0]
+    EXPERIMENTS.check(name)
+    check_options(f"reproduce {name}", words[1:], "experiments")
     scale = named_preset(EXPERIMENTS[name], words[1:])
     run_words(f"reproduce {name}", name, words[1:], f"runs/reproduce/{name}_{scale}")
 
@@ -85,6 +87,7 @@ def run_words(command: str, name: str, words: Sequence[str], output: str | None 
     if name not in TRAINED:
         check_subjects(words)
         check_data(words)
+    check_options(command, words, "experiments")
     from cordsnet.report import write_result  # slow, so after the checks
 
     row = EXPERIMENTS[name]
@@ -94,8 +97,8 @@ def run_words(command: str, name: str, words: Sequence[str], output: str | None 
     parser = experiment_parser(command, row, preset.options, folder)
     given = parse(parser, listed(words, row.options))
     options = row.options(**{field.name: given[field.name] for field in dataclasses.fields(row.options)})
-    with progress_bar(draws_progress(given)) as tell:
-        setting = make_setting(row, given, tell)
+    with telling(given) as told:
+        setting = make_setting(row, given, told.measuring)
         print(f"{name}, preset {chosen}: {preset}", flush=True, file=sys.stderr if given.json else sys.stdout)
         result = row(setting, options)
     path, missing = write_result(result, given.output)
@@ -207,27 +210,6 @@ def print_result(result: "Result", path: Path) -> None:
     for claim in result.claims:
         subject = f" ({claim.subject})" if claim.subject else ""
         print(f"{claim.verdict}: {claim.statement}{subject} [{measured(claim)}; holds if {claim.expected}]")
-
-
-@contextmanager
-def progress_bar(draws: bool) -> Iterator["Tell"]:
-    """A function to call as parts begin; it draws a bar from its first call on, or does nothing."""
-    if not draws:
-        yield lambda label, done, total: None
-        return
-    from rich.progress import Progress
-
-    bar = Progress()
-    task = bar.add_task("", total=None)
-
-    def tell(label: str, done: int, total: int) -> None:
-        bar.start()
-        bar.update(task, description=label, completed=done, total=total)
-
-    try:
-        yield tell
-    finally:
-        bar.stop()
 
 
 def _bracketed(value: str) -> str:

@@ -131,7 +131,7 @@ def _words() -> argparse.ArgumentParser:
             command.add_argument("--data", choices=list(DATASETS))
             command.add_argument("--output")
             command.add_argument("--quiet", action="store_true")
-        if name not in ("completion", "bench"):
+        if name != "completion":
             command.add_argument("--json", action="store_true")
     return parser
 

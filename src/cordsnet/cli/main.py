@@ -9,11 +9,8 @@ from cordsnet._version import __version__
 from cordsnet.cli.early import unwritable_cache
 from cordsnet.cli.options import COMMANDS
 from cordsnet.cli.safety import check_words
+from cordsnet.cli.telling import DEBUG, told_warnings
 from cordsnet.errors import InterruptionError
-
-DEBUG = "CORDSNET_DEBUG"
-"""Environment variable: when set, errors show where in the code they arose."""
-
 
 EXIT_CODES = {
     "0": "done",
@@ -35,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         check_words(words)
-        COMMANDS[words[0]](words[1:])
+        with told_warnings():
+            COMMANDS[words[0]](words[1:])
         sys.stdout.flush()
     except BrokenPipeError:  # who read our output, such as `head`, has seen enough; nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,5 +60,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage() -> str:
     rows = [f"  {name:<12}{(COMMANDS[name].__doc__ or '').splitlines()[0]}" for name in COMMANDS]
     codes = [f"  {code:<12}{meaning}" for code, meaning in EXIT_CODES.items()]
-    last = f"{DEBUG}=1 shows where in the code an error arose."
+    last = f"{DEBUG}=1 shows where in the code an error or a warning arose."
     return "\n".join(["usage: cordsnet COMMAND [--help]", "", *rows, "", "exit codes:", *codes, "", last])

@@ -2,14 +2,13 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from cordsnet.cli.early import check_data, check_model_name, check_recipe
+from cordsnet.cli.early import check_data, check_model_name, check_options, check_recipe
 from cordsnet.cli.safety import keep_to_values
 from cordsnet.registry import Registry
 from cordsnet.training.table import RECIPES
@@ -60,6 +59,8 @@ def recipe_first(command: str, words: Sequence[str]) -> "Recipe":
     check_recipe(words[0])
     check_data(words)
     check_model_name(words)
+    if ":" not in words[0]:
+        check_options(f"{command} {words[0]}", words[1:], "training")
     from cordsnet.training import find_recipe  # slow, so after the checks
 
     return find_recipe(words[0])
@@ -111,8 +112,3 @@ def _plain(value: Any) -> Any:
     if not math.isfinite(number):
         return str(number)
     return int(number) if isinstance(value, Integral) else number
-
-
-def draws_progress(options: Any) -> bool:
-    """True if progress should be shown: a terminal, and neither --quiet nor --json."""
-    return not options.quiet and not options.json and sys.stdout.isatty()

@@ -12,12 +12,12 @@ from cordsnet.cli.options import (
     COMMANDS,
     add_json,
     add_run_options,
-    draws_progress,
     make_parser,
     parse,
     print_json,
     recipe_first,
 )
+from cordsnet.cli.telling import draws_progress, says_progress, telling
 
 
 @COMMANDS.register("train")
@@ -35,7 +35,9 @@ def train(words: Sequence[str]) -> None:
     add_recipe_options(parser, recipe)
     options = parse(parser, words[1:])
     recipe = chosen_recipe(recipe, parser, options)
-    reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=draws_progress(options))
+    with telling(options):
+        progress = says_progress(options)
+        reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=progress)
     notes = [network_note(options.output), *data_notes(options.output)]
     if options.json:
         stages = {name: {"seconds": report.seconds, "metrics": report.metrics} for name, report in reports.items()}
@@ -61,13 +63,17 @@ def export(words: Sequence[str]) -> None:
     add_json(parser)
     options = parse(parser, words)
     check_checkpoint(options.stage)
+    from cordsnet.models import load_model
     from cordsnet.training.export import export_stage
 
+    notes = list(load_model(options.stage).notes)
     folder = export_stage(options.stage, options.output, options.name, options.data, options.regime)
     size = sum(path.stat().st_size for path in folder.iterdir())
     if options.json:
-        print_json({"folder": str(folder), "bytes": size})
+        print_json({"folder": str(folder), "bytes": size, "notes": notes})
         return
+    for note in notes:
+        print(f"note: {note}")
     print(f"{folder}: {size / 1e6:.2f} MB")
 
 
@@ -97,6 +103,8 @@ def sweep(words: Sequence[str]) -> None:
     runs = grid(recipe, choices, options.seeds)
     where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
     workers = _workers(len(runs), options) if options.workers is None else options.workers
+    if not options.json:
+        print(f"{len(runs)} runs, {workers} at once", file=sys.stderr, flush=True)
     rows = run_sweep(runs, options.output, workers=workers, progress=draws_progress(options), **where)
     if options.json:
         print_json({"table": f"{options.output}/table.parquet", "runs": rows})

@@ -12,6 +12,8 @@ import pyarrow
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from cordsnet._progress import tell_progress
+
 HASHED_BYTES = 2 * 2**30
 """Bytes of encoded images of a split that are hashed. Of larger splits, images at even distances that come to about as
 many bytes; their number, the size of every image and every label count in any case. Hashing takes about 2 s per GiB on
@@ -39,15 +41,17 @@ def image_sizes(table: datasets.Dataset, column: str, root: str) -> NDArray[np.i
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
-def content_digest(table: datasets.Dataset, column: str, root: str, sizes: NDArray[np.int64]) -> bytes:
-    """Digest of the sizes and the content of the images of a table; see `HASHED_BYTES`."""
+def content_digest(table: datasets.Dataset, column: str, root: str, sizes: NDArray[np.int64], name: str) -> bytes:
+    """Digest of the sizes and the content of the images of a table `name`; see `HASHED_BYTES`."""
     content = hashlib.sha256(sizes.tobytes())
     stride = max(1, -(-int(sizes.sum()) // HASHED_BYTES))
     rows = list(range(0, len(sizes), stride))
     images = table.select_columns(column)
     for start in range(0, len(rows), ROWS_AT_ONCE):
+        tell_progress(f"checking the content of {name}", start, len(rows))
         for image in images[rows[start : start + ROWS_AT_ONCE]][column]:
             content.update(hashlib.blake2b(_content(image, root)).digest())  # twice as fast as SHA-256
+    tell_progress(f"checking the content of {name}", len(rows), len(rows))
     return content.digest()
 
 

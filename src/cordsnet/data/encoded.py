@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cordsnet._progress import tell_progress
 from cordsnet.data.content import content_digest, image_sizes
 from cordsnet.data.loading import Batch, batch_loader, decoding_processes
 from cordsnet.data.unreadable import DEFAULT_TOLERANCE, Tolerance, Unreadable, check_unreadable, warn_unreadable
@@ -199,13 +200,16 @@ class Encoded:
         check_unreadable(unreadable, total, self.decoder.name, self.decoder.tolerance)
         order = [list(range(start, min(start + size, count))) for start in range(0, count, size)]
         processes = decoding_processes() if count >= MIN_IMAGES_FOR_WORKERS else 0
+        what = f"reading images of {self.decoder.name}"
+        tell_progress(what, 0, count)
         for rows, batch in zip(order, batch_loader(self._read, order, processes), strict=True):
             unreadable += batch[2]
             check_unreadable(unreadable, total, self.decoder.name, self.decoder.tolerance)
             yield Decoded(batch[0], batch[1], tuple(batch[2]), torch.tensor(rows)[batch[3]])
+            tell_progress(what, rows[-1] + 1, count)
         warn_unreadable(unreadable, total, self.decoder.name)
 
-    def load(self, size: int = 256) -> Decoded:
+    def load(self, size: int = 32) -> Decoded:
         """Decode all readable images into memory, `size` at a time, as `batches` does.
 
         Raises DataError when too many are unreadable.
@@ -243,7 +247,7 @@ class Encoded:
         """SHA-256 of the labels and of the encoded images, for the identity of a data set (`content_digest`)."""
         content = hashlib.sha256(self.labels().numpy().tobytes())
         content.update(repr(self.missing).encode())
-        content.update(content_digest(self.table, self.decoder.image, self.decoder.root, self.sizes))
+        content.update(content_digest(self.table, self.decoder.image, self.decoder.root, self.sizes, self.decoder.name))
         return content.digest()
 
     def records(self, rows: list[int]) -> list[Record]:

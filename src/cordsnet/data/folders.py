@@ -10,6 +10,7 @@ from pathlib import Path
 import datasets
 
 from cordsnet.data.labels import check_test_classes, check_twins
+from cordsnet.data.no_classes import beside, is_left_by_others, is_own
 from cordsnet.data.unreadable import Unreadable, first_of
 from cordsnet.errors import DataError, DataWarning
 from cordsnet.pictures import OTHER_SUFFIXES, SUFFIXES, looks_like_picture
@@ -29,7 +30,10 @@ class Folder:
     missing : pictures that cannot be read, as their names or links already say.
     others : ending -> number of files that are no pictures.
     hidden : number of hidden files and folders.
-    loose : number of pictures in no class.
+    loose : names of pictures in no class.
+    own : folders that this package wrote, as paths within the folder.
+    left : folders that other programs leave behind, as paths within the folder.
+    root : folder of the data set, by which unreadable pictures are named.
     """
 
     path: Path
@@ -37,7 +41,10 @@ class Folder:
     missing: dict[str, list[Unreadable]] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
-    loose: int = 0
+    loose: list[str] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    root: Path = Path()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -62,9 +69,18 @@ class Folder:
             notes.append(f"{where}: {self.others.total()} that are no pictures ({kinds})")
         if self.hidden:
             notes.append(f"{where}: {self.hidden} hidden files or folders")
-        if self.loose:
-            notes.append(f"{where}: {self.loose} pictures that are in no folder of a class")
-        return notes
+        if self.own:
+            notes.append(f"{where}: {first_of(self.own)}, which cordsnet wrote (runs, models or reports)")
+        if self.left:
+            notes.append(f"{where}: {first_of(self.left)}, which other programs leave behind")
+        return [*notes, *self.loose_notes()]
+
+    def loose_notes(self) -> list[str]:
+        """A sentence about pictures in no class, with their number and the first of their names; or none."""
+        if not self.loose:
+            return []
+        where = f"left out of folder {self.path.name!r}"
+        return [f"{where}: {len(self.loose)} pictures that are in no folder of a class ({first_of(self.loose)})"]
 
 
 def find_folders(root: Path, name: str) -> tuple[dict[str, Folder], tuple[str, ...], list[str]] | None:
@@ -102,28 +118,43 @@ def find_folders(root: Path, name: str) -> tuple[dict[str, Folder], tuple[str, .
     if absent := [label for label in classes if not test.counts.get(label)]:
         notes.append(f"{len(absent)} of {len(classes)} classes have no images for testing: {first_of(absent)}")
     for one in (train, test):
-        if one.loose:
-            warnings.warn(f"{one.notes()[-1]} ({name!r})", DataWarning, stacklevel=4)
+        for said in one.loose_notes():
+            warnings.warn(f"{said} of data set {name!r}", DataWarning, stacklevel=4)
     notes.append(f"classes are the folders below {train.path.name!r}; test images are those of {test.path.name!r}")
+    notes += beside(root, train.path.name, *(one.path.name for one in found[: found.index(test) + 1]))
     return {"train": train, "test": test}, classes, [*notes, *train.notes(), *test.notes()]
 
 
-def scan(path: Path, name: str) -> Folder:
-    """Look through the folder of a split. Raises DataError for folders and names that cannot be read."""
-    folder = Folder(path)
+def scan(path: Path, name: str, root: Path | None = None) -> Folder:
+    """Look through the folder of a split of the data set in `root`, by default the folder above it.
+
+    Raises DataError for folders and names that cannot be read.
+    """
+    folder = Folder(path, root=path.parent if root is None else root)
     for entry in _entries(path, name):
         if entry.name.startswith("."):
             folder.hidden += 1
+        elif entry.is_dir() and is_left_by_others(entry.name):
+            folder.left.append(entry.name)
         elif entry.is_dir():
-            folder.images[entry.name], folder.missing[entry.name] = [], []
-            _gather(folder, entry.name, name)
+            _add_class(folder, entry.name, name)
         elif entry.is_symlink() and not Path(entry.path).exists() and not Path(entry.name).suffix:
             raise DataError(f"folder {entry.name!r} of data set {name!r} is a link to a folder that is not there")
         elif _kind(entry) == "no picture":
             folder.others[_ending(entry.name)] += 1
         else:
-            folder.loose += 1
+            folder.loose.append(entry.name)
     return folder
+
+
+def _add_class(folder: Folder, label: str, name: str) -> None:
+    """Find the images of a class, unless its folder holds nothing but what this package wrote."""
+    before = len(folder.own)
+    folder.images[label], folder.missing[label] = [], []
+    _gather(folder, label, name)
+    if len(folder.own) > before and not folder.counts[label]:
+        del folder.images[label], folder.missing[label], folder.own[before:]
+        folder.own.append(label)
 
 
 def _gather(folder: Folder, label: str, name: str) -> None:
@@ -135,9 +166,15 @@ def _gather(folder: Folder, label: str, name: str) -> None:
         if (real := os.path.realpath(inside)) in seen:
             continue
         seen.add(real)
-        for entry in _entries(inside, name):
+        entries = list(_entries(inside, name))
+        if is_own([entry.name for entry in entries]):
+            folder.own.append(inside.relative_to(folder.path).as_posix())
+            continue
+        for entry in entries:
             if entry.name.startswith("."):
                 folder.hidden += 1
+            elif entry.is_dir() and is_left_by_others(entry.name):
+                folder.left.append(Path(entry.path).relative_to(folder.path).as_posix())
             elif entry.is_dir():
                 waiting.append(Path(entry.path))
             elif (kind := _kind(entry)) == "picture":
@@ -145,7 +182,7 @@ def _gather(folder: Folder, label: str, name: str) -> None:
             elif kind == "no picture":
                 folder.others[_ending(entry.name)] += 1
             else:
-                missing.append(Unreadable(Path(entry.path).relative_to(folder.path.parent).as_posix(), kind))
+                missing.append(Unreadable(Path(entry.path).relative_to(folder.root).as_posix(), kind))
     images.sort(key=os.fspath)
     missing.sort(key=lambda one: one.file)
 

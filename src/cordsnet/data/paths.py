@@ -11,7 +11,7 @@ import datasets
 from cordsnet._arguments import check_init
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.folders import TEST, TRAIN, find_folders
-from cordsnet.data.held_out import hold_out
+from cordsnet.data.held_out import hold_out, nested
 from cordsnet.data.labels import Classes, classes_of
 from cordsnet.data.split import check_size
 from cordsnet.data.survey import survey
@@ -76,9 +76,10 @@ def load_path(path: str | Path, image_size: int, reading: Reading | None = None)
     found = _tables(root, name, reading) or _folders(root, name, reading)
     if found is None:
         raise DataError(
-            f"data set {str(path)!r} {_content(root)} and has no images for training and testing; it must hold {LAYOUT}"
+            f"data set {str(path)!r} {_content(root)} and has no images for training and testing; "
+            + (nested(root) or f"it must hold {LAYOUT}")
         )
-    seen = survey(list(found.tables.values()), found.image, str(root))
+    seen = survey(found.tables, found.image, str(root), name)
     if seen.is_dark:
         warnings.warn(
             f"no picture of data set {name!r} with more than 8 bits uses more than {100 * max(seen.reaches):.2g} % of "

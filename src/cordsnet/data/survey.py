@@ -1,12 +1,13 @@
 """A look at a sample of pictures: whether there is colour, several pages, deep values, and how much a crop loses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import datasets
 import numpy as np
 
+from cordsnet._progress import tell_progress
 from cordsnet.data.encoded import encoded_image
 from cordsnet.pictures import LOW_REACH, Glance, UnreadableError, glance
 
@@ -75,15 +76,18 @@ class Survey:
         return notes
 
 
-def survey(tables: Sequence[datasets.Dataset], image: str, root: str) -> Survey:
-    """Look at up to `SAMPLED` pictures of each table. Those that cannot be read are passed over."""
+def survey(tables: Mapping[str, datasets.Dataset], image: str, root: str, name: str) -> Survey:
+    """Look at up to `SAMPLED` pictures of each split of a data set. Those that cannot be read are passed over."""
     found = Survey()
-    for table in tables:
+    for split, table in tables.items():
+        what = f"looking at pictures of {name!r} ({split})"
         rows = np.unique(np.linspace(0, len(table) - 1, min(SAMPLED, len(table))).round().astype(int))
         pictures: Any = table.select_columns(image).select(rows.tolist())
-        for row in pictures:
+        for k, row in enumerate(pictures):
+            tell_progress(what, k, len(pictures))
             try:
                 found.add(glance(encoded_image(row[image], root), deep=len(found.reaches) < DEEP_SAMPLED))
             except UnreadableError:
                 continue
+        tell_progress(what, len(pictures), len(pictures))
     return found

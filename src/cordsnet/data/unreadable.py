@@ -66,7 +66,7 @@ def check_unreadable(
         raise DataError(
             f"{len(unreadable)} of {total} images of data set {name} cannot be read, more than "
             f"{100 * tolerance.share:g} % and more than {tolerance.count}: {first_of(unreadable)}; repair or remove "
-            "them, or allow more with max_unreadable"
+            "them, or allow more with max_unreadable (--reading.max_unreadable {len(unreadable)} on the command line)"
         )
 
 

@@ -95,12 +95,13 @@ def find_checkpoint(source: str | Path) -> Checkpoint:
         path = path.parent
     if (path / DESCRIPTION).is_file():
         model = load_model(path)
-        return Checkpoint(name, model, _own_data(path, model))
+        return Checkpoint(name, model, _own_data(path, model), tuple(model.notes))
     if (path / RECIPE).is_file():
         return _last_stage(name, path)
     model_name, at, trained_on = name.partition("@")
     if at and not path.exists():
-        return Checkpoint(name, create_model(model_name, pretrained=trained_on), OwnData(trained_on))
+        model = create_model(model_name, pretrained=trained_on)
+        return Checkpoint(name, model, OwnData(trained_on), tuple(model.notes))
     if path.exists():
         raise CheckpointError(
             f"{name!r} holds no model: no {DESCRIPTION} of a saved model or finished stage, and no {RECIPE} of a run"
@@ -126,7 +127,7 @@ def _last_stage(name: str, run: Path) -> Checkpoint:
     left = f", though the run goes on to {stages[-1]!r}" if finished[-1] != stages[-1] else ""
     others = f" of {', '.join(finished)}" if len(finished) > 1 else ""
     note = f"{name!r} is a run; its last finished stage, {finished[-1]!r}{others}, is used{left}"
-    return Checkpoint(f"{name.rstrip(os.sep)}/{finished[-1]}", model, _own_data(folder, model), (note,))
+    return Checkpoint(f"{name.rstrip(os.sep)}/{finished[-1]}", model, _own_data(folder, model), (note, *model.notes))
 
 
 def _own_data(folder: Path, model: Any) -> OwnData:

@@ -67,8 +67,8 @@ class DemoOptions:
     "demo",
     options=DemoOptions,
     presets={
-        "smoke": Preset(DemoOptions(trials=60, held=2), 5.0, 1.0),
-        "desk": Preset(DemoOptions(), 5.0, 1.0),
+        "smoke": Preset(DemoOptions(trials=60, held=2), 4.0, 1.0, 13.0),
+        "desk": Preset(DemoOptions(), 4.0, 1.0, 13.0),
     },
     claims=CLAIMS,
     trains=True,

@@ -98,14 +98,19 @@ class Preset(Generic[Options]):
     options : the row of options.
     minutes : estimated time on two cores, for the smallest networks where models are given.
     gigabytes : estimated memory.
+    up_to : longest time that was measured on two cores that were busy otherwise, minutes; None where it was not.
     """
 
     options: Options
     minutes: float
     gigabytes: float
+    up_to: float | None = None
 
     def __str__(self) -> str:
-        return f"about {_duration(self.minutes)} on two cores and {self.gigabytes:g} GB of memory"
+        lasts = f"about {_duration(self.minutes)}"
+        if self.up_to is not None:
+            lasts = f"{self.minutes:g} to {self.up_to:g} minutes, as fast and as busy as they are,"
+        return f"{lasts} on two cores and {self.gigabytes:g} GB of memory"
 
 
 @dataclass(frozen=True)
@@ -258,5 +263,5 @@ def _duration(minutes: float) -> str:
     if minutes < 1:
         return f"{60 * minutes:.0f} seconds"
     if minutes < 120:
-        return f"{minutes:.0f} minutes"
+        return "1 minute" if round(minutes) == 1 else f"{minutes:.0f} minutes"
     return f"{minutes / 60:.0f} hours" if minutes < 60 * 72 else f"{minutes / 60 / 24:.0f} days"

@@ -152,7 +152,8 @@ def _load(source: str, data: str | None) -> Subject:
         return _trained(source, data)
     name, _, trained = source.partition("@")
     if trained:
-        return Subject(source, create_model(name, pretrained=trained), data or trained)
+        model = create_model(name, pretrained=trained)
+        return Subject(source, model, data or trained, tuple(model.notes))
     shown = data or USUAL_DATA
     return Subject(source, _random(name, shown), shown, (f"{name!r} has random weights",))
 

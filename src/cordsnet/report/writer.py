@@ -29,6 +29,9 @@ REPORTS = {
 }
 """Experiment -> module of its `sections` and `summary`, imported when asked for; others get plain tables."""
 
+ROUNDING = 1e-12
+"""A mean that is smaller than this share of its interval is the rounding error of zero."""
+
 TABLE, PAGE = "table.md", "report.html"
 RULE = (
     "Declared before the run. A claim holds when its whole 95 % interval lies in the expected range and fails when "
@@ -115,6 +118,8 @@ def measured(claim: Claim) -> str:
     if claim.value is None:
         return "not measured"
     value = f"{claim.value:.3g}"
+    if claim.interval is not None and abs(claim.value) < ROUNDING * max(map(abs, claim.interval)):
+        value = "0"
     if claim.interval is not None:
         value += f" [{claim.interval[0]:.3g}, {claim.interval[1]:.3g}]"
     return value if claim.n is None else f"{value}, n = {claim.n} {claim.of}"
@@ -128,7 +133,7 @@ def _module(result: Result) -> ModuleType | None:
 def _models(result: Result) -> str:
     parts = []
     for label, row in result.meta.get("models", {}).items():
-        trained = f", trained on {row['trained_on']}" if row["trained_on"] else ""
+        trained = f", trained on {row['trained_on']}" if row.get("trained_on") else ""
         shown = f"; images of {row['data']}" if "data" in row else ""
         parts.append(f"{label}: {row['kind']} with {row['parameters']:,} parameters{trained}{shown}.")
     return " ".join(parts)

@@ -67,7 +67,7 @@ def fit(
     output : folder of the run; created when it is not there. None is `runs/` and the recipe's name.
     only : name of the one stage to run, from the results of those before it.
     restart : name of a stage to discard and run again, with all that build on it.
-    progress : draw progress bars.
+    progress : draw progress bars on a terminal; elsewhere a line for each stage that trains, on standard error.
 
     Returns
     -------

@@ -19,6 +19,8 @@ LONG = 60.0
 class StageBar(Callback):
     """One bar for a stage: its name, updates, speed, remaining time and loss.
 
+    Where there is no terminal to draw on, a line on standard error says that the stage begins, and how long it takes.
+
     Parameters
     ----------
     stage : name of the stage.
@@ -35,12 +37,15 @@ class StageBar(Callback):
             TimeRemainingColumn(),
             TextColumn("{task.fields[loss]}"),
         )
+        self.draws = self.bar.console.is_terminal
         self.task = self.bar.add_task(f"{stage}, first update", total=updates, speed="", loss="")
         self.first: tuple[int, float] | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Show the bar, from the update at which a resumed stage goes on."""
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and not self.draws:
+            print(f"{self.stage}: {self.updates - trainer.global_step:,} updates", file=sys.stderr, flush=True)
+        elif trainer.is_global_zero:
             self.bar.start()
             self.bar.update(self.task, completed=trainer.global_step)
 
@@ -55,16 +60,20 @@ class StageBar(Callback):
         shown = "" if loss is None else f"loss {float(loss):.3g}"
         self.bar.update(self.task, description=self.stage, completed=done, speed=speed, loss=shown)
         said = estimate(self.stage, self.updates - done, seconds / made) if made == MEASURED else ""
-        if said and self.bar.live.is_started:
+        if said and trainer.is_global_zero and not self.draws:
+            print(said, file=sys.stderr, flush=True)
+        elif said and self.bar.live.is_started:
             self.bar.console.print(said)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Leave the bar as it is."""
-        self.bar.stop()
+        if self.draws:  # else it would print an empty line
+            self.bar.stop()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Leave the bar as it is, so that the sentence about the error stands below it."""
-        self.bar.stop()
+        if self.draws:  # else it would print an empty line
+            self.bar.stop()
 
 
 def estimate(stage: str, updates: int, seconds: float) -> str:

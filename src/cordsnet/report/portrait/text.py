@@ -16,7 +16,13 @@ def answers(result: Result, model: str, of: str) -> list[Section]:
         text = (
             "Proven: one attractor for every constant image."
             if all(row["certified"] for row in rows)
-            else "Not certified: a bound is 1 or more, which proves nothing. The regime above is what was seen."
+            else "Not proven: an area has no bound below 1, which proves nothing. The regime above is what was seen."
+        )
+        text += (
+            " Bounds on the recurrent kernel, under the best weights per channel; one below 1 is enough. Norm: the "
+            "largest gain of the convolution; perron: sums of absolute taps; hermitian: the symmetric part alone. "
+            "Norm, at least: a gain that is reached, without weights. Rate: the guaranteed speed of convergence, where "
+            "there is one."
         )
         found.append(Section(f"Certificate{of}", text, tables=(tables.certificate(rows),)))
     if rows := rows_of(result, "fixed_points", model):
@@ -39,7 +45,9 @@ def spectra(result: Result, model: str, of: str) -> list[Section]:
     last, mark = str(areas[-1]["state"]), f"_{model}" if of else ""
     introduction = (
         "Eigenvalues are of d phi(drive)/dr where the network has settled, from products alone; a mode decays where "
-        "the real part is below 1."
+        "the real part is below 1. Active: share of units above zero. Residual: how well the eigenvalue is solved for, "
+        "as a share of its modulus. Condition: by how much an error of the operator may move it. Range: decay times "
+        "that this error leaves open. Growth at first: largest rate at which any pattern of the area can grow."
     )
     spectrum = (
         "Circles: eigenvalues of largest modulus; diamonds: of largest real part. Grey: the unit circle, and real part "
@@ -49,7 +57,7 @@ def spectra(result: Result, model: str, of: str) -> list[Section]:
     steps = "Each dash is a mode; bars are what its error leaves open. A mode slower than tau is slowed by recurrence."
     growth = f"How much the pattern that grows most has grown, at {last}. Above 1: non-normal growth before decay."
     return [
-        Section(f"Slowest mode of each area{of}", introduction, tables=(tables.leading(result, model),)),
+        Section(f"Slowest mode of each area{of}", introduction, tables=tables.leading(result, model)),
         Section(f"Spectra{of}", spectrum, figures.spectra(result, model), name=f"spectra{mark}"),
         Section(f"Time constants{of}", steps, figures.time_constants(result, model), name=f"time_constants{mark}"),
         Section(

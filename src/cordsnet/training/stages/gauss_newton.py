@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive
+from cordsnet._progress import tell_progress
 from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
 from cordsnet.training.checkpoints import SAVE_MINUTES
 from cordsnet.training.constraint import limit, limit_recurrence
@@ -183,6 +184,8 @@ def fit_area(area: SettledArea, weights: Weights, stage: GaussNewton, course: Co
     """Weights after the steps of a stage, and the rates at which the area then settles."""
     weights, damping, taken = course.begin(weights)
     rates, _ = area.settle(weights)
+    what = f"{stage.name}, area {len(course.areas)}"
+    tell_progress(what, taken, stage.steps, "steps")
     for step in range(taken, stage.steps):
         change = damped_step(area, weights, rates, damping, stage.iterations)
         trial = [w + s for w, s in zip(weights, change, strict=True)]
@@ -192,6 +195,7 @@ def fit_area(area: SettledArea, weights: Weights, stage: GaussNewton, course: Co
         weights, rates = (trial, tried) if helped else (weights, rates)
         damping *= LESS if helped else MORE
         course.after(weights, damping, step + 1)
+        tell_progress(what, step + 1, stage.steps, "steps")
     return weights, rates
 
 
