@@ -14,7 +14,9 @@ from cordsnet.models import save_model
 from cordsnet.report import write_result
 from oracles import FEEDBACK, one_area, random_images, randomised
 
-QUICK = PortraitOptions(trials=3, eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, image_ms=40.0)
+QUICK = PortraitOptions(
+    trials=3, eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, followed_tau=20, image_ms=40.0
+)
 
 
 def portrait(model, images, labels=None, tell=lambda label, done, total: None):
@@ -96,7 +98,20 @@ def test_the_command_prints_the_answers(tmp_path, capsys):
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=10, width=2, image_size=8)
     save_model(model, tmp_path / "model")
     words = ["analyze", str(tmp_path / "model"), "--trials", "3", "--output", str(tmp_path / "out"), "--quiet"]
-    quick = ["--eigenvalues", "3", "--patterns", "1", "--states", "1", "--starts", "2", "--exponents", "1"]
+    quick = [
+        "--eigenvalues",
+        "3",
+        "--patterns",
+        "1",
+        "--states",
+        "1",
+        "--starts",
+        "2",
+        "--exponents",
+        "1",
+        "--followed_tau",
+        "20",
+    ]
     assert main([*words, *quick, "--image_ms", "40"]) == 0
     said = capsys.readouterr().out
     assert "| model | monostable |" in said
