@@ -108,11 +108,11 @@ def test_the_reference_is_measured_once_for_workloads_with_the_same_key(monkeypa
 
 
 def test_a_real_measurement_in_its_own_process():
-    found = measure("small_training", "ours", 2)
+    found = measure("convlstm_inference", "ours", 2)
     assert len(found.seconds) == 2
     assert all(0 < seconds < 60 for seconds in found.seconds)
     assert found.peak_bytes > 10**6
-    assert found.batch == WORKLOADS["small_training"].batch
+    assert found.batch == WORKLOADS["convlstm_inference"].batch
 
 
 def test_time_and_rate_are_positive():
