@@ -9,12 +9,14 @@ checks. `test_shape_checks.py` holds for both.
 import dataclasses
 import functools
 import inspect
+import sys
 import threading
 import types
 import typing
 from collections.abc import Hashable
 
 import jaxtyping
+import torch
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray, TypeCheckError
 
@@ -35,6 +37,16 @@ def fast_jaxtyped(target=None, *, typechecker):
         return target
     if not isinstance(target, types.FunctionType) or inspect.isgeneratorfunction(target):
         return library_jaxtyped(target, typechecker=typechecker)
+    return (_untraced() if "torch._dynamo" in sys.modules else _of_function)(target, typechecker)
+
+
+@functools.cache
+def _untraced():
+    """`_of_function` for inner functions of what is compiled: torch cannot trace how checks are made."""
+    return torch.compiler.disable(_of_function)
+
+
+def _of_function(target, typechecker):
     annotations = {name: _resolved(hint, target.__globals__) for name, hint in target.__annotations__.items()}
     leaves = [leaf for hint in annotations.values() for leaf in _leaves(hint)]
     shapes = [leaf for leaf in leaves if inspect.isclass(leaf) and issubclass(leaf, AbstractArray)]
