@@ -1,5 +1,7 @@
 """A portrait of small networks, and the command that draws it."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -19,10 +21,10 @@ QUICK = PortraitOptions(
 )
 
 
-def portrait(model, images, labels=None, tell=lambda label, done, total: None):
+def portrait(model, images, labels=None, tell=lambda label, done, total: None, options=QUICK):
     labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
     setting = Setting({"net": model}, Split(images, labels), tell=tell)
-    return EXPERIMENTS["portrait"](setting, QUICK)
+    return EXPERIMENTS["portrait"](setting, options)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,8 @@ def test_a_network_that_explodes_is_labelled_and_the_rest_says_why(tmp_path):
         for name, parameter in model.named_parameters():
             if "recurrent" in name and name.endswith("original0"):
                 parameter.fill_(40.0)
-    result = portrait(model, random_images(model.spec, 2))
+    long = dataclasses.replace(QUICK, followed_tau=100)  # until rates are not finite
+    result = portrait(model, random_images(model.spec, 2), options=long)
     assert result.rows("regime")[0]["regime"] == "unstable"
     assert result.claim("monostable").verdict == "fails"
     assert result.claim("certified").verdict == "fails"
