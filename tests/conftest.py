@@ -4,6 +4,10 @@ import jaxtyping
 import pytest
 import torch
 
+import shape_checks
+
+jaxtyping.jaxtyped = shape_checks.fast_jaxtyped  # read by jaxtyping's import hook, before the package is imported
+
 torch.set_num_threads(1)  # tests run one process per core; more threads than cores wait for one another
 
 

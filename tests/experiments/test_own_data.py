@@ -13,7 +13,7 @@ from cordsnet.experiments.subjects import images_and_notes, images_of, load_subj
 from cordsnet.models import MODELS, save_model
 
 TINY = PortraitOptions(
-    trials=2, eigenvalues=2, patterns=1, states=1, starts=2, exponents=1, followed_tau=20, image_ms=20.0
+    trials=2, eigenvalues=2, patterns=1, states=1, starts=2, exponents=1, followed_tau=5, image_ms=20.0
 )
 
 

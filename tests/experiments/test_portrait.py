@@ -1,5 +1,7 @@
 """A portrait of small networks, and the command that draws it."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -14,13 +16,15 @@ from cordsnet.models import save_model
 from cordsnet.report import write_result
 from oracles import FEEDBACK, one_area, random_images, randomised
 
-QUICK = PortraitOptions(trials=3, eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, image_ms=40.0)
+QUICK = PortraitOptions(
+    trials=3, eigenvalues=4, patterns=2, states=1, starts=3, exponents=1, followed_tau=20, image_ms=40.0
+)
 
 
-def portrait(model, images, labels=None, tell=lambda label, done, total: None):
+def portrait(model, images, labels=None, tell=lambda label, done, total: None, options=QUICK):
     labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
     setting = Setting({"net": model}, Split(images, labels), tell=tell)
-    return EXPERIMENTS["portrait"](setting, QUICK)
+    return EXPERIMENTS["portrait"](setting, options)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,20 @@ def test_the_command_prints_the_answers(tmp_path, capsys):
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=10, width=2, image_size=8)
     save_model(model, tmp_path / "model")
     words = ["analyze", str(tmp_path / "model"), "--trials", "3", "--output", str(tmp_path / "out"), "--quiet"]
-    quick = ["--eigenvalues", "3", "--patterns", "1", "--states", "1", "--starts", "2", "--exponents", "1"]
+    quick = [
+        "--eigenvalues",
+        "3",
+        "--patterns",
+        "1",
+        "--states",
+        "1",
+        "--starts",
+        "2",
+        "--exponents",
+        "1",
+        "--followed_tau",
+        "20",
+    ]
     assert main([*words, *quick, "--image_ms", "40"]) == 0
     said = capsys.readouterr().out
     assert "| model | monostable |" in said
@@ -127,7 +144,8 @@ def test_a_network_that_explodes_is_labelled_and_the_rest_says_why(tmp_path):
         for name, parameter in model.named_parameters():
             if "recurrent" in name and name.endswith("original0"):
                 parameter.fill_(40.0)
-    result = portrait(model, random_images(model.spec, 2))
+    long = dataclasses.replace(QUICK, followed_tau=100)  # until rates are not finite
+    result = portrait(model, random_images(model.spec, 2), options=long)
     assert result.rows("regime")[0]["regime"] == "unstable"
     assert result.claim("monostable").verdict == "fails"
     assert result.claim("certified").verdict == "fails"

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,14 @@ def undisturbed(tmp_path_factory):
     return folder
 
 
+def before(stage, undisturbed, folder):
+    """Make a run of which all stages before one are finished."""
+    shutil.copytree(undisturbed, folder, dirs_exist_ok=True)
+    names = [one.name for one in tiny_recipe().stages]
+    for name in names[names.index(stage) :]:
+        shutil.rmtree(folder / name)
+
+
 def assert_same_weights(folder, other):
     for stage in TRAINED:
         found, wanted = load_model(folder / stage).state_dict(), load_model(other / stage).state_dict()
@@ -81,6 +90,7 @@ def test_a_run_killed_in_every_stage_ends_with_the_same_bits(undisturbed, tmp_pa
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_run_saves_and_stops_on_a_signal_and_resumes_later(number, undisturbed, tmp_path):
+    before("anneal", undisturbed, tmp_path)
     process = start(tmp_path)
     wait_for_checkpoint(process, tmp_path / "anneal")
     process.send_signal(number)
@@ -93,8 +103,9 @@ def test_a_run_saves_and_stops_on_a_signal_and_resumes_later(number, undisturbed
     assert_same_weights(tmp_path, undisturbed)
 
 
-def interrupted_after(updates, folder, monkeypatch, stage="direct"):
-    """Run until a stage has made a number of updates, then stop without warning, as a crash would."""
+def interrupted_after(updates, undisturbed, folder, monkeypatch, stage="direct"):
+    """Run a stage until it has made a number of updates, then stop without warning, as a crash would."""
+    before(stage, undisturbed, folder)
     save = lightning.Trainer.save_checkpoint
 
     class Stop(BaseException):
@@ -123,7 +134,7 @@ def interrupted_after(updates, folder, monkeypatch, stage="direct"):
 
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
 def test_a_damaged_checkpoint_is_skipped_and_the_one_before_it_used(damage, undisturbed, tmp_path, monkeypatch):
-    checkpoints = interrupted_after(4, tmp_path, monkeypatch)
+    checkpoints = interrupted_after(4, undisturbed, tmp_path, monkeypatch)
     last = sorted(checkpoints.glob("update_*.ckpt"))[-1]
     content = last.read_bytes()
     half = len(content) // 2
@@ -134,8 +145,8 @@ def test_a_damaged_checkpoint_is_skipped_and_the_one_before_it_used(damage, undi
     assert_same_weights(tmp_path, undisturbed)
 
 
-def test_two_checkpoints_are_kept_during_a_stage_and_none_after_it(tmp_path, monkeypatch):
-    checkpoints = interrupted_after(8, tmp_path, monkeypatch)
+def test_two_checkpoints_are_kept_during_a_stage_and_none_after_it(undisturbed, tmp_path, monkeypatch):
+    checkpoints = interrupted_after(8, undisturbed, tmp_path, monkeypatch)
     names = sorted(path.name for path in checkpoints.iterdir())
     assert [name[:16] for name in names] == ["update_000000006", "update_000000008"]
     fit(tiny_recipe(UPDATES, "small_affine"), tmp_path, progress=False)
