@@ -9,20 +9,15 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[1] / "benchmarks" / "bad_input.py"
-SAMPLE = 60
-CLEAN = (
-    "eigenvalues partial_svd gmres fixed_points sample_starts pseudospectrum principal_components jacobian blank "
-    "movie with_noise fold Optimisation Solver evaluate find_checkpoint"
-)
-"""Functions and classes that the whole sweep found without errors of libraries."""
+SAMPLE = 200
 
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory):
     """Outcomes of the sample, from a process without shape annotations, as users run it."""
     file = tmp_path_factory.mktemp("sweep") / "calls.json"
-    given = [sys.executable, str(PROGRAM), "--sample", str(SAMPLE), "--json", str(file), "--only", *CLEAN.split()]
-    subprocess.run(given, check=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    given = [sys.executable, str(PROGRAM), "--sample", str(SAMPLE), "--json", str(file)]
+    subprocess.run(given, check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
     return json.loads(file.read_text())
 
 

@@ -162,6 +162,8 @@ def _fits(value: object, classes: tuple[type, ...]) -> bool:
         return isinstance(value, classes) and bool(value == value) and is_number(abs(value))  # type: ignore[arg-type]
     if Collection in classes and isinstance(value, str | bytes | Mapping | set | frozenset):  # these have no order
         classes = tuple(kind for kind in classes if kind is not Collection)
+    if isinstance(value, np.ndarray | Tensor) and not {np.ndarray, Tensor} & set(classes) and value.ndim == 0:
+        return False  # a single number, where a sequence is due
     return isinstance(value, classes) and not (isinstance(value, np.ndarray) and value.dtype == object)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cordsnet._arguments import check_arguments, check_init
+from cordsnet._checks import is_int, is_number
 from cordsnet.errors import DataError, DataWarning
 
 NAMED = 5
@@ -29,7 +30,6 @@ class Unreadable:
         return f"{self.file} ({self.reason})"
 
 
-@check_init
 @dataclass(frozen=True)
 class Tolerance:
     """How many images of a split may be unreadable; as many are left out, and named in a `DataWarning`.
@@ -44,9 +44,9 @@ class Tolerance:
     share: float = 1e-3
 
     def __post_init__(self) -> None:
-        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 0:
+        if not is_int(self.count, 0):
             raise DataError(f"max_unreadable must be a whole number of images, 0 or more, got {self.count!r}")
-        if not 0 <= self.share < 1:
+        if not (is_number(self.share) and 0 <= self.share < 1):
             raise DataError(f"max_unreadable_share must be from 0 to below 1, got {self.share!r}")
 
     def allows(self, unreadable: int, total: int) -> bool:

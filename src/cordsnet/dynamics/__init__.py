@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cordsnet.dynamics.effects import NONE, Effects
     from cordsnet.dynamics.engines import ENGINES
     from cordsnet.dynamics.equation import RateEquation
-    from cordsnet.dynamics.equilibrium import Equilibrium, Solver, expansion_penalty, steady_state
+    from cordsnet.dynamics.equilibrium import Equilibrium, Solver, steady_state
+    from cordsnet.dynamics.expansion import expansion_penalty
     from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
     from cordsnet.dynamics.lesions import Lesion, with_lesions
     from cordsnet.dynamics.maps import Chain, DenseMap, Enlarge, KernelMap, LinearMap, Masked, Pool, channels_last

@@ -70,8 +70,8 @@ class State:
             raise ValueError(f"values must map at least one signal to its tensor, got {self.values!r:.100}")
         if not (isinstance(self.past, Mapping) and all(isinstance(queue, tuple) for queue in self.past.values())):
             raise ValueError(f"past must map sources to tuples of what they emitted, got {self.past!r:.100}")
-        if not (self.seeds is None or isinstance(self.seeds, Tensor)):
-            raise ValueError(f"seeds must be a torch tensor [B] or None, got {self.seeds!r:.100}")
+        if not (self.seeds is None or (isinstance(self.seeds, Tensor) and self.seeds.dtype == torch.int64)):
+            raise ValueError(f"seeds must be whole numbers [B] in a torch tensor, or None, got {self.seeds!r:.100}")
         if not (isinstance(self.step, int) and self.step >= 0):
             raise ValueError(f"step must be a whole number of at least 0, got {self.step!r:.100}")
 

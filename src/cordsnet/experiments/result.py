@@ -37,6 +37,10 @@ class Axis:
     values: tuple[Any, ...] = ()
     units: str = ""
 
+    def __post_init__(self) -> None:
+        if any(isinstance(value, float) and math.isnan(value) for value in self.values):
+            raise ValueError(f"axis {self.name!r} has a coordinate that is NaN; leave that position out")
+
 
 @check_init
 @dataclass(frozen=True, eq=False)

@@ -77,13 +77,7 @@ def dsa(
     ------
     ModuleNotFoundError : the package is not installed. TypeError, ValueError : arguments that do not fit, by name.
     """
-    if score not in SCORES:
-        raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
-    check_count(iterations, "iterations", 1, MAX_ITERATIONS, "it is the number of gradient steps of each comparison")
-    check_positive(learning_rate, "learning_rate")
-    if learning_rate > 1:
-        raise ValueError(f"learning_rate must be at most 1, got {learning_rate:g}")
-    check_count(seed, "seed", 0, 2**32 - 1)
+    _check_search(score, iterations, learning_rate, seed)
     points = [
         _component_scores(x, area, "x", components, delays, delay_interval, rank),
         _component_scores(y, y_area or area, "y", components, delays, delay_interval, rank),
@@ -106,6 +100,16 @@ def dsa(
     ]
     resampled = torch.tensor(drawn, dtype=torch.float64)
     return DynamicalSimilarity(Estimate.from_resampled(value, resampled), predicted, score)
+
+
+def _check_search(score: str, iterations: int, learning_rate: float, seed: int) -> None:
+    if score not in SCORES:
+        raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
+    check_count(iterations, "iterations", 1, MAX_ITERATIONS, "it is the number of gradient steps of each comparison")
+    check_positive(learning_rate, "learning_rate")
+    if learning_rate > 1:
+        raise ValueError(f"learning_rate must be at most 1, got {learning_rate:g}")
+    check_count(seed, "seed", 0, 2**32 - 1)
 
 
 def _package() -> Any:

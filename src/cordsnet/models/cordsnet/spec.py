@@ -1,6 +1,7 @@
 """Networks as data: areas, connections, time constants. Every network of the library is a row made of these."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
@@ -217,7 +218,7 @@ def _as_tuples(value: Any, area: str) -> Any:
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, (list, tuple)):
         return tuple(_as_tuples(part, area) for part in value)
-    if not is_number(value):
+    if not is_number(value) or math.isnan(value):
         raise ValueError(f"tau_ms of {area!r} must be a number, or nested sequences of numbers, got {value!r}")
     return float(value)
 
