@@ -83,7 +83,10 @@ REFUSED = {
     "tensor": [[1.0], np.zeros(2), 1.0, "a", *NOTHING],
     "images": [[[1.0]], np.zeros((2, 2)), *NOTHING],
     "array": [[1.0], torch.zeros(2), np.array([None]), *NOTHING],
-    "wholes": ["ab", [1.5], np.zeros((), int), [None], ["a"], [math.nan], [True], 1, np.zeros(2), np.zeros((2, 2), int), {1}, *NOTHING],
+    "wholes": [
+        *("ab", 1, {1}, [1.5], [None], ["a"], [math.nan], [True]),
+        *(np.zeros((), int), np.zeros(2), np.zeros((2, 2), int), *NOTHING),
+    ],
     "pair": ["ab", (0, None), ["0", "1"], torch.tensor([1j]), np.array(["a"]), 1.0, *NOTHING],
     "names": [1, [1], [None], np.zeros(2), *NOTHING],
     "units": ["a", [1.5], [None], 1, *NOTHING],

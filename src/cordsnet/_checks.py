@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
+from types import UnionType
 from typing import TypeGuard
 
 import numpy as np
@@ -64,7 +65,7 @@ def seeded_generator(seed: object, device: torch.device | str = "cpu", name: str
     return torch.Generator(device).manual_seed(int(seed))
 
 
-def check_type(value: object, kind: type | tuple[type, ...], name: str, would_do: str) -> None:
+def check_type(value: object, kind: type | tuple[type, ...] | UnionType, name: str, would_do: str) -> None:
     """Raise TypeError unless `value` is of that kind; `would_do` says what to give instead."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {would_do}, got {type(value).__name__}")

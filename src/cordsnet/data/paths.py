@@ -8,7 +8,7 @@ from typing import Any
 
 import datasets
 
-from cordsnet._arguments import check_init
+from cordsnet._checks import check_type
 from cordsnet.data.encoded import Decoder, Encoded
 from cordsnet.data.folders import TEST, TRAIN, find_folders
 from cordsnet.data.held_out import hold_out, nested
@@ -26,7 +26,6 @@ LAYOUT = (
 )
 
 
-@check_init
 @dataclass(frozen=True)
 class Reading:
     """How a data set of your own is read.
@@ -42,6 +41,11 @@ class Reading:
     label_column: str | None = None
     max_unreadable: int = Tolerance.count
     max_unreadable_share: float = Tolerance.share
+
+    def __post_init__(self) -> None:
+        for name in ("image_column", "label_column"):
+            check_type(getattr(self, name), str | None, name, "a text or None")
+        _ = self.tolerance  # refuses numbers out of range
 
     @property
     def tolerance(self) -> Tolerance:
