@@ -79,7 +79,8 @@ def check_shape(value: object, name: str, axes: int | None = None) -> tuple[int,
     given = value.tolist() if isinstance(value, Tensor | np.ndarray) else value
     sides = list(given) if isinstance(given, Sequence) and not isinstance(given, bytes) else []
     if not sides or len(sides) > MAX_AXES or len(sides) != (axes or len(sides)) or not all(map(_is_side, sides)):
-        raise ValueError(f"{name} must be {axes or 'at least one'} whole number(s) above 0, got {value!r:.100}")
+        due = "the shape of a state, of at least one element" if axes is None else f"{axes} whole numbers above 0"
+        raise ValueError(f"{name} must be {due}, got {value!r:.100}")
     return tuple(int(n) for n in sides)
 
 
@@ -87,10 +88,10 @@ def _is_side(value: object) -> bool:
     return is_whole(value) and value > 0
 
 
-def check_few(value: object, name: str, most: int) -> None:
-    """Raise ValueError if `value` is an array or tensor of more than `most` numbers."""
+def check_few(value: object, name: str, most: int, of: str = "numbers") -> None:
+    """Raise ValueError if `value` is an array or tensor of more than `most` numbers; `of` says what they are."""
     if isinstance(value, Tensor | np.ndarray) and (count := math.prod(value.shape)) > most:
-        raise ValueError(f"{name} must be at most {most:,} numbers, got {count:,} (shape {list(value.shape)})")
+        raise ValueError(f"{name} must be at most {most:,} {of}, got {count:,} (shape {list(value.shape)})")
 
 
 def check_at_least(value: float, name: str, least: float) -> None:

@@ -66,8 +66,7 @@ class State:
     past: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.values, Mapping) and self.values):
-            raise ValueError(f"values must map at least one signal to its tensor, got {self.values!r:.100}")
+        check_type(self.values, Mapping, "values", "a mapping of signals to tensors")
         if not (isinstance(self.past, Mapping) and all(isinstance(queue, tuple) for queue in self.past.values())):
             raise ValueError(f"past must map sources to tuples of what they emitted, got {self.past!r:.100}")
         if not (self.seeds is None or (isinstance(self.seeds, Tensor) and self.seeds.dtype == torch.int64)):

@@ -18,7 +18,7 @@ __all__ = ["FixedPoints", "fixed_points", "sample_starts"]
 
 MOST_PAIRS = 30
 """Largest number of pairs of points between which others are looked for."""
-MOST_ITERATIONS, MOST_RELAX, MOST_STARTS = 1_000_000, 100_000_000, 10_000_000
+MOST_ITERATIONS, MOST_RELAX = 1_000_000, 100_000_000
 """Largest numbers of Newton steps, and of steps of the flow, that are accepted."""
 
 
@@ -99,7 +99,7 @@ def sample_starts(flow: Flow, trajectory: Tensor, count: int, noise: float = 0.1
     if not bool(torch.isfinite(trajectory).all()):
         raise ValueError("trajectory holds NaN or infinite values; leave out the times from which it diverged")
     check_at_least(noise, "noise", 0)
-    check_count(count, "count", 1, MOST_STARTS)
+    check_count(count, "count", 1)
     gigabytes = count * flow.units * flow.dtype.itemsize / 2**30
     if gigabytes > LARGEST_BASIS:
         raise ValueError(f"count = {count} states take {gigabytes:.1f} GiB; ask for fewer")

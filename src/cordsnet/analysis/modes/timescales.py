@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_few, check_positive
+from cordsnet._checks import check_positive
 
 FIRST_ORDER = "to first order"
 IF_NORMAL = "for normal operators"
@@ -180,10 +180,9 @@ def _error(values: Tensor, residuals: Tensor | None, condition: Tensor | None) -
 
 
 def _like(given: Tensor, values: Tensor, name: str, least: float) -> Tensor:
-    check_few(given, name, len(values))
-    numbers = torch.as_tensor(given).detach().cpu().double()
-    if numbers.shape != values.shape:
-        raise ValueError(f"{name} must be [{len(values)}] like the eigenvalues, got shape {list(numbers.shape)}")
+    if given.shape != values.shape:
+        raise ValueError(f"{name} must be [{len(values)}] like the eigenvalues, got shape {list(given.shape)}")
+    numbers = given.detach().cpu().double()
     if bool((numbers < least * (1 - 1e-3)).any()):  # NaN passes: the eigensolver does not know that number
         raise ValueError(f"{name} must be at least {least:g} each, got {numbers.tolist()}")
     return numbers

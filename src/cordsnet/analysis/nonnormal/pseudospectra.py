@@ -160,7 +160,7 @@ def _smallest_singular_values(matrix: Tensor, z: Tensor) -> Tensor:
 
 
 def _points(z: Tensor | Sequence[complex]) -> Tensor:
-    check_few(z, "z", MOST_POINTS)
+    check_few(z, "z", MOST_POINTS, "points")
     points = torch.as_tensor(z, device="cpu").to(torch.complex128)
     if points.numel() > MOST_POINTS:
         raise ValueError(f"z must be at most {MOST_POINTS:,} points, got {points.numel():,}; give a coarser grid")

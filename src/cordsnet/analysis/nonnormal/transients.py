@@ -179,7 +179,7 @@ def _relative_residual(one: LargestEigenvalue) -> float:
 
 
 def _times(times_ms: Sequence[float] | Tensor) -> list[float]:
-    check_few(times_ms, "times_ms", MOST_TIMES)
+    check_few(times_ms, "times_ms", MOST_TIMES, "times")
     times = torch.as_tensor(times_ms, dtype=torch.float64).flatten()
     if len(times) > MOST_TIMES:
         raise ValueError(f"times_ms must be at most {MOST_TIMES:,} times, got {len(times):,}; give fewer")

@@ -71,8 +71,10 @@ def check_kernel_shape(kernel: Tensor, size: Sequence[int] | None = None) -> Non
     """Raise ValueError unless kernel is [out, in, k, k] with k odd, and size, if given, is (H, W)."""
     if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3] or kernel.shape[3] % 2 == 0 or 0 in kernel.shape:
         raise ValueError(f"kernel must be [out, in, k, k] with k odd, got shape {list(kernel.shape)}")
-    if not (kernel.is_floating_point() and bool(torch.isfinite(kernel).all())):
-        raise ValueError(f"kernel must hold finite floating-point numbers, got {kernel.dtype}")
+    if not kernel.is_floating_point():
+        raise ValueError(f"kernel must hold floating-point numbers, got {kernel.dtype}")
+    if not bool(torch.isfinite(kernel).all()):
+        raise ValueError("kernel holds NaN or infinite values")
     if size is not None:
         check_shape(size, "size", 2)
 
