@@ -7,6 +7,7 @@ import torch
 import cordsnet
 from cordsnet import CNN, Record, State, blank, create_model, movie, show, simulate, spontaneous_state
 from cordsnet.dynamics import ENGINES, STEPPERS
+from cordsnet.errors import ArgumentError
 from cordsnet.models import build
 from oracles import CASCADE, random_images, randomised
 
@@ -55,7 +56,7 @@ def one_sentence(caught, *parts):
     assert len(message) < 300
     for part in parts:
         assert part in message
-    assert type(caught.value) in (ValueError, TypeError)
+    assert type(caught.value) in (ValueError, TypeError, ArgumentError)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -96,7 +97,7 @@ def three_trials():
 CALLS = {
     "model": (lambda: create_model("cordsnet_r3"), "model", "cordsnet_r3", "did you mean"),
     "model argument": (lambda: create_model("cordsnet_r2_small", depth=3), "depth", "create_model", "num_classes"),
-    "model size": (lambda: create_model("cordsnet_r2_small", image_size="big"), "image_size", "big", "pixels"),
+    "model size": (lambda: create_model("cordsnet_r2_small", image_size="big"), "image_size", "big", "whole number"),
     "model classes": (lambda: create_model("cordsnet_r2_small", num_classes=0), "num_classes", "0", "at least 1"),
     "model width": (lambda: create_model("cordsnet_r2_small", width=-1), "width", "-1", "multiple"),
     "area in record": (lambda: run(record=["area11"]), "record", "area11", "did you mean 'area1'"),

@@ -82,14 +82,14 @@ def check_init(kind: type[R]) -> type[R]:
 def _check(value: object, name: str, rule: Rule, elements: Rule | None) -> None:
     classes, called = rule
     if not _fits(value, classes):
-        raise ArgumentError(f"{name} must be {called}, got {_text(value)}")
+        raise ArgumentError(f"{name} must be {_due(called, value)}, got {_text(value)}")
     if elements is not None and isinstance(value, np.ndarray | Tensor) and not {np.ndarray, Tensor} & set(classes):
         _check_array(value, name, elements)
     if elements is not None and isinstance(value, list | tuple) and len(value) <= CHECKED_ELEMENTS:
         for place, element in enumerate(value):
             if not _fits(element, elements[0]):
                 given = f"{_text(element)} at place {place}"
-                raise ArgumentError(f"{name} must be {elements[1]} at each place, got {given}")
+                raise ArgumentError(f"{name} must be {_due(elements[1], element)} at each place, got {given}")
 
 
 def _check_array(value: np.ndarray | Tensor, name: str, elements: Rule) -> None:
@@ -165,6 +165,11 @@ def _fits(value: object, classes: tuple[type, ...]) -> bool:
     if isinstance(value, np.ndarray | Tensor) and not {np.ndarray, Tensor} & set(classes) and value.ndim == 0:
         return False  # a single number, where a sequence is due
     return isinstance(value, classes) and not (isinstance(value, np.ndarray) and value.dtype == object)
+
+
+def _due(called: str, value: object) -> str:
+    """What a message asks for; in place of NaN a finite number."""
+    return "a finite number" if isinstance(value, Number) and value != value else called
 
 
 def _text(value: object) -> str:

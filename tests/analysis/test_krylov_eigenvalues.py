@@ -317,7 +317,7 @@ def test_left_vectors_and_conditions_are_those_of_the_matrix(name):
         ({"block": 0}, "block must be at least 1"),
         ({"degree": 0}, "degree must be at least 1"),
         ({"max_products": 0}, "max_products must be at least 1"),
-        ({"sigma": float("nan")}, "sigma must be a number or None, got nan"),
+        ({"sigma": float("nan")}, "sigma must be a finite number, got nan"),
         ({"sigma": 1.0, "method": "arpack"}, "takes no sigma"),
     ],
 )

@@ -140,7 +140,10 @@ FLOW = MatrixOperator(-torch.eye(20, dtype=torch.float64) + torch.diag(torch.one
     [
         (lambda: transient_amplification(FLOW, [0.0, 1e12]), "times_ms = 1e.12 ms is too long"),
         (lambda: transient_amplification(FLOW, [0.0, math.inf]), "times_ms must be increasing, finite"),
-        (lambda: transient_amplification(FLOW, [0.0, math.nan]), "times_ms must be a number at each place, got nan"),
+        (
+            lambda: transient_amplification(FLOW, [0.0, math.nan]),
+            "times_ms must be a finite number at each place, got nan",
+        ),
         (lambda: transient_amplification(FLOW, torch.arange(20_000)), "at most 10,000 times"),
         (lambda: transient_amplification(FLOW, [0.0, 1.0], tol=0.0), "tol must be"),
         (lambda: transient_amplification(FLOW, [0.0, 1.0], tol=-1.0), "tol must be"),
@@ -165,7 +168,7 @@ FLOW = MatrixOperator(-torch.eye(20, dtype=torch.float64) + torch.diag(torch.one
         (lambda: gmres(Diagonal(torch.ones(3000, 1000)), torch.ones(3000, 1000), basis=10**5), "GiB"),
         (lambda: pseudospectrum(Diagonal(torch.ones(3000, 1000)), [1.0], steps=10**5), "GiB"),
         (lambda: pseudospectrum(FLOW, torch.ones(1100, 1000)), "at most 1,000,000 points"),
-        (lambda: pseudospectrum(FLOW, [math.nan]), "z must be a number at each place, got nan"),
+        (lambda: pseudospectrum(FLOW, [math.nan]), "z must be a finite number at each place, got nan"),
         (lambda: smallest_singular_value(FLOW, complex("inf")), "z must be a finite"),
         (lambda: kreiss_bound(FLOW, grid=10**9), "grid must be at most"),
         (lambda: kreiss_bound(FLOW, tries=10**9), "tries must be at most"),

@@ -136,7 +136,7 @@ def test_unstable_flows_have_a_large_bound_and_values_that_are_not_finite_a_stat
     [
         (lambda: pseudospectrum(MatrixOperator(torch.zeros(3, 2)), [1j]), "square"),
         (lambda: pseudospectrum(operator(normal()), []), "at least one"),
-        (lambda: pseudospectrum(operator(normal()), [complex("nan")]), r"z must be a number at each place, got \(nan"),
+        (lambda: pseudospectrum(operator(normal()), [complex("nan")]), "finite"),
         (lambda: pseudospectrum(operator(normal()), [1j], steps=3), "steps"),
         (lambda: kreiss_bound(operator(normal()), grid=1), "grid"),
     ],

@@ -21,8 +21,13 @@ def finished(tmp_path_factory):
 
 
 def with_lr(recipe, stage, lr):
+    return with_optimisation(recipe, stage, lr=lr)
+
+
+def with_optimisation(recipe, stage, **changes):
     old = recipe.stage(stage)
-    return recipe.replace(stage, dataclasses.replace(old, optimisation=dataclasses.replace(old.optimisation, lr=lr)))
+    optimisation = dataclasses.replace(old.optimisation, **changes)
+    return recipe.replace(stage, dataclasses.replace(old, optimisation=optimisation))
 
 
 def weights(folder):
@@ -123,6 +128,13 @@ def test_rates_that_blow_up_stop_the_stage_and_keep_the_earlier_ones(finished, t
     assert "direct" in said
     assert (tmp_path / "finetune" / "result.json").is_file()
     assert not (tmp_path / "direct" / "result.json").exists()
+
+
+def test_batches_are_compared_with_the_images_in_the_stages_that_are_to_run(tmp_path):
+    recipe = with_optimisation(tiny_recipe(), "finetune", batch=10**5)
+    with pytest.raises(ValueError, match=r"batch = 100000 of stage 'finetune' is more than the \d+ training images"):
+        fit(recipe, tmp_path, progress=False)
+    assert set(fit(recipe, tmp_path, only="cnn", progress=False)) == {"cnn"}
 
 
 def test_the_seed_is_all_that_randomness_depends_on(finished, tmp_path):

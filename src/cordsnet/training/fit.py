@@ -94,7 +94,7 @@ def fit(
         recipe = recipe.resolved(source)
         spec = recipe.model.spec()
         source.check(spec)
-        _check_batches(recipe, source)
+        _check_batches(recipe, source, only)
         context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
         data = identity(source)
         if restart is not None:  # last, so that a request that is refused discards nothing
@@ -127,12 +127,12 @@ def _run_stages(recipe: Recipe, context: Context, data: str, only: str | None) -
     return reports
 
 
-def _check_batches(recipe: Recipe, source: Source) -> None:
+def _check_batches(recipe: Recipe, source: Source, only: str | None) -> None:
     """Raise RunError for batches larger than the set of training images, before anything is trained."""
     if not isinstance(source, LabelledImages):
         return
     images = len(source.data.train)
-    for stage in recipe.stages:
+    for stage in recipe.stages if only is None else (recipe.stage(only),):
         batch = getattr(getattr(stage, "optimisation", None), "batch", 0)
         if batch > images:
             raise RunError(
