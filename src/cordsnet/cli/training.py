@@ -66,8 +66,8 @@ def export(words: Sequence[str]) -> None:
     from cordsnet.models import load_model
     from cordsnet.training.export import export_stage
 
-    notes = list(load_model(options.stage).notes)
     folder = export_stage(options.stage, options.output, options.name, options.data, options.regime)
+    notes = list(load_model(options.stage).notes)
     size = sum(path.stat().st_size for path in folder.iterdir())
     if options.json:
         print_json({"folder": str(folder), "bytes": size, "notes": notes})
@@ -103,8 +103,6 @@ def sweep(words: Sequence[str]) -> None:
     runs = grid(recipe, choices, options.seeds)
     where = {name: options[name] for name in ("cpus", "gpus", "address", "retries")}
     workers = _workers(len(runs), options) if options.workers is None else options.workers
-    if not options.json:
-        print(f"{len(runs)} runs, {workers} at once", file=sys.stderr, flush=True)
     rows = run_sweep(runs, options.output, workers=workers, progress=draws_progress(options), **where)
     if options.json:
         print_json({"table": f"{options.output}/table.parquet", "runs": rows})
