@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         steady_state,
     )
     from cordsnet.errors import (
+        ArgumentError,
         CheckpointError,
         DataError,
         DataWarning,
@@ -68,6 +69,7 @@ __all__ = [
     "MODELS",
     "Activation",
     "AreaSpec",
+    "ArgumentError",
     "CheckpointError",
     "Clock",
     "ConnectionSpec",
