@@ -13,7 +13,8 @@ from picture_files import image_folder
 
 HERE = Path(__file__).parent
 PROGRAM = """
-import dataclasses, sys, time
+import dataclasses, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where the tests run in the background
 import torch
 torch.set_num_threads(1)
 from cordsnet import cli
