@@ -89,7 +89,8 @@ def estimate(stage: str, updates: int, seconds: float) -> str:
     if remaining <= LONG:
         return ""
     minutes = remaining / 60
-    duration = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    whole = max(1, round(minutes))
+    duration = f"{whole} minute{'' if whole == 1 else 's'}" if minutes < 120 else f"{minutes / 60:.1f} hours"
     return f"{stage}: about {duration} for {updates:,} more updates; {memory_gb():.1f} GB of memory so far"
 
 
