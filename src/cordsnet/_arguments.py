@@ -168,12 +168,12 @@ def _fits(value: object, classes: tuple[type, ...]) -> bool:
 
 
 def _due(called: str, value: object) -> str:
-    """What a message asks for; in place of NaN a finite number."""
+    """Say what a message asks for: a finite number in place of NaN."""
     return "a finite number" if isinstance(value, Number) and value != value else called
 
 
 def _text(value: object) -> str:
-    """How a message shows a value: numbers as they are, everything else by its type."""
+    """Show a value in a message: numbers and texts as they are, everything else by its type."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}"
     plain = isinstance(value, Number | str) or value is None

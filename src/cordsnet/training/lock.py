@@ -99,7 +99,7 @@ def _take(descriptor: int, path: Path, folder: Path) -> None:
 
 
 def _check_note(path: Path, folder: Path) -> None:
-    """Where files cannot be locked: raise RunError unless the process that the note names is known to be gone."""
+    """Raise RunError, where files cannot be locked, unless the process that the note names is known to be gone."""
     note = _read_note(path)
     if not note:
         return

@@ -86,7 +86,7 @@ def is_unchanged(folder: Path) -> bool:
 
 
 def data_notes(folder: str | Path) -> list[str]:
-    """What the last attempt at a run assumed about its data, and which images it left out; with their number."""
+    """Return what the last attempt at a run assumed about its data, and which images it left out; with their number."""
     attempts = read_attempts(Path(folder))
     data = attempts[-1]["data"] if attempts else {}
     notes = []
