@@ -168,8 +168,8 @@ def _fits(value: object, classes: tuple[type, ...]) -> bool:
 
 
 def _due(called: str, value: object) -> str:
-    """Say what a message asks for: a finite number in place of NaN."""
-    return "a finite number" if isinstance(value, Number) and value != value else called
+    """Say what a message asks for: a finite number in place of NaN, unless whole numbers are due."""
+    return "a finite number" if isinstance(value, Number) and value != value and "whole" not in called else called
 
 
 def _text(value: object) -> str:
