@@ -25,7 +25,7 @@ def fill_random(model: CordsNet, key_order) -> CordsNet:
 
 
 def fill_sines(model: CordsNet) -> CordsNet:
-    """Parameters of `cordsnet_10_steps.json`: sines, in the sorted order of the public keys."""
+    """Parameters of `peers.json`: sines, in the sorted order of the public keys."""
     names = published_names(model.spec)
     return _load(model.double(), sines({names[k]: v.shape for k, v in model.state_dict().items()}))
 

@@ -18,7 +18,7 @@ from effects_seen import Seen
 from golden_rules import sines
 from peers_by_hand import cornet_s, ratio_of_times
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "cornet_s.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "peers.json"
 SMALL = CornetSpec("small", image_size=(32, 32), num_classes=10, channels=(4, 8, 12, 16), stem_kernel=3, stem_stride=1)
 
 

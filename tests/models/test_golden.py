@@ -40,7 +40,7 @@ def test_r2_states_and_logits_match_the_public_code(engine):
 @pytest.mark.parametrize("depth", [2, 4, 6, 8])
 def test_ten_steps_from_rest_match_the_public_code(depth):
     name = f"cordsnet_r{depth}"
-    golden = json.loads((GOLDEN / "cordsnet_10_steps.json").read_text())[f"{name}_cifar10_alpha0.2_10steps"]
+    golden = json.loads((GOLDEN / "peers.json").read_text())[f"{name}_cifar10_alpha0.2_10steps"]
     model = fill_sines(cordsnet.create_model(name, num_classes=10))
     images = torch.sin(0.01 * torch.arange(3 * 224 * 224, dtype=torch.float64)).reshape(1, 3, 224, 224)
     record = cordsnet.Record(areas="all", reduce="mean")

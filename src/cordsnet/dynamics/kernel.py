@@ -21,10 +21,11 @@ def packs(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 class Kernel:
-    """A zero-padded convolution with a fixed kernel [out, in, k, k], computed in the precision `compute`."""
+    """A zero-padded convolution with a fixed kernel [out, in, k, k] and bias [out], in the precision `compute`."""
 
-    def __init__(self, weight: Tensor, stride: int, compute: torch.dtype) -> None:
+    def __init__(self, weight: Tensor, stride: int, compute: torch.dtype, bias: Tensor | None = None) -> None:
         weight = weight.detach().to(compute)
+        self.bias = None if bias is None else bias.detach().to(compute)
         padding = (weight.shape[-1] - 1) // 2
         self.compute, self.stride, self.padding = compute, (stride, stride), (padding, padding)
         self.is_packed = packs(weight.device, compute)
@@ -37,8 +38,8 @@ class Kernel:
         """Convolve maps [B, C, H, W]; the result has their precision."""
         converted = value.to(self.compute)
         if not self.is_packed:
-            return functional.conv2d(converted, self.weight, stride=self.stride, padding=self.padding).to(value.dtype)
+            return functional.conv2d(converted, self.weight, self.bias, self.stride, self.padding).to(value.dtype)
         maps: Tensor = ONEDNN._convolution_pointwise(
-            converted, self.weight, None, self.padding, self.stride, (1, 1), 1, "none", (), ""
+            converted, self.weight, self.bias, self.padding, self.stride, (1, 1), 1, "none", (), ""
         )
         return maps.to(value.dtype)

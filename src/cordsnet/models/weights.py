@@ -4,17 +4,21 @@ import torch
 from torch import Tensor, nn
 
 
-def conv_layer(channels_in: int, channels_out: int, kernel: int, std: float) -> nn.Conv2d:
-    """A kernel [out, in, k, k] without bias, normal with standard deviation `std`, from torch's generator.
+def conv_layer(
+    channels_in: int, channels_out: int, kernel: int, std: float, stride: int = 1, bias: bool = False
+) -> nn.Conv2d:
+    """A kernel [out, in, k, k], normal with standard deviation `std`, from torch's generator; biases are zero.
 
     It is drawn in single precision, whatever torch's default type is, so that a seed gives the same weights.
     """
     device = torch.get_default_device()
-    size = channels_in, channels_out, kernel
-    layer = nn.utils.skip_init(nn.Conv2d, *size, bias=False, device=device, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    size = channels_in, channels_out, kernel, stride, (kernel - 1) // 2
+    layer = nn.utils.skip_init(nn.Conv2d, *size, bias=bias, device=device, dtype=torch.float32)  # type: ignore[no-untyped-call]
     assert isinstance(layer, nn.Conv2d)
     if not layer.weight.is_meta:  # torch imports its compiler to draw no numbers there, which takes seconds
         nn.init.normal_(layer.weight, std=std)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
     return layer
 
 

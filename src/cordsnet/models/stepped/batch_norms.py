@@ -1,0 +1,91 @@
+"""Statistics of batch norms, measured after training."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from cordsnet.dynamics import Precision, with_lesions
+from cordsnet.dynamics.precision import place_of_doubles
+from cordsnet.models.interface import IMAGE
+
+if TYPE_CHECKING:
+    from cordsnet.models.stepped.model import SteppedModel as Base
+else:
+    Base = object
+
+
+class MeasuresBatchNorms(Base):
+    """Mixin for networks of steps with batch norms: `calibrate` sets the statistics that evaluation mode uses.
+
+    In training mode batch norms use the statistics of the batch, and nothing is changed in a step.
+    """
+
+    @torch.no_grad()
+    def calibrate(self, batches: Iterable[Tensor]) -> None:
+        """Set the running statistics of all batch norms to population statistics over `batches`.
+
+        Every batch is held for `spec.steps` steps in training mode, so that what a batch norm receives has been
+        normalised below by the statistics of the batch; its mean and variance over the units and images of all batches
+        become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
+        evaluation mode then gives what training mode gave, where a batch norm belongs to one step. Batches should be
+        as large as those of training.
+
+        Parameters
+        ----------
+        batches : images [B, C, H, W] each.
+
+        Raises
+        ------
+        ValueError, TypeError : there is no batch, or images that do not fit.
+        """
+        moments: dict[str, Moments] = {}
+
+        def watch(name: str, maps: Tensor) -> None:
+            moments.setdefault(name, Moments()).add(maps)
+
+        mode, count = self.training, 0
+        self.train()
+        try:
+            bound: Any = self.system_type(self, self.dt_ms, Precision(), watch)
+            system = with_lesions(bound, self.lesions)
+            for count, images in enumerate(batches, 1):  # noqa: B007
+                self.check_input(images)
+                state, context = system.begin(len(images)), system.hold({IMAGE: images})
+                for _ in range(self.spec.steps):
+                    state = system.advance(state, context)
+        finally:
+            self.train(mode)
+        if not count:
+            raise ValueError("batches must hold at least one batch of images, got none")
+        for name, found in moments.items():
+            norm = self.get_submodule(name)
+            assert isinstance(norm, nn.BatchNorm2d)
+            found.write(norm, count)
+
+
+class Moments:
+    """Mean and variance of every channel over batches of maps, in double precision."""
+
+    def __init__(self) -> None:
+        self.count, self.total, self.squares = 0, torch.zeros(()), torch.zeros(())
+
+    def add(self, maps: Tensor) -> None:
+        """Count maps [B, C, H, W]."""
+        place = place_of_doubles(maps.device)
+        var, mean = torch.var_mean(maps.to(place).double(), (0, 2, 3), correction=0)
+        units = maps.numel() // maps.shape[1]
+        self.count += units
+        self.total = self.total.to(mean) + units * mean
+        self.squares = self.squares.to(mean) + units * (var + mean**2)
+
+    def write(self, norm: nn.BatchNorm2d, batches: int) -> None:
+        """Set the statistics of a batch norm."""
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
+        mean = self.total / self.count
+        norm.running_mean.copy_(mean.to(norm.running_mean.dtype))
+        norm.running_var.copy_((self.squares / self.count - mean**2).clamp(min=0).to(norm.running_var.dtype))
+        norm.num_batches_tracked.fill_(batches)
