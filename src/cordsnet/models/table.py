@@ -22,6 +22,8 @@ class ModelRow:
     clock : how the model keeps time, in words.
     licence : of the weights that its authors made public, "none stated" where they do not say; "" without weights.
     tiny : changes of the spec that make the model so small that all checks of `cordsnet.testing` take seconds.
+    published : parameters of the published network, counted as here; None where it has no published counterpart.
+    remarks : sentences a user should know: quirks of the published code, how this one departs from it, what it cannot do.
     """
 
     name: str
@@ -31,6 +33,8 @@ class ModelRow:
     clock: str
     licence: str = ""
     tiny: Mapping[str, Any] = field(default_factory=dict)
+    published: int | None = None
+    remarks: tuple[str, ...] = ()
 
 
 MODELS: Registry[ModelRow] = names.MODELS
