@@ -11,7 +11,7 @@ from tiny import tiny_recipe
 from cordsnet.cli import COMMANDS, main
 from cordsnet.cli.main import EXIT_CODES
 from cordsnet.experiments import EXPERIMENTS, read_result
-from cordsnet.models import CNN, build, create_model, fold, save_model
+from cordsnet.models import CNN, MODELS, build, create_model, fold, save_model
 from cordsnet.training import RECIPES
 from cordsnet.training.recipe import Recipe
 
@@ -48,6 +48,8 @@ def fails(capsys, *words: str) -> str:
         (["train", "digits", "--model.name", "cordsnet_r3"], ["'cordsnet_r3'", "cordsnet_r"]),
         (["train", "digits", "--model.width", "0"], ["width = 0"]),
         (["models", "--all"], ["--all"]),
+        (["models", "check"], ["--all"]),
+        (["models", "check", "cordsnet_r2_smal"], ["did you mean 'cordsnet_r2_small'"]),
     ],
 )
 def test_bad_requests_are_refused_in_one_sentence(capsys, tmp_path, words, parts):
@@ -240,6 +242,20 @@ def test_a_model_is_shown_in_full(capsys, name, parts):
     facts = json.loads(capsys.readouterr().out)
     assert facts["name"] == name
     assert {"source", "clock", "areas", "parameters", "inputs", "outputs", "cannot", "pretrained"} <= set(facts)
+
+
+def test_models_are_checked(capsys, monkeypatch):
+    assert main(["models", "check", "convlstm_small", "cordsnet_r2", "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "convlstm_small" in said
+    assert "keeps all rules (661,520 parameters, as published" in said
+    row = MODELS["convlstm_small"]
+    monkeypatch.setitem(MODELS._entries, row.name, dataclasses.replace(row, published=1, clock="continuous"))
+    with pytest.raises(SystemExit, match="1"):
+        main(["models", "check", "convlstm_small", "--json"])
+    broken = json.loads(capsys.readouterr().out)[0]["broken"]
+    assert broken["parameters"] == "18,986 parameters, the published network has 1"
+    assert "of the kind 'steps'" in broken["clock"]
 
 
 def test_lists_can_be_read_by_programs(capsys):

@@ -286,9 +286,12 @@ def test_lesioned_units_stay_silent():
 
 def test_the_step_is_a_convention_and_the_stepper_is_not():
     model = small()
-    assert (model.clock.kind, model.clock.dt_ms, model.system(dt=33).dt) == ("steps", 10, 33)
-    with pytest.raises(ValueError, match="needs a model in continuous time"):
-        model.system(stepper="heun")
+    assert (model.clock.kind, model.clock.dt_ms) == ("steps", 10)
+    for change in ({"dt": 33}, {"stepper": "heun"}):
+        with pytest.raises(ValueError, match="needs a model in continuous time"):
+            model.system(**change)
+    model.ms_per_step = 33
+    assert model.system().dt == 33
 
 
 def test_convolutions_in_half_precision_keep_rates_in_single():

@@ -288,9 +288,12 @@ def test_lesions_hold_in_simulation_and_calibration():
 
 def test_the_step_is_a_convention_and_the_stepper_is_not():
     model = small()
-    assert (model.clock.kind, model.clock.dt_ms, model.system(dt=50).dt) == ("steps", 100, 50)
-    with pytest.raises(ValueError, match="needs a model in continuous time"):
-        model.system(stepper="heun")
+    assert (model.clock.kind, model.clock.dt_ms) == ("steps", 100)
+    for change in ({"dt": 50}, {"stepper": "heun"}):
+        with pytest.raises(ValueError, match="needs a model in continuous time"):
+            model.system(**change)
+    model.ms_per_step = 50
+    assert model.system().dt == 50
 
 
 def test_convolutions_in_half_precision_keep_rates_in_single():

@@ -81,7 +81,7 @@ def simulate(
     model : any model of the table.
     protocol : what is shown when, such as `blank(100) + show(images, 200)`.
     dt : step in ms, for models in continuous time; None is the model's own. What it cannot represent is refused by
-        name. For models of steps it sets what one step stands for.
+        name. Models of steps have no other one.
     stepper, engine : names of rows of the stepper and engine tables; engines differ in cost alone.
     record : areas whose rates are kept ("all" for all), other signals such as "area1.drive" or "stem", or a `Record`
         for times and reductions too. Outputs are kept in any case unless a `Record` says otherwise.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from cordsnet.models.arrival import arrival_steps
     from cordsnet.models.card import write_model_card
     from cordsnet.models.cordsnet.cnn import CNN, fold
     from cordsnet.models.cordsnet.layout import layout
@@ -44,6 +45,7 @@ __all__ = [
     "StemSpec",
     "Summary",
     "VisionModel",
+    "arrival_steps",
     "build",
     "cordsnet_spec",
     "create_model",

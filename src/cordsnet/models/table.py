@@ -23,7 +23,7 @@ class ModelRow:
     licence : of the weights that its authors made public, "none stated" where they do not say; "" without weights.
     tiny : changes of the spec that make the model so small that all checks of `cordsnet.testing` take seconds.
     published : parameters of the published network, counted as here; None where it has no published counterpart.
-    remarks : sentences a user should know: quirks of the published code, how this one departs from it, what it cannot do.
+    remarks : what a user should know, in sentences: quirks of the published code, departures from it, limits.
     """
 
     name: str

@@ -6,6 +6,7 @@
 
 from cordsnet.testing import contract, interventions, running, storing  # noqa: F401  # each enters its checks
 from cordsnet.testing.check import CHECKS, ContractError, broken_rules, check_model
+from cordsnet.testing.rows import RowCheck, check_row, check_rows
 from cordsnet.testing.subject import Subject
 
-__all__ = ["CHECKS", "ContractError", "Subject", "broken_rules", "check_model"]
+__all__ = ["CHECKS", "ContractError", "RowCheck", "Subject", "broken_rules", "check_model", "check_row", "check_rows"]

@@ -38,15 +38,24 @@ def cordsnet_spec(name: str, depth: int, stem: StemSpec, image_size: int) -> Net
     return NetworkSpec(name, stem, tuple(areas), tuple(links), readout=tuple(names[-2:]), image_size=square(image_size))
 
 
+PUBLISHED = {2: 661_520, 4: 1_451_152, 6: 3_777_936, 8: 12_475_280}
+"""Depth -> parameters of the public network for 1,000 classes, gains of its weight norms included."""
+
+TWIN_REMARK = (
+    "The public class holds a bias per unit too, which it never uses; it is left out here, and the batch norms are kept"
+)
+
+
 def _row(name: str, depth: int, stem: StemSpec, image_size: int) -> ModelRow:
-    spec = cordsnet_spec(name, depth, stem, image_size)
-    return ModelRow(name, "cordsnet", spec, SOURCE, f"continuous, tau {spec.tau_ms:g} ms", "none stated", TINY)
+    spec, published = cordsnet_spec(name, depth, stem, image_size), PUBLISHED[depth] if stem is PAPER_STEM else None
+    clock = f"continuous, tau {spec.tau_ms:g} ms"
+    return ModelRow(name, "cordsnet", spec, SOURCE, clock, "none stated", TINY, published)
 
 
 def _twin(row: ModelRow) -> ModelRow:
     """The feedforward network with the same kernels."""
     name = row.name.replace("cordsnet", "cnn")
-    return ModelRow(name, "cnn", row.spec.changed(name=name), SOURCE, "static", tiny=TINY)
+    return ModelRow(name, "cnn", row.spec.changed(name=name), SOURCE, "static", tiny=TINY, remarks=(TWIN_REMARK,))
 
 
 R2, R4, R6, R8 = (_row(f"cordsnet_r{depth}", depth, PAPER_STEM, 224) for depth in (2, 4, 6, 8))

@@ -1,0 +1,75 @@
+"""The rows of the table of models under all checks: the contract, parameter counts, and the words about clocks."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import torch
+
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count
+from cordsnet.models import MODELS, build
+from cordsnet.testing.check import broken_rules
+
+COMPILING = "compiled_is_the_same"
+"""The rule that takes ten times as long as all others, and depends on the kind of a model alone."""
+
+CLOCK_WORDS = {"continuous": "continuous", "steps": "steps", "static": "static"}
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """What the checks of a row found.
+
+    Attributes
+    ----------
+    name : the model's name.
+    parameters, published : number of parameters as the row makes it, and of the published network if that is known.
+    broken : rule -> sentence; empty where all hold.
+    seconds : how long the checks took.
+    """
+
+    name: str
+    parameters: int
+    published: int | None
+    broken: dict[str, str]
+    seconds: float
+
+
+@check_arguments
+def check_row(name: str, *, skip: Sequence[str] = (COMPILING,), seed: int = 0) -> RowCheck:
+    """Check a model of the table: a small version by the rules of `check_model`, its parameter count and its clock.
+
+    Parameters
+    ----------
+    name : of a row of `MODELS`.
+    skip : rules to leave out; by default the one that compiles.
+    seed : of the weights and inputs.
+    """
+    began, row = time.perf_counter(), MODELS[name]
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in build(row.spec, kind=row.kind).parameters())
+    tiny = build(row.spec.changed(**row.tiny), seed, row.kind)
+    broken = broken_rules(tiny, skip=skip, seed=seed)
+    if row.published is not None and parameters != row.published:
+        broken["parameters"] = f"{parameters:,} parameters, the published network has {row.published:,}"
+    if CLOCK_WORDS[tiny.clock.kind] not in row.clock:
+        broken["clock"] = f"the row says {row.clock!r}, and the clock is of the kind {tiny.clock.kind!r}"
+    return RowCheck(name, parameters, row.published, broken, time.perf_counter() - began)
+
+
+def check_rows(names: Collection[str], jobs: int = 1, skip: Sequence[str] = (COMPILING,)) -> Iterator[RowCheck]:
+    """Check several models of the table, by as many processes as `jobs`; results come in the order of the names."""
+    if check_count(jobs, "jobs") == 1 or len(names) == 1:
+        yield from (check_row(name, skip=skip) for name in names)
+        return
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        yield from pool.map(_check_row, names, [tuple(skip)] * len(names))
+
+
+def _check_row(name: str, skip: tuple[str, ...]) -> RowCheck:
+    return check_row(name, skip=skip)
