@@ -12,8 +12,9 @@ import pytest
 import torch
 import xarray
 import zarr
+from numpy.testing import assert_allclose
 
-from cordsnet import Record, Trajectory, blank, create_model, show, simulate
+from cordsnet import Record, Trajectory, blank, create_model, give, show, simulate, together
 from cordsnet.dynamics import storing
 from cordsnet.errors import DataError
 from cordsnet.models import MODELS
@@ -347,3 +348,26 @@ def test_a_plot_shows_every_area_against_time(case, trial, monkeypatch):
 def test_a_trial_that_is_not_there_is_not_plotted(trial):
     with pytest.raises(ValueError, match="trial"):
         recorded().plot(trial)
+
+
+def test_an_assembly_has_units_and_bins_by_name():
+    model = create_model("task_rnn_small", noise=0.0)
+    images, cue = torch.rand(3, *model.input_shape), torch.ones(3, 1)
+    protocol = blank(10) + together(show(images, 20), give("fixation", cue, 20))
+    found = simulate(model, protocol, record=Record("all", every_ms=10))
+    assembly = found.to_assembly(stimuli=["a", "b", "c"], onset_ms=10)
+    channels, rows, columns = model.shapes["visual"]
+    assert assembly.dims == ("presentation", "neuroid", "time_bin")
+    assert assembly.shape == (3, channels * rows * columns + 24, 3)
+    assert assembly.time_bin_start_ms.values.tolist() == [-10, 0, 10]
+    assert assembly.time_bin_end_ms.values.tolist() == [0, 10, 20]
+    unit = assembly.isel(neuroid=int((assembly.neuroid_id == "visual.2.1.3").argmax("neuroid")))
+    assert (str(unit.area.item()), unit.channel, unit.row, unit.column) == ("visual", 2, 1, 3)
+    assert_allclose(unit.values, found.rates["visual"][:, :, 2, 1, 3].T)
+    vector = found.to_assembly(["decision"])
+    assert_allclose(vector.values, found.rates["decision"].permute(1, 2, 0))
+    assert vector.row.values.tolist() == [-1] * 24
+    with pytest.raises(ValueError, match="stimuli must name 3 presentations, got 2"):
+        found.to_assembly(stimuli=["a", "b"])
+    with pytest.raises(KeyError, match="was not recorded"):
+        found.to_assembly(["V1"])

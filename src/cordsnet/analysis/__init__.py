@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from cordsnet.analysis.activity.attribution import Attribution, integrated_gradients
     from cordsnet.analysis.activity.components import (
         Estimate,
         PrincipalComponents,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AreaCertificate",
+    "Attribution",
     "Bifurcation",
     "Branch",
     "CanonicalCorrelations",
@@ -105,6 +107,7 @@ __all__ = [
     "fixed_points",
     "geometry",
     "gmres",
+    "integrated_gradients",
     "jacobian",
     "kreiss_bound",
     "lyapunov_spectrum",

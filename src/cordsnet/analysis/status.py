@@ -21,3 +21,4 @@ class Status(Enum):
     SLOW = "slow: the speed has a minimum here that is above tol; a slow point, not a fixed point"
     DIVERGED = "diverged: the state stopped being finite; lower dt, or start where the flow stays bounded"
     UNSETTLED = "unsettled: the standard error is above tol; raise duration_ms or tol"
+    POINTS = "stalled: the completeness error is above tol at max_points; raise max_points or tol"

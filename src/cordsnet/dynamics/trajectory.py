@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cordsnet.dynamics.assembly import assemble
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.joining import joined
 from cordsnet.dynamics.plotting import plot_trajectory
@@ -110,6 +111,31 @@ class Trajectory:
             "notes": "; ".join(self.notes),
         }
         return xarray.Dataset(variables, coords={"time": time}, attrs=attributes)
+
+    def to_assembly(
+        self, areas: Sequence[str] | None = None, stimuli: Sequence[str] | None = None, onset_ms: float = 0.0
+    ) -> "xarray.DataArray":
+        """Recorded rates as an `xarray.DataArray` [presentation, neuroid, time_bin], the shape of neural recordings.
+
+        Tools that compare models with recordings (Brain-Score and others) read it; `.isel(time_bin=k)` is the table of
+        images x features that thingsvision gives. Every unit is named by its area and place, every bin by its begin
+        and end in ms after image onset; its value is the rate at its end.
+
+        Parameters
+        ----------
+        areas : which areas; None is all that were recorded.
+        stimuli : name of every trial; None numbers them.
+        onset_ms : when the image appeared, ms from the start of the protocol.
+
+        Raises
+        ------
+        ValueError, KeyError : other numbers of names than trials; areas that were not recorded.
+        """
+        chosen = tuple(self.rates) if areas is None else tuple(areas)
+        if not chosen:
+            raise ValueError("no rates were recorded; pass record='all' to simulate")
+        rates = {area: self.rates[area] for area in chosen}
+        return assemble(rates, self.axes, self.time_ms.numpy(), self.model, stimuli, onset_ms)
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write all of it, its final state included, whole or not at all. Returns the path.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cordsnet.models.cordsnet.rows import cordsnet_spec
     from cordsnet.models.cordsnet.spec import STEM, AreaSpec, ConnectionSpec, NetworkSpec, StemSpec
     from cordsnet.models.cordsnet.unit_bias import unit_bias
+    from cordsnet.models.exporting import export_step
     from cordsnet.models.files import read_metadata
     from cordsnet.models.hooked import HookedModel
     from cordsnet.models.interface import VisionModel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cordsnet.models.storage import load_model, save_model
     from cordsnet.models.summary import Summary
     from cordsnet.models.table import KINDS, MODELS, ModelRow
+    from cordsnet.models.unrolled import UnrolledModel, to_torch_module
     from cordsnet.models.zoo import build, create_model, list_models
 
 __all__ = [
@@ -44,11 +46,13 @@ __all__ = [
     "SavedModel",
     "StemSpec",
     "Summary",
+    "UnrolledModel",
     "VisionModel",
     "arrival_steps",
     "build",
     "cordsnet_spec",
     "create_model",
+    "export_step",
     "fold",
     "layout",
     "lesion",
@@ -60,6 +64,7 @@ __all__ = [
     "published_state_dict",
     "read_metadata",
     "save_model",
+    "to_torch_module",
     "unit_bias",
     "write_model_card",
 ]

@@ -92,7 +92,8 @@ class Normalised(nn.Module):
         gain, direction = self.gain, self.direction
         norm = torch.norm_except_dim(direction, 2, 0)
         silent = norm == 0
-        if in_transform() or bool(silent.any()):  # 0 / 0 otherwise, in the weight or in its gradient
+        unseen = in_transform() or torch.compiler.is_exporting()  # values cannot be looked at then
+        if unseen or bool(silent.any()):  # 0 / 0 otherwise, in the weight or in its gradient
             safe = torch.where(silent, torch.ones_like(direction), direction)
             return torch.where(silent, torch.zeros_like(direction), _normalised(gain, safe))
         return _normalised(gain, direction)

@@ -137,9 +137,10 @@ class CNN(Parted, VisionModel):
     def drives(self, images: Images, effects: Effects = NONE) -> dict[str, Tensor]:
         """Area -> activity before the rectification, the target of the inverse initialisation; the stem as it is.
 
-        `effects` are those of interventions. A clamped rate is the drive that the rectification turns into it.
+        `effects` are those of interventions; while they act, rates stand in place of drives, which the rectification
+        leaves as they are.
         """
-        effects = effects & self._lost()
+        intervened, effects = bool(effects), effects & self._lost()
         stem = self.spec.stem
         encoded = pool(self.norm_stem(encode(images, weight_of(self.wiring.stem), stem)), stem)
         drives = {STEM: encoded}
@@ -147,7 +148,8 @@ class CNN(Parted, VisionModel):
             name = area.name
             feed = self.before[name](self.feed(name, drives, effects))
             drive = self.after[name](effects.pathway(f"{name} -> {name}", self.mix(name, feed)))
-            drives[name] = effects.rate(name, effects.drive(name, drive))
+            drive = effects.drive(name, drive)
+            drives[name] = effects.rate(name, functional.relu(drive) if intervened else drive)
         return drives
 
     def _lost(self) -> Effects:

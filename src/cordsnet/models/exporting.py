@@ -1,0 +1,55 @@
+"""One step of a network as a program that other runtimes can run."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count
+from cordsnet.dynamics import State, System
+from cordsnet.models.interface import IMAGE, VisionModel
+
+
+class Step(nn.Module):
+    """One step of a bound network: signals and an image in, signals and outputs out, as dictionaries of tensors."""
+
+    def __init__(self, system: System[Any], step: int) -> None:
+        super().__init__()
+        self.system, self.step = system, step
+
+    def forward(self, signals: dict[str, Tensor], image: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Signals [B, *shape] one step later with `image` [B, C, H, W] shown, and the outputs at that time."""
+        state = self.system.advance(State(signals, self.step), self.system.hold({IMAGE: image}))
+        return dict(state.values), self.system.read(state)
+
+
+@check_arguments
+def export_step(model: VisionModel, *, batch: int = 1, step: int = 0) -> "torch.export.ExportedProgram":
+    """Export one step of a network with `torch.export`, so that it runs without this package.
+
+    The program is called as `program.module()(signals, image)`; it returns the signals one step later and the outputs.
+    `torch.export.save` writes it, and `torch.onnx.export` turns it into ONNX where that is installed. Weights are
+    constants of the program, as they are now.
+
+    Parameters
+    ----------
+    model : a model that reads images alone, without noise, delays or lesions.
+    batch : number of trials, which the program keeps.
+    step : the step of which batch norms are taken, in models that have one for each step.
+
+    Raises
+    ------
+    ValueError : the model has noise, delays or lesions, or reads other inputs than images.
+    """
+    check_count(batch, "batch")
+    check_count(step, "step", 0)
+    with torch.no_grad():  # weights as they are now, without their graph
+        system = copy.deepcopy(model).requires_grad_(False).eval().system()
+    if system.has_noise or model.lesions or set(model.inputs) != {IMAGE} or system.silent_past(1):
+        raise ValueError("model must read images alone and have no noise, delays or lesions to be exported")
+    signals = dict(system.zero_state(batch).values)
+    image = system.like.new_zeros(batch, *model.input_shape)
+    with torch.enable_grad():  # packed kernels, which are used without gradients, belong to this machine
+        return torch.export.export(Step(system, step).eval(), (signals, image))

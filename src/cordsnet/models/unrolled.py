@@ -1,0 +1,87 @@
+"""A network as an ordinary torch module whose areas are called at every step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from cordsnet._arguments import check_arguments, check_init
+from cordsnet._checks import check_positive
+from cordsnet.dynamics import Effects, start
+from cordsnet.models.hooked import Activity
+from cordsnet.models.interface import IMAGE, SCORES, VisionModel
+
+
+@dataclass(frozen=True)
+class Passing(Effects):
+    """Effects that pass every new rate through the module of its area, before anything reads it."""
+
+    modules: Mapping[str, nn.Module] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def rate(self, area: str, rate: Tensor) -> Tensor:
+        """What the module of the area returns for its new rate."""
+        module = self.modules.get(area)
+        found: Tensor = super().rate(area, rate) if module is None else module(super().rate(area, rate))
+        return found
+
+
+@check_init
+class UnrolledModel(nn.Module):
+    """A network unrolled in time: an ordinary module from images [B, C, H, W] to class scores [B, K].
+
+    Each area is a module, `unrolled.area1` and so on, that is called with the new rates of its area at every step, and
+    in models that iterate within a step at every iteration; the scores are passed through `unrolled.scores` once, at
+    the end. What a hook returns in place of the rates is what all others read.
+
+    Parameters
+    ----------
+    model : a model that reads images; its weights are shared, and its parameters are those of this module.
+    ms : how long the image is shown before the scores are read; None is the model's own, `model.response_ms`.
+    areas : which areas have modules; None is all.
+
+    Raises
+    ------
+    ValueError, TypeError : durations in which the model cannot be read, areas that are not there.
+    """
+
+    def __init__(self, model: VisionModel, ms: float | None = None, areas: Sequence[str] | None = None) -> None:
+        super().__init__()
+        self.network = model
+        self.ms = model.response_ms if ms is None else ms
+        check_positive(self.ms, "ms")
+        for area in model.areas if areas is None else areas:
+            if area not in model.areas:
+                raise ValueError(f"areas must be of {', '.join(model.areas)}, got {area!r}")
+            if hasattr(self, area):
+                raise ValueError(f"area {area!r} has the name of a part of UnrolledModel; leave it out of areas")
+            self.add_module(area, Activity())
+        self.areas = tuple(model.areas if areas is None else areas)
+        self.scores = Activity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores [B, K] after `ms` of `images` [B, C, H, W]."""
+        self.network.check_inputs({IMAGE: images})
+        system = self.network.system()
+        steps = system.clock.steps(self.ms, "ms")
+        if steps < 1:
+            raise ValueError(f"ms must be at least one step of {system.dt:g} ms, got {self.ms:g}")
+        passing = Passing(modules={area: self.get_submodule(area) for area in self.areas})
+        with torch.autocast(system.like.device.type, enabled=False):
+            state, context = start(system, None, len(images)), system.hold({IMAGE: images})
+            for _ in range(steps):
+                state = system.advance(state, context, passing)
+            scores: Tensor = self.scores(system.read(state)[SCORES])
+        return scores
+
+
+@check_arguments
+def to_torch_module(model: VisionModel, ms: float | None = None, areas: Sequence[str] | None = None) -> UnrolledModel:
+    """Unroll a network in time into an ordinary torch module whose areas are modules, called at every step.
+
+    Parameters and errors are those of `UnrolledModel`.
+    """
+    return UnrolledModel(model, ms, areas)
