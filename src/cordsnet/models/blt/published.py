@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.errors import CheckpointError
 from cordsnet.models.blt.ccn23 import CCN23
 from cordsnet.models.blt.rcnnsat import RCNNSat
@@ -20,6 +21,7 @@ BATCH_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", 
 """Names of torch -> those of Keras."""
 
 
+@check_arguments
 def load_published(model: CCN23 | RCNNSat, path: str | Path) -> CCN23 | RCNNSat:
     """Fill `model` with weights in the format of its public code.
 
@@ -41,16 +43,14 @@ def load_published(model: CCN23 | RCNNSat, path: str | Path) -> CCN23 | RCNNSat:
 
     Raises
     ------
-    TypeError : a model of another kind.
+    ArgumentError : a model of another kind.
     CheckpointError : missing, damaged or foreign file, a name or shape that does not fit; the model is then unchanged.
     """
     if isinstance(model, CCN23):
         names = {name: re.sub(r"^decoder\.", "readout.", name) for name in model.state_dict()}
         found = read_tensors(path)
-    elif isinstance(model, RCNNSat):
-        names, found = keras_names(model), _from_keras(path)
     else:
-        raise TypeError(f"model must be a CCN23 or an RCNNSat, which have public weights, got {type(model).__name__}")
+        names, found = keras_names(model), _from_keras(path)
     own = model.state_dict()
     wanted = {public: own[name] for name, public in names.items()}
     found = fitted(found, wanted, path)
