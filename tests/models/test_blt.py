@@ -184,9 +184,16 @@ def test_sync_at_equal_sizes_and_with_a_coarse_stem_is_a_plain_loop():
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
-@pytest.mark.parametrize("options", [{}, {"kernel": 5}, {"channels": (4, 4, 6), "response_alpha": 0.5}])
+@pytest.mark.parametrize("options", [{}, {"kernel": 5}, {"channels": (4, 4, 6)}])
 def test_spoerer2017_is_a_plain_loop(wiring, options):
-    check_loop(made(SMALL, **wiring, **options), blt_by_hand.spoerer2017, 4, alpha=options.get("response_alpha", 1e-4))
+    check_loop(made(SMALL, **wiring, **options), blt_by_hand.spoerer2017, 4)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 9])
+def test_responses_are_normalised_as_torch_does_it(size):
+    how = {"size": size, "alpha": 0.5, "beta": 0.75, "k": 2.0}
+    model = made(SMALL, **{f"response_{name}": value for name, value in how.items()})
+    check_loop(model, blt_by_hand.spoerer2017, 4, **how)
 
 
 def check_loop(model, loop, steps, **how):
