@@ -11,6 +11,8 @@ from torch.testing import assert_close
 import blt_by_hand
 import cordsnet
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
+from cordsnet.dynamics.precision import Precision
+from cordsnet.models import arrival_steps, export_step
 from cordsnet.models.blt import CCN23, BLTSync, CCN23Spec, RCNNSat, RCNNSatSpec, Spoerer2017, Spoerer2017Spec, SyncSpec
 from cordsnet.models.names import KINDS
 from cordsnet.models.table import MODELS
@@ -243,25 +245,16 @@ def test_v1_is_constant_in_time_and_its_recurrent_weights_have_no_gradient():
     assert {"V1 -> V1", "V2 -> V1"} < set(made(CCN, v1_recurrent=True).system().pathways)
 
 
-def changes_first(model, steps, areas):
-    """Area -> first step in which another image gives other rates."""
-    one, other = (steps_of(model, {"image": images(model, seed=seed)}, steps) for seed in (0, 1))
-    differ = {
-        a: [not torch.equal(p.rates[a], q.rates[a]) for (p, _), (q, _) in zip(one, other, strict=True)] for a in areas
-    }
-    return {area: 1 + found.index(True) for area, found in differ.items()}
-
-
 def test_the_image_reaches_all_areas_in_a_sweep():
     for model in (made(CCN), made(BL), made(SMALL)):
         assert model.system().unrolling == "sweep"
-        assert set(changes_first(model, 2, model.areas).values()) == {1}
+        assert set(arrival_steps(model).values()) == {1}
 
 
 def test_the_image_reaches_one_area_more_per_synchronous_step():
     model = made(SYNC)
     assert model.system().unrolling == "sync"
-    assert changes_first(model, 5, model.areas) == {"area1": 1, "area2": 2, "area3": 3, "area4": 4}
+    assert arrival_steps(model) == {"area1": 1, "area2": 2, "area3": 3, "area4": 4}
     scores = [value for _, value in steps_of(model, {"image": images(model)}, 4)]
     for early in scores[:3]:
         assert_close(early, model.decoder.bias.detach().expand(2, -1))
@@ -339,6 +332,43 @@ def test_a_pathway_that_is_cut_keeps_its_bias(spec):
     assert_close(cut.values, without.values)
 
 
+ALL = [CCN, CCN.changed(lateral=False, top_down=False), BL, B, SYNC, SMALL]
+
+
+@pytest.mark.parametrize("spec", ALL)
+@pytest.mark.parametrize("training", [False, True])
+def test_a_blank_field_is_an_image_of_zeros(spec, training):
+    model = made(spec).train(training)
+    blank, zeros = (steps_of(model, inputs, 5) for inputs in ({}, {"image": torch.zeros_like(images(model))}))
+    for (one, scores), (other, others) in zip(blank, zeros, strict=True):
+        assert_close(one.values, other.values)
+        assert_close(scores, others)
+
+
+@pytest.mark.parametrize("spec", ALL)
+def test_drives_can_be_recorded(spec):
+    model = made(spec)
+    names = [f"{area}.drive" for area in model.areas]
+    protocol = cordsnet.blank(20) + cordsnet.show(images(model), 30)
+    found = cordsnet.simulate(model, protocol, record=[*model.areas, *names]).rates
+    plain = cordsnet.simulate(model, protocol, record="all").rates
+    for area in model.areas:
+        assert_close(found[area], plain[area])
+        if spec is not SMALL:
+            assert_close(found[f"{area}.drive"].relu(), plain[area])
+
+
+@pytest.mark.parametrize("spec", ALL)
+def test_convolutions_in_half_precision_keep_rates_in_single(spec):
+    model = made(spec).float()
+    shown = images(model).float()
+    system = model.system(precision=Precision(compute="bfloat16"))
+    state = system.advance(system.begin(2), system.hold({"image": shown}))
+    assert all(value.dtype == torch.float32 for value in state.values.values())
+    wanted, _ = steps_of(model, {"image": shown}, 1)[0]
+    assert_close(state.rates, wanted.rates, rtol=0.1, atol=0.2)
+
+
 def test_encoded_images_can_be_recorded():
     for model, name in ((made(CCN), "retina"), (made(SYNC), "stem")):
         kept = cordsnet.simulate(model, cordsnet.show(images(model), 20), record=[name]).rates[name]
@@ -376,6 +406,15 @@ def test_encoded_images_can_be_recorded():
 def test_specs_that_cannot_be_are_refused(spec, changes, message, as_users_run_it):
     with pytest.raises((ValueError, TypeError), match=message):
         spec.changed(**changes)
+
+
+@pytest.mark.parametrize("spec", [CCN, BL, SYNC, SMALL])
+def test_a_step_can_be_exported(spec):
+    model = made(spec)
+    (before, _), (after, scores) = steps_of(model, {"image": images(model)}, 2)
+    signals, outputs = export_step(model, batch=2, step=1).module()(dict(before.values), images(model))
+    assert_close(signals, dict(after.values))
+    assert_close(outputs["scores"], scores)
 
 
 @pytest.mark.parametrize("spec", [CCN, BL, SYNC, SMALL])
