@@ -76,20 +76,12 @@ class BLTSystem(SteppedSystem[Held]):
         if self.layers.uses_batch:
             context = context.expanded(state.batch)
         values: dict[str, Tensor] = {}
-        before = state.values
         for area, connections in self.into.items():
             if not effects and area in context.rates:
                 rate = context.rates[area]
             else:
-                parts = []
-                for one in connections:
-                    if not self.hears(one, state.step):
-                        continue
-                    if one.name in context.fed and (one.source == IMAGE or not effects):
-                        value = context.fed[one.name]
-                    else:
-                        value = self.carry(one, (values if self._is_new(one, values) else before)[one.source])
-                    parts.append(self._bring(one, value, effects))
+                heard = [one for one in connections if self.hears(one, state.step)]
+                parts = [self._bring(one, values, state, context, effects) for one in heard]
                 rate = self.update(area, parts, state, effects)
             values[area] = rate if len(rate) == state.batch else rate.expand(state.batch, *rate.shape[1:])
         return state.after(values)
@@ -136,15 +128,19 @@ class BLTSystem(SteppedSystem[Held]):
             value = POOLS[one.pool](value)
         return value if one.kind == "plain" else self._carriers[one.kind][one.layer](value)  # type: ignore[index]
 
-    def _bring(self, one: Connection, value: Tensor, effects: Effects) -> Tensor:
-        """The same under interventions, which act on it without the bias."""
+    def _bring(
+        self, one: Connection, values: dict[str, Tensor], state: State, context: Held, effects: Effects
+    ) -> Tensor:
+        """What a connection brings to its target; interventions act on it without the bias."""
+        if one.name in context.fed and (one.source == IMAGE or not effects):
+            value = context.fed[one.name]
+        else:
+            is_new = self.unrolling == "sweep" and one.source in values
+            value = self.carry(one, values[one.source] if is_new else state.values[one.source])
         bias = self.biases.get(one.name)
         if bias is None or one.name not in effects.factors:
             return effects.pathway(one.name, value)
         return effects.pathway(one.name, value - bias) + bias
-
-    def _is_new(self, one: Connection, values: dict[str, Tensor]) -> bool:
-        return self.unrolling == "sweep" and one.source in values
 
     def _from(self, source: str, area: str) -> list[Connection]:
         return [one for one in self.into[area] if one.source == source]
