@@ -18,6 +18,10 @@ KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
+KINDS.add_lazy("blt_ccn23", "cordsnet.models.blt.ccn23:CCN23")
+KINDS.add_lazy("rcnnsat", "cordsnet.models.blt.rcnnsat:RCNNSat")
+KINDS.add_lazy("blt_sync", "cordsnet.models.blt.sync:BLTSync")
+KINDS.add_lazy("blt_spoerer2017", "cordsnet.models.blt.spoerer2017:Spoerer2017")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
 
 for _depth in (2, 4, 6, 8):
@@ -32,3 +36,12 @@ MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
 MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
 MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")
 MODELS.add_lazy("task_rnn_small", "cordsnet.models.task_rnn:SMALL")
+
+for _family, _members in (
+    ("blt_ccn23", ("b", "bl", "bt", "blt", "blt_128", "blt_small")),
+    ("rcnnsat", ("b", "b_k", "b_f", "b_d", "bl", "bl_small")),
+    ("blt_sync", ("b", "bl", "bt", "blt", "blt_small")),
+    ("blt_spoerer2017", ("b", "b_f", "b_k", "bl", "bt", "blt")),
+):
+    for _member in _members:
+        MODELS.add_lazy(f"{_family}_{_member}", f"cordsnet.models.blt.rows:ROWS.{_family}_{_member}")
