@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Hold, Record
+from cordsnet.dynamics import Ending, Hold, Record
 from cordsnet.training.evaluate import read_correctly
 from cordsnet.training.loss import CHOICES, SCORES, Batch, Bound, Terms
 
@@ -37,14 +37,11 @@ def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> Course:
     return Course(dict(found), tuple(hold.steps for hold in holds))
 
 
-def last_step(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> dict[str, Tensor]:
-    """Outputs [B, ...] at the last step of a trial of `ms`, which starts as the model does."""
-    assert bound.system is not None
+def ended(bound: Bound, inputs: Mapping[str, Tensor], ms: float, expansion_bound: float | None = None) -> Ending:
+    """How a trial of `ms`, which starts as the model does, ends; with the gradient of the rule of `bound`."""
     holds = _holds(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
-    end = bound.system.clock.time_ms(sum(hold.steps for hold in holds))
-    found = bound.run(holds, bound.begin(batch), Record(times_ms=(end,))).outputs
-    return {name: values[-1] for name, values in found.items()}
+    return bound.end(holds, bound.begin(batch), expansion_bound)
 
 
 def _holds(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
