@@ -31,7 +31,7 @@ def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> Course:
 
     The trial starts as the model does. Inputs with frames are shown one after another, each for its share of `ms`.
     """
-    holds = _holds(bound, inputs, ms)
+    holds = held(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
     found = bound.run(holds, bound.begin(batch), Record()).outputs
     return Course(dict(found), tuple(hold.steps for hold in holds))
@@ -39,12 +39,12 @@ def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> Course:
 
 def ended(bound: Bound, inputs: Mapping[str, Tensor], ms: float, expansion_bound: float | None = None) -> Ending:
     """How a trial of `ms`, which starts as the model does, ends; with the gradient of the rule of `bound`."""
-    holds = _holds(bound, inputs, ms)
+    holds = held(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
     return bound.end(holds, bound.begin(batch), expansion_bound)
 
 
-def _holds(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
+def held(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
     """Frames of the inputs, each held for its share of `ms`."""
     assert bound.system is not None
     frames = _frames(bound, inputs)

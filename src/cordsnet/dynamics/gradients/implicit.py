@@ -39,11 +39,19 @@ def run(trial: Trial, gradient: Gradient) -> Ending:
 
 
 def _fixed_point(step: StepMap, gradient: Gradient) -> Values:
-    """The fixed point of a step by Anderson acceleration, each trial by itself, as near as it comes."""
+    """The fixed point of a step by Anderson acceleration, each trial by itself, as near as it comes.
+
+    The best iterates of different trials are of different times. Where trials depend on one another, the residual is
+    larger when they are put together, so the search goes on from there until its first evaluation confirms them all.
+    """
+    rows, left = step.layout.rows(step.start), gradient.max_iterations
     with torch.no_grad(), full_precision():
-        start = step.layout.rows(step.start)
-        found = anderson(step.of_rows, start, tol=gradient.tol, max_iterations=gradient.max_iterations)
-    return step.layout.values(found.value)
+        while left > 0:
+            found = anderson(step.of_rows, rows, tol=gradient.tol, max_iterations=left)
+            rows, left = found.value, left - found.evaluations
+            if found.evaluations == 1:
+                break
+    return step.layout.values(rows)
 
 
 def _check(upstream: Tensor, apart: Tensor, gradient: Gradient) -> None:
