@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics.anderson import relative_size
 from cordsnet.dynamics.gradients.layout import Layout, Values
 from cordsnet.dynamics.recording import Record
 from cordsnet.dynamics.schedule import Hold
@@ -103,7 +102,8 @@ class StepMap:
         start = self.before(before).detach()
         with torch.no_grad():
             here, there = self.layout.rows(before), self.layout.rows(after if stepped is None else stepped)
-            apart = relative_size(there - here, there)
+            size, apart = torch.linalg.vector_norm(there, dim=1), torch.linalg.vector_norm(there - here, dim=1)
+            apart = torch.where(size > 0, apart / size, apart)
         return Ending(start.after(dict(zip(self.names, after, strict=True))), before=start, residual=apart, step=self)
 
     def of_rows(self, rows: Tensor) -> Tensor:
