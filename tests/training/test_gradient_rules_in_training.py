@@ -1,7 +1,6 @@
 """Training by gradient rules: what they log, what goes together, and the comparison that users call."""
 
 import csv
-import dataclasses
 import json
 
 import pytest
@@ -192,4 +191,7 @@ def test_a_comparison_says_which_rules_are_not_defined():
         compare_gradients(cordsnet.create_model("cnn_r2_small"), torch.rand(2, 1, 16, 16), LABELS)
     with pytest.raises(ValueError, match="target 'choices' is no output of the model"):
         compare_gradients(model, inputs, {"choices": torch.tensor([0, 1])}, ms=100.0)
-    assert dataclasses.is_dataclass(table)
+    with pytest.raises(ValueError, match="labels must be from 0 to 1, got 0 to 5"):
+        compare_gradients(model, inputs, {"choice": torch.tensor([0, 5])}, ms=100.0)
+    with pytest.raises(ValueError, match=r"target 'eye' must be \[2, 2\] of torch.float32, like the output"):
+        compare_gradients(model, inputs, {"eye": torch.zeros(2)}, ms=100.0)

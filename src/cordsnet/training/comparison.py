@@ -141,6 +141,19 @@ def checked(targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Map
     return targets
 
 
+def check_labels(labels: Tensor, batch: int, classes: int) -> None:
+    """Raise TypeError or ValueError unless labels are classes [B], or soft labels [B, K], of `batch` images."""
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    if not (labels.ndim == 1 and whole) and not (labels.ndim == 2 and labels.is_floating_point()):
+        raise TypeError(f"labels must be whole numbers [B] or shares [B, classes], got {labels.dtype}")
+    if len(labels) != batch:
+        raise ValueError(f"labels must be as many as images, got {len(labels)} for {batch}")
+    if labels.ndim == 2 and labels.shape[1] != classes:
+        raise ValueError(f"labels must have {classes} columns, one per class, got {labels.shape[1]}")
+    if labels.ndim == 1 and not bool(((labels >= 0) & (labels < classes)).all()):
+        raise ValueError(f"labels must be from 0 to {classes - 1}, got {int(labels.min())} to {int(labels.max())}")
+
+
 def accuracies(bound: Bound, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Share of trials read correctly, for each output that is a choice."""
     return {

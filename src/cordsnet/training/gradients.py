@@ -15,7 +15,7 @@ from cordsnet.dynamics.limits import in_words
 from cordsnet.errors import NotConvergedError
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import IMAGE
-from cordsnet.training.comparison import axes_of, checked, error, held
+from cordsnet.training.comparison import axes_of, check_labels, checked, error, held, is_choice
 from cordsnet.training.loss import SCORES, Bound
 
 COMPARED = (
@@ -195,7 +195,14 @@ def _upstream(bound: Bound, ending: Ending, targets: Mapping[str, Tensor]) -> di
     assert bound.system is not None
     leaves = {name: value.detach().requires_grad_() for name, value in ending.state.values.items()}
     outputs = bound.system.read(ending.state.with_values(leaves))
-    wrong = [error(outputs[k], target, axes_of(bound, k)) for k, target in checked(targets, outputs).items()]
+    wrong = []
+    for name, target in checked(targets, outputs).items():
+        values, axes = outputs[name], axes_of(bound, name)
+        if is_choice(axes):
+            check_labels(target, *values.shape)
+        elif target.shape != values.shape or target.dtype != values.dtype:
+            raise ValueError(f"target {name!r} must be {list(values.shape)} of {values.dtype}, like the output")
+        wrong.append(error(values, target, axes))
     total = torch.stack(wrong).sum()
     found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
     return dict(zip(leaves, found, strict=True))
