@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cordsnet.dynamics.equation import RateEquation
     from cordsnet.dynamics.equilibrium import Equilibrium, Solver, steady_state
     from cordsnet.dynamics.expansion import expansion_penalty
+    from cordsnet.dynamics.gradients import GRADIENTS, Ending, Gradient, last_state
     from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
     from cordsnet.dynamics.lesions import Lesion, with_lesions
     from cordsnet.dynamics.maps import Chain, DenseMap, Enlarge, KernelMap, LinearMap, Masked, Pool, channels_last
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENGINES",
+    "GRADIENTS",
     "NONE",
     "REDUCTIONS",
     "SPONTANEOUS_MS",
@@ -42,8 +44,10 @@ __all__ = [
     "ConvMap",
     "DenseMap",
     "Effects",
+    "Ending",
     "Enlarge",
     "Equilibrium",
+    "Gradient",
     "Held",
     "Hold",
     "Inputs",
@@ -79,6 +83,7 @@ __all__ = [
     "full_precision",
     "inject",
     "integrate",
+    "last_state",
     "own_start",
     "relax",
     "scale",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cordsnet.training.constraint import Contraction
     from cordsnet.training.evaluate import accuracy
     from cordsnet.training.fit import StageReport, fit
+    from cordsnet.training.gradients import ComparedGradient, GradientTable, compare_gradients
     from cordsnet.training.grid import Run, grid, with_setting
     from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
     from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
@@ -34,11 +35,13 @@ __all__ = [
     "RECIPES",
     "Batch",
     "Bound",
+    "ComparedGradient",
     "Context",
     "Contraction",
     "EveryStep",
     "Fold",
     "GaussNewton",
+    "GradientTable",
     "Imitate",
     "InverseInit",
     "LabelledImages",
@@ -67,6 +70,7 @@ __all__ = [
     "Trial",
     "accuracy",
     "as_source",
+    "compare_gradients",
     "find_recipe",
     "fit",
     "grid",

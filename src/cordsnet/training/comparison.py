@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cordsnet.dynamics import Hold, Record
+from cordsnet.dynamics import Ending, Hold, Record
 from cordsnet.training.evaluate import read_correctly
 from cordsnet.training.loss import CHOICES, SCORES, Batch, Bound, Terms
 
@@ -31,23 +31,20 @@ def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> Course:
 
     The trial starts as the model does. Inputs with frames are shown one after another, each for its share of `ms`.
     """
-    holds = _holds(bound, inputs, ms)
+    holds = held(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
     found = bound.run(holds, bound.begin(batch), Record()).outputs
     return Course(dict(found), tuple(hold.steps for hold in holds))
 
 
-def last_step(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> dict[str, Tensor]:
-    """Outputs [B, ...] at the last step of a trial of `ms`, which starts as the model does."""
-    assert bound.system is not None
-    holds = _holds(bound, inputs, ms)
+def ended(bound: Bound, inputs: Mapping[str, Tensor], ms: float, expansion_bound: float | None = None) -> Ending:
+    """How a trial of `ms`, which starts as the model does, ends; with the gradient of the rule of `bound`."""
+    holds = held(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
-    end = bound.system.clock.time_ms(sum(hold.steps for hold in holds))
-    found = bound.run(holds, bound.begin(batch), Record(times_ms=(end,))).outputs
-    return {name: values[-1] for name, values in found.items()}
+    return bound.end(holds, bound.begin(batch), expansion_bound)
 
 
-def _holds(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
+def held(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
     """Frames of the inputs, each held for its share of `ms`."""
     assert bound.system is not None
     frames = _frames(bound, inputs)
@@ -142,6 +139,19 @@ def checked(targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Map
     if not targets:
         raise ValueError("batch has no targets; give at least one")
     return targets
+
+
+def check_labels(labels: Tensor, batch: int, classes: int) -> None:
+    """Raise TypeError or ValueError unless labels are classes [B], or soft labels [B, K], of `batch` images."""
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    if not (labels.ndim == 1 and whole) and not (labels.ndim == 2 and labels.is_floating_point()):
+        raise TypeError(f"labels must be whole numbers [B] or shares [B, classes], got {labels.dtype}")
+    if len(labels) != batch:
+        raise ValueError(f"labels must be as many as images, got {len(labels)} for {batch}")
+    if labels.ndim == 2 and labels.shape[1] != classes:
+        raise ValueError(f"labels must have {classes} columns, one per class, got {labels.shape[1]}")
+    if labels.ndim == 1 and not bool(((labels >= 0) & (labels < classes)).all()):
+        raise ValueError(f"labels must be from 0 to {classes - 1}, got {int(labels.min())} to {int(labels.max())}")
 
 
 def accuracies(bound: Bound, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Recurrent kernels kept below a bound: below 1 a network is proven to have one attractor, in place of a penalty."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from cordsnet._arguments import check_init
 from cordsnet._checks import is_number
 from cordsnet.analysis.convolutions.bounds import norm_bound
 from cordsnet.analysis.networks.certificates import CRITERIA, certify_monostable, smallest_bound
+from cordsnet.dynamics import Gradient
 from cordsnet.models.capabilities import HasRecurrentKernels
 
 POINTS = 16
@@ -96,8 +98,9 @@ def limit_recurrence(model: HasRecurrentKernels, bound: float) -> None:
 
 
 def written(stage: dict[str, Any]) -> dict[str, Any]:
-    """A stage's settings as they are written down: without a constraint, as before there was one.
+    """A stage's settings as they are written down: without a constraint or a gradient rule, as before there were any.
 
-    So the runs of earlier versions, which could not have one, go on.
+    So the runs of earlier versions, which could not have them, go on.
     """
-    return {name: value for name, value in stage.items() if name != "contraction" or value is not None}
+    plain = {"contraction": None, "gradient": dataclasses.asdict(Gradient())}
+    return {name: value for name, value in stage.items() if name not in plain or value != plain[name]}

@@ -9,7 +9,20 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics import SPONTANEOUS_MS, Hold, Record, State, System, Trajectory, integrate, own_start, start
+from cordsnet.dynamics import (
+    SPONTANEOUS_MS,
+    Ending,
+    Gradient,
+    Hold,
+    Record,
+    State,
+    System,
+    Trajectory,
+    integrate,
+    last_state,
+    own_start,
+    start,
+)
 from cordsnet.registry import Registry
 
 SCORES = "scores"
@@ -63,6 +76,7 @@ class Bound:
     model : the model.
     system : the model with its weights materialised; None for a model without time, which is called instead.
     engine, memory : how time loops are run, and their budget for the gradient; they change cost, not the result.
+    gradient : how the gradient of the last state is computed, for losses that ask for that state alone.
     notes : receives a sentence for every duration that is rounded to the steps of the model.
     rest : how the state without input is found.
     """
@@ -73,6 +87,7 @@ class Bound:
     memory: int | str | None = None
     rest: Rest = own_start
     notes: list[str] = field(default_factory=list)
+    gradient: Gradient = field(default_factory=Gradient)
 
     @classmethod
     def of(cls, model: Any, dt: float | None = None, **settings: Any) -> "Bound":
@@ -93,8 +108,14 @@ class Bound:
     def run(self, holds: list[Hold], state: State, record: Record) -> Trajectory:
         """The system through holds, from a state."""
         assert self.system is not None
-        steps = sum(hold.steps for hold in holds)
-        return integrate(self.system, holds, state, record, steps, self.engine, self.memory, self.notes)
+        steps, engine = sum(hold.steps for hold in holds), self.gradient.row.engine or self.engine
+        return integrate(self.system, holds, state, record, steps, engine, self.memory, self.notes)
+
+    def end(self, holds: list[Hold], state: State, expansion_bound: float | None = None) -> Ending:
+        """How the system ends after holds, from a state, with the gradient of the rule; see `last_state`."""
+        assert self.system is not None
+        how = {"engine": self.engine, "memory": self.memory, "notes": self.notes}
+        return last_state(self.system, holds, state, self.gradient, **how, expansion_bound=expansion_bound)  # type: ignore[arg-type]
 
 
 class Loss(ABC):
@@ -104,9 +125,11 @@ class Loss(ABC):
     ----------
     kind : its name in files, and in `LOSSES`.
     needs_time : True if only models that evolve in time can be trained with it.
+    reads_the_end : True if it reads the last state alone, by `Bound.end`, so that any gradient rule can be used.
     """
 
     kind: ClassVar[str]
+    reads_the_end: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, bound: Bound, batch: Batch) -> Terms:

@@ -1,16 +1,18 @@
 """Losses for any model: at the last step, at every step, masked, of the next frame, and at the settled state."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from cordsnet._arguments import check_init
+from cordsnet._checks import check_at_least
 from cordsnet.dynamics import Equilibrium, Solver, steady_state
 from cordsnet.models.interface import IMAGE
-from cordsnet.training.comparison import accuracies, axes_of, checked, course, error, last_step, masked, several
+from cordsnet.training.comparison import accuracies, axes_of, checked, course, ended, error, masked, several
 from cordsnet.training.evaluate import BATCH, read_correctly
-from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Terms, by_name
+from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Terms, by_name, evolves
 from cordsnet.training.sources import LabelledImages
 
 
@@ -19,24 +21,56 @@ from cordsnet.training.sources import LabelledImages
 class LastStep(Loss):
     """The error of the outputs at the end of a trial.
 
+    With `Train(gradient=...)` any gradient rule can be used, since it reads the last state alone.
+
     Attributes
     ----------
     ms : duration of a trial, shared equally by its frames; a model without time answers at once.
+    expansion_weight : coefficient of the Lipschitz-coefficient penalty (LCP) on the last step: the mean of
+        ((J' 1 - expansion_bound)+)^2, with J the Jacobian of the last step over all signals. With the gradient "rbp" it
+        is the contractor recurrent back-propagation of Linsley et al. (2020), with a coefficient of 10; 0 is none.
+    expansion_bound : column sums of the Jacobian up to this cost nothing.
     """
 
     kind = "last_step"
     needs_time = False
+    reads_the_end = True
     ms: float = 200.0
+    expansion_weight: float = 0.0
+    expansion_bound: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_at_least(self.expansion_weight, "expansion_weight", 0)
+        check_at_least(self.expansion_bound, "expansion_bound", 0)
 
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Cross-entropy for class scores, squared error for other outputs, summed over the outputs with a target."""
+        ending = None
         if bound.system is None:
             outputs = by_name(bound.model(batch.inputs))
         else:
-            outputs = last_step(bound, batch.inputs, self.ms)
+            ending = ended(bound, batch.inputs, self.ms, self.expansion_bound if self.expansion_weight else None)
+            outputs = dict(ending.outputs)
         targets = checked(batch.targets, outputs)
         terms = {name: error(outputs[name], target, axes_of(bound, name)) for name, target in targets.items()}
-        return Terms(torch.stack(list(terms.values())).sum(), several(terms), accuracies(bound, outputs, targets))
+        total, named = torch.stack(list(terms.values())).sum(), several(terms)
+        measures = accuracies(bound, outputs, targets)
+        if ending is not None and ending.expansion is not None:
+            total, named = total + self.expansion_weight * ending.expansion, {**named, "expansion": ending.expansion}
+        if ending is not None and ending.residual is not None:
+            measures["settled_share"] = (ending.residual <= bound.gradient.tol).to(total).mean()
+        return Terms(total, named, measures)
+
+    def check(self, model: Any) -> None:
+        """Raise ValueError for a model without time, whose steps cannot be penalised."""
+        super().check(model)
+        if self.expansion_weight and not evolves(model):
+            raise ValueError("expansion_weight needs a model that evolves in time; leave it out")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; without a penalty as before there was one, so that runs of earlier versions go on."""
+        found = super().to_dict()
+        return found if self.expansion_weight else {name: found[name] for name in ("kind", "ms")}
 
 
 @check_init

@@ -17,6 +17,7 @@ from cordsnet._typing import ClassLabels, Images, SoftLabels
 from cordsnet.dynamics import Clock, Hold, Record, State, own_start
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import IMAGE
+from cordsnet.training.comparison import check_labels
 from cordsnet.training.evaluate import read_correctly
 from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Rest, Terms
 
@@ -122,7 +123,7 @@ def _objective(bound: Bound, images: Images, labels: ClassLabels | SoftLabels, s
     system, trial = bound.system, settings.trial
     assert system is not None
     bound.model.check_input(images)
-    _check_labels(labels, len(images), bound.model.num_classes)
+    check_labels(labels, len(images), bound.model.num_classes)
     steps = system.clock.steps(trial.image, "trial.image", bound.notes)
     baseline = bound.resting(trial.before)
     window = Record(**_last(system.clock, steps, trial.image, trial.decision))
@@ -165,18 +166,6 @@ def _last(clock: Clock, steps: int, whole_ms: float, ms: float) -> dict[str, Any
 def _distance_from(baseline: Tensor) -> Callable[[Tensor], Tensor]:
     """Rates [B, C, H, W] -> mean squared difference from a baseline [1, C, H, W], per trial [B]."""
     return lambda rates: (rates - baseline).square().flatten(1).mean(1)
-
-
-def _check_labels(labels: Tensor, batch: int, classes: int) -> None:
-    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if not (labels.ndim == 1 and whole) and not (labels.ndim == 2 and labels.is_floating_point()):
-        raise TypeError(f"labels must be whole numbers [B] or shares [B, classes], got {labels.dtype}")
-    if len(labels) != batch:
-        raise ValueError(f"labels must be as many as images, got {len(labels)} for {batch}")
-    if labels.ndim == 2 and labels.shape[1] != classes:
-        raise ValueError(f"labels must have {classes} columns, one per class, got {labels.shape[1]}")
-    if labels.ndim == 1 and not bool(((labels >= 0) & (labels < classes)).all()):
-        raise ValueError(f"labels must be from 0 to {classes - 1}, got {int(labels.min())} to {int(labels.max())}")
 
 
 def _log_spaced(settings: Objective, like: Tensor) -> Tensor:

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from cordsnet._arguments import check_init
-from cordsnet.dynamics import Activation, RateSystem, WarmStart, own_start
+from cordsnet.dynamics import Activation, Gradient, RateSystem, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.calibrate import calibrate
 from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.loop import TrainingModule, train
-from cordsnet.training.loss import Batch, Bound, Loss
+from cordsnet.training.loss import Batch, Bound, Loss, evolves
 from cordsnet.training.losses import LastStep
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.stage import Context, Stage, StageResult
@@ -37,6 +37,8 @@ class Train(Stage):
         half the time constant takes less than half the time of one of a fifth.
     engine : how the time loop is run.
     memory : budget for what each part of a trial keeps for its gradient, such as "2GB"; None keeps all.
+    gradient : the rule by which the gradient of the last state is computed, for losses that read that state alone, such
+        as `LastStep`; "bptt" and "checkpointed" go with every loss.
     spontaneous_residual : None computes spontaneous activity from zero rates for every batch; a number solves for
         it to this relative residual, starting from that of the batch before (see `WarmStart`).
     contraction : keeps the network among those that are proven to have one attractor; None does not.
@@ -54,8 +56,14 @@ class Train(Stage):
     memory: str | None = None
     spontaneous_residual: float | None = None
     contraction: Contraction | None = None
+    gradient: Gradient = field(default_factory=Gradient)
 
     def __post_init__(self) -> None:
+        if not (self.gradient.row.whole or self.loss.reads_the_end):
+            raise ValueError(
+                f"gradient {self.gradient.rule!r} is that of the last state, and loss {self.loss.kind!r} does not read "
+                "that state alone; use the loss 'last_step', or the gradient 'bptt'"
+            )
         if self.slopes is not None and len(self.slopes) == 0:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
 
@@ -88,6 +96,8 @@ class Train(Stage):
         before = f"stage {self.name!r}" + (f", which starts from {self.start!r}" if self.start else "")
         try:
             self.loss.check(model)
+            if self.gradient != Gradient():
+                self.gradient.check(model.system(self.dt_ms) if evolves(model) else None)
         except ValueError as error:
             raise RunError(f"{before}: {error}") from error
         if self.slopes is not None and not isinstance(model, HasActivation):
@@ -170,6 +180,7 @@ class TrainedModule(TrainingModule):
             "memory": stage.memory,
             "rest": partial(own_start, warm=self.warm),
             "notes": self.notes,
+            "gradient": stage.gradient,
         }
         found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
         self.keep(loss=found.total, **found.measures, **found.terms)
