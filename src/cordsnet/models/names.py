@@ -19,6 +19,7 @@ KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cornet_z", "cordsnet.models.cornet.z:CornetZ")
 KINDS.add_lazy("cornet_rt", "cordsnet.models.cornet.rt:CornetRT")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
+KINDS.add_lazy("rcnn", "cordsnet.models.rcnn.model:RCNN")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
 
@@ -31,6 +32,8 @@ for _depth in (2, 4, 6, 8):
 for _member in ("z", "rt", "r", "s"):
     for _size in ("", "_small"):
         MODELS.add_lazy(f"cornet_{_member}{_size}", f"cordsnet.models.cornet.rows:{_member.upper()}{_size.upper()}")
+for _size in ("96", "128", "160", "small"):
+    MODELS.add_lazy(f"rcnn_{_size}", f"cordsnet.models.rcnn.rows:RCNN_{_size.upper()}")
 MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
 MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
 MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")
