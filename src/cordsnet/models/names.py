@@ -16,7 +16,10 @@ KINDS: Registry[type[Any]] = Registry("kind")
 KINDS.add_lazy("cordsnet", "cordsnet.models.cordsnet.model:CordsNet")
 KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
+KINDS.add_lazy("cornet_z", "cordsnet.models.cornet.z:CornetZ")
+KINDS.add_lazy("cornet_rt", "cordsnet.models.cornet.rt:CornetRT")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
+KINDS.add_lazy("rcnn", "cordsnet.models.rcnn.model:RCNN")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
 KINDS.add_lazy("blt_ccn23", "cordsnet.models.blt.ccn23:CCN23")
 KINDS.add_lazy("rcnnsat", "cordsnet.models.blt.rcnnsat:RCNNSat")
@@ -30,8 +33,11 @@ for _depth in (2, 4, 6, 8):
         MODELS.add_lazy(f"cordsnet_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:{_row}")
         MODELS.add_lazy(f"cnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:CNN_{_row}")
 
-MODELS.add_lazy("cornet_s", "cordsnet.models.cornet.rows:ROW")
-MODELS.add_lazy("cornet_s_small", "cordsnet.models.cornet.rows:SMALL")
+for _member in ("z", "rt", "r", "s"):
+    for _size in ("", "_small"):
+        MODELS.add_lazy(f"cornet_{_member}{_size}", f"cordsnet.models.cornet.rows:{_member.upper()}{_size.upper()}")
+for _size in ("96", "128", "160", "small"):
+    MODELS.add_lazy(f"rcnn_{_size}", f"cordsnet.models.rcnn.rows:RCNN_{_size.upper()}")
 MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
 MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
 MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")

@@ -1,7 +1,20 @@
-"""CORnet-S (Kubilius et al. 2018, 2019): four areas that iterate, one after the other, on every frame."""
+"""CORnets (Kubilius et al. 2018, 2019): V1, V2, V4 and IT, feedforward (Z), recurrent (RT and R), or iterating (S)."""
 
 from cordsnet.models.cornet.model import ITERATION_MS, CornetS, aligned
 from cordsnet.models.cornet.published import load_published
-from cordsnet.models.cornet.spec import AREAS, CornetSpec
+from cordsnet.models.cornet.rt import CornetRT
+from cordsnet.models.cornet.spec import AREAS, CornetRTSpec, CornetSpec, CornetZSpec
+from cordsnet.models.cornet.z import CornetZ
 
-__all__ = ["AREAS", "ITERATION_MS", "CornetS", "CornetSpec", "aligned", "load_published"]
+__all__ = [
+    "AREAS",
+    "ITERATION_MS",
+    "CornetRT",
+    "CornetRTSpec",
+    "CornetS",
+    "CornetSpec",
+    "CornetZ",
+    "CornetZSpec",
+    "aligned",
+    "load_published",
+]

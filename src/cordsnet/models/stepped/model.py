@@ -1,6 +1,6 @@
 """Base of the networks that evolve in steps."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -17,10 +17,10 @@ class SteppedModel(VisionModel):
 
     Attributes
     ----------
-    system_type : class of its system.
+    system_type : class of its system; of the subclass, or of one model where the spec decides.
     """
 
-    system_type: ClassVar[type[SteppedSystem[Any]]]
+    system_type: type[SteppedSystem[Any]]
     spec: SteppedSpec
 
     def __init__(self, spec: SteppedSpec) -> None:
