@@ -80,6 +80,11 @@ class Layers:
         assert isinstance(value, Tensor)
         return value.to(self.rates)
 
+    def optional(self, name: str) -> Tensor | None:
+        """As `tensor`; None for a parameter that is None."""
+        module, _, last = name.rpartition(".")
+        return None if getattr(self._modules.get_submodule(module), last) is None else self.tensor(name)
+
     def conv(self, name: str, maps: Tensor, stride: int | None = None) -> Tensor:
         """A convolution of maps [B, C, H, W], with the stride of its layer or another one."""
         conv = self.convs[name]
