@@ -28,7 +28,7 @@ def convgru():
 
 
 def small():
-    return cordsnet.create_model("convgru", image_size=8, channels=(3, 4), seed=1)
+    return cordsnet.create_model("convgru_example", image_size=8, channels=(3, 4), seed=1)
 
 
 def protocol():
@@ -43,7 +43,7 @@ def test_it_is_short():
 
 
 def test_it_keeps_the_rules():
-    check_model(cordsnet.create_model("convgru", **cordsnet.MODELS["convgru"].tiny))
+    check_model(cordsnet.create_model("convgru_example", **cordsnet.MODELS["convgru_example"].tiny))
 
 
 def test_it_steps_as_the_equations_say():
@@ -95,11 +95,11 @@ def test_its_regime_is_found():
 def test_it_is_trained_compared_and_saved(tmp_path):
     how = Optimisation(lr=1e-2, updates=10, batch=32)
     train = Train(loss=LastStep(ms=40.0), optimisation=how)
-    recipe = Recipe("convgru_digits", (train,), ModelChoice("convgru"), data="digits")
+    recipe = Recipe("convgru_digits", (train,), ModelChoice("convgru_example"), data="digits")
     report = fit(recipe, tmp_path / "run", progress=False)["train"]
     trained = report.model()
     assert 0 <= report.metrics["test_accuracy"] <= 1
-    untrained = cordsnet.create_model("convgru", seed=1)
+    untrained = cordsnet.create_model("convgru_example", seed=1)
     assert not torch.equal(trained.b[0], untrained.b[0])  # biases start at zero
     hurt = cordsnet.lesion(trained, "area2 -> area2")
 

@@ -14,8 +14,8 @@ from cordsnet.dynamics import NONE, Precision
 
 @dataclass(frozen=True)
 class ConvGRUSpec(ModelSpec):
-    kind = "convgru"
-    name: str = "convgru"
+    kind = "convgru_example"
+    name: str = "convgru_example"
     in_channels: int = 1
     image_size: tuple[int, int] = (16, 16)
     num_classes: int = 10
@@ -24,7 +24,7 @@ class ConvGRUSpec(ModelSpec):
 
 
 class ConvGRU(VisionModel):
-    kind, spec_type, response_ms = "convgru", ConvGRUSpec, 100.0
+    kind, spec_type, response_ms = "convgru_example", ConvGRUSpec, 100.0
     about = "Two convolutional GRUs, updated from bottom to top within a step (Ballas et al. 2016, arXiv 1511.06432)."
     sizes = property(lambda self: (self.spec.image_size, [(n + 1) // 2 for n in self.spec.image_size]))
     shapes = property(lambda self: {f"area{i + 1}": (self.spec.channels[i], *self.sizes[i]) for i in (0, 1)})
@@ -75,6 +75,6 @@ class ConvGRUSystem(System):
         return {"scores": self.model.decoder(state.values["area2"].mean((2, 3)))}
 
 
-KINDS.add("convgru", ConvGRU)
-TINY, SOURCE = {"image_size": 6, "channels": (2, 3)}, "Ballas et al. 2016, https://arxiv.org/abs/1511.06432"
-MODELS.add("convgru", ModelRow("convgru", "convgru", ConvGRUSpec(), source=SOURCE, clock="10 ms a step", tiny=TINY))
+NAME, TINY, SOURCE = "convgru_example", {"image_size": 6, "channels": (2, 3)}, "https://arxiv.org/abs/1511.06432"
+KINDS.add(NAME, ConvGRU)
+MODELS.add(NAME, ModelRow(NAME, NAME, ConvGRUSpec(), source=SOURCE, clock="10 ms a step", tiny=TINY))

@@ -25,6 +25,7 @@ KINDS.add_lazy("blt_ccn23", "cordsnet.models.blt.ccn23:CCN23")
 KINDS.add_lazy("rcnnsat", "cordsnet.models.blt.rcnnsat:RCNNSat")
 KINDS.add_lazy("blt_sync", "cordsnet.models.blt.sync:BLTSync")
 KINDS.add_lazy("blt_spoerer2017", "cordsnet.models.blt.spoerer2017:Spoerer2017")
+KINDS.add_lazy("convgru", "cordsnet.models.convgru.model:ConvGRU")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
 
 for _depth in (2, 4, 6, 8):
@@ -40,6 +41,8 @@ for _size in ("96", "128", "160", "small"):
     MODELS.add_lazy(f"rcnn_{_size}", f"cordsnet.models.rcnn.rows:RCNN_{_size.upper()}")
 MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
 MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
+MODELS.add_lazy("convgru", "cordsnet.models.convgru.rows:ROW")
+MODELS.add_lazy("convgru_small", "cordsnet.models.convgru.rows:SMALL")
 MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")
 MODELS.add_lazy("task_rnn_small", "cordsnet.models.task_rnn:SMALL")
 

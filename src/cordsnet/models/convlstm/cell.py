@@ -26,6 +26,7 @@ class ConvLSTMCell(nn.Module):
     kernel, recurrent_kernel : sizes (odd) of the kernels on the input and on the rate.
     peephole : one weight per "channel", one per "pixel", or None.
     size : (H, W) of its maps, needed for peepholes per pixel alone.
+    stride : of the kernel on the input.
     """
 
     def __init__(
@@ -36,11 +37,12 @@ class ConvLSTMCell(nn.Module):
         recurrent_kernel: int = 3,
         peephole: Peephole = "channel",
         size: Sequence[int] = (1, 1),
+        stride: int = 1,
     ) -> None:
         super().__init__()
         # Gates start with unit variance for inputs of unit mean square.
         std = 1 / math.sqrt(reads * kernel**2 + channels * recurrent_kernel**2)
-        self.input = conv_layer(reads, GATES * channels, kernel, std) if reads else None
+        self.input = conv_layer(reads, GATES * channels, kernel, std, stride) if reads else None
         self.recurrent = conv_layer(channels, GATES * channels, recurrent_kernel, std)
         bias = torch.zeros(GATES, channels, dtype=torch.float32)
         bias[1] = FORGET_BIAS

@@ -5,9 +5,18 @@ from cordsnet.models.table import ModelRow
 
 SOURCE = f"Shi et al., NeurIPS 2015 (cells; the arrangement is this package's), {PAPER}"
 CLOCK = "steps of 10 ms by convention"
+REMARKS = (
+    "The paper forecasts frames; the stack, its stem and its readout are this package's own.",
+    "Peepholes are one weight per channel: only so do cells have the published sizes. Many ports leave them out "
+    "(peephole=None) or have one weight per pixel (peephole='pixel').",
+    "The output gate looks at the new cell, as in the paper; the other gates look at the old one.",
+    "Peepholes start at zero, and the bias of the forget gate at one.",
+)
 
 TINY = {"image_size": 16, "stem_channels": 3, "num_classes": 3}
-ROW = ModelRow("convlstm", "convlstm", ConvLSTMSpec(), SOURCE, CLOCK, tiny=TINY | {"channels": (3, 4, 4, 4)})
+ROW = ModelRow(
+    "convlstm", "convlstm", ConvLSTMSpec(), SOURCE, CLOCK, tiny=TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
+)
 SMALL = ModelRow(
     "convlstm_small",
     "convlstm",
@@ -24,4 +33,5 @@ SMALL = ModelRow(
     SOURCE,
     CLOCK,
     tiny=TINY | {"channels": (3, 4)},
+    remarks=REMARKS,
 )

@@ -1,0 +1,37 @@
+"""The rows of the ConvGRUs in the table of models."""
+
+from cordsnet.models.convgru.spec import PAPER, ConvGRUSpec
+from cordsnet.models.table import ModelRow
+
+SOURCE = f"Ballas et al., ICLR 2016 (cells; the arrangement is this package's), {PAPER}"
+CLOCK = "steps of 10 ms by convention"
+REMARKS = (
+    "In the paper the cells read the maps of a trained convolutional network, frame by frame; the stack, its stem and its "
+    "readout are this package's own, in the sizes of its ConvLSTM.",
+    "The reset gate acts on the rate before the recurrent kernel does, and the update gate weights the candidate, as in "
+    "the paper; torch.nn.GRUCell has both the other way round.",
+    "Gates and candidate have biases, which the paper's equations leave out.",
+)
+
+TINY = {"image_size": 16, "stem_channels": 3, "num_classes": 3}
+ROW = ModelRow(
+    "convgru", "convgru", ConvGRUSpec(), SOURCE, CLOCK, tiny=TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
+)
+SMALL = ModelRow(
+    "convgru_small",
+    "convgru",
+    ConvGRUSpec(
+        "convgru_small",
+        image_size=(16, 16),
+        num_classes=10,
+        channels=(8, 16),
+        strides=(1, 2),
+        stem_channels=8,
+        stem_kernel=3,
+        stem_stride=1,
+    ),
+    SOURCE,
+    CLOCK,
+    tiny=TINY | {"channels": (3, 4)},
+    remarks=REMARKS,
+)
