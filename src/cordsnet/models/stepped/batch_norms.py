@@ -26,8 +26,8 @@ class MeasuresBatchNorms(Base):
     def calibrate(self, batches: Iterable[Tensor]) -> None:
         """Set the running statistics of all batch norms to population statistics over `batches`.
 
-        Every batch is held for `spec.steps` steps in training mode, so that what a batch norm receives has been
-        normalised below by the statistics of the batch; its mean and variance over the units and images of all batches
+        Every batch is held for `spec.steps` steps in training mode and then read, so that what a batch norm receives
+        has been normalised below by the statistics of the batch; its mean and variance over the units and images of all batches
         become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
         evaluation mode then gives what training mode gave, where a batch norm belongs to one step. Batches should be
         as large as those of training.
@@ -55,6 +55,7 @@ class MeasuresBatchNorms(Base):
                 state, context = system.begin(len(images)), system.hold({IMAGE: images})
                 for _ in range(self.spec.steps):
                     state = system.advance(state, context)
+                system.read(state)
         finally:
             self.train(mode)
         if not count:
