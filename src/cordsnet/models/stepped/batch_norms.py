@@ -27,8 +27,8 @@ class MeasuresBatchNorms(Base):
         """Set the running statistics of all batch norms to population statistics over `batches`.
 
         Every batch is held for `spec.steps` steps in training mode and then read, so that what a batch norm receives
-        has been normalised below by the statistics of the batch; its mean and variance over the units and images of all batches
-        become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
+        has been normalised below by the statistics of the batch; its mean and variance over the units and images of all
+        batches become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
         evaluation mode then gives what training mode gave, where a batch norm belongs to one step. Batches should be
         as large as those of training.
 
