@@ -280,7 +280,7 @@ def test_segmentation_has_a_score_for_every_pixel():
     assert model.outputs == {"segmentation": ("class", "row", "column")}
     found = cordsnet.simulate(model, cordsnet.show(images(model), 30))
     assert found.outputs["segmentation"].shape == (3, 3, 4, 9, 12)
-    with pytest.raises(ValueError, match="single unit per map|has no class scores"):
+    with pytest.raises(ValueError, match="has no class scores"):
         cordsnet.analysis.classify_regime(model, images(model))
 
 

@@ -58,8 +58,8 @@ class HGRUSpec(WideSpec):
     ----------
     steps : beside its meaning for every network of steps, how many scales there are, one for each step; steps beyond
         the last take the last one.
-    gate_on : what the second gate weights: the "state" of the step before, as in the public code, or the "candidate", as
-        in the text of the paper; the other gets the rest.
+    gate_on : what the second gate weights: the "state" of the step before, as in the public code, or the "candidate",
+        as in the text of the paper; the other gets the rest.
     head : how classes are read: "average", batch norm, global average, linear; "max", the head of 2018: batch norm,
         `readout_maps` maps by a 1x1 kernel, global maximum, batch norm, linear.
     readout_maps : maps of the head "max".
