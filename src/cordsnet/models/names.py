@@ -17,6 +17,7 @@ KINDS.add_lazy("cordsnet", "cordsnet.models.cordsnet.model:CordsNet")
 KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("dtcnn", "cordsnet.models.cordsnet.discrete:DiscreteCNN")
+KINDS.add_lazy("cnn_rnn", "cordsnet.models.cnn_rnn.model:CNNRNN")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
@@ -27,7 +28,12 @@ for _depth in (2, 4, 6, 8):
         MODELS.add_lazy(f"cordsnet_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:{_row}")
         MODELS.add_lazy(f"cnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:CNN_{_row}")
         MODELS.add_lazy(f"dtcnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.relatives:DTCNN_{_row}")
+        MODELS.add_lazy(f"cordsnet_readout_r{_depth}{_size}", f"cordsnet.models.cnn_rnn.rows:{_row}")
         MODELS.add_lazy(f"cordsnet_top_r{_depth}{_size}", f"cordsnet.models.cordsnet.relatives:TOP_{_row}")
+
+for _cell in ("rnn", "lstm", "ctrnn"):
+    for _size in ("", "_small"):
+        MODELS.add_lazy(f"cnn_{_cell}{_size}", f"cordsnet.models.cnn_rnn.rows:{_cell.upper()}{_size.upper()}")
 
 MODELS.add_lazy("cornet_s", "cordsnet.models.cornet.rows:ROW")
 MODELS.add_lazy("cornet_s_small", "cordsnet.models.cornet.rows:SMALL")

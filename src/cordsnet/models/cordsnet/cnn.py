@@ -166,9 +166,7 @@ class CNN(Parted, VisionModel):
             lost = lost & standing_effects(one, StaticSystem(self, self.dt_ms))
         return lost
 
-    def feed(
-        self, area: str, drives: dict[str, Tensor], effects: Effects = NONE, norm: Norm | None = None
-    ) -> Tensor:
+    def feed(self, area: str, drives: dict[str, Tensor], effects: Effects = NONE, norm: Norm | None = None) -> Tensor:
         """F * (what the area reads), before any normalisation or bias of the area itself."""
         kernel, stride = weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride
         if not any(f"{link.source} -> {area}" in effects.factors for link in self.spec.into(area)):
