@@ -18,6 +18,7 @@ KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("dtcnn", "cordsnet.models.cordsnet.discrete:DiscreteCNN")
 KINDS.add_lazy("cnn_rnn", "cordsnet.models.cnn_rnn.model:CNNRNN")
+KINDS.add_lazy("cnn_transformer", "cordsnet.models.cnn_transformer.model:CNNTransformer")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
@@ -35,6 +36,8 @@ for _cell in ("rnn", "lstm", "ctrnn"):
     for _size in ("", "_small"):
         MODELS.add_lazy(f"cnn_{_cell}{_size}", f"cordsnet.models.cnn_rnn.rows:{_cell.upper()}{_size.upper()}")
 
+MODELS.add_lazy("cnn_transformer", "cordsnet.models.cnn_transformer.rows:ROW")
+MODELS.add_lazy("cnn_transformer_small", "cordsnet.models.cnn_transformer.rows:SMALL_ROW")
 MODELS.add_lazy("cornet_s", "cordsnet.models.cornet.rows:ROW")
 MODELS.add_lazy("cornet_s_small", "cordsnet.models.cornet.rows:SMALL")
 MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")

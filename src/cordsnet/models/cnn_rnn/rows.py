@@ -2,35 +2,16 @@
 
 from typing import Any
 
+from cordsnet.models.backbone.rows import REMARKS, SMALL, SOURCE, TINY
 from cordsnet.models.cnn_rnn.spec import CNNRNNSpec
-from cordsnet.models.cordsnet.rows import PAPER
 from cordsnet.models.table import ModelRow
 
-SOURCE = f"Soo et al., NeurIPS 2024 (feedforward network), {PAPER}; the arrangement is this package's"
-BACKBONE = (
-    "The feedforward network is trained with the head, since it has random weights at first; with train_backbone=False "
-    "and `model.take(cnn)` it is a trained and frozen one.",
-    "Its areas are constant while an image is held. It computes in the precision of the model alone.",
-)
-FIXED = (
-    "Steady states and Jacobians are not there: only the head has a rate equation, and areas below follow at once.",
-)
 STEPS, CONTINUOUS = "steps of 10 ms by convention", "continuous, tau 10 ms in the head alone"
 READOUT = (
     "All areas are feedforward, without leak, and follow the image at once: those of the CordsNet's feedforward twin, "
     "whose kernels are a CordsNet's. The readout is the only dynamical part: tau dr/dt = -r + W r + V f + b, one unit "
     "per class, with f the mean of every channel of the top two areas. The class scores are r.",
 )
-
-SMALL: dict[str, Any] = {
-    "image_size": (16, 16),
-    "num_classes": 10,
-    "depth": 2,
-    "channels": 16,
-    "stem_kernel": 3,
-    "stem_stride": 1,
-}
-TINY = {"image_size": 8, "in_channels": 1, "num_classes": 3, "depth": 2, "channels": 4, "steps": 3}
 
 
 def _row(name: str, clock: str, remarks: tuple[str, ...], tiny: dict[str, Any], **fields: Any) -> ModelRow:
@@ -42,9 +23,9 @@ def _cell(cell: str, small: bool) -> ModelRow:
     name = f"cnn_{cell}" + ("_small" if small else "")
     fields = SMALL | {"units": 64} if small else {}
     if cell != "ctrnn":
-        return _row(name, STEPS, BACKBONE + FIXED, {"units": 5}, cell=cell, **fields)
+        return _row(name, STEPS, REMARKS, {"units": 5}, cell=cell, **fields)
     times = {"tau_ms": 10.0, "ms_per_step": 2.0, "steps": 100}
-    return _row(name, CONTINUOUS, BACKBONE + FIXED, {"units": 5}, cell=cell, **times, **fields)
+    return _row(name, CONTINUOUS, REMARKS, {"units": 5}, cell=cell, **times, **fields)
 
 
 def _readout(depth: int, small: bool) -> ModelRow:
@@ -53,7 +34,7 @@ def _readout(depth: int, small: bool) -> ModelRow:
     size = SMALL | {"image_size": (16, 16) if depth == 2 else (32, 32)} if small else {}
     times = {"tau_ms": 10.0, "ms_per_step": 2.0, "steps": 100}
     fields = {"cell": "readout", "units": None} | times | size | {"depth": depth}
-    return _row(name, CONTINUOUS, READOUT + BACKBONE + FIXED, {}, **fields)
+    return _row(name, CONTINUOUS, READOUT + REMARKS, {}, **fields)
 
 
 RNN, LSTM, CTRNN = (_cell(cell, small=False) for cell in ("rnn", "lstm", "ctrnn"))
