@@ -30,19 +30,22 @@ class RateSystem(System[Held]):
     recurrence fluctuates with exactly that standard deviation, whatever dt is: a step multiplies the rate by some a
     (1 - dt / tau for Euler), and an autoregression of coefficient a with input (1 - a) s xi has the variance
     s^2 (1 - a) / (1 + a).
+
+    `dt` is the duration of a step, ms, or a clock: a network of steps is one whose time constants are its step.
     """
 
     def __init__(
         self,
         equation: RateEquation,
-        dt: float,
+        dt: float | Clock,
         stepper: str,
         like: Tensor,
         identity: object = None,
         compute: torch.dtype | None = None,
         start: "Callable[[RateSystem], State] | None" = None,
     ) -> None:
-        self.clock = Clock(dt)
+        self.clock = dt if isinstance(dt, Clock) else Clock(dt)
+        dt = self.dt
         self.equation, self.like, self.identity, self.start = equation, like, identity, start
         self.stepper = STEPPERS[stepper]
         self.compute = compute or like.dtype
@@ -117,7 +120,7 @@ class RateSystem(System[Held]):
     def with_circuit(self, circuit: Circuit, *what: object) -> "RateSystem":
         """The same system over another circuit; `what` sets it apart from this one."""
         equation, identity = replace(self.equation, circuit=circuit), (self.identity, *what)
-        return RateSystem(equation, self.dt, self.stepper.name, self.like, identity, self.compute, self.start)
+        return RateSystem(equation, self.clock, self.stepper.name, self.like, identity, self.compute, self.start)
 
     def without_noise(self) -> "RateSystem":
         """The same system with its noise switched off."""

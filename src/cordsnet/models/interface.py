@@ -259,7 +259,9 @@ class VisionModel(SavedModel, ABC):
     def _times(self) -> str:
         """Time constants and step, in short."""
         taus = {name: getattr(self.spec, name) for name in getattr(self.spec, "__dataclass_fields__", ())}
-        words = [f"{name.removesuffix('_ms')} {tau:g} ms" for name, tau in taus.items() if name.endswith("tau_ms")]
+        words = [
+            f"{name.removesuffix('_ms')} {tau:g} ms" for name, tau in taus.items() if name.endswith("tau_ms") and tau
+        ]
         return ", ".join([*words, f"dt {self.dt_ms:g} ms"]) if self.clock.kind == "continuous" else self.timing
 
     def __repr__(self) -> str:

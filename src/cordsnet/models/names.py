@@ -18,6 +18,9 @@ KINDS.add_lazy("cnn", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cornet_z", "cordsnet.models.cornet.z:CornetZ")
 KINDS.add_lazy("cornet_rt", "cordsnet.models.cornet.rt:CornetRT")
+KINDS.add_lazy("dtcnn", "cordsnet.models.cordsnet.discrete:DiscreteCNN")
+KINDS.add_lazy("cnn_rnn", "cordsnet.models.cnn_rnn.model:CNNRNN")
+KINDS.add_lazy("cnn_transformer", "cordsnet.models.cnn_transformer.model:CNNTransformer")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
 KINDS.add_lazy("rcnn", "cordsnet.models.rcnn.model:RCNN")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
@@ -37,12 +40,23 @@ for _depth in (2, 4, 6, 8):
         _row = f"R{_depth}{_size.upper()}"
         MODELS.add_lazy(f"cordsnet_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:{_row}")
         MODELS.add_lazy(f"cnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.rows:CNN_{_row}")
+        MODELS.add_lazy(f"dtcnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.relatives:DTCNN_{_row}")
+        MODELS.add_lazy(f"cordsnet_readout_r{_depth}{_size}", f"cordsnet.models.cnn_rnn.rows:{_row}")
+        MODELS.add_lazy(f"cordsnet_top_r{_depth}{_size}", f"cordsnet.models.cordsnet.relatives:TOP_{_row}")
 
 for _member in ("z", "rt", "r", "s"):
     for _size in ("", "_small"):
         MODELS.add_lazy(f"cornet_{_member}{_size}", f"cordsnet.models.cornet.rows:{_member.upper()}{_size.upper()}")
 for _size in ("96", "128", "160", "small"):
     MODELS.add_lazy(f"rcnn_{_size}", f"cordsnet.models.rcnn.rows:RCNN_{_size.upper()}")
+for _cell in ("rnn", "lstm", "ctrnn"):
+    for _size in ("", "_small"):
+        MODELS.add_lazy(f"cnn_{_cell}{_size}", f"cordsnet.models.cnn_rnn.rows:{_cell.upper()}{_size.upper()}")
+
+MODELS.add_lazy("cnn_transformer", "cordsnet.models.cnn_transformer.rows:ROW")
+MODELS.add_lazy("cnn_transformer_small", "cordsnet.models.cnn_transformer.rows:SMALL_ROW")
+MODELS.add_lazy("cornet_s", "cordsnet.models.cornet.rows:ROW")
+MODELS.add_lazy("cornet_s_small", "cordsnet.models.cornet.rows:SMALL")
 MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
 MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
 MODELS.add_lazy("convgru", "cordsnet.models.convgru.rows:ROW")

@@ -6,8 +6,8 @@ kernel between areas.
 """
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,9 @@ from cordsnet.models.cordsnet.unit_bias import UnitBias, unit_bias
 from cordsnet.models.cordsnet.wiring import Wiring, encode, pool, transmit
 from cordsnet.models.interface import IMAGE, VisionModel
 from cordsnet.models.kernels import bias_of, scale_gain, weight_of
+
+Norm: TypeAlias = Callable[[str, Tensor], Tensor]
+"""The name of a norm's module, and maps [B, C, H, W] -> normalised maps."""
 
 
 @check_init
@@ -134,20 +137,25 @@ class CNN(Parted, VisionModel):
         """Area -> activity [B, C, H, W], the stem's included."""
         return {name: drive if name == STEM else functional.relu(drive) for name, drive in self.drives(images).items()}
 
-    def drives(self, images: Images, effects: Effects = NONE) -> dict[str, Tensor]:
+    def norm(self, name: str, maps: Tensor) -> Tensor:
+        """What the norm of that name, or the unit bias in its place, makes of maps [B, C, H, W]."""
+        normalised: Tensor = self.get_submodule(name)(maps)
+        return normalised
+
+    def drives(self, images: Images, effects: Effects = NONE, norm: Norm | None = None) -> dict[str, Tensor]:
         """Area -> activity before the rectification, the target of the inverse initialisation; the stem as it is.
 
         `effects` are those of interventions; while they act, rates stand in place of drives, which the rectification
-        leaves as they are.
+        leaves as they are. `norm` acts in the place of the network's norms.
         """
-        intervened, effects = bool(effects), effects & self._lost()
+        intervened, effects, norm = bool(effects), effects & self._lost(), norm or self.norm
         stem = self.spec.stem
-        encoded = pool(self.norm_stem(encode(images, weight_of(self.wiring.stem), stem)), stem)
+        encoded = pool(norm("norm_stem", encode(images, weight_of(self.wiring.stem), stem)), stem)
         drives = {STEM: encoded}
         for area in self.spec.areas:
             name = area.name
-            feed = self.before[name](self.feed(name, drives, effects))
-            drive = self.after[name](effects.pathway(f"{name} -> {name}", self.mix(name, feed)))
+            feed = norm(f"before.{name}", self.feed(name, drives, effects, norm))
+            drive = norm(f"after.{name}", effects.pathway(f"{name} -> {name}", self.mix(name, feed)))
             drive = effects.drive(name, drive)
             drives[name] = effects.rate(name, functional.relu(drive) if intervened else drive)
         return drives
@@ -159,28 +167,28 @@ class CNN(Parted, VisionModel):
             lost = lost & standing_effects(one, StaticSystem(self, self.dt_ms))
         return lost
 
-    def feed(self, area: str, drives: dict[str, Tensor], effects: Effects = NONE) -> Tensor:
+    def feed(self, area: str, drives: dict[str, Tensor], effects: Effects = NONE, norm: Norm | None = None) -> Tensor:
         """F * (what the area reads), before any normalisation or bias of the area itself."""
         kernel, stride = weight_of(self.wiring.feedforward[area]), self.spec.area(area).stride
         if not any(f"{link.source} -> {area}" in effects.factors for link in self.spec.into(area)):
-            return convolve(self.afferent(area, drives), kernel, stride)
+            return convolve(self.afferent(area, drives, norm), kernel, stride)
         parts = [
-            effects.pathway(f"{link.source} -> {area}", convolve(self.deliver(link, drives), kernel, stride))
+            effects.pathway(f"{link.source} -> {area}", convolve(self.deliver(link, drives, norm), kernel, stride))
             for link in self.spec.into(area)
         ]
         return torch.stack(parts).sum(0)
 
-    def afferent(self, area: str, drives: dict[str, Tensor]) -> Tensor:
+    def afferent(self, area: str, drives: dict[str, Tensor], norm: Norm | None = None) -> Tensor:
         """Input of an area's feedforward kernel, from the stem and other areas, [B, C, H, W]."""
-        first, *rest = (self.deliver(link, drives) for link in self.spec.into(area))
+        first, *rest = (self.deliver(link, drives, norm) for link in self.spec.into(area))
         return sum(rest, start=first)
 
-    def deliver(self, link: ConnectionSpec, drives: dict[str, Tensor]) -> Tensor:
+    def deliver(self, link: ConnectionSpec, drives: dict[str, Tensor], norm: Norm | None = None) -> Tensor:
         """Signal that one connection delivers, [B, C, H, W]."""
         source = drives[link.source] if link.source == STEM else functional.relu(drives[link.source])
         kernel = weight_of(self.wiring.links[link.name]) if link.name in self.wiring.links else None
         value = transmit(source, link, kernel, layout(self.spec).landing[link.name])
-        return self.norm_links[link.name](value) if link.name in self.norm_links else value
+        return (norm or self.norm)(f"norm_links.{link.name}", value) if link.name in self.norm_links else value
 
     def mix(self, area: str, value: Tensor) -> Tensor:
         """The kernel that is recurrent in the CordsNet, applied once."""

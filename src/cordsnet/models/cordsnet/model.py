@@ -1,7 +1,7 @@
 """CordsNet: a convolutional recurrent network that is a continuous-time dynamical system."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class CordsNet(Recurrent, VisionModel):
     """
 
     kind = "cordsnet"
-    feedforward_kind = "cnn"
+    feedforward_kind: ClassVar[str | None] = "cnn"
     spec_type = NetworkSpec
     about = (
         f"A CordsNet ([Soo et al., NeurIPS 2024]({PAPER})): a convolutional recurrent network whose every area is a "
@@ -95,7 +95,7 @@ class CordsNet(Recurrent, VisionModel):
     @classmethod
     def from_described(cls, description: Mapping[str, Any]) -> "CordsNet":
         """A network from its description."""
-        return cls(NetworkSpec.from_dict(description["spec"]), Activation(**description["activation"]))
+        return cls(cls.spec_type.from_dict(description["spec"]), Activation(**description["activation"]))
 
     def circuit(self, precision: Precision | None = None) -> Circuit:
         """The network with its weights materialised, under the autograd graph when gradients are on."""

@@ -1,7 +1,7 @@
 """Statistics of batch norms, measured after training."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from cordsnet.dynamics.precision import place_of_doubles
 from cordsnet.models.interface import IMAGE
 
 if TYPE_CHECKING:
-    from cordsnet.models.stepped.model import SteppedModel as Base
+    from cordsnet.models.interface import VisionModel as Base
 else:
     Base = object
 
@@ -20,7 +20,13 @@ class MeasuresBatchNorms(Base):
     """Mixin for networks of steps with batch norms: `calibrate` sets the statistics that evaluation mode uses.
 
     In training mode batch norms use the statistics of the batch, and nothing is changed in a step.
+
+    Attributes
+    ----------
+    system_type : class of its system, called with the model, the duration of a step, a precision and a `Watch`.
     """
+
+    system_type: ClassVar[Any]
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Tensor]) -> None:
@@ -48,7 +54,7 @@ class MeasuresBatchNorms(Base):
         mode, count = self.training, 0
         self.train()
         try:
-            bound: Any = self.system_type(self, self.dt_ms, Precision(), watch)
+            bound = self.system_type(self, self.dt_ms, Precision(), watch)
             system = with_lesions(bound, self.lesions)
             for count, images in enumerate(batches, 1):  # noqa: B007
                 self.check_input(images)

@@ -1,0 +1,1 @@
+"""What networks share that put a dynamic head on a feedforward network: spec, model and system."""
