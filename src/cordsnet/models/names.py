@@ -55,8 +55,6 @@ for _cell in ("rnn", "lstm", "ctrnn"):
 
 MODELS.add_lazy("cnn_transformer", "cordsnet.models.cnn_transformer.rows:ROW")
 MODELS.add_lazy("cnn_transformer_small", "cordsnet.models.cnn_transformer.rows:SMALL_ROW")
-MODELS.add_lazy("cornet_s", "cordsnet.models.cornet.rows:ROW")
-MODELS.add_lazy("cornet_s_small", "cordsnet.models.cornet.rows:SMALL")
 MODELS.add_lazy("convlstm", "cordsnet.models.convlstm.rows:ROW")
 MODELS.add_lazy("convlstm_small", "cordsnet.models.convlstm.rows:SMALL")
 MODELS.add_lazy("convgru", "cordsnet.models.convgru.rows:ROW")
