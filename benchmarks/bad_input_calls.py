@@ -208,6 +208,8 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "Pathway": lambda: {"source": "a", "target": "b", "map": dynamics.DenseMap(draw(3, 3))},
     "Solver": dict,
     "anderson": lambda: {"f": lambda x: 0.5 * x + 1, "start": draw(3, 4), "tol": 1e-6},
+    "broyden": lambda: {"f": lambda x: 0.5 * x + 1, "start": draw(3, 4), "tol": 1e-6},
+    "fixed_point_iteration": lambda: {"f": lambda x: 0.5 * x + 1, "start": draw(3, 4), "tol": 1e-6},
     "as_precision": lambda: {"precision": "bfloat16"},
     "channels_last": lambda: {"value": images()},
     "convolve": lambda: {"value": draw(2, 2, 8, 8), "weight": kernel()},
