@@ -204,6 +204,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "ConvMap": lambda: {"weight": kernel()},
     "DenseMap": lambda: {"weight": draw(3, 3)},
     "Enlarge": lambda: {"size": (8, 8)},
+    "LowRankMap": lambda: {"weight": draw(2, 3, 1)},
     "Masked": lambda: {"inner": dynamics.DenseMap(draw(3, 3)), "factor": torch.ones(3, dtype=torch.float64)},
     "Pathway": lambda: {"source": "a", "target": "b", "map": dynamics.DenseMap(draw(3, 3))},
     "Solver": dict,

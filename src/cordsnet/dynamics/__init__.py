@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from cordsnet.dynamics.fixed_point import Solution, Status, fixed_point_iteration
     from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
     from cordsnet.dynamics.lesions import Lesion, with_lesions
-    from cordsnet.dynamics.maps import Chain, DenseMap, Enlarge, KernelMap, LinearMap, Masked, Pool, channels_last
+    from cordsnet.dynamics.maps import (
+        Chain,
+        DenseMap,
+        Enlarge,
+        KernelMap,
+        LinearMap,
+        LowRankMap,
+        Masked,
+        Pool,
+        channels_last,
+    )
     from cordsnet.dynamics.precision import Precision, as_precision, full_precision
     from cordsnet.dynamics.rate_system import RateSystem
     from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
@@ -54,6 +64,7 @@ __all__ = [
     "KernelMap",
     "Lesion",
     "LinearMap",
+    "LowRankMap",
     "Masked",
     "Pathway",
     "Pool",
