@@ -136,7 +136,7 @@ def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         circuit, recurrent = equation.circuit, equation.circuit.recurrent.get(area)
         # Areas below have settled, so all but the area's own recurrence is constant.
         drive = held.drive[area].expand(len(start[area]), *start[area].shape[1:])
-        brought = circuit.drive(area, circuit.afferent[area], _reader(held, rates))
+        brought = circuit.drive(area, circuit.afferent[area], reader_at(held, rates))
         drive = drive if brought is None else drive + brought
 
         def f(x: Tensor, drive: Tensor = drive, recurrent: LinearMap | None = recurrent) -> Tensor:
@@ -156,7 +156,7 @@ def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         return {area: part.reshape(start[area].shape) for area, part in zip(start, flat, strict=True)}
 
     def f(x: Tensor) -> Tensor:
-        read = _reader(held, parts(x))
+        read = reader_at(held, parts(x))
         targets = [system.equation.target(area, held, read).expand_as(start[area]) for area in start]
         return torch.cat([target.flatten(1) for target in targets], 1)
 
@@ -166,7 +166,7 @@ def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
     return parts(value), dict.fromkeys(start, found), _penalty(f, value, solver)
 
 
-def _reader(held: Held, rates: Mapping[str, Tensor]) -> Reader:
+def reader_at(held: Held, rates: Mapping[str, Tensor]) -> Reader:
     """Signals at a fixed point, where a delayed signal is the present one."""
 
     def read(pathway: Pathway) -> Tensor:
@@ -204,4 +204,12 @@ def _solve(
                 "unsettled='accept'"
             )  # fmt: skip
 
-    return tie_to_graph(f, found.value, solver, check, refused), found
+    def judge(adjoint: Solution) -> None:
+        """Refuse a gradient whose equation was not solved."""
+        if refused is not None and not adjoint.converged:
+            raise NotConvergedError(
+                f"the gradient of the steady state of {refused}", float(adjoint.residual.max()), solver.tol,
+                adjoint.evaluations, "raise max_iterations, or say unsettled='accept'"
+            )  # fmt: skip
+
+    return tie_to_graph(f, found.value, solver, check, judge), found

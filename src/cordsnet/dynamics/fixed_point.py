@@ -32,12 +32,19 @@ class Solution:
     residual : [B], |f(x) - x| / |f(x)| there.
     status : one `Status` per sample.
     evaluations : how often f was evaluated.
+    after : [B, ...], f(value).
     """
 
     value: Tensor
     residual: Tensor
     status: tuple[Status, ...]
     evaluations: int
+    after: Tensor
+
+    @property
+    def converged(self) -> bool:
+        """True if every sample converged."""
+        return all(one is Status.CONVERGED for one in self.status)
 
 
 Update: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -62,7 +69,7 @@ def iterate(f: FixedPointMap, start: Tensor, update: Update, tol: float, max_ite
     check_start(start)
     check_positive(tol, "tol")
     check_count(max_iterations, "max_iterations")
-    x, best = start, start
+    x = best = after = start
     least = start.new_full((len(start),), torch.inf)
     finite = torch.ones(len(start), dtype=torch.bool, device=start.device)
     evaluations = 0
@@ -79,13 +86,13 @@ def iterate(f: FixedPointMap, start: Tensor, update: Update, tol: float, max_ite
         over = (least <= tol) | ~finite
         # looked at together, since each look waits for a GPU
         improved, ended, sound = torch.stack([better.all(), over.all(), finite.all()]).tolist()
-        best = x if improved else _where(better, x, best)
+        best, after = (x, fx) if improved else (_where(better, x, best), _where(better, fx, after))
         if ended or evaluations == max_iterations:
             break
         x = update(x, fx, apart)
         if not sound:
             x = _where(finite, x, best)
-    return Solution(best, least, _judge(least, finite, tol), evaluations)
+    return Solution(best, least, _judge(least, finite, tol), evaluations, after)
 
 
 def check_start(start: Tensor) -> None:

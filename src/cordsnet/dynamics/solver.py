@@ -11,9 +11,8 @@ from cordsnet._arguments import check_init
 from cordsnet._checks import check_count, check_positive
 from cordsnet.dynamics.anderson import anderson
 from cordsnet.dynamics.broyden import broyden
-from cordsnet.dynamics.fixed_point import FixedPointMap, Solution, Status, fixed_point_iteration
+from cordsnet.dynamics.fixed_point import FixedPointMap, Solution, fixed_point_iteration
 from cordsnet.dynamics.precision import full_precision
-from cordsnet.errors import NotConvergedError
 
 MOST_ITERATIONS = 1_000_000
 """Largest number of evaluations and of terms that is accepted."""
@@ -101,13 +100,12 @@ def tie_to_graph(
     value: Tensor,
     solver: Solver,
     check: Callable[[Tensor], None] = lambda _: None,
-    refused: str | None = None,
+    judge: Callable[[Solution], None] = lambda _: None,
 ) -> Tensor:
     """f(value) at a fixed point, with the gradient of the fixed point: v = J' v + upstream, then one adjoint of f.
 
     With the phantom gradient it is `value` after a few damped steps, which leave a fixed point where it is. `check` is
-    called with the upstream gradient. Where `refused` names something, an adjoint equation that is not
-    solved raises NotConvergedError.
+    called with the upstream gradient, and `judge` with the solution of the adjoint equation; either may raise.
     """
     if solver.gradient == "phantom":
         return _phantom(f, value, solver, check)
@@ -130,11 +128,7 @@ def tie_to_graph(
                 total = back(total)
             return total
         found = solver.find(back, upstream)
-        if refused is not None and any(one is not Status.CONVERGED for one in found.status):
-            raise NotConvergedError(
-                f"the gradient of the steady state of {refused}", float(found.residual.max()), solver.tol,
-                found.evaluations, "raise max_iterations, or say unsettled='accept'"
-            )  # fmt: skip
+        judge(found)
         return found.value
 
     if once.requires_grad:
