@@ -109,14 +109,16 @@ def tie_to_graph(
     """
     if solver.gradient == "phantom":
         return _phantom(f, value, solver, check)
-    point = value.detach().requires_grad_()
-    after = f(point)
     once = f(value.detach())
 
     @full_precision()
     def adjoint(upstream: Tensor) -> Tensor:
         """The upstream gradient carried through the fixed point."""
         check(upstream)
+        # made here, since a graph of the forward pass may be one that a checkpoint computes anew at each use
+        with torch.enable_grad():
+            point = value.detach().requires_grad_()
+            after = f(point)
 
         def back(v: Tensor) -> Tensor:
             (through,) = torch.autograd.grad(after, point, v, retain_graph=True)

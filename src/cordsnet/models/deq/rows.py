@@ -7,7 +7,7 @@ from cordsnet.models.table import ModelRow
 
 SOURCE = f"Bai et al., NeurIPS 2019, {PAPER}; Soo et al., NeurIPS 2024, {rows.PAPER}"
 CLOCK = "steps of 100 ms by convention, one frame each, solved to equilibrium"
-TINY = {**rows.TINY, "tol": 1e-13, "max_iterations": 300}
+TINY = {**rows.TINY, "image_size": 8, "width": 2, "tol": 1e-12, "max_iterations": 60}
 REMARKS = (
     "It is a deep equilibrium model of our own, with the wiring of a CordsNet, and has no published counterpart.",
     "All areas are solved as one vector; steady_state(cordsnet) finds the same point area by area, at a lower cost.",
