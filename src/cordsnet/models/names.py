@@ -20,6 +20,7 @@ KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
 KINDS.add_lazy("convlstm", "cordsnet.models.convlstm.model:ConvLSTM")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
 KINDS.add_lazy("deq_conv", "cordsnet.models.deq.conv:DeqConv")
+KINDS.add_lazy("mdeq", "cordsnet.models.deq.mdeq:Mdeq")
 KINDS.add_lazy("ctrnn", "cordsnet.models.ctrnn:ContinuousRNN")
 
 for _depth in (2, 4, 6, 8):
@@ -38,6 +39,9 @@ MODELS.add_lazy("task_rnn_small", "cordsnet.models.task_rnn:SMALL")
 for _depth in (2, 4, 6, 8):
     for _size in ("", "_small"):
         MODELS.add_lazy(f"deq_conv_r{_depth}{_size}", f"cordsnet.models.deq.rows:R{_depth}{_size.upper()}")
+
+MODELS.add_lazy("mdeq_small", "cordsnet.models.deq.rows:MDEQ_SMALL")
+MODELS.add_lazy("mdeq_large", "cordsnet.models.deq.rows:MDEQ_LARGE")
 
 for _row in ("dense", "lowrank", "sparse"):
     MODELS.add_lazy(f"ctrnn_{_row}", f"cordsnet.models.ctrnn:{_row.upper()}")

@@ -28,7 +28,10 @@ UNSOLVED = (
 
 
 def signals_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Signal, ...]:
-    """For every area its rate, and "AREA.residual" [1]: how far f moves the area's rates, relative to their size."""
+    """For every area its rate, and "AREA.residual" [1]: how far f moves the area's rates, relative to their size.
+
+    Residuals below `tol` are given as `tol`, since they are rounding errors for the most part.
+    """
     kinds = [(Signal(area, shape), Signal(area, (1,), "residual", ("network",))) for area, shape in shapes.items()]
     return tuple(signal for pair in kinds for signal in pair)
 
@@ -71,7 +74,9 @@ def settle(step: Step, begin: Rates, spec: SolverFields, effects: Effects, tell:
     if effects.seen is not None:
         step(values, effects)
     apart, whole = joined.parts((after - before).detach()), joined.parts(after.detach())
-    return values | {f"{area}.residual": relative_size(apart[area], whole[area])[:, None] for area in begin}
+    least = spec.settings(x.dtype).tol
+    sizes = {area: relative_size(apart[area], whole[area]).clamp(min=least) for area in begin}
+    return values | {f"{area}.residual": size[:, None] for area, size in sizes.items()}
 
 
 def _unrolled(f: FixedPointMap, x: Tensor, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
