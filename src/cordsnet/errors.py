@@ -93,3 +93,7 @@ class InterruptionError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.number)
+
+
+class ConvergenceWarning(UserWarning):
+    """A solver within a model stopped before it converged, and the result is used all the same."""

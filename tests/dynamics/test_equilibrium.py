@@ -124,7 +124,7 @@ def test_bad_settings_are_refused_by_name():
     model, images = randomised(CASCADE), random_images(CASCADE)
     with pytest.raises(ValueError, match="tol must be"):
         steady_state(model, images, tol=0.0)
-    with pytest.raises(ValueError, match="gradient must be 'implicit' or 'neumann', got 'exact'"):
+    with pytest.raises(ValueError, match="gradient must be 'implicit', 'neumann' or 'phantom', got 'exact'"):
         Solver(gradient="exact")
     with pytest.raises(ValueError, match="images must be"):
         steady_state(model, images[:, :, 1:])

@@ -12,22 +12,19 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from cordsnet._arguments import check_arguments, check_init
-from cordsnet._checks import check_count, check_positive
-from cordsnet.dynamics.anderson import Solution, Status, anderson
+from cordsnet._arguments import check_arguments
 from cordsnet.dynamics.circuit import Held, Pathway, Reader, emit
 from cordsnet.dynamics.expansion import expansion_penalty
+from cordsnet.dynamics.fixed_point import Solution, Status
 from cordsnet.dynamics.maps import LinearMap
 from cordsnet.dynamics.precision import full_precision
 from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.simulate import Simulable, check_model
+from cordsnet.dynamics.solver import Solver, tie_to_graph
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import Inputs
 from cordsnet.errors import NotConvergedError
 
-MOST_ITERATIONS = 1_000_000
-"""Largest number of evaluations and of terms that is accepted."""
-GradientRule: TypeAlias = Literal["implicit", "neumann"]
 Settled: TypeAlias = tuple[dict[str, Tensor], dict[str, Solution], list[Tensor]]
 """Area -> rates, area -> how they were found, penalties."""
 
@@ -64,41 +61,6 @@ class Equilibrium:
         return all(one is Status.CONVERGED for statuses in self.status.values() for one in statuses)
 
 
-@check_init
-@dataclass(frozen=True)
-class Solver:
-    """How an area's fixed point, and the adjoint problem of its gradient, are solved.
-
-    Attributes
-    ----------
-    tol : relative residual at which a trial counts as converged.
-    max_iterations : evaluations of the map, per area.
-    memory : iterates that Anderson acceleration combines.
-    gradient : "implicit": the adjoint equation solved to `tol` (implicit function theorem);
-        "neumann": its series cut after `terms` terms, which is recurrent back-propagation
-        (Almeida 1987; Pineda 1987; Liao et al. 2018).
-    expansion_bound : column sums of the Jacobian above this are penalised (`Equilibrium.expansion`), so that
-        training keeps the network settling (Linsley et al. 2020); None computes no penalty.
-    """
-
-    tol: float = 1e-5
-    max_iterations: int = 100
-    memory: int = 6
-    gradient: GradientRule = "implicit"
-    terms: int = 15
-    expansion_bound: float | None = None
-
-    def __post_init__(self) -> None:
-        check_positive(self.tol, "tol")
-        if self.max_iterations < 1 or self.memory < 1 or self.terms < 0:
-            raise ValueError("max_iterations and memory must be at least 1, and terms at least 0")
-        check_count(self.max_iterations, "max_iterations", 1, MOST_ITERATIONS)
-        check_count(self.memory, "memory", 1, 1000)
-        check_count(self.terms, "terms", 0, MOST_ITERATIONS)
-        if self.gradient not in ("implicit", "neumann"):
-            raise ValueError(f"gradient must be 'implicit' or 'neumann', got {self.gradient!r}")
-
-
 @check_arguments
 def steady_state(
     model: Simulable,
@@ -110,7 +72,7 @@ def steady_state(
     grad: bool = False,
     unsettled: Literal["refuse", "accept"] = "refuse",
 ) -> Equilibrium:
-    """Find where `model` settles under steady `images` [B, C, H, W] (None: no input), by Anderson acceleration.
+    """Find where `model` settles under steady `images` [B, C, H, W] (None: no input), with a solver.
 
     Parameters
     ----------
@@ -174,7 +136,7 @@ def _by_area(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         circuit, recurrent = equation.circuit, equation.circuit.recurrent.get(area)
         # Areas below have settled, so all but the area's own recurrence is constant.
         drive = held.drive[area].expand(len(start[area]), *start[area].shape[1:])
-        brought = circuit.drive(area, circuit.afferent[area], _reader(held, rates))
+        brought = circuit.drive(area, circuit.afferent[area], reader_at(held, rates))
         drive = drive if brought is None else drive + brought
 
         def f(x: Tensor, drive: Tensor = drive, recurrent: LinearMap | None = recurrent) -> Tensor:
@@ -194,7 +156,7 @@ def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
         return {area: part.reshape(start[area].shape) for area, part in zip(start, flat, strict=True)}
 
     def f(x: Tensor) -> Tensor:
-        read = _reader(held, parts(x))
+        read = reader_at(held, parts(x))
         targets = [system.equation.target(area, held, read).expand_as(start[area]) for area in start]
         return torch.cat([target.flatten(1) for target in targets], 1)
 
@@ -204,7 +166,7 @@ def _jointly(system: RateSystem, held: Held, start: Mapping[str, Tensor], solver
     return parts(value), dict.fromkeys(start, found), _penalty(f, value, solver)
 
 
-def _reader(held: Held, rates: Mapping[str, Tensor]) -> Reader:
+def reader_at(held: Held, rates: Mapping[str, Tensor]) -> Reader:
     """Signals at a fixed point, where a delayed signal is the present one."""
 
     def read(pathway: Pathway) -> Tensor:
@@ -226,7 +188,7 @@ def _solve(
     f: Callable[[Tensor], Tensor], start: Tensor, solver: Solver, refused: str | None
 ) -> tuple[Tensor, Solution]:
     """Solved without a graph, then tied to it by one evaluation; `refused` names what must have settled, if any."""
-    found = anderson(f, start, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
+    found = solver.find(f, start)
     if not torch.is_grad_enabled():
         return found.value, found
 
@@ -242,47 +204,12 @@ def _solve(
                 "unsettled='accept'"
             )  # fmt: skip
 
-    return tie_to_graph(f, found.value, solver, check, refused), found
-
-
-def tie_to_graph(
-    f: Callable[[Tensor], Tensor],
-    value: Tensor,
-    solver: Solver,
-    check: Callable[[Tensor], None] = lambda _: None,
-    refused: str | None = None,
-) -> Tensor:
-    """f(value) at a fixed point, with the gradient of the fixed point: v = J' v + upstream, then one adjoint of f.
-
-    `check` is called with the upstream gradient. Where `refused` names something, an adjoint equation that is not
-    solved raises NotConvergedError.
-    """
-    point = value.detach().requires_grad_()
-    after = f(point)
-    once = f(value.detach())
-
-    @full_precision()
-    def adjoint(upstream: Tensor) -> Tensor:
-        """The upstream gradient carried through the fixed point."""
-        check(upstream)
-
-        def back(v: Tensor) -> Tensor:
-            (through,) = torch.autograd.grad(after, point, v, retain_graph=True)
-            return through + upstream
-
-        if solver.gradient == "neumann":
-            total = upstream
-            for _ in range(solver.terms):
-                total = back(total)
-            return total
-        found = anderson(back, upstream, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
-        if refused is not None and any(one is not Status.CONVERGED for one in found.status):
+    def judge(adjoint: Solution) -> None:
+        """Refuse a gradient whose equation was not solved."""
+        if refused is not None and not adjoint.converged:
             raise NotConvergedError(
-                f"the gradient of the steady state of {refused}", float(found.residual.max()), solver.tol,
-                found.evaluations, "raise max_iterations, or say unsettled='accept'"
+                f"the gradient of the steady state of {refused}", float(adjoint.residual.max()), solver.tol,
+                adjoint.evaluations, "raise max_iterations, or say unsettled='accept'"
             )  # fmt: skip
-        return found.value
 
-    if once.requires_grad:
-        once.register_hook(adjoint)  # type: ignore[no-untyped-call]
-    return once
+    return tie_to_graph(f, found.value, solver, check, judge), found

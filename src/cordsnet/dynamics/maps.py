@@ -1,4 +1,4 @@
-"""Linear maps between areas: dense, pooling, flattening, enlarging, masked and chained ones."""
+"""Linear maps between areas: dense, of low rank, pooling, flattening, enlarging, masked and chained ones."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -65,6 +65,45 @@ class DenseMap:
     def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
         """drive' rates, summed over the batch."""
         return drive.to(self.weight.dtype).T @ rates.flatten(1).to(self.weight.dtype)
+
+
+class LowRankMap:
+    """left right' / N on vectors [B, N], by its two factors: a matrix of low rank that is never made.
+
+    Results keep the precision of the vectors.
+
+    Parameters
+    ----------
+    weight : the factors [2, N, rank], left and right, in one tensor.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        check_type(weight, Tensor, "weight", "a torch tensor [2, N, rank]")
+        if weight.ndim != 3 or len(weight) != 2:
+            raise ValueError(f"weight must have the axes [2, N, rank], got shape {list(weight.shape)}")
+        self.weight = weight
+        self.units = weight.shape[1]
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """The factors."""
+        return (self.weight,)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """left (right' values) / N."""
+        left, right = self.weight
+        return functional.linear(values.to(self.weight.dtype) @ right, left / self.units).to(values.dtype)
+
+    def transpose(self, drive: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """right (left' drive) / N."""
+        left, right = self.weight
+        return functional.linear(drive.to(self.weight.dtype) @ left, right / self.units).to(drive.dtype)
+
+    def weight_gradient(self, rates: Tensor, drive: Tensor) -> Tensor:
+        """Gradients of both factors, summed over the batch."""
+        left, right = self.weight
+        rates, drive = rates.to(self.weight.dtype), drive.to(self.weight.dtype)
+        return torch.stack((drive.T @ (rates @ right), rates.T @ (drive @ left))) / self.units
 
 
 class Pool:

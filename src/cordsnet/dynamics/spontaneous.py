@@ -9,11 +9,12 @@ from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet.dynamics.clock import check_duration
-from cordsnet.dynamics.equilibrium import Solver, equilibrium
+from cordsnet.dynamics.equilibrium import equilibrium
 from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.recording import Record
 from cordsnet.dynamics.schedule import Hold
 from cordsnet.dynamics.simulate import Simulable, check_model, integrate
+from cordsnet.dynamics.solver import Solver
 from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import System
 

@@ -34,6 +34,9 @@ KINDS.add_lazy("crbp_hgru", "cordsnet.models.hgru.crbp:CRBPHGRU")
 KINDS.add_lazy("conv_s5", "cordsnet.models.state_space:ConvS5")
 KINDS.add_lazy("akorn", "cordsnet.models.akorn:Akorn")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
+KINDS.add_lazy("deq_conv", "cordsnet.models.deq.conv:DeqConv")
+KINDS.add_lazy("mdeq", "cordsnet.models.deq.mdeq:Mdeq")
+KINDS.add_lazy("ctrnn", "cordsnet.models.ctrnn:ContinuousRNN")
 
 for _depth in (2, 4, 6, 8):
     for _size in ("", "_small"):
@@ -79,3 +82,13 @@ for _family, _members in (
 ):
     for _member in _members:
         MODELS.add_lazy(f"{_family}_{_member}", f"cordsnet.models.blt.rows:ROWS.{_family}_{_member}")
+for _depth in (2, 4, 6, 8):
+    for _size in ("", "_small"):
+        MODELS.add_lazy(f"deq_conv_r{_depth}{_size}", f"cordsnet.models.deq.rows:R{_depth}{_size.upper()}")
+
+MODELS.add_lazy("mdeq_small", "cordsnet.models.deq.rows:MDEQ_SMALL")
+MODELS.add_lazy("mdeq_large", "cordsnet.models.deq.rows:MDEQ_LARGE")
+
+for _row in ("dense", "lowrank", "sparse"):
+    MODELS.add_lazy(f"ctrnn_{_row}", f"cordsnet.models.ctrnn:{_row.upper()}")
+    MODELS.add_lazy(f"ctrnn_{_row}_small", f"cordsnet.models.ctrnn:{_row.upper()}_SMALL")

@@ -17,7 +17,7 @@ from torch.nn import functional
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive
 from cordsnet._progress import tell_progress
-from cordsnet.dynamics import Activation, ConvMap, Solver, Status, anderson, full_precision
+from cordsnet.dynamics import Activation, ConvMap, Solver, Status, full_precision
 from cordsnet.training.checkpoints import SAVE_MINUTES
 from cordsnet.training.constraint import limit, limit_recurrence
 from cordsnet.training.evaluate import BATCH
@@ -145,8 +145,7 @@ class SettledArea:
         return ConvMap(weights[1], self.stride)(self.read) + weights[2]
 
     def _solve(self, f: Callable[[Tensor], Tensor], start: Tensor) -> tuple[Tensor, tuple[Status, ...]]:
-        solver = self.solver
-        found = anderson(f, start, tol=solver.tol, max_iterations=solver.max_iterations, memory=solver.memory)
+        found = self.solver.find(f, start)
         return found.value, found.status
 
 

@@ -1,0 +1,83 @@
+"""The iterates of a solver, as a trajectory of its own: what a deep equilibrium model does within one frame."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from cordsnet._arguments import check_arguments
+from cordsnet.dynamics import NONE, Solver, Status, full_precision
+from cordsnet.dynamics.fixed_point import relative_size
+from cordsnet.dynamics.lesions import LesionedSystem
+from cordsnet.models.deq.settle import Joined
+from cordsnet.models.interface import IMAGE, VisionModel
+
+
+@dataclass(frozen=True)
+class SolverTrajectory:
+    """What a solver computed for one frame, evaluation by evaluation.
+
+    Attributes
+    ----------
+    rates : area -> [evaluations, B, *shape], f at the solver's iterates.
+    scores : [evaluations, B, K], read from those rates.
+    residual : [evaluations, B], |f(x) - x| / |f(x)| of all areas together.
+    status : one `Status` per trial.
+    is_time_course : True for "fixed_point" alone, whose k-th entry is the state of the network after k + 1 steps of
+        dt = tau (that of a discrete-time CNN). Iterates of other solvers are no course in time.
+    """
+
+    rates: Mapping[str, Tensor]
+    scores: Tensor
+    residual: Tensor
+    status: tuple[Status, ...]
+    is_time_course: bool
+
+
+@check_arguments
+@torch.no_grad()
+def solver_trajectory(
+    model: VisionModel, images: Tensor | None = None, solver: Solver | str | None = None
+) -> SolverTrajectory:
+    """Solve one frame from zero rates, and keep what f gives at every iterate.
+
+    Parameters
+    ----------
+    model : a deep equilibrium model.
+    images : [B, C, H, W]; None is one blank frame.
+    solver : all settings, or the method alone ("anderson", "broyden" or "fixed_point"); None is the model's own.
+
+    Raises
+    ------
+    TypeError : the model has no equilibrium to solve for, or an argument of another kind.
+    ValueError : images that do not fit, or an unknown method.
+    """
+    inputs = {} if images is None else {IMAGE: images}
+    model.check_inputs(inputs)
+    whole = model.system()
+    system, effects = (whole.system, whole.effects) if isinstance(whole, LesionedSystem) else (whole, NONE)
+    step_of = getattr(system, "step_of", None)
+    if step_of is None:
+        raise TypeError(
+            f"model must be a deep equilibrium model, got {type(model).__name__}; simulate it in time instead"
+        )
+    dtype = system.like.dtype
+    how = solver if isinstance(solver, Solver) else model.spec.settings(dtype)
+    how = replace(how, method=solver) if isinstance(solver, str) else how
+    start = system.zero_state(1 if images is None else len(images))
+    joined, kept = Joined({area: rates.shape[1:] for area, rates in start.rates.items()}), list[tuple[Tensor, Tensor]]()
+    f = joined.map(step_of(system.hold(inputs)), effects)
+
+    def noted(x: Tensor) -> Tensor:
+        after = f(x)
+        kept.append((after, relative_size(after - x, after)))
+        return after
+
+    with full_precision():
+        found = how.find(noted, joined.join(start.rates))
+    course = [joined.parts(after) for after, _ in kept]
+    scores = [system.read(start.with_values(rates))["scores"] for rates in course]
+    rates = {area: torch.stack([one[area] for one in course]) for area in joined.shapes}
+    residual = torch.stack([one for _, one in kept])
+    return SolverTrajectory(rates, torch.stack(scores), residual, found.status, how.method == "fixed_point")
