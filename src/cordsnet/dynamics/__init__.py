@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cordsnet.dynamics.equation import RateEquation
     from cordsnet.dynamics.equilibrium import Equilibrium, steady_state
     from cordsnet.dynamics.expansion import expansion_penalty
-    from cordsnet.dynamics.gradients import GRADIENTS, Ending, Gradient, last_state
     from cordsnet.dynamics.fixed_point import Solution, Status, fixed_point_iteration
+    from cordsnet.dynamics.gradients import GRADIENTS, Ending, Gradient, last_state
     from cordsnet.dynamics.interventions import Intervention, clamp, inject, scale, silence
     from cordsnet.dynamics.lesions import Lesion, with_lesions
     from cordsnet.dynamics.maps import (
