@@ -273,7 +273,7 @@ def test_specs_that_cannot_be_are_refused(changes, message, as_users_run_it):
 @pytest.mark.parametrize("cell", ["lstm", "rnn", "ctrnn"])
 def test_a_run_costs_no_more_than_a_plain_loop(cell, as_users_run_it):
     model = small(cell, units=512, channels=16).float()
-    shown, weights, cnn = images(model, 32).float(), model.state_dict(), CNN(model.spec.network).eval()
+    shown, weights, cnn = images(model, 128).float(), model.state_dict(), CNN(model.spec.network).eval()
     cnn.load_state_dict(model.cnn.state_dict(), strict=False)
     recurrent, bias = weights["head.recurrent.weight"], weights.get("head.recurrent.bias")
 
@@ -282,7 +282,7 @@ def test_a_run_costs_no_more_than_a_plain_loop(cell, as_users_run_it):
         rates = cnn.rates(shown)
         pooled = (rates["area3"] + rates["area4"]).mean((2, 3))
         fed = F.linear(pooled, weights["head.input.weight"], weights["head.input.bias"])
-        rate = kept = torch.zeros(32, 512)
+        rate = kept = torch.zeros(128, 512)
         for _ in range(20):
             drive = fed + F.linear(rate, recurrent, bias)
             if cell == "lstm":

@@ -142,9 +142,10 @@ class VisionModel(SavedModel, ABC):
         if self.clock.kind != "continuous" and stepper != "euler":
             raise ValueError(f"stepper {stepper!r} needs a model in continuous time; leave it out for {self.kind!r}")
         if self.clock.kind == "steps" and dt is not None and dt != self.dt_ms:
+            field = "ms_per_step" if hasattr(self.spec, "ms_per_step") else "dt_ms"
             raise ValueError(
                 f"dt = {dt!r} needs a model in continuous time; a step of {self.kind!r} is {self.dt_ms:g} ms by "
-                "convention, which create_model(..., ms_per_step=...) or model.ms_per_step = ... changes"
+                f"convention, which create_model(..., {field}=...) or model.{field} = ... changes"
             )
         refresh(self)
         check_computable(self, self.like)

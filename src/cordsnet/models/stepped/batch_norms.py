@@ -1,7 +1,7 @@
 """Statistics of batch norms, measured after training."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ class MeasuresBatchNorms(Base):
     system_type : class of its system, called with the model, the duration of a step, a precision and a `Watch`.
     """
 
-    system_type: ClassVar[Any]
+    system_type: Any
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Tensor]) -> None:
