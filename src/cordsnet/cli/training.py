@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from cordsnet.cli.early import check_checkpoint
+from cordsnet.cli.early import check_checkpoint, with_model_name
 from cordsnet.cli.options import (
     COMMANDS,
     add_json,
@@ -23,6 +23,7 @@ from cordsnet.cli.telling import draws_progress, says_progress, telling
 @COMMANDS.register("train")
 def train(words: Sequence[str]) -> None:
     """Run a recipe of the package, or your own as file.py:function; finished stages are not repeated."""
+    words = with_model_name(words)
     recipe = recipe_first("train", words)
     from cordsnet.training import fit  # slow, so after the checks
     from cordsnet.training.options import add_recipe_options, chosen_recipe
@@ -80,6 +81,7 @@ def export(words: Sequence[str]) -> None:
 @COMMANDS.register("sweep")
 def sweep(words: Sequence[str]) -> None:
     """Run a recipe for every value of some settings, with several seeds, and gather the results in one table."""
+    words = with_model_name(words)
     recipe = recipe_first("sweep", words)
     import pandas
 
