@@ -2,16 +2,31 @@
 
 import dataclasses
 import json
+import os
+import signal
 
 import pytest
 import torch
 
 from cordsnet import RunError, create_model
 from cordsnet.data import load_data
-from cordsnet.training import Answer, Budget, LastStep, ModelChoice, Optimisation, Recipe, Train, as_source, fit
+from cordsnet.errors import InterruptionError
+from cordsnet.training import (
+    Answer,
+    Budget,
+    Contrastive,
+    LastStep,
+    ModelChoice,
+    Optimisation,
+    Recipe,
+    Train,
+    as_source,
+    fit,
+)
 from cordsnet.training.budget import NOT_REPEATABLE, Stopwatch
 from cordsnet.training.cost import first_batch, update_cost
 from cordsnet.training.logs import read_curve
+from cordsnet.training.loop import TrainingModule
 from cordsnet.training.stages.train import TrainedModule
 
 HOW = Optimisation("sgd", lr=0.05, updates=3, batch=16)
@@ -136,3 +151,45 @@ def test_a_budget_is_exactly_one_number_and_is_left_out_where_there_is_none():
         Budget(images=10**12).updates(16, 1.0)
     assert "budget" not in Train().to_dict()
     assert Train(budget=Budget(images=5)).to_dict()["budget"]["images"] == 5
+
+
+@pytest.mark.parametrize("loss", [Answer(), Contrastive()])
+def test_a_run_with_a_budget_that_is_stopped_goes_on_with_the_same_bits(loss, tmp_path, monkeypatch):
+    stage = Train(loss=loss, optimisation=HOW, budget=Budget(images=80))
+    whole = Recipe("whole", (stage,), ModelChoice("cnn_r2_small", **SMALL))
+    wanted = fit(whole, tmp_path / "whole", progress=False)["train"].model().state_dict()
+    check_loss, seen = TrainingModule.check_loss, []
+
+    def stopping(self, loss):
+        seen.append(1)
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return check_loss(self, loss)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingModule, "check_loss", stopping)
+        with pytest.raises(InterruptionError, match="at update 3"):
+            fit(whole, tmp_path / "stopped", progress=False)
+    report = fit(whole, tmp_path / "stopped", progress=False)["train"]
+    found = report.model().state_dict()
+    assert report.metrics["updates"] == 5
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_a_run_with_a_budget_of_seconds_that_is_stopped_has_what_is_left_of_it(tmp_path, monkeypatch):
+    timed, check_loss, seen = recipe(budget=Budget(seconds=1.0)), TrainingModule.check_loss, []
+
+    def stopping(self, loss):
+        seen.append(1)
+        if len(seen) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return check_loss(self, loss)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingModule, "check_loss", stopping)
+        with pytest.raises(InterruptionError):
+            fit(timed, tmp_path, progress=False)
+    fit(timed, tmp_path, progress=False)
+    assert spent(tmp_path)["updates"] >= 2
+    assert spent(tmp_path)["seconds"] >= 1.0
+    assert len(read_curve(tmp_path / "train", "loss")[0]) == spent(tmp_path)["updates"]

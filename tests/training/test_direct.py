@@ -9,8 +9,10 @@ import torch
 from cordsnet import CNN, create_model, show, simulate
 from cordsnet.cli import main
 from cordsnet.cli.early import with_model_name
+from cordsnet.data.table import SHAPES
 from cordsnet.models import MODELS, ModelSpec, build
 from cordsnet.training import RECIPES, Answer, Batch, Bound, EveryStep, LastStep, ModelChoice, Objective, Trial
+from cordsnet.training.dry_run import dry_run, sentences
 from oracles import CASCADE, random_images, randomised
 
 LABELS = torch.tensor([1, 2])
@@ -107,3 +109,38 @@ def test_any_model_is_trained_from_the_command_line(name, tmp_path, capsys):
 def test_an_unknown_model_is_refused_with_the_nearest(capsys):
     assert main(["train", "digits_direct", "--model", "convlstm_smal"]) == 2
     assert "convlstm_small" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("recipe", ["mnist", "cifar100", "imagenet", "ecoset"])
+@pytest.mark.parametrize("model", ["cnn_r2_small", "convlstm_small"])
+def test_a_dry_run_needs_no_data_and_writes_nothing(recipe, model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CORDSNET_DATA", str(tmp_path / "none"))
+    assert main(["train", recipe, "--model", model, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    channels, classes, count = SHAPES[recipe]
+    assert plan["data"]["training_images"] == count
+    assert (plan["model"]["classes"], plan["model"]["input"][0]) == (classes, channels)
+    stage = plan["stages"]["train"]
+    assert stage["images"] == stage["updates"] * stage["batch"]
+    assert stage["flops"] == pytest.approx(stage["flops_per_image"] * stage["images"])
+    assert stage["memory_gb"] > 0
+    assert stage["hours_here"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_what_a_budget_comes_to(capsys):
+    words = ["train", "imagenet", "--model", "cnn_r2_small", "--dry-run"]
+    assert main([*words, "--train.budget.images", "2560"]) == 0
+    assert "train: 10 updates of 256 images" in capsys.readouterr().out
+    assert main([*words, "--train.budget.seconds", "60"]) == 0
+    assert "as long as its budget of seconds lasts" in capsys.readouterr().out
+
+
+def test_a_dry_run_of_staged_training_says_which_stages_it_leaves_out():
+    plan = dry_run(RECIPES["digits"]())
+    assert [name for name, row in plan["stages"].items() if "flops" in row] == ["cnn", "finetune"]
+    said = sentences(plan)
+    assert "fold: fold, not estimated" in said
+    with pytest.raises(ValueError, match="sizes of 'images' are not known; give the data"):
+        dry_run(RECIPES["images"]())
