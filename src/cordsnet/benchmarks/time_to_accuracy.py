@@ -194,7 +194,7 @@ def _update(module: TrainedModule, optimiser: torch.optim.Optimizer, batch: Any)
         total = module.loss_of(batch).total
     except DivergedError:
         return False
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     clip = module.stage.optimisation.clip
     norm = torch.nn.utils.clip_grad_norm_(list(module.trained_parameters()), math.inf if clip is None else clip)
     if not bool(torch.isfinite(norm)):  # reads a number, so that a GPU has finished too
