@@ -8,7 +8,7 @@ from torch.nn import functional
 from cordsnet import CNN, show, simulate
 from cordsnet.models import build
 from cordsnet.training import LOSSES, Batch, Bound, EveryStep, LastStep, Masked, NextFrame, Objective, Settled
-from cordsnet.training import losses as module
+from cordsnet.training import unlabelled as module
 from cordsnet.training.comparison import Course, masked
 from oracles import CASCADE, random_images, randomised
 
@@ -33,7 +33,16 @@ def cross_entropy(scores, labels):
 
 
 def test_every_kind_is_in_the_table_and_is_plain_data():
-    assert LOSSES.names() == ["every_step", "last_step", "masked", "next_frame", "paper", "settled"]
+    assert LOSSES.names() == [
+        "answer",
+        "contrastive",
+        "every_step",
+        "last_step",
+        "masked",
+        "next_frame",
+        "paper",
+        "settled",
+    ]
     for kind in LOSSES:
         loss = LOSSES[kind]()
         assert loss.kind == loss.to_dict()["kind"] == kind

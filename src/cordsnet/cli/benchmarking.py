@@ -3,16 +3,20 @@
 import sys
 from collections.abc import Sequence
 
+from jsonargparse import ArgumentParser, Namespace
+
 from cordsnet.cli.options import COMMANDS, add_json, make_parser, parse, print_json
+from cordsnet.models.names import MODELS
 
 
 @COMMANDS.register("bench")
 def bench(words: Sequence[str]) -> None:
-    """Measure speed and memory beside a plain implementation of the reference algorithm."""
+    """Measure speed and memory beside a plain implementation of the reference algorithm; or time to accuracy."""
     parser = make_parser("bench")
     parser.add_argument(
         "workloads", nargs="*", help=f"workloads to measure; default: those for the device{_names(words)}"
     )
+    _add_race(parser)
     parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, after a first one")
     parser.add_argument("--output", type=str, default=None, help="file to write the result to, as JSON")
@@ -23,6 +27,9 @@ def bench(words: Sequence[str]) -> None:
         raise ValueError(
             f"{files[0]!r} is no workload; --json prints to standard output, and --output FILE writes a file"
         )
+    if options.time_to_accuracy:
+        _race(options)
+        return
     from cordsnet.benchmarks.run import bench as run_bench  # slow, so after the words were read
     from cordsnet.benchmarks.run import write_json
     from cordsnet.benchmarks.scaling import measure_scaling, plot_scaling
@@ -31,6 +38,39 @@ def bench(words: Sequence[str]) -> None:
     if options.plot:
         result["scaling"] = measure_scaling(options.device, options.repeats)
         plot_scaling(result["scaling"], options.plot)
+    if options.output:
+        write_json(result, options.output)
+    if options.json:
+        print_json(result)
+
+
+def _add_race(parser: ArgumentParser) -> None:
+    """Options of a comparison of models by the time in which they learn."""
+    parser.add_argument(
+        "--time-to-accuracy", action="store_true", help="train the models that are named, in place of workloads"
+    )
+    parser.add_argument("--data", type=str, default="digits", help="what they are trained on")
+    parser.add_argument("--target", type=float, default=0.95, help="accuracy on test images that is to be reached")
+    parser.add_argument("--images", type=int, default=32_000, help="training images of each run")
+    parser.add_argument("--rates", type=str, default="3e-3,1e-2", help="learning rates that are tried for every model")
+    parser.add_argument("--every", type=int, default=20, help="updates between two looks at the test images")
+    parser.add_argument("--batch", type=int, default=64, help="images of an update")
+    parser.add_argument("--size", type=int, default=None, help="size of images, px, where a model can read them so")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
+
+
+def _race(options: Namespace) -> None:
+    """Train models, and print the table of when they read well enough."""
+    if not options.workloads:
+        raise ValueError("--time-to-accuracy needs the names of models, such as cnn_r2_small convlstm_small")
+    for name in options.workloads:
+        MODELS.check(name)
+    from cordsnet.benchmarks.run import write_json  # slow, so after the words were read
+    from cordsnet.benchmarks.time_to_accuracy import Race, time_to_accuracy
+
+    rates = tuple(float(rate) for rate in options.rates.split(","))
+    shared = {name: options[name] for name in ("data", "target", "images", "every", "batch", "size", "seed", "device")}
+    result = time_to_accuracy(options.workloads, Race(rates=rates, **shared), _to_stderr if options.json else print)
     if options.output:
         write_json(result, options.output)
     if options.json:

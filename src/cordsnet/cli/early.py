@@ -81,7 +81,7 @@ def check_data(words: Sequence[str]) -> None:
 
 def check_model_name(words: Sequence[str]) -> None:
     """Raise ValueError for an unknown name in `--model.name`."""
-    name = given(words, "--model.name")
+    name = given(with_model_name(words), "--model.name")
     if name is not None:
         MODELS.check(name)
 
@@ -175,3 +175,15 @@ def _names(package: str) -> set[str]:
     folders = (root / "cli", root / package, root / "dynamics", root / "data")
     sources = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.py"))]
     return {name for text in sources for pair in NAME.findall(text) for name in pair if name}
+
+
+def with_model_name(words: Sequence[str]) -> list[str]:
+    """The words, with `--model NAME` written out as `--model.name NAME`; a file of settings stays as it is."""
+    found: list[str] = []
+    for k, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        value = value if equals else words[k + 1] if k + 1 < len(words) else ""
+        if flag == "--model" and not Path(value).is_file():
+            word = f"--model.name={value}" if equals else "--model.name"
+        found.append(word)
+    return found

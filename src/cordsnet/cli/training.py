@@ -3,11 +3,11 @@
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from cordsnet.cli.early import check_checkpoint
+from cordsnet.cli.early import check_checkpoint, with_model_name
 from cordsnet.cli.options import (
     COMMANDS,
     add_json,
@@ -19,10 +19,14 @@ from cordsnet.cli.options import (
 )
 from cordsnet.cli.telling import draws_progress, says_progress, telling
 
+if TYPE_CHECKING:  # slow to import
+    from cordsnet.training import Recipe
+
 
 @COMMANDS.register("train")
 def train(words: Sequence[str]) -> None:
     """Run a recipe of the package, or your own as file.py:function; finished stages are not repeated."""
+    words = with_model_name(words)
     recipe = recipe_first("train", words)
     from cordsnet.training import fit  # slow, so after the checks
     from cordsnet.training.options import add_recipe_options, chosen_recipe
@@ -31,10 +35,14 @@ def train(words: Sequence[str]) -> None:
     parser = make_parser(f"train {words[0]}")
     add_run_options(parser, f"runs/{recipe.name}")
     parser.add_argument("--only", type=str, default=None, help="run this stage alone")
+    parser.add_argument("--dry-run", action="store_true", help="train nothing: say what it would take, and where")
     parser.add_argument("--restart", type=str, default=None, help="discard this stage and those built on it, run again")
     add_recipe_options(parser, recipe)
     options = parse(parser, words[1:])
     recipe = chosen_recipe(recipe, parser, options)
+    if options.dry_run:
+        _dry_run(recipe, options.json)
+        return
     with telling(options):
         progress = says_progress(options)
         reports = fit(recipe, options.output, only=options.only, restart=options.restart, progress=progress)
@@ -49,6 +57,18 @@ def train(words: Sequence[str]) -> None:
         numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
         print(f"{name:<10}{report.seconds:>7.1f} s  {numbers}")
     print(f"models, logs and results: {options.output}")
+
+
+def _dry_run(recipe: "Recipe", as_json: bool) -> None:
+    """Say what a recipe would take."""
+    from cordsnet.training.dry_run import dry_run, sentences
+
+    plan = dry_run(recipe)
+    if as_json:
+        print_json(plan)
+        return
+    for sentence in sentences(plan):
+        print(sentence)
 
 
 @COMMANDS.register("export")
@@ -80,6 +100,7 @@ def export(words: Sequence[str]) -> None:
 @COMMANDS.register("sweep")
 def sweep(words: Sequence[str]) -> None:
     """Run a recipe for every value of some settings, with several seeds, and gather the results in one table."""
+    words = with_model_name(words)
     recipe = recipe_first("sweep", words)
     import pandas
 

@@ -5,15 +5,19 @@ from typing import TYPE_CHECKING
 from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from cordsnet.training.answer import Answer
+    from cordsnet.training.budget import Budget
     from cordsnet.training.constraint import Contraction
     from cordsnet.training.evaluate import accuracy
     from cordsnet.training.fit import StageReport, fit
     from cordsnet.training.gradients import ComparedGradient, GradientTable, compare_gradients
     from cordsnet.training.grid import Run, grid, with_setting
     from cordsnet.training.loss import LOSSES, Batch, Bound, Loss, Terms
-    from cordsnet.training.losses import EveryStep, LastStep, Masked, NextFrame, Settled
+    from cordsnet.training.losses import EveryStep, LastStep, Masked, Settled
+    from cordsnet.training.motion import Motion
     from cordsnet.training.objective import Losses, Objective, Trial, objective
     from cordsnet.training.optimisation import Optimisation
+    from cordsnet.training.probe import linear_probe
     from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
     from cordsnet.training.sources import LabelledImages, Source, as_source
     from cordsnet.training.stage import Context, Stage, StageResult
@@ -29,15 +33,19 @@ if TYPE_CHECKING:
         TrainSettled,
     )
     from cordsnet.training.sweeps import Measure, summary, sweep
+    from cordsnet.training.unlabelled import Contrastive, NextFrame
 
 __all__ = [
     "LOSSES",
     "RECIPES",
+    "Answer",
     "Batch",
     "Bound",
+    "Budget",
     "ComparedGradient",
     "Context",
     "Contraction",
+    "Contrastive",
     "EveryStep",
     "Fold",
     "GaussNewton",
@@ -51,6 +59,7 @@ __all__ = [
     "Masked",
     "Measure",
     "ModelChoice",
+    "Motion",
     "NextFrame",
     "Objective",
     "Optimisation",
@@ -74,6 +83,7 @@ __all__ = [
     "find_recipe",
     "fit",
     "grid",
+    "linear_probe",
     "objective",
     "summary",
     "sweep",

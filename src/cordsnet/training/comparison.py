@@ -47,7 +47,7 @@ def ended(bound: Bound, inputs: Mapping[str, Tensor], ms: float, expansion_bound
 def held(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
     """Frames of the inputs, each held for its share of `ms`."""
     assert bound.system is not None
-    frames = _frames(bound, inputs)
+    frames = frames_of(bound, inputs)
     for frame in frames:
         bound.model.check_inputs(frame)
     durations = [("duration of a frame", ms / len(frames))] * len(frames)
@@ -55,7 +55,7 @@ def held(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> list[Hold]:
     return [Hold(count, frame) for count, frame in zip(steps, frames, strict=True)]
 
 
-def _frames(bound: Bound, inputs: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+def frames_of(bound: Bound, inputs: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
     """Inputs frame by frame; those that are held for the whole trial stand in every frame."""
     shapes: Mapping[str, tuple[int, ...]] = bound.model.inputs
     if unknown := sorted(set(inputs) - set(shapes)):

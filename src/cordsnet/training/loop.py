@@ -12,7 +12,8 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cordsnet._files import cannot_write
@@ -20,6 +21,7 @@ from cordsnet._processes import lost_worker
 from cordsnet.data import BatchShare
 from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
 from cordsnet.models import SavedModel
+from cordsnet.training.budget import Stopwatch
 from cordsnet.training.checkpoints import SAVE_MINUTES, CheckpointWriter, interruption, newest_checkpoint
 from cordsnet.training.cluster import Launched
 from cordsnet.training.divergence import LAST_GOOD, Watch
@@ -47,6 +49,7 @@ class TrainingModule(lightning.LightningModule):
 
     seed = 0
     began = False
+    stopwatch: Stopwatch | None = None  # of a stage with a budget
 
     def __init__(self, network: SavedModel, optimisation: Optimisation, augmentation: str) -> None:
         super().__init__()
@@ -56,7 +59,13 @@ class TrainingModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the stage, for every parameter that is not frozen."""
-        return self.optimisation.build([p for p in self.network.parameters() if p.requires_grad])
+        watch = self.stopwatch
+        by_time = None if watch is None or watch.limit is None else lambda: watch.share
+        return self.optimisation.build([p for p in self.trained_parameters() if p.requires_grad], by_time)
+
+    def trained_parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of the network, and of what a loss puts on top of it."""
+        yield from self.network.parameters()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Whatever is drawn for this batch depends on the seed, the batch and the process alone."""
@@ -137,11 +146,16 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     folder, optimisation = context.run / stage, module.optimisation
     checkpoints = folder / "checkpoints"
     resume, first = newest_checkpoint(checkpoints, context.fingerprint) or (None, 0)
+    limit = None if module.stopwatch is None else module.stopwatch.limit
     every = math.ceil(optimisation.updates / 5)
-    keeper = CheckpointWriter(checkpoints, SAVE_MINUTES, every, context.fingerprint)
+    minutes = SAVE_MINUTES if limit is None else min(SAVE_MINUTES, limit / 5 / 60)
+    keeper = CheckpointWriter(checkpoints, minutes, every, context.fingerprint)
     module.seed, module.feed = context.seed, context.source.feed(module.augmentation)
     with _quiet(), keeper.handling_signals(), _repeatable():
-        trainer = _trainer(folder, optimisation, context.progress, keeper)
+        callbacks: list[Callback] = [keeper] if module.stopwatch is None else [module.stopwatch, keeper]
+        if context.progress:
+            callbacks.append(StageBar(folder.name, optimisation.updates, limit))
+        trainer = _trainer(folder, optimisation, keeper, callbacks)
         loader = WatchedLoader(_loader(context.source, optimisation, context.seed, first, trainer))
         started = time.perf_counter()
         try:
@@ -154,7 +168,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
             error.add_note(module.watch.rescue(error, folder / LAST_GOOD, stage, optimisation.lr))
             raise
     if keeper.signal_number is not None:  # one that came after the last update
-        raise interruption(keeper.signal_number, "update", optimisation.updates, keeper.saved_update)
+        raise interruption(keeper.signal_number, "update", module.global_step, keeper.saved_update)
     return {WAITING: loader.waited / (time.perf_counter() - started)}
 
 
@@ -190,7 +204,9 @@ TRAINER_PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mi
 """Names of precisions as Lightning writes them."""
 
 
-def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: CheckpointWriter) -> lightning.Trainer:
+def _trainer(
+    folder: Path, optimisation: Optimisation, keeper: CheckpointWriter, callbacks: list[Callback]
+) -> lightning.Trainer:
     attempt = len(list(folder.glob("logs_*"))) + 1
     return lightning.Trainer(
         **trainer_devices(),
@@ -201,7 +217,7 @@ def _trainer(folder: Path, optimisation: Optimisation, progress: bool, keeper: C
         accumulate_grad_batches=optimisation.accumulate,
         precision=TRAINER_PRECISIONS[optimisation.precision],
         gradient_clip_val=optimisation.clip,
-        callbacks=[keeper, *([StageBar(folder.name, optimisation.updates)] if progress else [])],
+        callbacks=callbacks,
         logger=make_loggers(folder, attempt),
         log_every_n_steps=1,
         enable_checkpointing=False,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cordsnet.dynamics import (
     SPONTANEOUS_MS,
@@ -79,6 +79,7 @@ class Bound:
     gradient : how the gradient of the last state is computed, for losses that ask for that state alone.
     notes : receives a sentence for every duration that is rounded to the steps of the model.
     rest : how the state without input is found.
+    head : what the loss has put on top of the model (`Loss.head`); None for nothing.
     """
 
     model: Any
@@ -88,6 +89,7 @@ class Bound:
     rest: Rest = own_start
     notes: list[str] = field(default_factory=list)
     gradient: Gradient = field(default_factory=Gradient)
+    head: nn.Module | None = None
 
     @classmethod
     def of(cls, model: Any, dt: float | None = None, **settings: Any) -> "Bound":
@@ -137,6 +139,18 @@ class Loss(ABC):
 
     needs_time: ClassVar[bool] = True
 
+    @property
+    def trains_outputs(self) -> bool:
+        """False if outputs stay as they are, so that they are not measured on the test data."""
+        return True
+
+    def head(self, model: Any) -> nn.Module | None:
+        """Layers on top of a model that are trained with it, for this loss alone, and left behind when it ends.
+
+        They are drawn from torch's generator, and given to the loss as `bound.head`.
+        """
+        return None
+
     def check(self, model: Any) -> None:
         """Raise ValueError, saying why, when a model cannot be trained with this loss."""
         if self.needs_time and not evolves(model):
@@ -158,7 +172,10 @@ LOSSES: Registry[type[Loss]] = Registry("loss")
 
 for _name, _class in (("paper", "objective:Objective"), ("settled", "losses:Settled"), ("masked", "losses:Masked")):
     LOSSES.add_lazy(_name, f"cordsnet.training.{_class}")
-for _name, _class in (("last_step", "LastStep"), ("every_step", "EveryStep"), ("next_frame", "NextFrame")):
+for _name, _class in (("next_frame", "NextFrame"), ("contrastive", "Contrastive")):
+    LOSSES.add_lazy(_name, f"cordsnet.training.unlabelled:{_class}")
+LOSSES.add_lazy("answer", "cordsnet.training.answer:Answer")
+for _name, _class in (("last_step", "LastStep"), ("every_step", "EveryStep")):
     LOSSES.add_lazy(_name, f"cordsnet.training.losses:{_class}")
 
 

@@ -1,5 +1,6 @@
-"""Losses for any model: at the last step, at every step, masked, of the next frame, and at the settled state."""
+"""Losses for any model: at the last step, at every step, masked, and at the settled state."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,8 @@ class LastStep(Loss):
 
     Attributes
     ----------
-    ms : duration of a trial, shared equally by its frames; a model without time answers at once.
+    ms : duration of a trial, shared equally by its frames; None is the model's `response_ms`. A model without time
+        answers at once.
     expansion_weight : coefficient of the Lipschitz-coefficient penalty (LCP) on the last step: the mean of
         ((J' 1 - expansion_bound)+)^2, with J the Jacobian of the last step over all signals. With the gradient "rbp" it
         is the contractor recurrent back-propagation of Linsley et al. (2020), with a coefficient of 10; 0 is none.
@@ -35,7 +37,7 @@ class LastStep(Loss):
     kind = "last_step"
     needs_time = False
     reads_the_end = True
-    ms: float = 200.0
+    ms: float | None = None
     expansion_weight: float = 0.0
     expansion_bound: float = 0.9
 
@@ -49,7 +51,8 @@ class LastStep(Loss):
         if bound.system is None:
             outputs = by_name(bound.model(batch.inputs))
         else:
-            ending = ended(bound, batch.inputs, self.ms, self.expansion_bound if self.expansion_weight else None)
+            ms = bound.model.response_ms if self.ms is None else self.ms
+            ending = ended(bound, batch.inputs, ms, self.expansion_bound if self.expansion_weight else None)
             outputs = dict(ending.outputs)
         targets = checked(batch.targets, outputs)
         terms = {name: error(outputs[name], target, axes_of(bound, name)) for name, target in targets.items()}
@@ -80,23 +83,33 @@ class EveryStep(Loss):
 
     Attributes
     ----------
-    ms : duration of a trial, shared equally by its frames.
+    ms : duration of a trial, shared equally by its frames; None is the model's `response_ms`.
     from_ms : steps up to this time do not count.
     """
 
     kind = "every_step"
-    ms: float = 200.0
+    ms: float | None = None
     from_ms: float = 0.0
 
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Cross-entropy for class scores, squared error for other outputs, summed over the outputs with a target."""
-        shown = course(bound, batch.inputs, self.ms)
-        first = round(sum(shown.steps) * self.from_ms / self.ms)
+        ms = bound.model.response_ms if self.ms is None else self.ms
+        self._check(ms)
+        shown = course(bound, batch.inputs, ms)
+        first = round(sum(shown.steps) * self.from_ms / ms)
         return masked(bound, shown, Batch(batch.inputs, batch.targets), first=first)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.from_ms < self.ms:
-            raise ValueError(f"from_ms must be at least 0 and below ms = {self.ms:g}, got {self.from_ms:g}")
+        self._check(math.inf if self.ms is None else self.ms)
+
+    def check(self, model: Any) -> None:
+        """Raise ValueError for a model without time, or one that has answered before `from_ms`."""
+        super().check(model)
+        self._check(model.response_ms if self.ms is None else self.ms)
+
+    def _check(self, ms: float) -> None:
+        if not 0 <= self.from_ms < ms:
+            raise ValueError(f"from_ms must be at least 0 and below ms = {ms:g}, got {self.from_ms:g}")
 
 
 @check_init
@@ -120,37 +133,6 @@ class Masked(Loss):
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Each output's mean error over what its mask keeps, one term per output."""
         return masked(bound, course(bound, batch.inputs, self.ms), batch, dict(self.weights))
-
-
-@check_init
-@dataclass(frozen=True)
-class NextFrame(Loss):
-    """The squared error of a prediction of the next frame of a movie; the movie is its own target.
-
-    Attributes
-    ----------
-    frame_ms : duration of a frame.
-    output : output that predicts, read at the end of each frame.
-    skip : frames at the beginning whose predictions do not count.
-    """
-
-    kind = "next_frame"
-    frame_ms: float = 50.0
-    output: str = "next_frame"
-    skip: int = 1
-
-    def __call__(self, bound: Bound, batch: Batch) -> Terms:
-        """Mean squared error over frames, trials and pixels."""
-        frames = batch.inputs[IMAGE]
-        count = len(frames)
-        if frames.ndim != 5 or count < self.skip + 2:
-            raise ValueError(f"image must be a movie [F, B, C, H, W] of more than {self.skip + 1} frames")
-        shown = course(bound, batch.inputs, self.frame_ms * count)
-        checked({self.output: frames}, shown.outputs)
-        ends = torch.tensor(shown.steps, device=frames.device).cumsum(0) - 1
-        predicted = shown.outputs[self.output][ends]
-        wrong = (predicted[self.skip : -1] - frames[self.skip + 1 :]).square().mean()
-        return Terms(wrong, {})
 
 
 @check_init

@@ -1,6 +1,7 @@
 """How parameters are updated: optimiser, learning rate, schedule, batches and precision."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,9 @@ MOST_UPDATES = 10**8
 
 MOST_IMAGES = 10**7
 """Largest batch, and largest number of parts of one."""
+
+START, END = 25.0, 1e4
+"""The cycle of learning rates begins at the peak over the first number, and ends at that over the second."""
 
 
 @check_init
@@ -61,8 +65,11 @@ class Optimisation:
         if not (is_number(self.weight_decay) and 0 <= self.weight_decay < math.inf):
             raise ValueError(f"weight_decay must be a finite number of 0 or more, got {self.weight_decay!r}")
 
-    def build(self, parameters: list[nn.Parameter]) -> dict[str, Any]:
-        """Optimiser and schedule in the form that Lightning takes."""
+    def build(self, parameters: list[nn.Parameter], share: Callable[[], float] | None = None) -> dict[str, Any]:
+        """Optimiser and schedule in the form that Lightning takes.
+
+        `share` gives the proportion of training that is done, 0-1; None counts updates.
+        """
         if self.optimiser == "sgd":
             optimiser: Optimizer = torch.optim.SGD(
                 parameters, lr=self.lr, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
@@ -71,9 +78,23 @@ class Optimisation:
             optimiser = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
         if self.schedule == "constant" or self.updates == 1:  # the cycle of a single update would be its end, near 0
             return {"optimizer": optimiser}
+        if share is not None:
+            following = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: self.cycle(share()))
+            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": following, "interval": "step"}}
         # Torch divides by the length of the warm-up less one update, which may be zero.
         warm_up = self.warm_up * (1 + 1e-6) if abs(self.updates * self.warm_up - 1) < 1e-9 else self.warm_up
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, self.lr, total_steps=self.updates, pct_start=warm_up, cycle_momentum=False
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def cycle(self, share: float) -> float:
+        """Learning rate of "one_cycle", over its peak, where a proportion `share` of training is done.
+
+        It has the ends and the cosines of torch's `OneCycleLR`: from 1/25 to 1, then down to 1/250,000.
+        """
+        if share < self.warm_up:
+            low, high, part = 1 / START, 1.0, share / self.warm_up
+        else:
+            low, high, part = 1.0, 1 / (START * END), (share - self.warm_up) / max(1 - self.warm_up, 1e-9)
+        return high + (low - high) * (1 + math.cos(math.pi * min(1.0, part))) / 2

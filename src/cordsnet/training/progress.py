@@ -25,10 +25,11 @@ class StageBar(Callback):
     ----------
     stage : name of the stage.
     updates : number of updates of the stage.
+    seconds : how long a stage with a budget of seconds lasts; its number of updates is not known.
     """
 
-    def __init__(self, stage: str, updates: int) -> None:
-        self.stage, self.updates = stage, updates
+    def __init__(self, stage: str, updates: int, seconds: float | None = None) -> None:
+        self.stage, self.updates, self.seconds = stage, updates, seconds
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -38,13 +39,17 @@ class StageBar(Callback):
             TextColumn("{task.fields[loss]}"),
         )
         self.draws = self.bar.console.is_terminal
-        self.task = self.bar.add_task(f"{stage}, first update", total=updates, speed="", loss="")
+        self.task = self.bar.add_task(
+            f"{stage}, first update", total=updates if seconds is None else None, speed="", loss=""
+        )
         self.first: tuple[int, float] | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Show the bar, from the update at which a resumed stage goes on."""
         if trainer.is_global_zero and not self.draws:
-            print(f"{self.stage}: {self.updates - trainer.global_step:,} updates", file=sys.stderr, flush=True)
+            left = f"{self.updates - trainer.global_step:,} updates"
+            told = left if self.seconds is None else f"updates for {self.seconds:g} s"
+            print(f"{self.stage}: {told}", file=sys.stderr, flush=True)
         elif trainer.is_global_zero:
             self.bar.start()
             self.bar.update(self.task, completed=trainer.global_step)
@@ -59,7 +64,11 @@ class StageBar(Callback):
         loss = trainer.callback_metrics.get("loss")
         shown = "" if loss is None else f"loss {float(loss):.3g}"
         self.bar.update(self.task, description=self.stage, completed=done, speed=speed, loss=shown)
-        said = estimate(self.stage, self.updates - done, seconds / made) if made == MEASURED else ""
+        said = (
+            estimate(self.stage, self.updates - done, seconds / made)
+            if made == MEASURED and self.seconds is None
+            else ""
+        )
         if said and trainer.is_global_zero and not self.draws:
             print(said, file=sys.stderr, flush=True)
         elif said and self.bar.live.is_started:

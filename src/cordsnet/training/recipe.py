@@ -40,6 +40,8 @@ class ModelChoice:
     name : a row of the table.
     image_size, in_channels, num_classes : of the data; None takes what follows from the data. Images that can be made
         as large as the network reads them take the row's size.
+    preferred_size : of images whose size is left open, px, for networks that can read them so; others, whose spec
+        refuses that size, take the row's.
     width : channels of the first areas; None keeps the row's.
     recurrent : for a CordsNet, areas with a recurrent kernel: "all", or only the "top" one. Without the others the
         network has no feedforward twin, so it is trained from random weights.
@@ -53,6 +55,7 @@ class ModelChoice:
     width: int | None = None
     recurrent: Literal["all", "top"] = "all"
     options: dict[str, Any] = field(default_factory=dict)
+    preferred_size: int | None = None
 
     @property
     def kind(self) -> str:
@@ -66,6 +69,8 @@ class ModelChoice:
         if asked is not None:
             return square(asked)[-1]
         spec = MODELS[self.name].spec
+        if self.preferred_size is not None and can_read(spec, self.preferred_size):
+            return self.preferred_size
         return int(spec.image_size[-1]) if hasattr(spec, "image_size") else 0
 
     def spec(self, data: Any = None) -> ModelSpec:
@@ -77,14 +82,28 @@ class ModelChoice:
         known = {f.name for f in dataclasses.fields(row.spec)}
         sizes = {} if data is None else {k: v for k, v in as_source(data).sizes().items() if k in known}
         own = {"image_size": self.image_size, "in_channels": self.in_channels, "num_classes": self.num_classes}
+        if "image_size" in known and not sizes and self.preferred_size is not None:
+            sizes = {"image_size": self.shown_size}
         given = sizes | {key: value for key, value in own.items() if value is not None} | self.options
         if self.recurrent != "all":
             given["recurrent"] = self.recurrent
         return row.spec.changed(self.width, **given)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON; without options as before there were any."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "options" or value}
+        """Plain data, ready for JSON; without options, and without a preferred size, as before there were any."""
+        rest = ("options", "preferred_size")
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in rest or value}
+
+
+def can_read(spec: ModelSpec, size: int) -> bool:
+    """True if a network of this kind can be made for images of `size` x `size` px."""
+    if not hasattr(spec, "image_size"):
+        return False
+    try:
+        spec.changed(image_size=size)
+    except ValueError:
+        return False
+    return True
 
 
 @check_init

@@ -141,6 +141,17 @@ def add_unreadable(folder: Path, data: dict[str, Any]) -> None:
         write_whole(folder / RECORD, json.dumps(sealed({"attempts": attempts}), indent=1).encode())
 
 
+def add_spent(folder: Path, stage: str, spent: dict[str, Any]) -> None:
+    """Write down in the last attempt what a stage with a budget came to.
+
+    Raises RunError when the record is damaged.
+    """
+    attempts = read_attempts(folder)
+    if attempts:
+        attempts[-1].setdefault("budgets", {})[stage] = spent
+        write_whole(folder / RECORD, json.dumps(sealed({"attempts": attempts}), indent=1).encode())
+
+
 def describe_process() -> dict[str, Any]:
     """Describe this process: time, command, versions, commit, machine, threads and relevant environment variables."""
     return {

@@ -1,22 +1,33 @@
 """Training: any loss, any model, any data, from random weights or from where an earlier stage ended."""
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from cordsnet._arguments import check_init
 from cordsnet.dynamics import Activation, Gradient, RateSystem, WarmStart, own_start
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
+from cordsnet.training.budget import NOT_REPEATABLE, Budget, Stopwatch
 from cordsnet.training.calibrate import calibrate
 from cordsnet.training.constraint import Contraction, written
+from cordsnet.training.cost import first_batch, update_cost
+from cordsnet.training.launch import find_processes, is_main_process
 from cordsnet.training.loop import TrainingModule, train
-from cordsnet.training.loss import Batch, Bound, Loss, evolves
+from cordsnet.training.loss import Batch, Bound, Loss, Terms, evolves
 from cordsnet.training.losses import LastStep
 from cordsnet.training.optimisation import Optimisation
+from cordsnet.training.order import mix_seed
+from cordsnet.training.record import add_spent
 from cordsnet.training.stage import Context, Stage, StageResult
+
+HEAD = 2
+"""Sets the weights of a loss's head apart from whatever else is drawn from the seed."""
 
 
 @check_init
@@ -42,6 +53,7 @@ class Train(Stage):
     spontaneous_residual : None computes spontaneous activity from zero rates for every batch; a number solves for
         it to this relative residual, starting from that of the batch before (see `WarmStart`).
     contraction : keeps the network among those that are proven to have one attractor; None does not.
+    budget : images, floating-point operations or seconds, in place of `optimisation.updates`; None counts updates.
     """
 
     kind: ClassVar[str] = "train"
@@ -57,6 +69,7 @@ class Train(Stage):
     spontaneous_residual: float | None = None
     contraction: Contraction | None = None
     gradient: Gradient = field(default_factory=Gradient)
+    budget: Budget | None = None
 
     def __post_init__(self) -> None:
         if not (self.gradient.row.whole or self.loss.reads_the_end):
@@ -64,6 +77,8 @@ class Train(Stage):
                 f"gradient {self.gradient.rule!r} is that of the last state, and loss {self.loss.kind!r} does not read "
                 "that state alone; use the loss 'last_step', or the gradient 'bptt'"
             )
+        if self.budget is not None and self.budget.seconds is not None and len(self.slopes or ()) > 1:
+            raise ValueError("slopes share the updates, whose number a budget of seconds does not say; give images")
         if self.slopes is not None and len(self.slopes) == 0:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
 
@@ -79,17 +94,24 @@ class Train(Stage):
             model.activation = activation(self.slopes[0])
         if self.contraction is not None:
             self.contraction.start(model)
-        module = TrainedModule(model.train(), self)
+        module, flops = TrainedModule(model.train(), self, context.seed), 0.0
+        if self.budget is not None:
+            flops = module.measure(context)
+            module.limit(self.budget, flops)
         metrics = train(module, context, self.name)
+        if self.budget is not None:
+            metrics["updates"] = module.global_step
+            module.settle(self.budget, flops, context)
         calibrate(model, context.source, self.optimisation.batch, context.seed, self.augmentation)
         if module.notes:
-            model.metadata["notes"] = list(module.notes)
+            model.metadata["notes"] = list(dict.fromkeys(module.notes))
         if self.slopes is not None:
             model.activation = activation(self.slopes[-1])
         if self.contraction is not None:
             metrics |= self.contraction.metrics(model)
         metrics |= self.loss.report(model.eval(), context.source)
-        return StageResult(model, context.measure(model) | metrics)
+        measured = context.measure(model) if self.loss.trains_outputs else {}
+        return StageResult(model, measured | metrics)
 
     def _check(self, model: Any) -> None:
         """Raise RunError when the model cannot be trained so."""
@@ -143,10 +165,46 @@ def activation(slope: float) -> Activation:
 class TrainedModule(TrainingModule):
     """The Lightning module of `Train`."""
 
-    def __init__(self, model: Any, stage: Train) -> None:
+    def __init__(self, model: Any, stage: Train, seed: int = 0) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage, self.notes = model, stage, list[str]()
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
+        with torch.random.fork_rng():
+            torch.manual_seed(mix_seed(seed, HEAD))
+            self.head = stage.loss.head(model)
+
+    def trained_parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of the model and of the loss's head."""
+        yield from super().trained_parameters()
+        if self.head is not None:
+            yield from self.head.parameters()
+
+    def measure(self, context: Context) -> float:
+        """Floating-point operations of one update."""
+        processes, how = find_processes(), self.stage.optimisation
+        if torch.cuda.is_available():
+            self.to(torch.device("cuda", processes.local_rank))
+        parts = how.accumulate * processes.count
+        batch = first_batch(
+            context.source, max(1, how.batch // parts), context.seed, self.stage.augmentation, self.model.like
+        )
+        return parts * update_cost(self, batch).flops
+
+    def limit(self, budget: Budget, flops: float) -> None:
+        """Turn a budget into updates, or into a limit of time."""
+        updates = budget.updates(self.stage.optimisation.batch, flops)
+        self.optimisation = dataclasses.replace(self.stage.optimisation, updates=updates)
+        self.stage = dataclasses.replace(self.stage, optimisation=self.optimisation)
+        self.stopwatch = Stopwatch(budget.seconds)
+
+    def settle(self, budget: Budget, flops: float, context: Context) -> None:
+        """Write down what was spent; the model of a run that cannot be repeated says so."""
+        assert self.stopwatch is not None
+        if budget.seconds is not None:
+            self.notes.append(NOT_REPEATABLE)
+        if is_main_process():
+            spent = budget.spent(self.optimisation, self.global_step, flops, self.stopwatch.seconds)
+            add_spent(context.run, self.stage.name, spent)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Take the activation of this update; a new phase starts with a fresh optimiser."""
@@ -174,6 +232,12 @@ class TrainedModule(TrainingModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch, its terms and measures logged."""
+        found = self.loss_of(batch)
+        self.keep(loss=found.total, **found.measures, **found.terms)
+        return self.check_loss(found.total)
+
+    def loss_of(self, batch: Batch) -> Terms:
+        """The loss of one batch."""
         stage = self.stage
         how = {
             "engine": stage.engine,
@@ -181,7 +245,6 @@ class TrainedModule(TrainingModule):
             "rest": partial(own_start, warm=self.warm),
             "notes": self.notes,
             "gradient": stage.gradient,
+            "head": self.head,
         }
-        found = stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
-        self.keep(loss=found.total, **found.measures, **found.terms)
-        return self.check_loss(found.total)
+        return stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
