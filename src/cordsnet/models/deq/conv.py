@@ -38,9 +38,10 @@ class DeqConv(Parted, VisionModel):
     point is where the CordsNet with the same weights settles; names of weights are those of CordsNet, so that state
     dicts can be exchanged. Every frame is solved from zero rates, unless `spec.carry_state` is True.
 
-    Beside its rates, each area has the signal "AREA.residual" [1], |f(r) - r| / |f(r)| at the solver's result, and at
-    least `spec.tol`; where that was not reached, a ConvergenceWarning says so. The solver's iterates, which are no time
-    course unless the solver is "fixed_point", are those of `solver_trajectory`.
+    Beside its rates, each area has the signal "AREA.residual" [1]: |f(r) - r| of the area, divided by |f(r)| of all
+    areas, at the solver's result, and at least `spec.tol`; where that was not reached, a ConvergenceWarning says so.
+    The solver's iterates, which are no time course unless the solver is "fixed_point", are those of
+    `solver_trajectory`.
 
     Parameters
     ----------

@@ -9,7 +9,10 @@ from cordsnet.models.table import ModelRow
 
 SOURCE = f"Bai et al., NeurIPS 2019, {PAPER}; Soo et al., NeurIPS 2024, {rows.PAPER}"
 CLOCK = "steps of 100 ms by convention, one frame each, solved to equilibrium"
-TINY = {**rows.TINY, "image_size": 8, "width": 2, "tol": 1e-12, "max_iterations": 60}
+WIRING = {part: getattr(rows.R2_SMALL.spec, part) for part in ("stem", "areas", "connections", "readout")}
+TINY = {**rows.TINY, **WIRING, "image_size": 8, "width": 2, "tol": 1e-12, "max_iterations": 60}
+"""Two areas for all of them, since every step of a check solves for an equilibrium."""
+
 REMARKS = (
     "It is a deep equilibrium model of our own, with the wiring of a CordsNet, and has no published counterpart.",
     "All areas are solved as one vector; steady_state(cordsnet) finds the same point area by area, at a lower cost.",

@@ -28,7 +28,7 @@ UNSOLVED = (
 
 
 def signals_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Signal, ...]:
-    """For every area its rate, and "AREA.residual" [1]: how far f moves the area's rates, relative to their size.
+    """For every area its rate, and "AREA.residual" [1]: how far f moves its rates, relative to the size of all rates.
 
     Residuals below `tol` are given as `tol`, since they are rounding errors for the most part.
     """
@@ -73,9 +73,8 @@ def settle(step: Step, begin: Rates, spec: SolverFields, effects: Effects, tell:
     values = joined.parts(x)
     if effects.seen is not None:
         step(values, effects)
-    apart, whole = joined.parts((after - before).detach()), joined.parts(after.detach())
-    least = spec.settings(x.dtype).tol
-    sizes = {area: relative_size(apart[area], whole[area]).clamp(min=least) for area in begin}
+    apart, whole, least = joined.parts((after - before).detach()), after.detach(), spec.settings(x.dtype).tol
+    sizes = {area: relative_size(apart[area], whole).clamp(min=least) for area in begin}
     return values | {f"{area}.residual": size[:, None] for area, size in sizes.items()}
 
 
