@@ -93,8 +93,9 @@ def _checked(names: Sequence[str], jobs: int, skip: tuple[str, ...]) -> Iterator
     if jobs == 1 or len(names) == 1:
         yield from (check_row(name, skip=skip) for name in names)
         return
-    how = {"mp_context": get_context("spawn"), "initializer": torch.set_num_threads, "initargs": (1,)}
-    with ProcessPoolExecutor(jobs, **how) as pool:  # type: ignore[arg-type]
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
         yield from pool.map(_check_row, names, [skip] * len(names))
 
 
