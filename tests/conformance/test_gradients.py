@@ -16,12 +16,14 @@ import cordsnet
 from cordsnet.dynamics import Gradient, Hold, last_state
 from cordsnet.errors import NotConvergedError
 from cordsnet.models import MODELS
+from cordsnet.testing.rows import representatives
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how_to"
 QUIET = "task_rnn_small without noise"
 EXAMPLE = "the example of a page"
-SUBJECTS = [*MODELS, QUIET, EXAMPLE]
-SETTLING = ("convlstm", "convlstm_small", "cordsnet_r2_small", "cordsnet_r8_small", QUIET, EXAMPLE)
+KEPT = ("convlstm", "convlstm_small", "cordsnet_r2_small", "cordsnet_r8_small")
+SUBJECTS = [*sorted(set(representatives(list(MODELS)).values()) | set(KEPT)), QUIET, EXAMPLE]
+SETTLING = (*KEPT, QUIET, EXAMPLE)
 """Subjects that must settle; of others it is found out."""
 STEPS, LONG, LONGEST = 6, 150, 600
 ABOUT_FIXED_POINTS = ("rbp", "implicit", "phantom")
@@ -134,6 +136,7 @@ def test_rules_about_fixed_points_are_exact_where_a_network_settles(subject):
     assert cosine(gradient_of(model, inputs, implicit, steps)[0], exact) >= 0.999999
     many, _ = gradient_of(model, inputs, Gradient("rbp", terms=steps, stop_early=False), steps)
     assert cosine(many, exact) >= 0.999999
-    assert float((many - exact).norm()) <= 0.01 * float((few - exact).norm())
+    rounding = 1e-10 * float(exact.norm())  # all that is left in a network without recurrence
+    assert float((many - exact).norm()) <= max(0.01 * float((few - exact).norm()), rounding)
     found, _ = gradient_of(model, inputs, Gradient("phantom"), steps)
     assert cosine(found, exact) > 0  # how near it comes depends on the step; docs/how_to/choose_a_gradient.md

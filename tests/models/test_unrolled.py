@@ -9,7 +9,8 @@ from cordsnet.models import MODELS, export_step, to_torch_module
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
 
 OF_A_KIND = {MODELS[name].kind: name for name in reversed(list(MODELS))}
-IMAGE_MODELS = [name for name in OF_A_KIND.values() if hasattr(MODELS[name].spec, "num_classes")]
+IMAGE_MODELS = [name for kind, name in OF_A_KIND.items() if kind not in ("task_rnn", "crbp_hgru")]
+SOLVED = [name for name in IMAGE_MODELS if MODELS[name].kind in ("deq_conv", "mdeq")]
 
 
 def tiny(name):
@@ -50,6 +51,17 @@ def test_what_a_hook_returns_is_what_others_read():
     )  # which began without the area's resting rates
 
 
+@pytest.mark.parametrize("name", ["cordsnet_r2_small", "convlstm_small", "cornet_s_small"])
+def test_hooks_see_lesioned_networks_too(name):
+    model = tiny(name)
+    model = cordsnet.lesion(model, model.areas[0], units=[0])
+    unrolled, seen = to_torch_module(model, 3 * model.dt_ms), []
+    unrolled.get_submodule(model.areas[0]).register_forward_hook(lambda module, args, output: seen.append(output))
+    scores = unrolled(images_of(model))
+    assert len(seen) == 3
+    assert torch.allclose(scores, model(images_of(model), 3 * model.dt_ms), rtol=0, atol=1e-12)
+
+
 def test_gradients_are_those_through_time():
     model = tiny("convlstm_small")
     images, seen = images_of(model), []
@@ -74,7 +86,7 @@ def test_what_cannot_be_unrolled_is_refused(arguments, message):
         to_torch_module(model, **arguments)(images_of(model))
 
 
-@pytest.mark.parametrize("name", IMAGE_MODELS)
+@pytest.mark.parametrize("name", [name for name in IMAGE_MODELS if name not in SOLVED])
 def test_an_exported_step_is_a_step(name, tmp_path):
     model = tiny(name)
     images = images_of(model)
@@ -88,6 +100,17 @@ def test_an_exported_step_is_a_step(name, tmp_path):
         assert float((signals[key] - value).abs().max()) <= 1e-9 * max(1.0, float(value.abs().max()))
     scores = model.readout(wanted)
     assert torch.allclose(outputs["scores"], scores.detach(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_steps_that_solve_an_equation_cannot_be_exported(name):
+    with pytest.raises(ValueError, match="depends on values, as where a solver stops"):
+        export_step(tiny(name))
+
+
+def test_a_model_without_class_scores_is_not_unrolled():
+    with pytest.raises(ValueError, match="has the outputs choice, eye"):
+        to_torch_module(cordsnet.create_model("task_rnn_small"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
@@ -41,7 +42,7 @@ def export_step(model: VisionModel, *, batch: int = 1, step: int = 0) -> "torch.
 
     Raises
     ------
-    ValueError : the model has noise, delays or lesions, or reads other inputs than images.
+    ValueError : the model has noise, delays or lesions, reads other inputs than images, or solves an equation in steps.
     """
     check_count(batch, "batch")
     check_count(step, "step", 0)
@@ -52,4 +53,9 @@ def export_step(model: VisionModel, *, batch: int = 1, step: int = 0) -> "torch.
     signals = dict(system.zero_state(batch).values)
     image = system.like.new_zeros(batch, *model.input_shape)
     with torch.enable_grad():  # packed kernels, which are used without gradients, belong to this machine
-        return torch.export.export(Step(system, step).eval(), (signals, image))
+        try:
+            return torch.export.export(Step(system, step).eval(), (signals, image))
+        except GuardOnDataDependentSymNode as error:
+            raise ValueError(
+                f"a step of {model.kind!r} depends on values, as where a solver stops, so that it cannot be exported"
+            ) from error

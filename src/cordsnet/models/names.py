@@ -19,6 +19,7 @@ KINDS.add_lazy("cnn_folded", "cordsnet.models.cordsnet.cnn:CNN")
 KINDS.add_lazy("cornet_z", "cordsnet.models.cornet.z:CornetZ")
 KINDS.add_lazy("cornet_rt", "cordsnet.models.cornet.rt:CornetRT")
 KINDS.add_lazy("dtcnn", "cordsnet.models.cordsnet.discrete:DiscreteCNN")
+KINDS.add_lazy("cords_attention", "cordsnet.models.cordsnet.attention:CordsAttention")
 KINDS.add_lazy("cnn_rnn", "cordsnet.models.cnn_rnn.model:CNNRNN")
 KINDS.add_lazy("cnn_transformer", "cordsnet.models.cnn_transformer.model:CNNTransformer")
 KINDS.add_lazy("cornet_s", "cordsnet.models.cornet.model:CornetS")
@@ -46,6 +47,9 @@ for _depth in (2, 4, 6, 8):
         MODELS.add_lazy(f"dtcnn_r{_depth}{_size}", f"cordsnet.models.cordsnet.relatives:DTCNN_{_row}")
         MODELS.add_lazy(f"cordsnet_readout_r{_depth}{_size}", f"cordsnet.models.cnn_rnn.rows:{_row}")
         MODELS.add_lazy(f"cordsnet_top_r{_depth}{_size}", f"cordsnet.models.cordsnet.relatives:TOP_{_row}")
+
+for _size in ("R4", "R6", "R8", "R2_SMALL", "R4_SMALL", "R6_SMALL", "R8_SMALL"):
+    MODELS.add_lazy(f"cords_attention_{_size.lower()}", f"cordsnet.models.cordsnet.attention:{_size}")
 
 for _member in ("z", "rt", "r", "s"):
     for _size in ("", "_small"):

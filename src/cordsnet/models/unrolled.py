@@ -18,14 +18,26 @@ class Passing(Effects):
     """Effects that pass every new rate through the module of its area, before anything reads it."""
 
     modules: Mapping[str, nn.Module] = field(default_factory=dict)
+    trials: int = 1
 
     def __bool__(self) -> bool:
         return True
 
+    def __and__(self, other: Effects) -> Effects:
+        return self._passing(super().__and__(other))
+
+    def __rand__(self, other: Effects) -> Effects:  # asked first where the other one is a plain Effects
+        return self._passing(Effects.__and__(other, self))
+
+    def _passing(self, both: Effects) -> "Passing":
+        return Passing(both.currents, both.clamps, both.factors, both.seen, self.modules, self.trials)
+
     def rate(self, area: str, rate: Tensor) -> Tensor:
         """What the module of the area returns for its new rate."""
-        module = self.modules.get(area)
-        found: Tensor = super().rate(area, rate) if module is None else module(super().rate(area, rate))
+        rate, module = super().rate(area, rate), self.modules.get(area)
+        if module is None:
+            return rate
+        found: Tensor = module(rate.expand(self.trials, *rate.shape[1:]))  # a blank field has one trial for all
         return found
 
 
@@ -45,11 +57,17 @@ class UnrolledModel(nn.Module):
 
     Raises
     ------
-    ValueError, TypeError : durations in which the model cannot be read, areas that are not there.
+    ValueError, TypeError : durations in which the model cannot be read, areas that are not there, a model without class
+        scores or with other inputs than images.
     """
 
     def __init__(self, model: VisionModel, ms: float | None = None, areas: Sequence[str] | None = None) -> None:
         super().__init__()
+        if SCORES not in model.outputs or set(model.inputs) != {IMAGE}:
+            raise ValueError(
+                f"model must read images alone and have class scores, got one that reads {', '.join(model.inputs)} and "
+                f"has the outputs {', '.join(model.outputs)}"
+            )
         self.network = model
         self.ms = model.response_ms if ms is None else ms
         check_positive(self.ms, "ms")
@@ -69,7 +87,7 @@ class UnrolledModel(nn.Module):
         steps = system.clock.steps(self.ms, "ms")
         if steps < 1:
             raise ValueError(f"ms must be at least one step of {system.dt:g} ms, got {self.ms:g}")
-        passing = Passing(modules={area: self.get_submodule(area) for area in self.areas})
+        passing = Passing(modules={area: self.get_submodule(area) for area in self.areas}, trials=len(images))
         with torch.autocast(system.like.device.type, enabled=False):
             state, context = start(system, None, len(images)), system.hold({IMAGE: images})
             for _ in range(steps):
