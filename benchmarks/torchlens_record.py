@@ -20,6 +20,9 @@ import cordsnet
 from cordsnet.models import MODELS, to_torch_module
 
 STEPS, TRIALS = 4, 2
+LEFT_OUT = ("deq_conv", "mdeq", "blt_sync")
+"""Kinds that TorchLens does not record: thousands of operations of a solver, and areas that are still constants."""
+
 MEMORY_STEPS, MEMORY_TRIALS = 50, 16
 
 
@@ -27,6 +30,12 @@ def images_of(model: cordsnet.VisionModel, trials: int) -> torch.Tensor:
     """Sines [trials, C, H, W], so that no generator of random numbers is needed."""
     count = trials * torch.Size(model.input_shape).numel()
     return torch.sin(0.37 * torch.arange(count, dtype=torch.float64)).view(trials, *model.input_shape)
+
+
+def is_classifier(name: str) -> bool:
+    """True for a model that reads images alone and has class scores."""
+    model = cordsnet.create_model(name, **MODELS[name].tiny)
+    return set(model.inputs) == {"image"} and "scores" in model.outputs
 
 
 def recorded(name: str) -> dict[str, list[list[float]]]:
@@ -82,7 +91,8 @@ def main() -> None:
         ours, theirs = (peak_mb(options.memory, side) for side in ("cordsnet", "torchlens"))
         print(f"{options.memory}: cordsnet {ours:.1f} MB, TorchLens {theirs:.1f} MB, ratio {ours / theirs:.3f}")
     else:
-        names = [name for name in MODELS if set(cordsnet.create_model(name, **MODELS[name].tiny).inputs) == {"image"}]
+        of_a_kind = {MODELS[name].kind: name for name in reversed(list(MODELS)) if MODELS[name].kind not in LEFT_OUT}
+        names = sorted(name for name in of_a_kind.values() if is_classifier(name))
         found = {"torchlens": version("torchlens"), "models": {name: recorded(name) for name in names}}
         options.output.write_text(json.dumps(found, separators=(",", ":")) + "\n")
 
