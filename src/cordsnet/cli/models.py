@@ -14,6 +14,9 @@ from cordsnet.models.names import MODELS
 PAPER = re.compile(r"(?P<authors>[^,]+),.*?(?P<year>(19|20)\d\d)")
 """Authors and year at the beginning of a row's source."""
 
+LABEL = 22
+"""Columns of the names of facts."""
+
 UNROLLING = {
     "sync": "sync: every area reads the step before",
     "sweep": "sweep: areas are updated bottom to top within a step",
@@ -62,7 +65,7 @@ def _show(words: Sequence[str]) -> None:
         print(json.dumps(facts, indent=1))
         return
     for name, value in facts.items():
-        print(f"{name.replace('_', ' '):<22}{_shown(name, value)}")
+        print(f"{name.replace('_', ' '):<{LABEL}}{_shown(name, value)}")
 
 
 def _shown(name: str, value: Any) -> str:
@@ -72,7 +75,7 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} ({' x '.join(map(str, shape))})" for key, shape in value.items())
     if name in ("cannot", "remarks"):
-        return "; ".join(value) or "none"
+        return ("\n" + " " * LABEL).join(value) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else "none" if value is None else str(value)
