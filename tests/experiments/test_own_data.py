@@ -8,16 +8,24 @@ from cordsnet import create_model
 from cordsnet.data import Split, load_data
 from cordsnet.errors import DataWarning
 from cordsnet.experiments import EXPERIMENTS, Setting
+from cordsnet.experiments.needs import rate_equation
 from cordsnet.experiments.portrait import PortraitOptions
 from cordsnet.experiments.subjects import images_and_notes, images_of, load_subjects
 from cordsnet.models import MODELS, save_model
+from cordsnet.testing.rows import representatives
 
 TINY = PortraitOptions(
     trials=2, eigenvalues=2, patterns=1, states=1, starts=2, exponents=1, followed_tau=5, image_ms=20.0
 )
 
 
-DEEP = [f"cordsnet_r{depth}{size}" for depth in (6, 8) for size in ("", "_small")]
+DEEP = [
+    f"{family}_r{depth}{size}"
+    for family in ("cordsnet", "cordsnet_top", "dtcnn")
+    for depth in (4, 6, 8)
+    for size in ("", "_small")
+    if (family, depth) != ("cordsnet", 4)
+]
 
 
 def saved(folder, data, channels=1, classes=10, **options):
@@ -109,7 +117,7 @@ def test_folders_of_images(tmp_path):
     assert split.shape[1:] == (8, 8)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", sorted(set(representatives(list(MODELS)).values())))
 def test_every_model_of_the_table_gives_numbers_or_says_what_it_cannot_do(name):
     model = create_model(name, **MODELS[name].tiny)
     draw = torch.Generator().manual_seed(0)
@@ -119,12 +127,13 @@ def test_every_model_of_the_table_gives_numbers_or_says_what_it_cannot_do(name):
     if name in DEEP:  # the same code as for the others, for minutes
         portrait.check({"net": model})
         return
-    if name.startswith("cordsnet"):
+    if not rate_equation(model) and "scores" in model.outputs:
         result = portrait(setting, TINY)
         assert len(result.rows("areas")) == 2 * len(model.areas)
         assert result.rows("regime")
         note = result.rows("notes")[0]["note"]
-        assert all(word in note for word in ("2 test images", "classes 0, 1", "float32", "dt 2 ms", "tau 10 ms"))
+        times = (f"dt {model.dt_ms:g} ms", f"tau {model.spec.tau_ms:g} ms")
+        assert all(word in note for word in ("2 test images", "classes 0, 1", "float32", *times))
         return
     with pytest.raises(ValueError, match=r"experiment 'portrait' cannot be run with 'net': it (has|reads|answers)"):
         portrait(setting, TINY)
