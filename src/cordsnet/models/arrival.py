@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count
+from cordsnet._checks import check_count, seeded_generator
 from cordsnet.models.interface import IMAGE, VisionModel
 
 TRIALS = 4
@@ -36,11 +36,11 @@ def arrival_steps(model: VisionModel, *, steps: int = 64, seed: int = 0) -> dict
         raise ValueError(f"model must read images, got one that reads {', '.join(model.inputs)}")
     check_count(steps, "steps", 1)
     like, found = model.like, dict[str, int | None].fromkeys(model.areas)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded_generator(seed)
     images = torch.randn(TRIALS, *model.input_shape, generator=generator, dtype=torch.float64).to(like)
     with torch.no_grad():
         system = model.system()
-        state, context = system.begin(TRIALS, seed), system.hold({IMAGE: images})
+        state, context = system.begin(TRIALS, int(seed)), system.hold({IMAGE: images})
         if state.seeds is not None:
             state = replace(state, seeds=state.seeds[:1].expand(TRIALS))
         for step in range(1, steps + 1):

@@ -1,6 +1,7 @@
 """One step of a network as a program that other runtimes can run."""
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.dynamics import State, System
+from cordsnet.dynamics.limits import check_room
 from cordsnet.models.interface import IMAGE, VisionModel
 
 
@@ -44,12 +46,13 @@ def export_step(model: VisionModel, *, batch: int = 1, step: int = 0) -> "torch.
     ------
     ValueError : the model has noise, delays or lesions, reads other inputs than images, or solves an equation in steps.
     """
-    check_count(batch, "batch")
-    check_count(step, "step", 0)
+    batch, step = check_count(batch, "batch"), check_count(step, "step", 0)
     with torch.no_grad():  # weights as they are now, without their graph
         system = copy.deepcopy(model).requires_grad_(False).eval().system()
     if system.has_noise or model.lesions or set(model.inputs) != {IMAGE} or system.silent_past(1):
         raise ValueError("model must read images alone and have no noise, delays or lesions to be exported")
+    numbers = sum(math.prod(signal.shape) for signal in system.signals)
+    check_room(batch * numbers * system.like.element_size(), f"a state of batch = {batch}", "lower it")
     signals = dict(system.zero_state(batch).values)
     image = system.like.new_zeros(batch, *model.input_shape)
     with torch.enable_grad():  # packed kernels, which are used without gradients, belong to this machine

@@ -81,6 +81,8 @@ def integrated_gradients(
     check_count(points, "points", 1)
     check_count(max_points, "max_points", points)
     model.check_inputs({IMAGE: images})
+    if not len(times_ms):
+        raise ValueError("times_ms must have at least one time, got none")
     with torch.no_grad():
         system = model.system()
     classes = _classes(system, images, target)
@@ -134,7 +136,12 @@ def _classes(system: System[Any], images: Tensor, target: int | Sequence[int] | 
     if SCORES not in system.outputs:
         raise ValueError(f"model must have class scores, got one with the outputs {', '.join(system.outputs)}")
     given = torch.as_tensor(target, device=images.device)
-    if given.is_floating_point() or given.ndim > 1 or (given.ndim == 1 and len(given) != len(images)):
+    if (
+        given.is_floating_point()
+        or given.is_complex()
+        or given.ndim > 1
+        or (given.ndim == 1 and len(given) != len(images))
+    ):
         raise ValueError(f"target must be a class, or one for each of {len(images)} images, got {list(given.shape)}")
     with torch.no_grad():
         count = system.read(system.zero_state(1))[SCORES].shape[1]
