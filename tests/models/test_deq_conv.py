@@ -15,7 +15,7 @@ from cordsnet.models.deq import DeqConv, DeqConvSpec, solver_trajectory
 from cordsnet.models.table import MODELS
 from effects_seen import Seen
 
-TINY = {**MODELS["deq_conv_r4"].tiny, "image_size": 16, "width": 4, "tol": 1e-13, "max_iterations": 300}
+TINY = {**MODELS["cordsnet_r4"].tiny, "image_size": 16, "width": 4, "tol": 1e-13, "max_iterations": 300}
 
 
 def tiny(depth=4, gain=1.0, **changes):
