@@ -51,6 +51,13 @@ def test_what_a_hook_returns_is_what_others_read():
     )  # which began without the area's resting rates
 
 
+def test_no_hook_revives_a_lesioned_unit():
+    model = cordsnet.lesion(tiny("convlstm_small"), "area1")
+    unrolled = to_torch_module(model, 30.0)
+    unrolled.area1.register_forward_hook(lambda module, args, output: torch.ones_like(output))
+    assert torch.allclose(unrolled(images_of(model)), model(images_of(model), 30.0), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["cordsnet_r2_small", "convlstm_small", "cornet_s_small"])
 def test_hooks_see_lesioned_networks_too(name):
     model = tiny(name)
@@ -102,10 +109,16 @@ def test_an_exported_step_is_a_step(name, tmp_path):
     assert torch.allclose(outputs["scores"], scores.detach(), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["cornet_rt_small", "blt_sync_blt_small"])
+def test_a_step_of_those_that_differ_must_be_chosen(name):
+    with pytest.raises(ValueError, match="differ from one another; give step"):
+        export_step(tiny(name))
+
+
 @pytest.mark.parametrize("name", SOLVED)
 def test_steps_that_solve_an_equation_cannot_be_exported(name):
     with pytest.raises(ValueError, match="depends on values, as where a solver stops"):
-        export_step(tiny(name))
+        export_step(tiny(name), step=0)
 
 
 def test_a_model_without_class_scores_is_not_unrolled():

@@ -29,7 +29,7 @@ class Step(nn.Module):
 
 
 @check_arguments
-def export_step(model: VisionModel, *, batch: int = 1, step: int = 0) -> "torch.export.ExportedProgram":
+def export_step(model: VisionModel, *, batch: int = 1, step: int | None = None) -> "torch.export.ExportedProgram":
     """Export one step of a network with `torch.export`, so that it runs without this package.
 
     The program is called as `program.module()(signals, image)`; it returns the signals one step later and the outputs.
@@ -40,25 +40,41 @@ def export_step(model: VisionModel, *, batch: int = 1, step: int = 0) -> "torch.
     ----------
     model : a model that reads images alone, without noise, delays or lesions.
     batch : number of trials, which the program keeps.
-    step : the step of which batch norms are taken, in models that have one for each step.
+    step : number of steps before the exported one, for models whose steps differ: they have batch norms of their own
+        for each step, or areas that take part later. None is for models whose steps are all alike.
 
     Raises
     ------
-    ValueError : the model has noise, delays or lesions, reads other inputs than images, or solves an equation in steps.
+    ValueError : the steps of the model differ and none is chosen; the model has noise, delays or lesions, reads other
+        inputs than images, or solves an equation in steps.
     """
-    batch, step = check_count(batch, "batch"), check_count(step, "step", 0)
+    batch = check_count(batch, "batch")
+    number = 0 if step is None else check_count(step, "step", 0)
     with torch.no_grad():  # weights as they are now, without their graph
         system = copy.deepcopy(model).requires_grad_(False).eval().system()
     if system.has_noise or model.lesions or set(model.inputs) != {IMAGE} or system.silent_past(1):
         raise ValueError("model must read images alone and have no noise, delays or lesions to be exported")
     numbers = sum(math.prod(signal.shape) for signal in system.signals)
     check_room(batch * numbers * system.like.element_size(), f"a state of batch = {batch}", "lower it")
+    if step is None and _steps_differ(system, model.input_shape):
+        raise ValueError(f"steps of {model.kind!r} differ from one another; give step, the number of steps before it")
     signals = dict(system.zero_state(batch).values)
     image = system.like.new_zeros(batch, *model.input_shape)
     with torch.enable_grad():  # packed kernels, which are used without gradients, belong to this machine
         try:
-            return torch.export.export(Step(system, step).eval(), (signals, image))
+            return torch.export.export(Step(system, number).eval(), (signals, image))
         except GuardOnDataDependentSymNode as error:
             raise ValueError(
                 f"a step of {model.kind!r} depends on values, as where a solver stops, so that it cannot be exported"
             ) from error
+
+
+def _steps_differ(system: System[Any], shape: tuple[int, ...]) -> bool:
+    """True if a state moves on in another way at another number of steps."""
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        zero = system.zero_state(1)
+        values = {k: torch.randn(v.shape, generator=draw, dtype=torch.float64).to(v) for k, v in zero.values.items()}
+        held = system.hold({IMAGE: torch.randn(1, *shape, generator=draw, dtype=torch.float64).to(system.like)})
+        first, *later = (system.advance(State(values, step), held) for step in (0, 1, 2, 4, 8, 1000))
+    return any(bool((one.values[name] != value).any()) for one in later for name, value in first.values.items())

@@ -38,7 +38,7 @@ class Passing(Effects):
         if module is None:
             return rate
         found: Tensor = module(rate.expand(self.trials, *rate.shape[1:]))  # a blank field has one trial for all
-        return found
+        return super().rate(area, found)  # what is lesioned stays silent, whatever a hook returns
 
 
 @check_init

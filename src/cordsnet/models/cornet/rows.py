@@ -34,8 +34,8 @@ REMARKS_RT = (
     PUBLIC,
 )
 REMARKS_R = (
-    "The weights are those of CORnet-RT; from the second step on, an area reads what the one below has become in the "
-    "same step.",
+    "Names and shapes of weights are those of CORnet-RT; from the second step on, an area reads what the one below has "
+    "become in the same step.",
     *REMARKS_RT,
 )
 REMARKS_S = (

@@ -88,8 +88,9 @@ SYSTEMS: dict[str, type[CornetRTSystem]] = {"sync": CornetRTSystem, "sweep": Cor
 class CornetRT(SteppedModel):
     """CORnet-RT and CORnet-R (Kubilius et al. 2018): four areas with recurrence of their own, and none between areas.
 
-    Both have the same weights. In CORnet-RT ("sync") an image needs a step for every area; in CORnet-R ("sweep") it
-    reaches all areas in one step, but for the first step of all, in which V1 alone reads. `shapes[area]` is [C, H, W].
+    Both have the same names and shapes of weights, and trained weights of their own. In CORnet-RT ("sync") an image
+    needs a step for every area; in CORnet-R ("sweep") it reaches all areas in one step, but for the first step of all,
+    in which V1 alone reads. `shapes[area]` is [C, H, W].
     Names of weights are those of the public code.
 
     Parameters

@@ -68,6 +68,8 @@ def settle(step: Step, begin: Rates, spec: SolverFields, effects: Effects, tell:
     f = joined.map(step, effects)
     if spec.gradient == "unrolled":
         x, before, after = _unrolled(f, joined.join(begin), spec.max_iterations)
+        if tell and bool((relative_size((after - before).detach(), after.detach()) > spec.settings(x.dtype).tol).any()):
+            warnings.warn(UNSETTLED, ConvergenceWarning, stacklevel=2)
     else:
         x, before, after = _solved(f, joined.join(begin).detach(), spec, tell)
     values = joined.parts(x)
