@@ -36,7 +36,7 @@ from cordsnet.training.stages.train import TrainedModule
 @check_init
 @dataclass(frozen=True)
 class Race:
-    """What is the same for all models that are compared.
+    """Settings that are the same for all models that are compared.
 
     Attributes
     ----------

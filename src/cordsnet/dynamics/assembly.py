@@ -42,7 +42,7 @@ def assemble(
 
 
 def _places(area: str, shape: tuple[int, ...], axes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Where every unit of an area lies; -1 on an axis that it lacks. Units of vectors count as channels."""
+    """Find where every unit of an area lies; -1 on an axis that it lacks. Units of vectors count as channels."""
     index = np.indices(shape).reshape(len(shape), -1)
     found = {name: np.full(index.shape[1], -1) for name in ("channel", "row", "column")}
     for name, values in zip(axes, index, strict=True):

@@ -33,7 +33,7 @@ class Passing(Effects):
         return Passing(both.currents, both.clamps, both.factors, both.seen, self.modules, self.trials)
 
     def rate(self, area: str, rate: Tensor) -> Tensor:
-        """What the module of the area returns for its new rate."""
+        """Return what the module of the area makes of its new rate."""
         rate, module = super().rate(area, rate), self.modules.get(area)
         if module is None:
             return rate

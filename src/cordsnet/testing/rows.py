@@ -21,7 +21,7 @@ CLOCK_WORDS = {"continuous": "continuous", "steps": "steps", "static": "static"}
 
 @dataclass(frozen=True)
 class RowCheck:
-    """What the checks of a row found.
+    """Result of the checks of a row.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ NOT_REPEATABLE = (
 @check_init
 @dataclass(frozen=True)
 class Budget:
-    """How much a stage may spend, in place of a number of updates; exactly one of the three.
+    """Amount that a stage may spend, in place of a number of updates; exactly one of the three.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class Stopwatch(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return what a checkpoint keeps."""
         return {"seconds": self._at_update}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -98,7 +98,7 @@ def _source(recipe: Recipe, images: int) -> tuple[LabelledImages, int]:
 
 
 def _stage(stage: Stage, context: Context, images: int, training_images: int) -> dict[str, Any]:
-    """What one stage takes; nothing is said of those that do not train with a loss."""
+    """Say what one stage takes; nothing is said of those that do not train with a loss."""
     whole = stage.as_train() if isinstance(stage, TrainingStage) else stage
     if not isinstance(whole, Train):
         return {"kind": stage.kind}

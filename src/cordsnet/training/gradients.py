@@ -133,7 +133,7 @@ def compare_gradients(
 
 @dataclass(frozen=True)
 class _Task:
-    """What every rule is asked for."""
+    """Trial that every rule is asked for."""
 
     model: VisionModel
     dt: float | None

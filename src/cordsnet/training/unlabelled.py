@@ -162,7 +162,7 @@ class NextFrame(Loss):
         return float(steps * count * model.dt_ms)
 
     def _output(self, bound: Bound, inputs: dict[str, Tensor]) -> Tensor:
-        """What the model predicts at the end of each frame."""
+        """Return what the model predicts at the end of each frame."""
         frames = inputs[IMAGE]
         shown = course(bound, inputs, self._ms(bound, len(frames)))
         checked({self.output: frames}, shown.outputs)

@@ -10,7 +10,7 @@ Values: TypeAlias = tuple[Tensor, ...]
 
 
 class Layout:
-    """How signals lie in rows [B, N]. Maps that lie channels last in memory stay so, since kernels are faster there.
+    """Order of signals in rows [B, N]. Maps that lie channels last in memory stay so, since kernels are faster there.
 
     Parameters
     ----------

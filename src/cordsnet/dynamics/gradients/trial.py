@@ -17,7 +17,7 @@ from cordsnet.dynamics.system import System
 
 @dataclass(frozen=True)
 class Trial:
-    """What is run: a system from a state through holds without interventions.
+    """Run that a rule is given: a system from a state through holds without interventions.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Trial:
             return self.advanced(self.state.detach(), 0, steps)
 
     def ended(self, state: State, first: int) -> "Ending":
-        """How the trial ends from `state`, which is that after step `first`; in the graph where gradients are on."""
+        """Compute how the trial ends from `state`, that after step `first`; in the graph where gradients are on."""
         if not self.needs_before:
             return Ending(self.advanced(state, first, self.steps))
         before = self.advanced(state, first, self.steps - 1)
@@ -117,7 +117,7 @@ class StepMap:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a trial ended.
+    """End of a trial.
 
     Attributes
     ----------

@@ -53,14 +53,14 @@ class BackboneSystem(SteppedSystem[Seen[Fed]]):
 
     @abstractmethod
     def feed(self, rates: Mapping[str, Tensor], effects: Effects) -> Fed:
-        """What the rates of the feedforward network bring to the head."""
+        """Compute what the rates of the feedforward network bring to the head."""
 
     @abstractmethod
     def head(self, state: State, fed: Fed, effects: Effects) -> dict[str, Tensor]:
         """Signals of the head one step later."""
 
     def hold(self, inputs: Inputs) -> Seen[Fed]:
-        """What the image causes; a blank field is one trial."""
+        """Compute what the image causes; a blank field is one trial."""
         image = self.image(inputs)
         if "image" not in inputs and self.layers.uses_batch:
             # two trials of zeros have the statistics of any number of them, also where a map has a single unit

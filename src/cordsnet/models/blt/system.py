@@ -95,7 +95,7 @@ class BLTSystem(SteppedSystem[Held]):
         return self.layers.linear["decoder"](maps.mean((2, 3)))
 
     def encode(self, image: Tensor) -> Tensor:
-        """What areas hear from of an image [B, C, H, W]: the image itself, unless a subclass says otherwise."""
+        """Find what areas hear from of an image [B, C, H, W]: the image itself, unless a subclass says otherwise."""
         return image
 
     def hears(self, connection: Connection, step: int) -> bool:
@@ -123,7 +123,7 @@ class BLTSystem(SteppedSystem[Held]):
         return f"{area}.norm"
 
     def carry(self, one: Connection, value: Tensor) -> Tensor:
-        """What a connection makes of its source's rate, with its bias."""
+        """Compute what a connection makes of its source's rate, with its bias."""
         if one.pool:
             value = POOLS[one.pool](value)
         return value if one.kind == "plain" else self._carriers[one.kind][one.layer](value)  # type: ignore[index]
@@ -131,7 +131,7 @@ class BLTSystem(SteppedSystem[Held]):
     def _bring(
         self, one: Connection, values: dict[str, Tensor], state: State, context: Held, effects: Effects
     ) -> Tensor:
-        """What a connection brings to its target; interventions act on it without the bias."""
+        """Compute what a connection brings to its target; interventions act on it without the bias."""
         if one.name in context.fed and (one.source == IMAGE or not effects):
             value = context.fed[one.name]
         else:

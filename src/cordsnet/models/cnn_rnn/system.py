@@ -39,7 +39,7 @@ class CNNRNNSystem(BackboneSystem[Tensor]):
         self.identity = self.identity, share
 
     def feed(self, rates: Mapping[str, Tensor], effects: Effects) -> Tensor:
-        """What arrives at the gates from the features, biases included, [gates, 1 or B, N]."""
+        """Compute what arrives at the gates from the features, biases included, [gates, 1 or B, N]."""
         if not effects.factors:
             pooled = torch.stack([rates[top].mean((2, 3)) for top in self.tops]).sum(0)
             return self._gates(functional.linear(pooled, self.input, self.bias))

@@ -138,7 +138,7 @@ class CNN(Parted, VisionModel):
         return {name: drive if name == STEM else functional.relu(drive) for name, drive in self.drives(images).items()}
 
     def norm(self, name: str, maps: Tensor) -> Tensor:
-        """What the norm of that name, or the unit bias in its place, makes of maps [B, C, H, W]."""
+        """Compute what the norm of that name, or the unit bias in its place, makes of maps [B, C, H, W]."""
         normalised: Tensor = self.get_submodule(name)(maps)
         return normalised
 

@@ -29,7 +29,7 @@ class NormedSystem(SteppedSystem[Held]):
         return self.inner.silent_past(batch)
 
     def hold(self, inputs: Inputs) -> Held:
-        """What the held inputs bring to every area, and the encoded inputs."""
+        """Compute what the held inputs bring to every area, and the encoded inputs."""
         return self.inner.hold(inputs)
 
     def encoded(self, context: Held) -> Mapping[str, Tensor]:

@@ -63,7 +63,7 @@ class CornetRTSystem(SteppedSystem[Tensor]):
         return {"scores": self.layers.linear["decoder.linear"](state.values["IT"].mean((2, 3)))}
 
     def _arriving(self, area: str, maps: Tensor) -> Tensor:
-        """What the input path of an area makes of maps."""
+        """Compute what the input path of an area makes of maps."""
         fed = self.layers.norm(f"{area}.norm_input", self.layers.conv(f"{area}.conv_input", maps))
         return torch.relu_(fed)
 

@@ -26,7 +26,8 @@ class Mdeq(MeasuresBatchNorms, SteppedModel):
     Areas are scales; the image enters the finest one. In every application of the cell each scale runs a residual
     block on its own rates, and receives what the blocks of all others make, brought to its size. One step is one frame,
     solved to the equilibrium of the cell from zero unless `spec.carry_state` is True. "SCALE.residual" [1] says how far
-    from an equilibrium the rates are: few iterations, as published, may not reach it.
+    from an equilibrium the solver's result is: few iterations, as published, may not reach it. The damped steps of a
+    phantom gradient follow, and the rates are those after them.
 
     In training mode batch norms, which stem and head have, use the statistics of the batch; `calibrate` sets those that
     evaluation mode uses.

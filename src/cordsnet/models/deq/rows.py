@@ -50,7 +50,7 @@ MDEQ_REMARKS = (
     "The published counts of 11,095,038 (large) and 158,650 (small) leave out the gains of the weight norm, one per "
     "output of the cell's convolutions; here they are counted, and weight_norm=False leaves them out.",
     "18 iterations of Broyden's method may end before the equilibrium is reached; 'SCALE.residual' says how "
-    "far from it, and no warning is given.",
+    "far from it the solver's result is, and no warning is given.",
     "Gains of some group norms begin at 0.1, so that the untrained cell has an equilibrium that solvers find.",
     "The damped steps of the phantom gradient are taken without gradients too, so that the network answers the same.",
     "Dropout within the cell, which the public code has in training, is left out.",

@@ -32,7 +32,8 @@ class SolverFields:
     terms : of the series, or steps of the phantom gradient.
     damping : of the phantom gradient's steps, x <- damping f(x) + (1 - damping) x.
     carry_state : start the solver of a frame from the equilibrium of the last one, instead of from zero.
-    steps : frames for which an image is held before the network is read; they are all alike.
+    steps : frames for which an image is held before the network is read; they are all alike, unless
+        `carry_state` lets each begin where the last one ended.
     ms_per_step : what one step, which is one frame, stands for, ms. It is a convention: an equilibrium knows no time.
     """
 

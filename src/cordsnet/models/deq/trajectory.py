@@ -16,7 +16,7 @@ from cordsnet.models.interface import IMAGE, VisionModel
 
 @dataclass(frozen=True)
 class SolverTrajectory:
-    """What a solver computed for one frame, evaluation by evaluation.
+    """Record of a solver on one frame, evaluation by evaluation.
 
     Attributes
     ----------
@@ -24,8 +24,8 @@ class SolverTrajectory:
     scores : [evaluations, B, K], read from those rates.
     residual : [evaluations, B], |f(x) - x| / |f(x)| of all areas together.
     status : one `Status` per trial.
-    is_time_course : True for "fixed_point" alone, whose k-th entry is the state of the network after k + 1 steps of
-        dt = tau (that of a discrete-time CNN). Iterates of other solvers are no course in time.
+    is_time_course : True for "fixed_point" alone. With the wiring of a CordsNet its k-th entry is the state after k + 1
+        steps of dt = tau, that of a discrete-time CNN. Iterates of other solvers are no course in time.
     """
 
     rates: Mapping[str, Tensor]
@@ -41,6 +41,8 @@ def solver_trajectory(
     model: VisionModel, images: Tensor | None = None, solver: Solver | str | None = None
 ) -> SolverTrajectory:
     """Solve one frame from zero rates, and keep what f gives at every iterate.
+
+    The damped steps with which a model with phantom gradients ends are not among them.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ CRBPHead: TypeAlias = Literal["pixel", "average"]
 
 @dataclass(frozen=True)
 class WideSpec(SteppedSpec):
-    """What both networks share.
+    """Fields that both networks share.
 
     Attributes
     ----------

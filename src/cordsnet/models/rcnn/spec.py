@@ -32,6 +32,8 @@ class RCNNSpec(SteppedSpec):
     in_channels, image_size, num_classes : of the images [in_channels, *image_size] and the scores. Maps are halved
         below area2 and below area4; odd sizes are rounded up.
     steps : steps for which an image is held before the network is read; with unroll = "inner" they are all alike.
+        With unroll = "sync" and norm = "bn_per_step" give as many as all iterations of the highest area need: batch
+        norms of later steps are never trained or measured.
     channels : maps of every area, K of the paper.
     repetitions : iterations of area2 to area5 on a frame, of which the first is feedforward; T + 1 of the paper. Area1
         runs once.

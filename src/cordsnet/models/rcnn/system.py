@@ -21,7 +21,7 @@ FIRST, *RECURRENT = AREAS
 
 
 class RCNNSystem(SteppedSystem[Tensor]):
-    """What both orders of updates share: one iteration of an area.
+    """Base of both orders of updates: one iteration of an area.
 
         z(t) = F * u + R * x(t - 1) + b,    x(t) = LRN(relu(z(t)))      (Liang & Hu 2015, section 3)
 
@@ -63,7 +63,7 @@ class RCNNSystem(SteppedSystem[Tensor]):
         return self.iterate(FIRST, 0, self.biased(FIRST, effects.pathway(f"image -> {FIRST}", context)), effects)
 
     def arriving(self, below: str, area: str, maps: Tensor, state: State, effects: Effects) -> Tensor:
-        """What an area is given from the maps of the one below, with its bias."""
+        """Compute what an area is given from the maps of the one below, with its bias."""
         if area in READ_THROUGH_A_POOL:
             maps = functional.max_pool2d(maps, 3, stride=2, padding=1)
         if self.dropout:
@@ -77,7 +77,7 @@ class RCNNSystem(SteppedSystem[Tensor]):
         return fed if bias is None else fed + bias
 
     def recurring(self, area: str, rate: Tensor, effects: Effects) -> Tensor:
-        """What an area gives to itself."""
+        """Compute what an area gives to itself."""
         return effects.pathway(f"{area} -> {area}", self.layers.conv(f"{area}.recurrent", rate))
 
     def iterate(self, area: str, t: int, drive: Tensor, effects: Effects) -> Tensor:

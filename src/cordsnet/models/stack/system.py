@@ -52,7 +52,7 @@ class Cell:
         self.bias = layers.tensor(f"{name}.bias").view(self.parts, 1, -1, 1, 1)
 
     def read(self, maps: Tensor) -> Tensor:
-        """What maps [B, C, H, W] bring to the area, [parts, B, C, H, W], without bias."""
+        """Compute what maps [B, C, H, W] bring to the area, [parts, B, C, H, W], without bias."""
         if self.pool > 1:
             maps = functional.max_pool2d(maps, self.pool, ceil_mode=True)
         return split(self.input(maps), self.parts)
@@ -72,7 +72,7 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} does not say what a step is")
 
     def emit(self, rate: Tensor) -> Tensor:
-        """What the area above and the readout see of the rate [B, C, H, W]: the rate."""
+        """Give what the area above and the readout see of the rate [B, C, H, W]: the rate."""
         return rate
 
 

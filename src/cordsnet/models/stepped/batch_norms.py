@@ -19,7 +19,9 @@ else:
 class MeasuresBatchNorms(Base):
     """Mixin for networks of steps with batch norms: `calibrate` sets the statistics that evaluation mode uses.
 
-    In training mode batch norms use the statistics of the batch, and nothing is changed in a step.
+    In training mode batch norms use the statistics of the batch, and nothing is changed in a step. `Train` calls
+    `calibrate` when it ends. After a training loop of your own, call it yourself: until then evaluation mode normalises
+    by a mean of 0 and a variance of 1, and gives other answers than training mode did.
 
     Attributes
     ----------
@@ -35,8 +37,8 @@ class MeasuresBatchNorms(Base):
         Every batch is held for `spec.steps` steps in training mode and then read, so that what a batch norm receives
         has been normalised below by the statistics of the batch; its mean and variance over the units and images of all
         batches become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
-        evaluation mode then gives what training mode gave, where a batch norm belongs to one step. Batches should be
-        as large as those of training.
+        evaluation mode then gives what training mode gave, where a batch norm belongs to one step and nothing is
+        lesioned. Batch norms that no step reaches keep what they had. Batches should be as large as those of training.
 
         Parameters
         ----------
