@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from cordsnet._checks import check_positive
 from cordsnet.dynamics import Effects, State
+from cordsnet.models.stack import rows as stack
 from cordsnet.models.stack.model import StackModel
 from cordsnet.models.stack.spec import StackSpec
 from cordsnet.models.stack.system import Cell, StackSystem
@@ -193,24 +194,21 @@ REMARKS = (
     "The length of a step, gamma, is a number of the spec and is not trained. With 1 in place of 0.3 the small network "
     "learned the digits badly.",
 )
-TINY = {"image_size": 16, "stem_channels": 3, "num_classes": 3}
-ROW = ModelRow("akorn", "akorn", AkornSpec(), SOURCE, CLOCK, tiny=TINY | {"channels": (4, 4, 8, 4)}, remarks=REMARKS)
+ROW = ModelRow(
+    "akorn", "akorn", AkornSpec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (4, 4, 8, 4)}, remarks=REMARKS
+)
 SMALL = ModelRow(
     "akorn_small",
     "akorn",
     AkornSpec(
         "akorn_small",
-        image_size=(16, 16),
-        num_classes=10,
         channels=(16, 32),
-        strides=(1, 2),
         stem_channels=16,
-        stem_kernel=3,
-        stem_stride=1,
+        **stack.SMALL,
         dimensions=2,
     ),
     SOURCE,
     CLOCK,
-    tiny=TINY | {"channels": (4, 6)},
+    tiny=stack.TINY | {"channels": (4, 6)},
     remarks=REMARKS,
 )

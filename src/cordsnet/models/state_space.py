@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cordsnet.dynamics import Clock, Effects, Precision
+from cordsnet.models.stack import rows as stack
 from cordsnet.models.stack.model import StackModel
 from cordsnet.models.stack.spec import StackSpec
 from cordsnet.models.stack.system import Cell, StackSystem
@@ -197,25 +198,20 @@ REMARKS = (
     "Eigenvalues begin at -1/2 + i times 0, 1/2, 1 or 3/2 pi, with scales that are drawn evenly in the logarithm.",
     "Interventions on rates act on what an area shows to others; its states go on beneath.",
 )
-TINY = {"image_size": 16, "stem_channels": 3, "num_classes": 3}
 ROW = ModelRow(
-    "conv_s5", "conv_s5", ConvS5Spec(), SOURCE, CLOCK, tiny=TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
+    "conv_s5", "conv_s5", ConvS5Spec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
 )
 SMALL = ModelRow(
     "conv_s5_small",
     "conv_s5",
     ConvS5Spec(
         "conv_s5_small",
-        image_size=(16, 16),
-        num_classes=10,
         channels=(16, 32),
-        strides=(1, 2),
         stem_channels=16,
-        stem_kernel=3,
-        stem_stride=1,
+        **stack.SMALL,
     ),
     SOURCE,
     CLOCK,
-    tiny=TINY | {"channels": (3, 4)},
+    tiny=stack.TINY | {"channels": (3, 4)},
     remarks=REMARKS,
 )

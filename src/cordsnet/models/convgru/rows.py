@@ -1,6 +1,7 @@
 """The rows of the ConvGRUs in the table of models."""
 
 from cordsnet.models.convgru.spec import PAPER, ConvGRUSpec
+from cordsnet.models.stack import rows as stack
 from cordsnet.models.table import ModelRow
 
 SOURCE = f"Ballas et al., ICLR 2016 (cells; the arrangement is this package's), {PAPER}"
@@ -13,25 +14,20 @@ REMARKS = (
     "Gates and candidate have biases, which the paper's equations leave out.",
 )
 
-TINY = {"image_size": 16, "stem_channels": 3, "num_classes": 3}
 ROW = ModelRow(
-    "convgru", "convgru", ConvGRUSpec(), SOURCE, CLOCK, tiny=TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
+    "convgru", "convgru", ConvGRUSpec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
 )
 SMALL = ModelRow(
     "convgru_small",
     "convgru",
     ConvGRUSpec(
         "convgru_small",
-        image_size=(16, 16),
-        num_classes=10,
         channels=(8, 16),
-        strides=(1, 2),
         stem_channels=8,
-        stem_kernel=3,
-        stem_stride=1,
+        **stack.SMALL,
     ),
     SOURCE,
     CLOCK,
-    tiny=TINY | {"channels": (3, 4)},
+    tiny=stack.TINY | {"channels": (3, 4)},
     remarks=REMARKS,
 )

@@ -9,11 +9,11 @@ from torch.nn import functional
 
 from cordsnet.dynamics.effects import NONE, Effects
 from cordsnet.dynamics.precision import Precision
-from cordsnet.dynamics.state import MAP_AXES, Signal, State
+from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import Inputs
 from cordsnet.models.cornet.spec import AREAS, CornetSpec
 from cordsnet.models.stepped.layers import Watch
-from cordsnet.models.stepped.system import SteppedSystem
+from cordsnet.models.stepped.system import SteppedSystem, with_iterations
 
 
 class CornetSystem(SteppedSystem[Tensor]):
@@ -30,7 +30,7 @@ class CornetSystem(SteppedSystem[Tensor]):
 
     def __init__(self, model: Any, dt: float, precision: Precision, watch: Watch | None = None) -> None:
         super().__init__(model, dt, precision, watch)
-        self.signals = signals(self.spec)
+        self.signals = with_iterations(self.spec.shapes, self.spec.iterations)
         between = [f"{source} -> {target}" for source, target in pairwise(("image", *AREAS))]
         self.pathways = (*between, *(f"{area} -> {area}" for area, count in self.spec.iterations.items() if count > 1))
 
@@ -79,12 +79,3 @@ class CornetSystem(SteppedSystem[Tensor]):
             rate = effects.rate(area, torch.relu(effects.drive(area, drive)))
             found.append(rate)
         return found
-
-
-def signals(spec: CornetSpec) -> tuple[Signal, ...]:
-    """Signals of a CORnet-S: for every area its rate [C, H, W] and its iterations [iterations, C, H, W]."""
-    found: list[Signal] = []
-    for area, shape in spec.shapes.items():
-        found.append(Signal(area, shape))
-        found.append(Signal(area, (spec.iterations[area], *shape), "iterations", ("iteration", *MAP_AXES)))
-    return tuple(found)

@@ -11,11 +11,11 @@ from torch.nn import functional
 from cordsnet.dynamics import noise
 from cordsnet.dynamics.effects import NONE, Effects
 from cordsnet.dynamics.precision import Precision
-from cordsnet.dynamics.state import MAP_AXES, Signal, State
+from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import Inputs
 from cordsnet.models.rcnn.spec import AREAS, READ_THROUGH_A_POOL, RCNNSpec
 from cordsnet.models.stepped.layers import Watch
-from cordsnet.models.stepped.system import SteppedSystem
+from cordsnet.models.stepped.system import SteppedSystem, with_iterations
 
 FIRST, *RECURRENT = AREAS
 
@@ -107,7 +107,7 @@ class InnerSystem(RCNNSystem):
 
     def __init__(self, model: Any, dt: float, precision: Precision, watch: Watch | None = None) -> None:
         super().__init__(model, dt, precision, watch)
-        self.signals = signals(self.spec)
+        self.signals = with_iterations(self.spec.shapes, self.spec.iterations)
 
     def advance(self, state: State, context: Tensor, effects: Effects = NONE) -> State:
         """All iterations of all areas on the frame that is held."""
@@ -151,12 +151,3 @@ class SyncSystem(RCNNSystem):
 
 SYSTEMS: dict[str, type[RCNNSystem]] = {"inner": InnerSystem, "sync": SyncSystem}
 """Order of updates -> system."""
-
-
-def signals(spec: RCNNSpec) -> tuple[Signal, ...]:
-    """Signals of an RCNN by frames: for every area its rate [C, H, W] and its iterations [iterations, C, H, W]."""
-    found: list[Signal] = []
-    for area, shape in spec.shapes.items():
-        found.append(Signal(area, shape))
-        found.append(Signal(area, (spec.iterations[area], *shape), "iterations", ("iteration", *MAP_AXES)))
-    return tuple(found)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from cordsnet.dynamics.clock import Clock
 from cordsnet.dynamics.effects import Effects
 from cordsnet.dynamics.precision import Precision
-from cordsnet.dynamics.state import Signal
+from cordsnet.dynamics.state import MAP_AXES, Signal
 from cordsnet.dynamics.system import Inputs, System
 from cordsnet.models.stepped.layers import Layers, Watch
 
@@ -64,3 +64,15 @@ class SteppedSystem(System[Context]):
             return effects.pathway(name, maps)
         factor = effects.pathway(name, self.like.new_ones(1, *self.spec.shapes[target]))
         return maps * functional.interpolate(factor, size=maps.shape[-2:], mode="nearest")
+
+
+def with_iterations(shapes: Mapping[str, tuple[int, ...]], iterations: Mapping[str, int]) -> tuple[Signal, ...]:
+    """Signals of a network that iterates within a step, from area -> [C, H, W] and area -> number of iterations.
+
+    Every area has its rate [C, H, W] and its iterations [iterations, C, H, W].
+    """
+    found: list[Signal] = []
+    for area, shape in shapes.items():
+        found.append(Signal(area, shape))
+        found.append(Signal(area, (iterations[area], *shape), "iterations", ("iteration", *MAP_AXES)))
+    return tuple(found)
