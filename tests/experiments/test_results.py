@@ -43,7 +43,7 @@ def small_setting(output, experiment) -> Setting:
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, width=2, image_size=8)
     twin = fold(build(model.spec, kind=CNN).eval())
     images = torch.randn(24, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    models = {"net": model} | ({"cnn": twin} if experiment.name == "noise" else {})
+    models = {"net": model} | ({"cnn": twin} if experiment.paired else {})
     return Setting(models, Split(images, torch.arange(24) % 3))
 
 

@@ -1,6 +1,7 @@
 """The `cordsnet` command."""
 
 from cordsnet.cli import benchmarking as _benchmarking
+from cordsnet.cli import comparing as _comparing
 from cordsnet.cli import evaluating as _evaluating
 from cordsnet.cli import experiments as _experiments
 from cordsnet.cli import listing as _listing
@@ -11,4 +12,4 @@ from cordsnet.cli.options import COMMANDS
 
 __all__ = ["COMMANDS", "main"]
 
-del _benchmarking, _evaluating, _experiments, _listing, _models, _training
+del _benchmarking, _comparing, _evaluating, _experiments, _listing, _models, _training

@@ -127,6 +127,7 @@ class Experiment(Generic[Options]):
     claims : what it decides, declared before any run.
     needs : what is asked of every model.
     trains : True if it trains its own networks and takes no models.
+    paired : True if its claims compare dynamical models with static ones that are given beside them.
     default : the preset that is used where none is named.
     """
 
@@ -139,6 +140,7 @@ class Experiment(Generic[Options]):
     needs: tuple[Need, ...] = ()
     trains: bool = False
     default: str = "desk"
+    paired: bool = False
 
     def preset(self, name: str | None = None) -> Preset[Options]:
         """A preset by name, or the default one. Raises ValueError for unknown names."""
@@ -200,12 +202,13 @@ def experiment(
     trains: bool = False,
     default: str = "desk",
     description: str = "",
+    paired: bool = False,
 ) -> Callable[[Run[Options]], Experiment[Options]]:
     """Enter a function into `EXPERIMENTS`; its description is the first line of its docstring unless one is given."""
 
     def enter(run: Run[Options]) -> Experiment[Options]:
         line = description or (run.__doc__ or "").strip().splitlines()[0]
-        row = Experiment(name, line, run, options, presets, tuple(claims), tuple(needs), trains, default)
+        row = Experiment(name, line, run, options, presets, tuple(claims), tuple(needs), trains, default, paired)
         EXPERIMENTS.add(name, row, run.__module__)
         return row
 

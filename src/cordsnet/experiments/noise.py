@@ -77,6 +77,7 @@ Hits = NDArray[np.float64]
     },
     claims=CLAIMS,
     needs=(classifies_images,),
+    paired=True,
 )
 def noise(setting: Setting, options: NoiseOptions) -> Result:
     """Accuracy against noise redrawn at every step, of dynamical models and of static ones beside them."""

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ class Subject:
         """The data that its weights were trained on, as its metadata describe them; empty where they do not."""
         known = self.model.metadata.get("data")
         return known if isinstance(known, Mapping) else {}
+
+    @cached_property
+    def loaded(self) -> VisionData:
+        """The data set, with images of the model's size; loaded once."""
+        return load_data(self.data, max(self.model.input_shape[1:]), **asdict(self.reading))
 
 
 def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, Subject]:
@@ -92,7 +98,7 @@ def images_and_notes(subjects: Mapping[str, Subject]) -> tuple[dict[str, Split],
 
 def _images(label: str, subject: Subject) -> tuple[Split, tuple[str, ...]]:
     channels, height, width = subject.model.input_shape
-    data = load_data(subject.data, max(height, width), **asdict(subject.reading))
+    data = subject.loaded
     found = data.test.shape[0]
     if found != channels:
         raise DataError(

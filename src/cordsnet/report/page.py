@@ -40,6 +40,26 @@ class Table:
     words: bool = False
 
 
+class Verdict(str):
+    """A cell whose text is coloured as a verdict, and leads to the page that holds the details.
+
+    Parameters
+    ----------
+    text : of the cell.
+    mark : a key of `MARKED`.
+    page : path of the page, relative to the one with the table; "" leads nowhere.
+    """
+
+    mark: str
+    page: str
+
+    def __new__(cls, text: str, mark: str, page: str = "") -> "Verdict":
+        """Make the cell."""
+        made = super().__new__(cls, text)
+        made.mark, made.page = mark, page
+        return made
+
+
 @dataclass(frozen=True)
 class Picture:
     """A small picture, as the content of a PNG file, with a caption and what it is a picture of, such as its file."""

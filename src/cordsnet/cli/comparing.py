@@ -1,0 +1,114 @@
+"""The commands about many models and many claims: `compare` and `claims`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cordsnet.cli.early import check_data, given
+from cordsnet.cli.experiments import MODELS_HELP
+from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse
+from cordsnet.cli.telling import telling
+from cordsnet.experiments.table import EXPERIMENTS, TRAINED
+
+
+@COMMANDS.register("compare")
+def compare(words: Sequence[str]) -> None:
+    """Run models through experiments: one page with a verdict for every model and claim."""
+    parser = make_parser("compare")
+    parser.add_argument("models", nargs="+", type=str, metavar="MODEL", help=f"{MODELS_HELP}; or the folder of a sweep")
+    parser.add_argument("--experiments", type=str, default="all", help="names, such as noise,time_course, or all")
+    parser.add_argument("--preset", "--scale", type=str, default="smoke", help="row of options of every experiment")
+    parser.add_argument("--data", type=str, default=None, help="data set or path; default: what each was trained on")
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
+    parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=1, help="models measured at once, on Ray when more than one")
+    parser.add_argument("--address", type=str, default=None, help='address of a Ray cluster, such as "auto"')
+    add_run_options(parser, "runs/compare")
+    _check_experiments(given(words, "--experiments"))
+    check_data(words)
+    options = parse(parser, words)
+
+    from cordsnet._checks import check_device
+    from cordsnet.experiments.comparison import compare as run_comparison
+    from cordsnet.experiments.comparison import rows_of
+    from cordsnet.experiments.comparison.compare import experiments_of
+    from cordsnet.report import write_result
+    from cordsnet.report.compare import write_cells
+    from cordsnet.training.workers import Workers
+
+    check_device(options.device)
+    names = experiments_of(_names(options.experiments), options.preset)
+    rows = rows_of(options.models)
+    runs = sum(len(row.sources) for row in rows)
+    minutes = runs * sum(EXPERIMENTS[name].preset(options.preset).minutes for name in names)
+    estimate = (
+        f"{runs} networks x {len(names)} experiments, preset {options.preset}: about {max(1, round(minutes))} min"
+    )
+    print(f"{estimate} for small networks on two cores", flush=True, file=sys.stderr if options.json else sys.stdout)
+    with telling(options) as told:
+        result = run_comparison(
+            options.models,
+            names,
+            output=options.output,
+            preset=options.preset,
+            data=options.data,
+            seed=options.seed,
+            device=options.device,
+            workers=Workers(options.workers, address=options.address),
+            tell=told.measuring,
+        )
+    write_cells(result, Path(options.output))
+    path, missing = write_result(result, options.output)
+    if options.json:
+        print(path.with_name("result.json").read_text())
+        return
+    print(path.with_name("table.md").read_text(), end="")
+    for row in result.rows("skipped"):
+        print(f"left out: {row['model']}, {row['part']}: {row['reason']}")
+    for sentence in missing:
+        print(sentence)
+    print(f"report: {path}")
+
+
+@COMMANDS.register("claims")
+def claims(words: Sequence[str]) -> None:
+    """Write all claims of finished experiments as one table: statement, source, scale, number, interval, verdict."""
+    parser = make_parser("claims")
+    parser.add_argument("folders", nargs="+", type=str, metavar="FOLDER", help="of results, such as runs/compare")
+    parser.add_argument("--output", type=str, default=None, help="Markdown file to write; default: print it")
+    add_json(parser)
+    options = parse(parser, words)
+
+    from cordsnet._files import write_whole
+    from cordsnet.experiments import read_result
+    from cordsnet.report.claims import claims_page
+
+    results = [(Path(folder), read_result(folder)) for folder in options.folders]
+    if options.json:
+        rows = [
+            {"experiment": result.meta.get("experiment", ""), "claim": claim.name, "about": claim.subject}
+            | {"value": claim.value, "interval": claim.interval, "n": claim.n, "verdict": claim.verdict}
+            for _, result in results
+            for claim in result.claims
+        ]
+        print(json.dumps(rows, indent=1))
+        return
+    page = claims_page(results)
+    if options.output is None:
+        print(page, end="")
+    else:
+        write_whole(Path(options.output), page.encode())
+        print(f"claims: {options.output}")
+
+
+def _names(experiments: str) -> str | list[str]:
+    return "all" if experiments == "all" else [name for name in experiments.split(",") if name]
+
+
+def _check_experiments(experiments: str | None) -> None:
+    """Raise ValueError for unknown experiments, and for those that train, before anything slow is imported."""
+    for name in [] if experiments in (None, "all") else _names(str(experiments)):
+        EXPERIMENTS.check(name)
+        if name in TRAINED:
+            raise ValueError(f"experiment {name!r} trains its own networks and compares no models; leave it out")

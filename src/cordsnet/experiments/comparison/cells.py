@@ -1,0 +1,176 @@
+"""One run of a model through experiments, each kept in a folder of its own with a key of all that it depends on."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cordsnet._files import writable_folder, write_whole
+from cordsnet.experiments.experiment import Setting
+from cordsnet.experiments.needs import is_dynamical
+from cordsnet.experiments.result import Result
+from cordsnet.experiments.storage import read_result, write_data
+from cordsnet.experiments.subjects import Subject, images_and_notes, load_subjects
+from cordsnet.experiments.table import EXPERIMENTS
+
+KEY = "key.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same for all cells of a comparison.
+
+    Attributes
+    ----------
+    experiments : names.
+    preset : row of options of every experiment.
+    folder : the comparison's; cells are below it.
+    data : name or path of the data set that all models are shown; None is what each was trained on.
+    seed : of everything that is drawn.
+    device : "cpu" or "cuda".
+    """
+
+    experiments: tuple[str, ...]
+    preset: str
+    folder: str
+    data: str | None = None
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model in an experiment.
+
+    Attributes
+    ----------
+    experiment : its name.
+    folder : of the result, relative to that of the comparison; "" where the model was left out.
+    reason : why it was left out; "" where it was not.
+    reused : True if the result was there already.
+    """
+
+    experiment: str
+    folder: str = ""
+    reason: str = ""
+    reused: bool = False
+
+
+def run_cells(plan: Plan, label: str, source: str, place: str, beside: tuple[str, str] | None = None) -> list[Cell]:
+    """Run one model through all experiments of a plan; finished cells are not run again.
+
+    Parameters
+    ----------
+    plan : of the comparison.
+    label, source : name of the model in tables, and what it is loaded from.
+    place : name of the run, below the folder of each experiment.
+    beside : label and source of a static model, which joins the experiments that compare with one.
+
+    Returns
+    -------
+    One cell for each experiment, in the order of the plan.
+    """
+    torch.manual_seed(plan.seed)
+    sources = {label: source} | ({beside[0]: beside[1]} if beside and beside[0] != label else {})
+    try:
+        loaded = load_subjects(list(sources.values()), plan.data)
+        subjects = dict(zip(sources, loaded.values(), strict=True))
+        images, notes = images_and_notes(subjects)
+    except ValueError as error:
+        return [Cell(name, reason=str(error)) for name in plan.experiments]
+    for one in subjects.values():
+        one.model.to(plan.device)
+    setting = Setting(
+        {name: one.model for name, one in subjects.items()},
+        images,
+        {name: {"source": one.source, "data": one.data} for name, one in subjects.items()},
+        notes,
+        seed=plan.seed,
+    )
+    return [_cell(plan, name, label, subjects, setting, place) for name in plan.experiments]
+
+
+def _cell(plan: Plan, name: str, label: str, subjects: Mapping[str, Subject], setting: Setting, place: str) -> Cell:
+    """Run one experiment, or find its result."""
+    experiment = EXPERIMENTS[name]
+    chosen = list(subjects) if experiment.paired else [label]
+    if experiment.paired and not is_dynamical(subjects[label].model):
+        return Cell(name, reason="it is static, and what models with dynamics are compared with")
+    if len(chosen) == 1 and experiment.paired:
+        return Cell(name, reason="its claims need a static model, such as a CNN, among the models")
+    setting = dataclasses.replace(setting, models={one: setting.models[one] for one in chosen}, shown={})
+    options = experiment.preset(plan.preset).options
+    try:
+        experiment.check(setting.models)
+    except ValueError as error:
+        return Cell(name, reason=str(error))
+    key = {
+        "experiment": name,
+        "options": repr(options),
+        "seed": plan.seed,
+        "device": plan.device,
+        "models": {one: _model_key(subjects[one]) for one in chosen},
+        "code": code_version(),
+    }
+    where = f"{name}/{place}"
+    folder = Path(plan.folder) / where
+    if _is_kept(folder, key):
+        return Cell(name, where, reused=True)
+    try:
+        result = experiment(setting, options)
+    except (ValueError, ArithmeticError) as error:  # also of networks that diverge or do not converge
+        return Cell(name, reason=str(error))
+    writable_folder(folder)
+    (folder / KEY).unlink(missing_ok=True)  # so that a cell that is half written is not taken for a finished one
+    write_data(result, folder)
+    write_whole(folder / KEY, json.dumps(key, indent=1).encode())
+    return Cell(name, where)
+
+
+def read_cell(plan: Plan, cell: Cell) -> Result:
+    """The result of a cell that was not left out."""
+    return read_result(Path(plan.folder) / cell.folder)
+
+
+def _is_kept(folder: Path, key: Mapping[str, Any]) -> bool:
+    try:
+        kept = json.loads((folder / KEY).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return bool(kept == key)
+
+
+def _model_key(subject: Subject) -> dict[str, Any]:
+    """Digests of a model, and of the images that it is shown."""
+    model, data = subject.model, subject.loaded
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps([model.description(), repr(model.lesions)], sort_keys=True, default=str).encode())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return {"weights": digest.hexdigest(), "data": data.identity}
+
+
+@cache
+def code_version() -> str:
+    """Digest of the source of the package and the versions of torch and NumPy: with another, cells are run again."""
+    import numpy
+
+    digest = hashlib.blake2b(f"{torch.__version__} {numpy.__version__}".encode(), digest_size=16)
+    root = Path(__file__).parents[2]
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def place_of(source: str, taken: Sequence[str]) -> str:
+    """A name for the folder of a run, unlike those that are taken."""
+    words = "".join(sign if sign.isalnum() or sign in "=_-@." else "-" for sign in source).strip("-.")[-80:] or "model"
+    names = (words, *(f"{words}-{k}" for k in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)

@@ -1,0 +1,133 @@
+"""The page of a comparison: rows are models, columns claims; each cell its verdict, number, interval and page."""
+
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from cordsnet.experiments import Result, read_result
+from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED
+from cordsnet.experiments.result import Row
+from cordsnet.report.figures import BLUE, VERMILION, WIDTH, new_figure
+from cordsnet.report.page import Section, Table, Verdict, as_table
+from cordsnet.report.rows import values_of
+
+PAGE = "report.html"
+LEFT_OUT = "left out"
+MARKS = {HOLDS: "+", FAILS: "-", UNDECIDED: "?", LEFT_OUT: ""}
+"""Signs of verdicts, so that a figure can be read without its colours."""
+
+MODELS = {
+    "model": "model",
+    "kind": "kind",
+    "parameters": "parameters",
+    "clock": "clock",
+    "trained_on": "trained on",
+    "runs": "networks",
+}
+SKIPPED = {"model": "model", "part": "experiment", "reason": "reason"}
+CORRECTED = (
+    "The table above decides every claim for itself. Here verdicts are those with Holm's correction: a claim is "
+    "decided only if the chance that any claim of this page is decided wrongly stays below 5 %. A verdict that stood "
+    "alone and does not survive it is marked with an asterisk. Intervals are 95 %, each for itself: over images where "
+    "a row is one network, over networks where it is several. A model trained on nothing has random weights, and its "
+    "verdicts say nothing about the kind of model."
+)
+
+
+def sections(result: Result) -> list[Section]:
+    """The overview, a table for each experiment, the models, and who was left out of what."""
+    found = [Section("Overview", CORRECTED, overview(result), name="overview")]
+    for experiment in values_of(result, "cells", "experiment"):
+        found.append(Section(_title(str(experiment)), "", tables=(matrix(result, str(experiment)),)))
+    found.append(Section("Models", "", tables=(as_table(result.rows("models"), MODELS),)))
+    if skipped := result.rows("skipped"):
+        found.append(Section("Left out", "", tables=(as_table(skipped, SKIPPED, most=1000),)))
+    return found
+
+
+def summary(result: Result) -> Table:
+    """How many claims hold, fail and are undecided for each model, corrected."""
+    rows = []
+    for model in values_of(result, "models", "model"):
+        cells = [cell["corrected"] for cell in result.rows("cells", model=model) if "value" in cell]
+        left = len({row["part"] for row in result.rows("skipped", model=model)})
+        rows.append((str(model), *(str(cells.count(verdict)) for verdict in (HOLDS, FAILS, UNDECIDED)), str(left)))
+    return Table(("model", "hold", "fail", "undecided", "experiments left out"), rows)
+
+
+def matrix(result: Result, experiment: str) -> Table:
+    """One experiment: rows are models, columns its claims."""
+    claims = [str(name) for name in values_of(result, "cells", "claim", experiment=experiment)]
+    rows = []
+    for model in values_of(result, "cells", "model", experiment=experiment):
+        found: list[str] = [str(model)]
+        for claim in claims:
+            cells = result.rows("cells", experiment=experiment, model=model, claim=claim)
+            found.append(_shown(cells))
+        rows.append(found)
+    return Table(("model", *(name.replace("_", " ") for name in claims)), rows, words=True)
+
+
+def overview(result: Result) -> Figure:
+    """Verdicts of all claims: a row for each model, a column for each claim."""
+    models = [str(name) for name in values_of(result, "models", "model")]
+    columns = list(dict.fromkeys((str(c["experiment"]), str(c["claim"])) for c in result.rows("cells")))
+    order = [LEFT_OUT, UNDECIDED, FAILS, HOLDS]
+    drawn = new_figure(max(WIDTH, 1.8 + 0.3 * len(columns)), 1.9 + 0.28 * len(models))
+    axes = drawn.subplots()
+    values = [[order.index(_worst(result, model, column)) for column in columns] for model in models]
+    colours = ListedColormap(["#FFFFFF", "#D9D9D9", VERMILION, BLUE])
+    axes.imshow(values, cmap=colours, vmin=-0.5, vmax=3.5, aspect="auto", interpolation="nearest")
+    for i, row in enumerate(values):
+        for j, value in enumerate(row):
+            ink = "white" if value > 1 else "0.3"
+            axes.text(j, i, MARKS[order[value]], ha="center", va="center", fontsize=9, color=ink)
+    axes.set_yticks(range(len(models)), models, fontsize=8)
+    names = [f"{experiment}: {claim}".replace("_", " ") for experiment, claim in columns]
+    axes.set_xticks(range(len(columns)), names, rotation=60, ha="right", fontsize=7, rotation_mode="anchor")
+    axes.tick_params(length=0)
+    axes.set_title("+ holds   - fails   ? undecided   blank: left out", loc="left", fontsize=9)
+    return drawn
+
+
+def write_cells(result: Result, folder: Path) -> None:
+    """Write the page of every cell that has none yet, below the folder of the comparison."""
+    from cordsnet.report.writer import write_result  # which draws this page too
+
+    for name in dict.fromkeys(str(cell["folder"]) for cell in result.rows("cells")):
+        page = folder / name / PAGE
+        if not page.is_file() or page.stat().st_mtime < (folder / name / "result.json").stat().st_mtime:
+            write_result(read_result(folder / name), folder / name)
+
+
+def _shown(cells: tuple[Row, ...]) -> str:
+    """The cell of a model and a claim; of several subjects, all of them."""
+    measured = [cell for cell in cells if "value" in cell]
+    if not measured:
+        return "not measured" if cells else "-"
+    texts = [_number(cell) for cell in measured]
+    page = f"{urllib.parse.quote(str(measured[0]['folder']))}/{PAGE}"
+    verdicts = [str(cell["corrected"]) for cell in measured]
+    return Verdict("; ".join(texts), max(verdicts, key=(HOLDS, UNDECIDED, FAILS).index), page)
+
+
+def _number(cell: Mapping[str, object]) -> str:
+    """Verdict, number, interval and n."""
+    word = "undecided" if cell["corrected"] == UNDECIDED else str(cell["corrected"])
+    star = "*" if cell["corrected"] != cell["verdict"] else ""
+    interval = f" [{cell['low']:.3g}, {cell['high']:.3g}]" if "low" in cell else ""
+    return f"{word}{star} {cell['value']:.3g}{interval}, n = {cell.get('n', 1)} {cell['of']}"
+
+
+def _worst(result: Result, model: str, column: tuple[str, str]) -> str:
+    """The verdict that is drawn for a model and a claim."""
+    cells = result.rows("cells", model=model, experiment=column[0], claim=column[1])
+    measured = [str(cell["corrected"]) for cell in cells if "value" in cell]
+    return max(measured, key=(HOLDS, UNDECIDED, FAILS).index) if measured else LEFT_OUT
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
