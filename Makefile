@@ -28,8 +28,9 @@ demo: $(READY)
 	$(BIN)/cordsnet demo
 
 # One thread each: two processes of two threads wait for one another on two cores.
+# Each process takes neighbouring tests, which share fixtures, and then half of what the other has left.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --quiet
 
 check: $(READY)
 	$(BIN)/ruff format --check .
