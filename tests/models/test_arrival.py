@@ -1,6 +1,7 @@
 """When the image first reaches each area, against what the wiring says."""
 
 import pytest
+import torch
 
 import cordsnet
 from cordsnet.dynamics import Clock
@@ -42,3 +43,14 @@ def test_a_model_without_images_is_refused():
 
     with pytest.raises(ValueError, match="model must read images, got one that reads cue"):
         arrival_steps(Blind())
+
+
+def test_autocast_around_it_changes_nothing(monkeypatch):
+    model, seen = cordsnet.create_model("cordsnet_r2_small"), []
+    bind = type(model).bind
+    monkeypatch.setattr(
+        type(model), "bind", lambda self, *given: seen.append(given[2].of_convolutions(self.like)) or bind(self, *given)
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        assert arrival_steps(model) == {"area1": 1, "area2": 1}
+    assert seen == [torch.float32]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Precision, with_lesions
-from cordsnet.dynamics.precision import place_of_doubles
+from cordsnet.dynamics import Precision, System, with_lesions
+from cordsnet.dynamics.precision import own_precision, place_of_doubles
 from cordsnet.models.interface import IMAGE
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class MeasuresBatchNorms(Base):
         batches become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
         evaluation mode then gives what training mode gave, where a batch norm belongs to one step and nothing is
         lesioned. Batch norms that no step reaches keep what they had. Batches should be as large as those of training.
+        All is computed in the model's own precision, also under `torch.autocast`.
 
         Parameters
         ----------
@@ -56,14 +57,12 @@ class MeasuresBatchNorms(Base):
         mode, count = self.training, 0
         self.train()
         try:
-            bound = self.system_type(self, self.dt_ms, Precision(), watch)
-            system = with_lesions(bound, self.lesions)
-            for count, images in enumerate(batches, 1):  # noqa: B007
-                self.check_input(images)
-                state, context = system.begin(len(images)), system.hold({IMAGE: images})
-                for _ in range(self.spec.steps):
-                    state = system.advance(state, context)
-                system.read(state)
+            with own_precision(self.like):
+                bound = self.system_type(self, self.dt_ms, Precision(), watch)
+                system = with_lesions(bound, self.lesions)
+                for count, images in enumerate(batches, 1):  # noqa: B007
+                    self.check_input(images)
+                    _show(system, images, self.spec.steps)
         finally:
             self.train(mode)
         if not count:
@@ -72,6 +71,14 @@ class MeasuresBatchNorms(Base):
             norm = self.get_submodule(name)
             assert isinstance(norm, nn.BatchNorm2d)
             found.write(norm, count)
+
+
+def _show(system: System[Any], images: Tensor, steps: int) -> None:
+    """Hold a batch of images for some steps, and read what came of it."""
+    state, context = system.begin(len(images)), system.hold({IMAGE: images})
+    for _ in range(steps):
+        state = system.advance(state, context)
+    system.read(state)
 
 
 class Moments:
