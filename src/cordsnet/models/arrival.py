@@ -7,6 +7,7 @@ import torch
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, seeded_generator
 from cordsnet.dynamics.precision import own_precision
+from cordsnet.errors import DivergedError
 from cordsnet.models.interface import IMAGE, VisionModel
 
 TRIALS = 4
@@ -32,6 +33,7 @@ def arrival_steps(model: VisionModel, *, steps: int = 64, seed: int = 0) -> dict
     Raises
     ------
     ValueError : the model reads no images.
+    DivergedError : rates became infinite or NaN, which says nothing of an image, before every area was reached.
     """
     if IMAGE not in model.inputs:
         raise ValueError(f"model must read images, got one that reads {', '.join(model.inputs)}")
@@ -47,6 +49,8 @@ def arrival_steps(model: VisionModel, *, steps: int = 64, seed: int = 0) -> dict
         for step in range(1, steps + 1):
             state = system.advance(state, context)
             for area, rates in state.rates.items():
+                if not bool(torch.isfinite(rates).all()):
+                    raise DivergedError(area, step, system.clock.time_ms(step))
                 if found[area] is None and bool((rates != rates[:1]).any()):
                     found[area] = step
             if None not in found.values():
