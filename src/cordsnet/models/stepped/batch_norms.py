@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Precision, System, with_lesions
+from cordsnet.dynamics import Precision, with_lesions
 from cordsnet.dynamics.precision import own_precision, place_of_doubles
 from cordsnet.models.interface import IMAGE
 
@@ -50,9 +50,11 @@ class MeasuresBatchNorms(Base):
         ValueError, TypeError : there is no batch, or images that do not fit.
         """
         moments: dict[str, Moments] = {}
+        counts = True
 
         def watch(name: str, maps: Tensor) -> None:
-            moments.setdefault(name, Moments()).add(maps)
+            if counts:
+                moments.setdefault(name, Moments()).add(maps)
 
         mode, count = self.training, 0
         self.train()
@@ -62,7 +64,13 @@ class MeasuresBatchNorms(Base):
                 system = with_lesions(bound, self.lesions)
                 for count, images in enumerate(batches, 1):  # noqa: B007
                     self.check_input(images)
-                    _show(system, images, self.spec.steps)
+                    state = system.begin(len(images))
+                    # what is held is seen without lesions; networks that see it anew in every step then see it with them
+                    counts = not (self.lesions and bound.sees_anew)
+                    context, counts = system.hold({IMAGE: images}), True
+                    for _ in range(self.spec.steps):
+                        state = system.advance(state, context)
+                    system.read(state)
         finally:
             self.train(mode)
         if not count:
@@ -71,14 +79,6 @@ class MeasuresBatchNorms(Base):
             norm = self.get_submodule(name)
             assert isinstance(norm, nn.BatchNorm2d)
             found.write(norm, count)
-
-
-def _show(system: System[Any], images: Tensor, steps: int) -> None:
-    """Hold a batch of images for some steps, and read what came of it."""
-    state, context = system.begin(len(images)), system.hold({IMAGE: images})
-    for _ in range(steps):
-        state = system.advance(state, context)
-    system.read(state)
 
 
 class Moments:
