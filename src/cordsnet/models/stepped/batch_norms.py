@@ -65,7 +65,7 @@ class MeasuresBatchNorms(Base):
                 for count, images in enumerate(batches, 1):  # noqa: B007
                     self.check_input(images)
                     state = system.begin(len(images))
-                    # what is held is seen without lesions; networks that see it anew in every step then see it with them
+                    # `hold` sees without lesions; where every step sees anew, that is with them
                     counts = not (self.lesions and bound.sees_anew)
                     context, counts = system.hold({IMAGE: images}), True
                     for _ in range(self.spec.steps):
