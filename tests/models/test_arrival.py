@@ -1,9 +1,11 @@
 """When the image first reaches each area, against what the wiring says."""
 
 import pytest
+import torch
 
 import cordsnet
 from cordsnet.dynamics import Clock
+from cordsnet.errors import DivergedError
 from cordsnet.models import MODELS, arrival_steps
 
 TINY = MODELS["cordsnet_r8"].tiny
@@ -42,3 +44,22 @@ def test_a_model_without_images_is_refused():
 
     with pytest.raises(ValueError, match="model must read images, got one that reads cue"):
         arrival_steps(Blind())
+
+
+def test_autocast_around_it_changes_nothing(monkeypatch):
+    model, seen = cordsnet.create_model("cordsnet_r2_small"), []
+    bind = type(model).bind
+    monkeypatch.setattr(
+        type(model), "bind", lambda self, *given: seen.append(given[2].of_convolutions(self.like)) or bind(self, *given)
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        assert arrival_steps(model) == {"area1": 1, "area2": 1}
+    assert seen == [torch.float32]
+
+
+def test_rates_that_are_not_finite_are_refused_and_not_taken_for_arrivals():
+    model = cordsnet.create_model("convlstm", **MODELS["convlstm"].tiny)
+    with torch.no_grad():
+        model.get_parameter("cells.area2.bias").fill_(float("nan"))
+    with pytest.raises(DivergedError, match="rates of 'area2' stopped being finite at step 1"):
+        arrival_steps(model)

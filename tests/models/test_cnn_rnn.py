@@ -195,6 +195,34 @@ def test_a_frozen_backbone_keeps_weights_and_statistics(tmp_path):
         model.take(CNN(small(depth=2).spec.network))
 
 
+@pytest.mark.parametrize("lost", ["area2", "area1 -> area2", "memory"])
+def test_calibration_counts_what_a_lesioned_network_sees(lost):
+    model = cordsnet.lesion(small(steps=3).eval(), lost).train()
+    shown = images(model, 6)
+    trained = run(model, [shown] * 3)[-1]
+    model.calibrate([shown])
+    assert_close(run(model.eval(), [shown] * 3)[-1].values, trained.values, rtol=0, atol=1e-10)
+
+
+def test_lesions_and_images_of_a_cnn_are_taken_with_its_weights(tmp_path):
+    model = small(train_backbone=False)
+    cnn = CNN(model.spec.network.changed(num_classes=7)).double().eval()
+    cnn = cordsnet.lesion(cnn, "area1 -> area2", fraction=0.5)
+    data = {"mean": [0.5, 0.4], "std": [0.2, 0.3], "classes": list("abcdefg")}
+    cnn.metadata["data"] = data
+    model.take(cnn)
+    shown = images(model)
+    assert_close(run(model, [shown])[-1].rates["area4"], cnn.rates(shown)["area4"].detach())
+    assert model.lesions == cnn.lesions
+    assert model.preprocessing.mean == (0.5, 0.4)
+    assert model.metadata["data"] is not data
+    loaded = cordsnet.load_model(cordsnet.save_model(model, tmp_path))
+    assert loaded.lesions == cnn.lesions
+    other = CNN(model.spec.network.changed(num_classes=9)).double()
+    other.metadata["data"] = data
+    assert "classes" not in cordsnet.lesion(small(), "memory").take(other).metadata["data"]
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_everything_goes_through_effects(cell):
     model, seen = small(cell), Seen(seen={})

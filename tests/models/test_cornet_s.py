@@ -1,5 +1,6 @@
 """CORnet-S against the public code's numbers and a plain loop, and what its interface promises."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -195,6 +196,16 @@ def test_calibration_takes_population_statistics_over_batches_of_any_size():
     assert_close(norm.running_mean, received.mean((0, 2, 3)))
     assert_close(norm.running_var, received.var((0, 2, 3), correction=0))
     assert norm.num_batches_tracked == 2
+
+
+def test_calibration_measures_in_the_precision_of_the_model_under_autocast():
+    one = small().float()
+    other = copy.deepcopy(one)
+    shown = images(one).float()
+    one.calibrate([shown])
+    with torch.autocast("cpu", torch.bfloat16):
+        other.calibrate([shown])
+    assert_close(dict(other.state_dict()), dict(one.state_dict()), rtol=0, atol=0)
 
 
 def test_calibration_without_images_is_refused():

@@ -237,3 +237,13 @@ def test_specs_are_plain_data():
     assert DeqConvSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     assert isinstance(cordsnet.create_model("deq_conv_r2_small"), DeqConv)
     assert sum(p.numel() for p in cordsnet.create_model("deq_conv_r2_small").parameters()) < 100_000
+
+
+def test_a_solvers_trajectory_is_in_the_precision_of_the_model_under_autocast():
+    model = tiny(tol=1e-6).float()
+    shown = images(model).float()
+    wanted = solver_trajectory(model, shown)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = solver_trajectory(model, shown)
+    assert_close(found.scores, wanted.scores, rtol=0, atol=0)
+    assert found.status == wanted.status == (Status.CONVERGED,) * 3

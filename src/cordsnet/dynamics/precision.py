@@ -112,6 +112,15 @@ def full_precision() -> Iterator[None]:
         _Whole.close()
 
 
+def own_precision(like: Tensor) -> torch.autocast:
+    """Block in which nothing is cast by a `torch.autocast` around it, on the device of `like`.
+
+    For what measures a model, which has to give the same numbers wherever it is called. Systems must be made inside,
+    since `Precision.of_convolutions` asks what holds at that moment.
+    """
+    return torch.autocast(like.device.type, enabled=False)
+
+
 def recoverable(dtype: torch.dtype) -> bool:
     """True if phi' can be recovered from rates of this precision, as the compact adjoint does."""
     return torch.finfo(dtype).eps < 1e-4

@@ -1,5 +1,6 @@
 """Base of the networks with a feedforward front end."""
 
+import copy
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -33,6 +34,10 @@ class BackboneModel(MeasuresBatchNorms, SteppedModel):
     def take(self: Model, cnn: CNN) -> Model:
         """Fill the feedforward network with the weights and statistics of a trained one of the same sizes.
 
+        What the trained network has lost is lost here too, beside the model's own lesions. What its metadata say of the
+        images that it was trained on takes the place of what the model's say, but for the names of classes where their
+        numbers differ.
+
         Raises ValueError for a network of other sizes, and for a folded one, which has no batch norms any more.
         """
         found = {name: value for name, value in cnn.state_dict().items() if not name.startswith("wiring.readout.")}
@@ -43,6 +48,11 @@ class BackboneModel(MeasuresBatchNorms, SteppedModel):
                 f"{cnn.spec.name!r}"
             )
         self.cnn.load_state_dict(found)
+        self.lesions = tuple(dict.fromkeys((*self.lesions, *cnn.lesions)))
+        if "data" in cnn.metadata:
+            self.metadata["data"] = copy.deepcopy(cnn.metadata["data"])
+            if cnn.num_classes != self.num_classes:
+                self.metadata["data"].pop("classes", None)
         return self
 
     def train(self: Model, mode: bool = True) -> Model:

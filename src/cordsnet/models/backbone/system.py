@@ -39,7 +39,7 @@ class BackboneSystem(SteppedSystem[Seen[Fed]]):
     Subclasses give `feed`, `head` and `read`. While an intervention acts, the image is seen anew in every step.
     """
 
-    unrolling = "sweep"
+    unrolling, sees_anew = "sweep", True
     spec: BackboneSpec
 
     def __init__(self, model: Any, dt: float, precision: Precision, watch: Watch | None = None) -> None:

@@ -10,6 +10,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet.dynamics import NONE, Solver, Status, full_precision
 from cordsnet.dynamics.fixed_point import relative_size
 from cordsnet.dynamics.lesions import LesionedSystem
+from cordsnet.dynamics.precision import own_precision
 from cordsnet.models.deq.settle import Joined
 from cordsnet.models.interface import IMAGE, VisionModel
 
@@ -42,7 +43,8 @@ def solver_trajectory(
 ) -> SolverTrajectory:
     """Solve one frame from zero rates, and keep what f gives at every iterate.
 
-    The damped steps with which a model with phantom gradients ends are not among them.
+    The damped steps with which a model with phantom gradients ends are not among them. All is computed in the model's
+    own precision, also under `torch.autocast`.
 
     Parameters
     ----------
@@ -55,8 +57,13 @@ def solver_trajectory(
     TypeError : the model has no equilibrium to solve for, or an argument of another kind.
     ValueError : images that do not fit, or an unknown method.
     """
+    model.check_inputs({} if images is None else {IMAGE: images})
+    with own_precision(model.like), full_precision():
+        return _course(model, images, solver)
+
+
+def _course(model: VisionModel, images: Tensor | None, solver: Solver | str | None) -> SolverTrajectory:
     inputs = {} if images is None else {IMAGE: images}
-    model.check_inputs(inputs)
     whole = model.system()
     system, effects = (whole.system, whole.effects) if isinstance(whole, LesionedSystem) else (whole, NONE)
     step_of = getattr(system, "step_of", None)
@@ -76,8 +83,7 @@ def solver_trajectory(
         kept.append((after, relative_size(after - x, after)))
         return after
 
-    with full_precision():
-        found = how.find(noted, joined.join(start.rates))
+    found = how.find(noted, joined.join(start.rates))
     course = [joined.parts(after) for after, _ in kept]
     scores = [system.read(start.with_values(rates))["scores"] for rates in course]
     rates = {area: torch.stack([one[area] for one in course]) for area in joined.shapes}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cordsnet.dynamics import Precision, with_lesions
-from cordsnet.dynamics.precision import place_of_doubles
+from cordsnet.dynamics.precision import own_precision, place_of_doubles
 from cordsnet.models.interface import IMAGE
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class MeasuresBatchNorms(Base):
         batches become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
         evaluation mode then gives what training mode gave, where a batch norm belongs to one step and nothing is
         lesioned. Batch norms that no step reaches keep what they had. Batches should be as large as those of training.
+        All is computed in the model's own precision, also under `torch.autocast`.
 
         Parameters
         ----------
@@ -49,21 +50,27 @@ class MeasuresBatchNorms(Base):
         ValueError, TypeError : there is no batch, or images that do not fit.
         """
         moments: dict[str, Moments] = {}
+        counts = True
 
         def watch(name: str, maps: Tensor) -> None:
-            moments.setdefault(name, Moments()).add(maps)
+            if counts:
+                moments.setdefault(name, Moments()).add(maps)
 
         mode, count = self.training, 0
         self.train()
         try:
-            bound = self.system_type(self, self.dt_ms, Precision(), watch)
-            system = with_lesions(bound, self.lesions)
-            for count, images in enumerate(batches, 1):  # noqa: B007
-                self.check_input(images)
-                state, context = system.begin(len(images)), system.hold({IMAGE: images})
-                for _ in range(self.spec.steps):
-                    state = system.advance(state, context)
-                system.read(state)
+            with own_precision(self.like):
+                bound = self.system_type(self, self.dt_ms, Precision(), watch)
+                system = with_lesions(bound, self.lesions)
+                for count, images in enumerate(batches, 1):  # noqa: B007
+                    self.check_input(images)
+                    state = system.begin(len(images))
+                    # `hold` sees without lesions; where every step sees anew, that is with them
+                    counts = not (self.lesions and bound.sees_anew)
+                    context, counts = system.hold({IMAGE: images}), True
+                    for _ in range(self.spec.steps):
+                        state = system.advance(state, context)
+                    system.read(state)
         finally:
             self.train(mode)
         if not count:

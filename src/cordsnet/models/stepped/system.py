@@ -25,6 +25,7 @@ class SteppedSystem(System[Context]):
     ----------
     layers : the layers of the model, with their tensors as they are now.
     spec : the network as data.
+    sees_anew : True if `advance` computes anew, while effects act, all that `hold` normalises.
 
     Parameters
     ----------
@@ -35,6 +36,7 @@ class SteppedSystem(System[Context]):
     """
 
     outputs: Mapping[str, tuple[str, ...]] = OUTPUTS
+    sees_anew = False
 
     def __init__(self, model: Any, dt: float, precision: Precision, watch: Watch | None = None) -> None:
         self.layers = Layers(model, model.like, precision, watch)
