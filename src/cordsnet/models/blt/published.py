@@ -55,7 +55,11 @@ def load_published(model: CCN23 | RCNNSat, path: str | Path) -> CCN23 | RCNNSat:
     wanted = {public: own[name] for name, public in names.items()}
     found = fitted(found, wanted, path)
     check_match(found, wanted, path)
-    model.load_state_dict(own | {name: found[public] for name, public in names.items()}, strict=True)
+    brought = {name: found[public] for name, public in names.items()}
+    for name in own:
+        if name.endswith("num_batches_tracked") and name not in brought:  # Keras keeps statistics without a counter
+            brought[name] = torch.ones_like(own[name])
+    model.load_state_dict(own | brought, strict=True)
     return model
 
 

@@ -43,6 +43,15 @@ class RCNN(MeasuresBatchNorms, SteppedModel):
         self.decoder = nn.Linear(spec.channels, spec.num_classes, dtype=torch.float32)
 
     @property
+    def steps_to_measure(self) -> int:
+        """With `unroll="sync"` and fewer steps than all iterations take, as many as they take.
+
+        A longer simulation meets the batch norms of the iterations that training did not reach.
+        """
+        all_iterations = len(AREAS) + self.spec.repetitions - 1
+        return max(self.spec.steps, all_iterations if self.spec.unroll == "sync" else 0)
+
+    @property
     def timing(self) -> str:
         """How the network keeps time, in words."""
         order = {"inner": "one frame each; areas iterate within a step", "sync": "one iteration of every area each"}

@@ -1,13 +1,15 @@
 """Statistics of batch norms, measured after training."""
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from cordsnet.dynamics import Precision, with_lesions
+from cordsnet.dynamics import Precision, System, with_lesions
 from cordsnet.dynamics.precision import own_precision, place_of_doubles
+from cordsnet.errors import DataWarning
 from cordsnet.models.interface import IMAGE
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class MeasuresBatchNorms(Base):
 
     In training mode batch norms use the statistics of the batch, and nothing is changed in a step. `Train` calls
     `calibrate` when it ends. After a training loop of your own, call it yourself: until then evaluation mode normalises
-    by a mean of 0 and a variance of 1, and gives other answers than training mode did.
+    by a mean of 0 and a variance of 1, and gives other answers than training mode did. A DataWarning says so.
 
     Attributes
     ----------
@@ -29,6 +31,48 @@ class MeasuresBatchNorms(Base):
     """
 
     system_type: Any
+    _counts_in_training: tuple[int, ...] | None = None
+
+    def system(
+        self, dt: float | None = None, stepper: str = "euler", precision: Precision | None = None
+    ) -> System[Any]:
+        """The model as the engines run it, without the parts that it has lost.
+
+        Gives a DataWarning, once, in evaluation mode after training in which no statistics were measured.
+        """
+        self._heed_statistics()
+        return super().system(dt, stepper, precision)
+
+    @property
+    def steps_to_measure(self) -> int:
+        """Number of steps in which every batch norm is reached: as many as the spec says, unless a model needs more."""
+        return int(self.spec.steps)
+
+    def _heed_statistics(self) -> None:
+        """Note a training pass, and warn of the evaluation that follows without new statistics.
+
+        A training pass is one in training mode for a gradient: without a gradient no weight changes by it. Counters of
+        batch norms tell statistics that came since, from `calibrate` or from a file.
+        """
+        if self.training:
+            if self._counts_in_training is None and torch.is_grad_enabled():
+                self._counts_in_training = self._counts(of_batches=True) or None
+        elif self._counts_in_training is not None:
+            before, self._counts_in_training = self._counts_in_training, None
+            if before == self._counts():
+                said = (
+                    "the network was trained, and the statistics of its batch norms were not measured since, so in "
+                    "evaluation mode it answers otherwise than in training; call model.calibrate(batches) with "
+                    "training images"
+                )
+                warnings.warn(said, DataWarning, stacklevel=3)
+
+    def _counts(self, of_batches: bool = False) -> tuple[int, ...]:
+        """Counter of every batch norm; none if `of_batches` and no batch norm uses statistics of the batch."""
+        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+        if of_batches and not any(norm.training for norm in norms):
+            return ()
+        return tuple(int(norm.num_batches_tracked) for norm in norms if norm.num_batches_tracked is not None)
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Tensor]) -> None:
@@ -38,7 +82,8 @@ class MeasuresBatchNorms(Base):
         has been normalised below by the statistics of the batch; its mean and variance over the units and images of all
         batches become its running statistics (Wu & Johnson 2021, section 3, "precise" batch norm). For a single batch,
         evaluation mode then gives what training mode gave, where a batch norm belongs to one step and nothing is
-        lesioned. Batch norms that no step reaches keep what they had. Batches should be as large as those of training.
+        lesioned. Batch norms that only a longer trial reaches take their statistics from it (`steps_to_measure`).
+        Batches should be as large as those of training.
         All is computed in the model's own precision, also under `torch.autocast`.
 
         Parameters
@@ -50,10 +95,10 @@ class MeasuresBatchNorms(Base):
         ValueError, TypeError : there is no batch, or images that do not fit.
         """
         moments: dict[str, Moments] = {}
-        counts = True
+        counts, within, beyond = True, frozenset[str](), False
 
         def watch(name: str, maps: Tensor) -> None:
-            if counts:
+            if counts and not (beyond and name in within):
                 moments.setdefault(name, Moments()).add(maps)
 
         mode, count = self.training, 0
@@ -68,9 +113,12 @@ class MeasuresBatchNorms(Base):
                     # `hold` sees without lesions; where every step sees anew, that is with them
                     counts = not (self.lesions and bound.sees_anew)
                     context, counts = system.hold({IMAGE: images}), True
-                    for _ in range(self.spec.steps):
+                    for step in range(self.steps_to_measure):
+                        if step == self.spec.steps:
+                            within, beyond = within or frozenset(moments), True
                         state = system.advance(state, context)
                     system.read(state)
+                    beyond = False
         finally:
             self.train(mode)
         if not count:
@@ -79,6 +127,7 @@ class MeasuresBatchNorms(Base):
             norm = self.get_submodule(name)
             assert isinstance(norm, nn.BatchNorm2d)
             found.write(norm, count)
+        self._counts_in_training = None
 
 
 class Moments:
