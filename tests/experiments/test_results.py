@@ -11,6 +11,7 @@ from test_ablations import tiny
 from test_table1 import tiny_direct, tiny_staged
 from tiny import tiny_recipe
 
+from answers_by_hand import write_challenge, write_trials
 from cordsnet.cli import main
 from cordsnet.data import Split
 from cordsnet.errors import RunError
@@ -38,6 +39,8 @@ CHANGES = {
 
 
 def small_setting(output, experiment) -> Setting:
+    if experiment.stored:
+        return Setting()
     if experiment.trains:
         return Setting(output=output)
     model = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, width=2, image_size=8)
@@ -65,6 +68,9 @@ def test_every_result_is_read_back_equal_and_drawn_again(name, tmp_path, monkeyp
     experiment = EXPERIMENTS[name]
     changes = {"recipe": "tiny", "direct": "tiny", "seeds": 1, "probes_per_class": 1} if name in ABLATIONS else {}
     options = dataclasses.replace(experiment.presets["smoke"].options, **(changes or CHANGES.get(name, {})))
+    if experiment.stored:
+        write_challenge(write_trials(tmp_path))
+        options = dataclasses.replace(options, people=str(tmp_path))
     result = experiment(small_setting(tmp_path / "run", experiment), options)
     page, missing = write_result(result, tmp_path / "out")
     read = read_result(tmp_path / "out")

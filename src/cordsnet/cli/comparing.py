@@ -9,7 +9,7 @@ from cordsnet.cli.early import check_data, given
 from cordsnet.cli.experiments import MODELS_HELP
 from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse
 from cordsnet.cli.telling import telling
-from cordsnet.experiments.table import EXPERIMENTS, TRAINED
+from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
 
 
 @COMMANDS.register("compare")
@@ -112,3 +112,5 @@ def _check_experiments(experiments: str | None) -> None:
         EXPERIMENTS.check(name)
         if name in TRAINED:
             raise ValueError(f"experiment {name!r} trains its own networks and compares no models; leave it out")
+        if name in STORED:
+            raise ValueError(f"experiment {name!r} measures stored answers and compares no models; leave it out")

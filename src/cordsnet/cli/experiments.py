@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cordsnet.cli.early import check_data, check_options, check_subjects
 from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
 from cordsnet.cli.telling import draws_progress, telling
-from cordsnet.experiments.table import EXPERIMENTS, TRAINED
+from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
     from cordsnet.experiments import Experiment, Result, Setting
@@ -84,7 +84,7 @@ def precision(words: Sequence[str]) -> None:
 def run_words(command: str, name: str, words: Sequence[str], output: str | None = None) -> None:
     """Run an experiment as words on the command line ask for it; without --output it goes to `output` or runs/NAME."""
     EXPERIMENTS.check(name)
-    if name not in TRAINED:
+    if name not in (*TRAINED, *STORED):
         check_subjects(words)
         check_data(words)
     check_options(command, words, "experiments")
@@ -129,7 +129,7 @@ def experiment_parser(command: str, row: "Experiment[Any]", defaults: Any, outpu
         parser.add_argument(
             "--workers", type=int, default=1, help="networks trained at once, on Ray when more than one"
         )
-    else:
+    elif not row.stored:
         parser.add_argument("models", nargs="+", type=str, metavar="MODEL", help=MODELS_HELP)
         parser.add_argument(
             "--data", type=str, default=None, help="data set or path; default: what a model was trained on"
@@ -186,6 +186,8 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     common: dict[str, Any] = {"seed": given.seed, "tell": tell, "progress": draws_progress(given)}
     if row.trains:
         return Setting(output=Path(given.output), workers=given.workers, **common)
+    if row.stored:
+        return Setting(**common)
     device = check_device(given.device)
     subjects = load_subjects(given.models, given.data)
     models = {label: one.model for label, one in subjects.items()}

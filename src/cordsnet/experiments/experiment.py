@@ -127,6 +127,7 @@ class Experiment(Generic[Options]):
     claims : what it decides, declared before any run.
     needs : what is asked of every model.
     trains : True if it trains its own networks and takes no models.
+    stored : True if it measures answers that are stored in files, and takes no models.
     paired : True if its claims compare dynamical models with static ones that are given beside them.
     default : the preset that is used where none is named.
     """
@@ -141,6 +142,7 @@ class Experiment(Generic[Options]):
     trains: bool = False
     default: str = "desk"
     paired: bool = False
+    stored: bool = False
 
     def preset(self, name: str | None = None) -> Preset[Options]:
         """A preset by name, or the default one. Raises ValueError for unknown names."""
@@ -153,7 +155,9 @@ class Experiment(Generic[Options]):
         """Raise ValueError, in one sentence, unless the experiment can be run with these models."""
         if self.trains and models:
             raise ValueError(f"experiment {self.name!r} trains its own networks; leave out {next(iter(models))!r}")
-        if not self.trains and not models:
+        if self.stored and models:
+            raise ValueError(f"experiment {self.name!r} measures stored answers; leave out {next(iter(models))!r}")
+        if not (self.trains or self.stored or models):
             raise ValueError(f"experiment {self.name!r} needs a model: a folder, NAME@DATA, or the name of a model")
         for label, model in models.items():
             for need in self.needs:
@@ -203,12 +207,14 @@ def experiment(
     default: str = "desk",
     description: str = "",
     paired: bool = False,
+    stored: bool = False,
 ) -> Callable[[Run[Options]], Experiment[Options]]:
     """Enter a function into `EXPERIMENTS`; its description is the first line of its docstring unless one is given."""
 
     def enter(run: Run[Options]) -> Experiment[Options]:
         line = description or (run.__doc__ or "").strip().splitlines()[0]
-        row = Experiment(name, line, run, options, presets, tuple(claims), tuple(needs), trains, default, paired)
+        parts = (tuple(claims), tuple(needs), trains, default, paired, stored)
+        row = Experiment(name, line, run, options, presets, *parts)
         EXPERIMENTS.add(name, row, run.__module__)
         return row
 

@@ -23,5 +23,11 @@ ABLATIONS = (
 for _name in ABLATIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.ablations.table:ROWS.{_name}")
 
+STORED = ("challenge", "masking_people")
+"""Experiments that measure stored answers of people, and take no models."""
+
+for _name in STORED:
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
+
 TRAINED = ("demo", "inverse_init", "table1", *ABLATIONS)
 """Experiments that train their own networks; the others measure models that are given."""

@@ -17,6 +17,8 @@ REPORTS = {
     "inverse_init": "inverse_init",
     "log_weights": "ablations",
     "loss_terms": "ablations",
+    "challenge": "challenge",
+    "masking_people": "masking_people",
     "noise": "noise",
     "portrait": "portrait",
     "precision": "precision",

@@ -18,7 +18,7 @@ from cordsnet.experiments.multiplicity import corrected, p_value
 from cordsnet.experiments.needs import is_dynamical
 from cordsnet.experiments.result import Result
 from cordsnet.experiments.subjects import load_subjects
-from cordsnet.experiments.table import EXPERIMENTS, TRAINED
+from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
 from cordsnet.training.record import describe_process
 from cordsnet.training.workers import LostCall, Workers, call_on_workers
 
@@ -31,7 +31,7 @@ def experiments_of(names: Sequence[str] | str, preset: str) -> tuple[str, ...]:
     Raises ValueError for unknown names, presets that one does not have, and experiments that train their own networks.
     """
     if names == "all":
-        every = [name for name in EXPERIMENTS if name not in TRAINED]
+        every = [name for name in EXPERIMENTS if name not in (*TRAINED, *STORED)]
         return tuple(name for name in every if preset in EXPERIMENTS[name].presets)
     found = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
     if not found:
@@ -39,6 +39,8 @@ def experiments_of(names: Sequence[str] | str, preset: str) -> tuple[str, ...]:
     for name in found:
         if EXPERIMENTS[name].trains:
             raise ValueError(f"experiment {name!r} trains its own networks and compares no models; leave it out")
+        if EXPERIMENTS[name].stored:
+            raise ValueError(f"experiment {name!r} measures stored answers and compares no models; leave it out")
         EXPERIMENTS[name].preset(preset)
     return found
 

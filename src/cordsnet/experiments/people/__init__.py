@@ -1,0 +1,1 @@
+"""Experiments that measure stored answers of people, and of networks of others, without a model."""

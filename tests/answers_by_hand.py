@@ -1,0 +1,89 @@
+"""Files of published answers in small, with known numbers, and the place of the real ones beside the repository."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from cordsnet.data.people import maniquet2025, tang2018
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+HARD = np.linspace(0.0, 1.0, 17)
+"""How hard each condition is."""
+
+
+def real(folder):
+    """A folder of real data beside the repository; the test is skipped where it is absent."""
+    if not (SHARED / folder).is_dir():
+        pytest.skip(f"there is no folder shared/data/{folder} beside the repository")
+    return SHARED / folder
+
+
+def challenge(fits=None, people=12, seed=0):
+    """Plain data of a challenge file: people see one half of the conditions each; name -> (parameters, fit).
+
+    A network with fit f has 0.5 + 0.3 (f z + sqrt(1 - f^2) w) / 5, with z the standardised curve of people and w a
+    pattern at a right angle to it, so that its correlation with people is f.
+    """
+    fits = fits or {"cornet_z": (1e6, 0.5), "cornet_s": (1e7, 0.7), "vgg16_bn": (1e8, 0.9)}
+    curve = 0.95 - 0.4 * HARD
+    z = (curve - curve.mean()) / curve.std()
+    w = z**2 - (z**2).mean()
+    w = w / w.std()
+    halves = np.array([HARD < 0.5, HARD >= 0.5])
+    rng = np.random.default_rng(seed)
+    offsets = rng.normal(0, 0.01, people)
+    offsets -= np.array([offsets[k % 2 :: 2].mean() for k in range(people)])
+    seen = [[bool(x) for x in halves[k % 2]] for k in range(people)]
+    accuracies = {
+        str(k): [float(curve[c] + offsets[k]) if seen[k][c] else None for c in range(17)] for k in range(people)
+    }
+    times = {str(k): [900.0 if s else None for s in seen[k]] for k in range(people)}
+    performance = {"participants accuracy": accuracies, "participants RT": times}
+    for start, shift in (("", 0.0), ("mask ", -0.02), ("no mask ", 0.02)):
+        performance |= {f"{start}accuracy": [float(v + shift) for v in curve], f"sem {start}accuracy": [0.003] * 17}
+        performance |= {f"{start}RT": [900.0] * 17, f"sem {start}RT": [5.0] * 17}
+    for name, (_, fit) in fits.items():
+        scores = 0.5 + 0.06 * (fit * z + np.sqrt(1 - fit**2) * w)
+        performance[name] = {str(k): [float(v) for v in scores + 0.001 * k] for k in range(3)}
+    draws = {name: [0.97, 0.98, 0.99] for name in ("accuracy", "accuracy mask", "accuracy no mask")}
+    return {
+        "conditions": list(maniquet2025.CONDITIONS),
+        "categories": list(maniquet2025.CATEGORIES),
+        "model_sizes": {name: int(size) for name, (size, _) in fits.items()},
+        "performance": performance,
+        "noise_ceilings": {"across ppts": draws},
+    }
+
+
+def write_challenge(folder, found=None):
+    """Write a challenge file into a folder."""
+    (folder / maniquet2025.FILE).write_text(json.dumps(challenge() if found is None else found))
+    return folder
+
+
+RIGHT = {False: (5, 6, 7, 8, 9), True: (2, 4, 6, 7, 9)}
+"""Masked -> right answers among 10 trials of every person, for each presentation."""
+
+
+def trials():
+    """Columns of masking trials: 10 of every person, presentation and mask, of which `RIGHT` are right."""
+    rows = [
+        (person, 1 + k, 1 + k % 5, shown, masked, 80.0, 1 + k % 5 if k < right else 1 + (k + 1) % 5, k < right, 0.9)
+        for person in tang2018.PEOPLE
+        for masked in (False, True)
+        for shown, right in zip(tang2018.PRESENTATIONS_MS, RIGHT[masked], strict=True)
+        for k in range(10)
+    ]
+    columns = dict(zip(tang2018.COLUMNS, map(np.array, zip(*rows, strict=True)), strict=True))
+    return columns | {name: columns[name].astype(float) for name in tang2018.ANSWERS}
+
+
+def write_trials(folder, columns=None):
+    """Write masking trials into a folder, as parquet."""
+    columns = trials() if columns is None else columns
+    parquet.write_table(pyarrow.table(columns), folder / tang2018.FILE)
+    return folder
