@@ -3,11 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from cordsnet._arguments import check_arguments
 from cordsnet.errors import ArgumentError
 
 Array = NDArray[np.float64]
 
 
+@check_arguments
 def crossing_times(curves: Array, times: Array, level: Array | float) -> Array:
     """Time from which each curve stays at or above a level, interpolated linearly between samples.
 
@@ -39,6 +41,7 @@ def crossing_times(curves: Array, times: Array, level: Array | float) -> Array:
     return found
 
 
+@check_arguments
 def times_to_share(curves: Array, times: Array, share: float = 0.5) -> Array:
     """Time from which each curve has made a share of its change from the first sample to the last [N], in ms.
 
