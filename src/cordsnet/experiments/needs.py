@@ -12,10 +12,15 @@ def is_dynamical(model: Any) -> bool:
     return bool(model.clock.kind != "static")
 
 
+def reads_images(model: Any) -> str:
+    """The model reads images."""
+    return "" if IMAGE in model.inputs else f"reads {', '.join(model.inputs)} and no images"
+
+
 def classifies_images(model: Any) -> str:
     """The model reads images and has class scores."""
-    if IMAGE not in model.inputs:
-        return f"reads {', '.join(model.inputs)} and no images"
+    if lack := reads_images(model):
+        return lack
     return "" if SCORES in model.outputs else f"has the outputs {', '.join(model.outputs)} and no class scores"
 
 

@@ -10,6 +10,8 @@ EXPERIMENTS: Registry[Any] = Registry("experiment")
 for _name in ("demo", "inverse_init", "noise", "precision", "second_image", "steppers", "table1", "time_course"):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.{_name}:{_name}")
 EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
+for _name in ("latency",):
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
 
 ABLATIONS = (
     "spontaneous_weight",

@@ -15,6 +15,7 @@ REPORTS = {
     "demo": "demo",
     "fewer_steps": "ablations",
     "inverse_init": "inverse_init",
+    "latency": "effects.latency",
     "log_weights": "ablations",
     "loss_terms": "ablations",
     "challenge": "challenge",

@@ -1,0 +1,60 @@
+"""Mean rates of areas over time, per image, and means of images that are drawn again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cordsnet._arguments import check_arguments
+from cordsnet.dynamics import Record, simulate
+from cordsnet.models import VisionModel
+from cordsnet.stimuli import Protocol
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MeanRates:
+    """Mean rate of each area over time, per image.
+
+    Attributes
+    ----------
+    times : end of each step in ms, from the onset of the first image; 0 and negative before it [T].
+    rates : area, from the lowest to the highest -> mean rate over units [T, B].
+    notes : durations that were rounded to the steps of the model.
+    """
+
+    times: Array
+    rates: Mapping[str, Array]
+    notes: tuple[str, ...] = ()
+
+    def baseline(self) -> dict[str, Array]:
+        """Mean rate of each area when the first image comes [B]."""
+        at = int(np.abs(self.times).argmin())
+        return {area: rate[at] for area, rate in self.rates.items()}
+
+
+@check_arguments
+@torch.no_grad()
+def record_means(model: VisionModel, protocol: Protocol, seed: int = 0) -> MeanRates:
+    """Mean rate of every area at every step; the model starts in its own way.
+
+    Raises
+    ------
+    ValueError : inputs or durations that the model cannot take.
+    """
+    run = simulate(model, protocol, record=Record("all", reduce="mean", outputs=()), seed=seed)
+    onset = protocol.times_ms("onset", clock=run.clock)[0]
+    rates = {area: values.cpu().double().numpy() for area, values in run.rates.items()}
+    return MeanRates(run.time_ms.cpu().double().numpy() - onset, rates, tuple(run.notes))
+
+
+@check_arguments
+def mean_of_finite(counts: Array, values: Array) -> Array:
+    """Means [R] of values [B] over images that are drawn `counts` [R, B] times; NaN counts as no image."""
+    finite = np.isfinite(values).astype(float)
+    drawn = counts @ finite
+    found: Array = np.divide(counts @ np.nan_to_num(values), drawn, out=np.full(len(counts), np.nan), where=drawn > 0)
+    return found

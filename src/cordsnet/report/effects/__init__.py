@@ -1,0 +1,1 @@
+"""Figures of the effects that a model of the ventral stream is asked for."""
