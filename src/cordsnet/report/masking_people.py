@@ -47,7 +47,7 @@ def figure(result: Result) -> Figure:
         bars = [accuracy - low, high - accuracy]
         axes.errorbar(shown, accuracy, bars, color=colour, marker="o", markersize=4, capsize=2, label=label)
     axes.axhline(result.rows("masking_people")[0]["chance"], color="0.5", linestyle=":", label="chance")
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.05)
     tidy(axes, "presentation time (ms)", "accuracy of people")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
     return drawn

@@ -162,7 +162,8 @@ def _people(stored: Any, order: list[int], path: Path) -> tuple[tuple[str, ...],
     seen = np.isfinite(accuracy)
     if unlike := np.flatnonzero((seen != np.isfinite(reaction_ms)).any(1)).tolist():
         raise DataError(f"person {people[unlike[0]]!r} in {path} has accuracies and reaction times of other conditions")
-    if unseen := [name for name, any_one in zip(CONDITIONS, seen.any(0), strict=True) if not any_one]:
+    counts: list[int] = np.asarray(seen).sum(axis=0).tolist()
+    if unseen := [name for name, count in zip(CONDITIONS, counts, strict=True) if not count]:
         raise DataError(f"nobody in {path} saw condition {unseen[0]!r}")
     return people, accuracy, reaction_ms
 

@@ -143,7 +143,7 @@ def _checked(found: Mapping[str, Any], name: str, path: Path) -> Numbers:
     if values.dtype.kind not in "biuf" or len(values) != len(next(iter(found.values()))) or not len(values):
         kind = f"{len(values)} values of {values.dtype}"
         raise DataError(f"column {name!r} of {path} must hold a number for each trial, got {kind}")
-    column = values.astype(np.float64)
+    column: Numbers = np.asarray(values, dtype=np.float64)
     present = column[~np.isnan(column)] if name in ANSWERS else column
     if not np.isfinite(present).all():
         raise DataError(f"column {name!r} of {path} holds values that are missing or infinite")
