@@ -10,19 +10,20 @@ import pytest
 import torch
 
 from cordsnet.cli import main
+from cordsnet.data import DATASETS, Split
 from cordsnet.errors import RunError
-from cordsnet.experiments import EXPERIMENTS, read_result
+from cordsnet.experiments import EXPERIMENTS, Setting, read_result
 from cordsnet.experiments.comparison import compare, rows_of
-from cordsnet.experiments.comparison.cells import place_of
+from cordsnet.experiments.comparison.cells import _own_code, place_of
 from cordsnet.models import create_model
 
 NAMES = ["second_image"]
 SEVERAL = [*NAMES, "noise", "time_course"]
 
 
-def saved(folder, seed, name="convlstm_small"):
+def saved(folder, seed, name="convlstm_small", data="digits"):
     model = create_model(name, seed=seed, in_channels=1, image_size=16)
-    model.metadata = {"data": {"name": "digits"}}
+    model.metadata = {"data": {"name": data}}
     model.save_pretrained(folder)
     return str(folder)
 
@@ -172,6 +173,53 @@ def test_workers_change_no_number(runs, tmp_path):
     together = compare(runs[:2], NAMES, output=tmp_path / "two", workers=Workers(2))
     torch.set_num_threads(threads)
     assert cells(together) == cells(alone)
+
+
+def test_models_that_see_other_images_are_not_compared_image_by_image(tmp_path):
+    """Kind: pairs over different data sets; here the same images of another name, and images of other labels."""
+    rows = torch.arange(24) % 3
+    splits = {label: Split(torch.randn(24, 1, 16, 16), rows.roll(k)) for k, label in enumerate(("net", "cnn"))}
+    models = {"net": create_model("convlstm_small", in_channels=1), "cnn": create_model("cnn_r2_small", in_channels=1)}
+    options = EXPERIMENTS["noise"].preset("smoke").options
+    result = EXPERIMENTS["noise"](Setting(models, splits), options)
+    assert all(claim.value is None for claim in result.claims)
+    assert "other images" in result.rows("notes")[0]["note"]
+    same = dict.fromkeys(models, splits["net"])
+    assert EXPERIMENTS["noise"](Setting(models, same), options).claims[0].value is not None
+    named = {label: {"data": label} for label in models}
+    assert EXPERIMENTS["noise"](Setting(models, same, named), options).claims[0].value is None
+
+
+def test_a_static_model_of_other_data_is_no_partner(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATASETS._entries, "digits_by_another_name", DATASETS["digits"])
+    models = [saved(tmp_path / "net", 0), saved(tmp_path / "cnn", 0, "cnn_r2_small")]
+    assert compare(models, ["noise"], output=tmp_path / "same").rows("cells")
+    other = saved(tmp_path / "other", 0, "cnn_r2_small", "digits_by_another_name")
+    with pytest.raises(RunError, match="shown the same images"):
+        compare([models[0], other], ["noise"], output=tmp_path / "out")
+
+
+def test_a_users_own_experiment_is_run_again_when_its_code_has_changed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_code_of_a_user.py").write_text("def run():\n    return 1\n")
+    import own_code_of_a_user
+
+    first = _own_code(own_code_of_a_user.run, dict)
+    assert first == _own_code(own_code_of_a_user.run)
+    (tmp_path / "own_code_of_a_user.py").write_text("def run():\n    return 2\n")
+    assert _own_code(own_code_of_a_user.run) != first
+    assert _own_code(compare) == _own_code()
+
+
+def test_claims_as_json_have_the_verdicts_of_the_page(compared, capsys):
+    from cordsnet.report import write_result
+
+    folder, _, result = compared
+    write_result(result, folder)
+    capsys.readouterr()
+    assert main(["claims", str(folder), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["verdict"] for row in rows] == [row["corrected"] for row in result.rows("cells")]
 
 
 def test_command_writes_page_cells_and_claims(runs, tmp_path, capsys):

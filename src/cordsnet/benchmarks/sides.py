@@ -151,6 +151,7 @@ def _reference_steady_state(workload: Workload, model: VisionModel, images: Tens
 
     @torch.no_grad()
     def run() -> RunResult:
+        """Take Euler steps until the rates are steady."""
         share, rates = model.dt_ms / model.spec.tau_ms, reference.zero(len(images), images)
         for steps in range(1, 50 * IMAGE_STEPS):
             after = reference.step(rates, images, share)

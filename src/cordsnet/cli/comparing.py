@@ -64,6 +64,9 @@ def compare(words: Sequence[str]) -> None:
         print(path.with_name("result.json").read_text())
         return
     print(path.with_name("table.md").read_text(), end="")
+    for row in result.rows("models"):
+        if not row.get("trained_on"):
+            print(f"note: {row['model']} has random weights, or does not say what it was trained on")
     for row in result.rows("skipped"):
         print(f"left out: {row['model']}, {row['part']}: {row['reason']}")
     for sentence in missing:
@@ -82,17 +85,11 @@ def claims(words: Sequence[str]) -> None:
 
     from cordsnet._files import write_whole
     from cordsnet.experiments import read_result
-    from cordsnet.report.claims import claims_page
+    from cordsnet.report.claims import claims_page, claims_rows
 
     results = [(Path(folder), read_result(folder)) for folder in options.folders]
     if options.json:
-        rows = [
-            {"experiment": result.meta.get("experiment", ""), "claim": claim.name, "about": claim.subject}
-            | {"value": claim.value, "interval": claim.interval, "n": claim.n, "verdict": claim.verdict}
-            for _, result in results
-            for claim in result.claims
-        ]
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(claims_rows(results), indent=1))
         return
     page = claims_page(results)
     if options.output is None:

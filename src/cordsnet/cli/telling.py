@@ -123,6 +123,7 @@ def told_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
+        """Print a warning that was not printed before."""
         sentence = " ".join(str(message).split())
         if sentence not in seen:
             seen.add(sentence)

@@ -56,6 +56,7 @@ class RateEquation:
         emitted: dict[str, Tensor] = dict(held.emitted)
 
         def read(pathway: Pathway) -> Tensor:
+            """Give what the source of a pathway emits: its own rates, those of a delay ago, or its signal now."""
             source = pathway.source
             if pathway.recurrent:
                 return rates[source]

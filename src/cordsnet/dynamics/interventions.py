@@ -136,6 +136,7 @@ class _Active:
 
     @classmethod
     def of(cls, what: Intervention, system: System[Any], total: int, batch: int, notes: list[str] | None) -> "_Active":
+        """Bind an intervention to a system and its steps. Raises ValueError for times outside the trial."""
         shape = target_shape(system, what.target, pathway=what.kind == "scale")
         start = system.clock.steps(what.from_ms, "from_ms", notes)
         stop = total if what.to_ms is None else system.clock.steps(what.to_ms, "to_ms", notes)

@@ -24,6 +24,7 @@ def joined(first: Any, second: Any) -> dict[str, Any]:
         )
 
     def both(kind: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Join what both recorded, along time. Raises ValueError where they recorded other things."""
         if one.keys() != other.keys():
             raise ValueError(f"{kind} recorded are {sorted(one)} and {sorted(other)}; record the same in both")
         for name, value in one.items():

@@ -1,7 +1,7 @@
 """Noise that is redrawn at every step: a leaky network averages it (Soo et al. 2024, Figure 3)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -84,7 +84,9 @@ def noise(setting: Setting, options: NoiseOptions) -> Result:
     frame_ms = common_frame_ms(setting.models, options.frame_ms)
     rows: list[dict[str, Any]] = []
     hits: dict[str, dict[str, Hits]] = {}
+    labels: dict[str, list[int]] = {}
     for label, model, split in setting.subjects(options.trials):
+        labels[label] = split.labels.tolist()
         hits[label] = noisy_hits(model, split, options, frame_ms, setting.seed)
         kind = "dynamical" if is_dynamical(model) else "static"
         rows += [
@@ -92,7 +94,10 @@ def noise(setting: Setting, options: NoiseOptions) -> Result:
             for read, by_sigma in hits[label].items()
             for sigma, found in zip(options.sigmas, by_sigma, strict=True)
         ]
-    return Result({"noise": tuple(rows)}, claims=_decide(setting, options, hits), meta={"frame_ms": frame_ms})
+    pairs, notes = _pairs(setting, labels)
+    claims = _decide(setting, options, hits, pairs)
+    tables = {"noise": tuple(rows)} | ({"notes": notes} if notes else {})
+    return Result(tables, claims=claims, meta={"frame_ms": frame_ms})
 
 
 @torch.no_grad()
@@ -126,19 +131,42 @@ def common_frame_ms(models: Mapping[str, Any], frame_ms: float | None = None) ->
     return longest
 
 
-def _decide(setting: Setting, options: NoiseOptions, hits: Mapping[str, Mapping[str, Hits]]) -> tuple[Claim, ...]:
-    """The claims for every pair of a dynamical and a static model; undecided where there is no such pair."""
+def _pairs(
+    setting: Setting, labels: Mapping[str, list[int]]
+) -> tuple[list[tuple[str, str]], tuple[dict[str, str], ...]]:
+    """Pairs of a dynamical and a static model that were shown the same images, and a note for every other such pair.
+
+    Answers are compared image by image, so those to images of another data set say nothing about a model.
+    """
     kinds = {label: is_dynamical(model) for label, model in setting.models.items()}
+    seen = {
+        label: (setting.sources.get(label, {}).get("data"), setting.shown[label], found)
+        for label, found in labels.items()
+    }
+    pairs = [(ours, other) for ours, other in product(kinds, kinds) if kinds[ours] and not kinds[other]]
+    notes = tuple(
+        {"model": ours, "note": f"it is not compared with {other!r}, which was shown other images"}
+        for ours, other in pairs
+        if seen[ours] != seen[other]
+    )
+    return [pair for pair in pairs if seen[pair[0]] == seen[pair[1]]], notes
+
+
+def _decide(
+    setting: Setting,
+    options: NoiseOptions,
+    hits: Mapping[str, Mapping[str, Hits]],
+    pairs: Sequence[tuple[str, str]],
+) -> tuple[Claim, ...]:
+    """The claims for every pair of a dynamical and a static model; undecided where there is no such pair."""
     noisy = np.asarray(options.sigmas) > 0
     claims: list[Claim] = []
-    for ours, other in product(kinds, kinds):
-        if kinds[ours] and not kinds[other] and noisy.any():
-            gain = {read: (hits[ours][LAST] - hits[other][read])[noisy].mean(0) for read in (LAST, MEAN)}
-            found = {
-                claim.name: _measured(gain[read], setting.seed)
-                for claim, read in zip(CLAIMS, (LAST, MEAN), strict=True)
-            }
-            claims += decide(CLAIMS, found, f"{ours} against {other}")
+    for ours, other in pairs if noisy.any() else ():
+        gain = {read: (hits[ours][LAST] - hits[other][read])[noisy].mean(0) for read in (LAST, MEAN)}
+        found = {
+            claim.name: _measured(gain[read], setting.seed) for claim, read in zip(CLAIMS, (LAST, MEAN), strict=True)
+        }
+        claims += decide(CLAIMS, found, f"{ours} against {other}")
     return tuple(claims) or CLAIMS
 
 

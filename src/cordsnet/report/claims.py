@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cordsnet.experiments import Result
 from cordsnet.report.page import Table, markdown
 from cordsnet.report.writer import measured
 
-HEADS = ("experiment", "claim", "source", "measure", "about", "scale", "found", "holds if", "verdict")
+HEADS = {
+    "experiment": "experiment",
+    "statement": "claim",
+    "source": "source",
+    "measure": "measure",
+    "about": "about",
+    "scale": "scale",
+    "found": "found",
+    "expected": "holds if",
+    "verdict": "verdict",
+}
+"""Key of a row -> head of its column."""
 
 
 def claims_page(results: Sequence[tuple[Path, Result]]) -> str:
@@ -17,39 +29,43 @@ def claims_page(results: Sequence[tuple[Path, Result]]) -> str:
     ----------
     results : folder and result of each.
     """
-    rows = [row for folder, result in results for row in _rows(folder, result)]
-    verdicts = [row[-1] for row in rows]
-    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(sorted(verdicts)))
+    rows = claims_rows(results)
+    verdicts = [row["verdict"] for row in rows]
+    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in sorted(set(verdicts)))
+    shown = [tuple(str(row[key]) for key in HEADS) for row in rows]
     return (
         f"# Claims\n\n{len(rows)} claims, declared before their runs: {counts}. Written by `cordsnet claims`.\n\n"
-        f"{markdown(Table(HEADS, rows, words=True))}"
+        f"{markdown(Table(tuple(HEADS.values()), shown, words=True))}"
     )
 
 
-def _rows(folder: Path, result: Result) -> list[tuple[str, ...]]:
-    """Rows of one result; those of a comparison have the verdict with its correction."""
+def claims_rows(results: Sequence[tuple[Path, Result]]) -> list[dict[str, Any]]:
+    """Plain data about every claim of some results; those of a comparison have the verdict with its correction."""
+    return [row for folder, result in results for row in _rows(folder, result)]
+
+
+def _rows(folder: Path, result: Result) -> list[dict[str, Any]]:
     name = str(result.meta.get("experiment", folder.name))
     cells = result.tables.get("cells", ()) if name == "compare" else ()
     options = result.meta.get("options", {})
     scale = str(options.get("preset", "")) or ", ".join(
         f"{key} {options[key]}" for key in ("trials", "images", "seeds") if key in options
     )
-    found: list[tuple[str, ...]] = []
-    for k, claim in enumerate(result.claims):
-        experiment = str(cells[k]["experiment"]) if cells else name
-        verdict = str(cells[k]["corrected"]) if cells else claim.verdict
-        about = claim.subject or "-"
-        found.append(
-            (
-                experiment,
-                claim.statement,
-                claim.source,
-                claim.measure,
-                about,
-                scale or "-",
-                measured(claim),
-                str(claim.expected),
-                verdict,
-            )
-        )
-    return found
+    return [
+        {
+            "experiment": str(cells[k]["experiment"]) if cells else name,
+            "claim": claim.name,
+            "statement": claim.statement,
+            "source": claim.source,
+            "measure": claim.measure,
+            "about": claim.subject or "-",
+            "scale": scale or "-",
+            "found": measured(claim),
+            "expected": str(claim.expected),
+            "value": claim.value,
+            "interval": claim.interval,
+            "n": claim.n,
+            "verdict": str(cells[k]["corrected"]) if cells else claim.verdict,
+        }
+        for k, claim in enumerate(result.claims)
+    ]

@@ -54,7 +54,7 @@ def update_cost(module: Any, batch: Batch) -> UpdateCost:
 
 
 def _packed_flops(maps: Sequence[int], kernel: Sequence[int], *_: Any, out_shape: Any = None, **__: Any) -> int:
-    """Of a convolution with a kernel that oneDNN has packed, which torch's counter does not know."""
+    """Operations of a convolution whose kernel oneDNN has packed, which torch's counter does not know."""
     return int(conv_flop_count(list(maps), list(kernel), list(out_shape)))
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from cordsnet.experiments.subjects import Subject, images_and_notes, load_subjec
 from cordsnet.experiments.table import EXPERIMENTS
 
 KEY = "key.json"
+FOREIGN = ("cordsnet", "torch", "builtins", "abc", "typing")
+"""Packages whose code is told by `code_version`."""
+
+STATIC = "it is static, and what models with dynamics are compared with"
+NO_PARTNER = "its claims need a static model, such as a CNN, that is shown the same images, among the models"
 
 
 @dataclass(frozen=True)
@@ -77,34 +83,45 @@ def run_cells(plan: Plan, label: str, source: str, place: str, beside: tuple[str
     One cell for each experiment, in the order of the plan.
     """
     torch.manual_seed(plan.seed)
-    sources = {label: source} | ({beside[0]: beside[1]} if beside and beside[0] != label else {})
     try:
-        loaded = load_subjects(list(sources.values()), plan.data)
-        subjects = dict(zip(sources, loaded.values(), strict=True))
-        images, notes = images_and_notes(subjects)
+        subjects, setting = _prepared(plan, {label: source})
     except ValueError as error:
         return [Cell(name, reason=str(error)) for name in plan.experiments]
+    alone, pair, lacking = (subjects, setting), None, NO_PARTNER
+    if beside is not None and is_dynamical(subjects[label].model):
+        try:
+            pair = _prepared(plan, {label: source, beside[0]: beside[1]})
+        except ValueError as error:  # of the other model, since this one could be loaded
+            lacking = f"the static model {beside[0]!r} cannot be compared with ({error})"
+    cells = []
+    for name in plan.experiments:
+        given = pair if EXPERIMENTS[name].paired else alone
+        if not EXPERIMENTS[name].paired or given is not None:
+            assert given is not None
+            cells.append(_cell(plan, name, *given, place))
+        else:
+            cells.append(Cell(name, reason=lacking if is_dynamical(subjects[label].model) else STATIC))
+    return cells
+
+
+def _prepared(plan: Plan, sources: Mapping[str, str]) -> tuple[dict[str, Subject], Setting]:
+    """Models by label, and the setting with their test images.
+
+    Raises ValueError for a model, or images, that cannot be loaded.
+    """
+    subjects = dict(zip(sources, load_subjects(list(sources.values()), plan.data).values(), strict=True))
+    images, notes = images_and_notes(subjects)
     for one in subjects.values():
         one.model.to(plan.device)
-    setting = Setting(
-        {name: one.model for name, one in subjects.items()},
-        images,
-        {name: {"source": one.source, "data": one.data} for name, one in subjects.items()},
-        notes,
-        seed=plan.seed,
-    )
-    return [_cell(plan, name, label, subjects, setting, place) for name in plan.experiments]
+    models = {name: one.model for name, one in subjects.items()}
+    about = {name: {"source": one.source, "data": one.data} for name, one in subjects.items()}
+    return subjects, Setting(models, images, about, notes, seed=plan.seed)
 
 
-def _cell(plan: Plan, name: str, label: str, subjects: Mapping[str, Subject], setting: Setting, place: str) -> Cell:
+def _cell(plan: Plan, name: str, subjects: Mapping[str, Subject], setting: Setting, place: str) -> Cell:
     """Run one experiment, or find its result."""
     experiment = EXPERIMENTS[name]
-    chosen = list(subjects) if experiment.paired else [label]
-    if experiment.paired and not is_dynamical(subjects[label].model):
-        return Cell(name, reason="it is static, and what models with dynamics are compared with")
-    if len(chosen) == 1 and experiment.paired:
-        return Cell(name, reason="its claims need a static model, such as a CNN, among the models")
-    setting = dataclasses.replace(setting, models={one: setting.models[one] for one in chosen}, shown={})
+    setting = dataclasses.replace(setting, shown={})
     options = experiment.preset(plan.preset).options
     try:
         experiment.check(setting.models)
@@ -115,8 +132,8 @@ def _cell(plan: Plan, name: str, label: str, subjects: Mapping[str, Subject], se
         "options": repr(options),
         "seed": plan.seed,
         "device": plan.device,
-        "models": {one: _model_key(subjects[one]) for one in chosen},
-        "code": code_version(),
+        "models": {label: _model_key(one) for label, one in subjects.items()},
+        "code": [code_version(), _own_code(experiment.run, *(type(one.model) for one in subjects.values()))],
     }
     where = f"{name}/{place}"
     folder = Path(plan.folder) / where
@@ -166,6 +183,16 @@ def code_version() -> str:
     root = Path(__file__).parents[2]
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _own_code(*made: Any) -> str:
+    """Digest of the files, outside the package, in which a user's own experiment and classes of models are written."""
+    bases = [base for one in made for base in (one.__mro__ if isinstance(one, type) else (one,))]
+    files = {inspect.getsourcefile(base) for base in bases if base.__module__.partition(".")[0] not in FOREIGN}
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(filter(None, files)):
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()
 
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cordsnet._arguments import check_arguments
 from cordsnet._files import writable_folder
@@ -17,7 +18,7 @@ from cordsnet.experiments.experiment import Tell, describe_model, silent
 from cordsnet.experiments.multiplicity import corrected, p_value
 from cordsnet.experiments.needs import is_dynamical
 from cordsnet.experiments.result import Result
-from cordsnet.experiments.subjects import load_subjects
+from cordsnet.experiments.subjects import Subject, load_subjects
 from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
 from cordsnet.training.record import describe_process
 from cordsnet.training.workers import LostCall, Workers, call_on_workers
@@ -62,7 +63,7 @@ def compare(
 
     Each cell, one model in one experiment, is kept below `output` and found again as long as weights, images, options,
     seed and code are the same. A cell does not depend on which other models are compared, but for experiments whose
-    claims are about a pair: there every dynamical model meets the first static one.
+    claims are about a pair: there every dynamical model meets the first static one that is shown the same data.
 
     Parameters
     ----------
@@ -91,13 +92,14 @@ def compare(
     rows = rows_of(models)
     plan = Plan(experiments_of(experiments, preset), preset, str(writable_folder(output)), data, seed, device)
     about, started = describe_process(), time.perf_counter()
-    found = _run(plan, rows, workers or Workers(), tell)
+    heads = {row.label: _head(row, data) for row in rows}
+    found = _run(plan, rows, heads, workers or Workers(), tell)
     claims = [one for row in rows for one in _claims_of(plan, row, found)]
     skipped = _skipped(rows, found)
     if not claims:
         raise RunError(f"nothing could be measured; {skipped[0]['reason'] if skipped else 'no claim is declared'}")
     meta = _meta(plan, found) | {"seconds": time.perf_counter() - started, **about}
-    tables = {"cells": _table(claims), "skipped": skipped, "models": _described(rows)}
+    tables = {"cells": _table(claims), "skipped": skipped, "models": _described(rows, heads)}
     return Result(tables, {}, tuple(one.claim for one in claims), meta)
 
 
@@ -138,9 +140,13 @@ class Measurement:
     folders: tuple[str, ...]
 
 
-def _run(plan: Plan, rows: Sequence[Row], workers: Workers, tell: Tell) -> dict[str, list[Cell]]:
+Heads: TypeAlias = Mapping[str, Subject | None]
+"""Label of a row -> the model of its first run that can be loaded; None where none can, which its cells say."""
+
+
+def _run(plan: Plan, rows: Sequence[Row], heads: Heads, workers: Workers, tell: Tell) -> dict[str, list[Cell]]:
     """Source -> its cells."""
-    jobs, found = _jobs(plan, rows), dict[str, list[Cell]]()
+    jobs, found = _jobs(plan, rows, heads), dict[str, list[Cell]]()
     for k, cells in _finished(jobs, workers, tell):
         if isinstance(cells, LostCall):
             cells = [Cell(name, reason=f"its worker was lost ({cells.reason})") for name in plan.experiments]
@@ -211,44 +217,41 @@ def _skipped(rows: Sequence[Row], found: Mapping[str, Sequence[Cell]]) -> tuple[
     )
 
 
-def _described(rows: Sequence[Row]) -> tuple[dict[str, Any], ...]:
-    """Kind, size and clock of every row; of one whose first run cannot be loaded, its name alone."""
+def _described(rows: Sequence[Row], heads: Heads) -> tuple[dict[str, Any], ...]:
+    """Kind, size and clock of every row; of one of which no run can be loaded, its name alone."""
     found = []
     for row in rows:
         named = {"model": row.label, "runs": len(row.sources), "source": row.sources[0]}
-        model = _loaded(row)
-        about = {} if model is None else describe_model(model)
+        head = heads[row.label]
+        about = {} if head is None else describe_model(head.model)
         found.append(named | {key: about.get(key) for key in ("kind", "parameters", "clock", "trained_on")})
     return tuple(found)
 
 
-def _loaded(row: Row) -> Any:
-    """The model of the first run of a row; None where it cannot be loaded, which its cells say."""
-    try:
-        return next(iter(load_subjects([row.sources[0]]).values())).model
-    except ValueError:
-        return None
+def _head(row: Row, data: str | None) -> Subject | None:
+    """The model of the first run of a row that can be loaded; None where none can."""
+    for source in row.sources:
+        with suppress(ValueError):
+            return next(iter(load_subjects([source], data).values()))
+    return None
 
 
-def _jobs(plan: Plan, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+def _jobs(plan: Plan, rows: Sequence[Row], heads: Heads) -> list[tuple[Any, ...]]:
     """Arguments of `run_cells` for every run."""
-    beside = _static(rows) if any(EXPERIMENTS[name].paired for name in plan.experiments) else None
+    beside: dict[str, tuple[str, str]] = {}
+    for row in rows:  # the first static model of each data set
+        head = heads[row.label]
+        if head is not None and not is_dynamical(head.model):
+            beside.setdefault(head.data, (row.label, row.sources[0]))
     jobs: list[tuple[Any, ...]] = []
     places: list[str] = []
     for row in rows:
+        head = heads[row.label]
         for source in row.sources:
             places.append(place_of(source, places))
-            jobs.append((plan, row.label, source, places[-1], beside))
+            partner = None if head is None else beside.get(head.data)
+            jobs.append((plan, row.label, source, places[-1], partner))
     return jobs
-
-
-def _static(rows: Sequence[Row]) -> tuple[str, str] | None:
-    """Label and source of the first static model."""
-    for row in rows:
-        model = _loaded(row)
-        if model is not None and not is_dynamical(model):
-            return row.label, row.sources[0]
-    return None
 
 
 def _finished(jobs: Sequence[tuple[Any, ...]], workers: Workers, tell: Tell) -> Iterator[tuple[int, Any]]:

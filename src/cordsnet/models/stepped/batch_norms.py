@@ -23,7 +23,9 @@ class MeasuresBatchNorms(Base):
 
     In training mode batch norms use the statistics of the batch, and nothing is changed in a step. `Train` calls
     `calibrate` when it ends. After a training loop of your own, call it yourself: until then evaluation mode normalises
-    by a mean of 0 and a variance of 1, and gives other answers than training mode did. A DataWarning says so.
+    by a mean of 0 and a variance of 1, and gives other answers than training mode did. A DataWarning says so where this
+    very model was trained; weights that came without statistics, as a state dict of such a network or an average of
+    weights, are not noticed.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ class SteppedSystem(System[Context]):
         return self.like.new_zeros(1, *self.spec.shapes[area])
 
     def deliver(self, source: str, target: str, maps: Tensor, effects: Effects) -> Tensor:
-        """What a pathway brings, on maps with the channels of its target and another size, scaled by interventions.
+        """Give what a pathway brings, scaled by interventions, on maps of its target's channels and another size.
 
         A factor for single units of the target acts on the positions that they read.
         """
