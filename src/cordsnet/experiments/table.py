@@ -10,8 +10,19 @@ EXPERIMENTS: Registry[Any] = Registry("experiment")
 for _name in ("demo", "inverse_init", "noise", "precision", "second_image", "steppers", "table1", "time_course"):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.{_name}:{_name}")
 EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
-for _name in ("latency",):
+
+EFFECTS: tuple[str, ...] = (
+    "latency",
+)  # fmt: skip
+"""Effects that a model of the ventral stream is asked for."""
+for _name in EFFECTS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
+
+QUESTIONS: tuple[str, ...] = (
+)  # fmt: skip
+"""What reviewers and readers of the paper asked."""
+for _name in QUESTIONS:
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
 ABLATIONS = (
     "spontaneous_weight",
@@ -25,11 +36,19 @@ ABLATIONS = (
 for _name in ABLATIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.ablations.table:ROWS.{_name}")
 
-STORED = ("challenge", "masking_people")
+STORED = (
+    "challenge",
+    "masking_people",
+)
 """Experiments that measure stored answers of people, and take no models."""
 
 for _name in STORED:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
-TRAINED = ("demo", "inverse_init", "table1", *ABLATIONS)
+TRAINED = (
+    "demo",
+    "inverse_init",
+    "table1",
+    *ABLATIONS,
+)
 """Experiments that train their own networks; the others measure models that are given."""
