@@ -160,6 +160,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "NetworkFlow": lambda: {"model": model(), "image": images(1)},
     "RateFlow": lambda: {"operator": op(), "bias": 0.1, "tau_ms": 10.0},
     "RegimeSettings": dict,
+    "StepFlow": lambda: {"model": model(), "image": images(1), "step": 3},
     "cca": lambda: {"x": activity(), "y": activity(1), "k": 2, "components": 3, "folds": 2},
     "certify_monostable": lambda: {"model": model(), "points": 8},
     "classify_flow": lambda: {"flow": flow(), "starts": draw(3, 2), "dt": 0.5},

@@ -155,3 +155,32 @@ def test_a_network_that_explodes_is_labelled_and_the_rest_says_why(tmp_path):
     page = write_result(result, tmp_path)[0].read_text()
     assert "unstable" in page
     assert "<h2>Spectra" not in page
+
+
+@pytest.mark.parametrize("name", ["convgru_small", "cornet_s_small"])
+def test_a_model_of_steps_is_measured_without_a_rate_equation(name, tmp_path):
+    torch.manual_seed(0)
+    model = create_model(name, in_channels=1, num_classes=3, image_size=16).double().eval()
+    images = torch.randn(3, 1, 16, 16, dtype=torch.float64)
+    result = portrait(model, images, torch.arange(3), options=dataclasses.replace(QUICK, image_ms=300.0))
+    assert {row["part"] for row in result.rows("skipped")} == {"spectra", "amplified image patterns", "certificate"}
+    assert not any(row["failed"] for row in result.rows("skipped"))
+    for table in ("fixed_points", "lyapunov"):
+        assert {row["state"] for row in result.rows(table)} == {"blank", "image 1"}
+    assert result.rows("regime")[0]["regime"] == "monostable"
+    for row in result.rows("fixed_points"):
+        (exponent,) = (other for other in result.rows("lyapunov") if other["state"] == row["state"])
+        assert (row["stability"], row["starts"]) == ("stable", QUICK.starts)
+        assert exponent["exponent_per_s"] == pytest.approx(1e3 * row["leading_per_ms"], rel=0.1)
+    for claim, verdict in {"monostable": "holds", "no_chaos": "holds", "certified": "undecided at this scale"}.items():
+        assert result.claim(claim).verdict == verdict
+    assert any("a step of" in row["note"] for row in result.rows("notes"))
+    page, _ = write_result(result, tmp_path)
+    assert "has no rate equation" in page.read_text()
+    assert read_result(tmp_path) == result
+
+
+def test_a_static_model_is_refused():
+    model = create_model("cnn_r2_small", in_channels=1, num_classes=3, image_size=16)
+    with pytest.raises(ValueError, match="answers at once and has no dynamics"):
+        portrait(model, torch.randn(3, 1, 16, 16))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cordsnet.analysis.flows.lyapunov import LyapunovSpectrum, lyapunov_spectrum
     from cordsnet.analysis.flows.network_flow import NetworkFlow
     from cordsnet.analysis.flows.slow_points import slow_points
+    from cordsnet.analysis.flows.step_flow import StepFlow
     from cordsnet.analysis.krylov import (
         Eigenpairs,
         Inverse,
@@ -94,6 +95,7 @@ __all__ = [
     "RegimeSettings",
     "SingularTriplets",
     "Status",
+    "StepFlow",
     "TimeConstants",
     "TransientAmplification",
     "cca",

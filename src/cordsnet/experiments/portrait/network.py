@@ -2,67 +2,31 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from cordsnet.analysis import (
-    NetworkFlow,
     RegimeSettings,
     certify_monostable,
     classify_regime,
-    fixed_points,
-    lyapunov_spectrum,
     partial_svd,
     participation_ratio,
     principal_components,
-    sample_starts,
     settled_response,
 )
 from cordsnet.analysis.networks.jacobians import point_of
-from cordsnet.dynamics import Record, simulate
+from cordsnet.dynamics import simulate
 from cordsnet.experiments.experiment import Tell, silent
 from cordsnet.experiments.portrait.areas import measure_area
+from cordsnet.experiments.portrait.attractors import measure_exponents, measure_fixed_points
 from cordsnet.experiments.portrait.findings import BLANK, Findings
-from cordsnet.experiments.portrait.options import PortraitOptions
+from cordsnet.experiments.portrait.sitter import Sitter
 from cordsnet.experiments.result import axis, labelled
-from cordsnet.stimuli import blank, show
+from cordsnet.stimuli import show
 
-SAMPLES = 20
-"""States recorded on the way of a response."""
-
-
-@dataclass(frozen=True)
-class Sitter:
-    """The network that is measured, and what is shown to it.
-
-    Attributes
-    ----------
-    model : a network with a rate equation.
-    images : [B, C, H, W], at least two; it is linearised at the first few.
-    labels : class indices [B], or None.
-    options : sizes and tolerances.
-    seed : of everything that is drawn.
-    found : where the numbers go.
-    """
-
-    model: Any
-    images: Tensor
-    labels: Tensor | None
-    options: PortraitOptions
-    seed: int
-    found: Findings
-
-    @property
-    def tau_ms(self) -> float:
-        """Mean time constant of all areas, ms."""
-        tau = self.model.system().equation.circuit.tau_ms
-        return float(
-            torch.stack([torch.as_tensor(tau[a], dtype=torch.float64).mean() for a in self.model.areas]).mean()
-        )
+OF_EQUATIONS = ("spectra", "amplified image patterns", "certificate")
+"""Parts that linearise a rate equation."""
 
 
 def measure_network(sitter: Sitter, tell: Tell = silent) -> Findings:
@@ -88,18 +52,25 @@ def _parts(sitter: Sitter) -> list[tuple[str, Callable[[], None]]]:
     images = sitter.images
     shown: dict[str, Tensor | None] = {BLANK: None}
     shown |= {f"image {k + 1}": images[k : k + 1] for k in range(min(sitter.options.states, len(images)))}
-    at_states = {"spectra": _spectra, "fixed points": _attractors, "Lyapunov exponents": _exponents}
-    parts: list[tuple[str, Callable[[], None]]] = [
-        (f"{name}, {where}", partial(measure, sitter, where, image))
-        for where, image in shown.items()
-        for name, measure in at_states.items()
-    ]
+    at_states = {"spectra": _spectra, "fixed points": measure_fixed_points, "Lyapunov exponents": measure_exponents}
     whole = {
         "amplified image patterns": _patterns,
         "trajectories": _trajectories,
         "regime": _regime,
         "certificate": _certificate,
     }
+    if not sitter.has_equation:
+        for name in OF_EQUATIONS:
+            at_states.pop(name, None)
+            whole.pop(name, None)
+            sitter.found.add("skipped", part=name, reason="it has no rate equation", failed=False)
+        ms = f"{sitter.model.dt_ms:g} ms"
+        sitter.found.add("notes", note=f"it has no time constant: a step of {ms}, by convention, stands for it")
+    parts: list[tuple[str, Callable[[], None]]] = [
+        (f"{name}, {where}", partial(measure, sitter, where, image))
+        for where, image in shown.items()
+        for name, measure in at_states.items()
+    ]
     return [*parts, *((name, partial(measure, sitter)) for name, measure in whole.items())]
 
 
@@ -108,68 +79,6 @@ def _spectra(sitter: Sitter, where: str, image: Tensor | None) -> None:
     state = point_of(sitter.model, None, image)[2]
     for area in sitter.model.areas:
         measure_area(sitter.found, sitter.model, where, state, image, area, sitter.options, sitter.seed)
-
-
-def _path(sitter: Sitter, flow: NetworkFlow, image: Tensor | None) -> Tensor:
-    """States [T, units] through which the network goes from spontaneous activity."""
-    ms, dt = sitter.options.image_ms, sitter.model.dt_ms
-    every = max(1, round(ms / SAMPLES / dt)) * dt
-    shown = blank(ms) if image is None else show(image, ms)
-    rates = simulate(sitter.model, shown, record=Record("all", every_ms=every, outputs=())).rates
-    return flow.pack({area: value[:, 0] for area, value in rates.items()})
-
-
-def _attractors(sitter: Sitter, where: str, image: Tensor | None) -> None:
-    """Fixed points, from states on the way and noise about them as large as the rates on that way vary.
-
-    Where the leading eigenvalue did not converge, or its error reaches across zero, stability is not decided.
-    """
-    flow, seed = NetworkFlow(sitter.model, image), sitter.seed
-    path = torch.cat([torch.zeros(1, *flow.domain).to(flow.device, flow.dtype), _path(sitter, flow, image)])
-    starts = sample_starts(flow, path, sitter.options.starts, noise=1.0, seed=seed)
-    points = fixed_points(flow, starts, seed=seed)
-    if points.failed_starts:
-        sitter.found.add("fixed_points", state=where, point=0, starts=points.failed_starts, stability="no fixed point")
-    for note in points.notes:
-        sitter.found.add("notes", note=f"fixed points, {where}: {note}")
-    for k, found_by in enumerate(points.start_counts.tolist()):
-        sitter.found.add(
-            "fixed_points",
-            state=where,
-            point=k + 1,
-            starts=found_by,
-            residual=float(points.residual[k]),
-            radius=float(points.radius[k]),
-            stability=points.stability[k],
-            leading_per_ms=float(points.leading[k].real),
-            leading_residual=float(points.leading_residual[k]),
-            leading_error_per_ms=float(points.leading_error[k]),
-        )
-
-
-def _exponents(sitter: Sitter, where: str, image: Tensor | None) -> None:
-    """Along the trajectory that goes on from where the network is when the image has been there for its duration."""
-    flow, options, tau = NetworkFlow(sitter.model, image), sitter.options, sitter.tau_ms
-    spectrum = lyapunov_spectrum(
-        flow,
-        _path(sitter, flow, image)[-1],
-        min(options.exponents, flow.units),
-        duration_ms=options.followed_tau * tau,
-        transient_ms=options.followed_tau / 5 * tau,
-        dt=sitter.model.dt_ms,
-        seed=sitter.seed,
-    )
-    for note in spectrum.notes:
-        sitter.found.add("notes", note=f"Lyapunov exponents, {where}: {note}")
-    for exponent, error in zip(spectrum.exponents.tolist(), spectrum.standard_error.tolist(), strict=True):
-        sitter.found.add(
-            "lyapunov",
-            state=where,
-            exponent_per_s=1e3 * exponent,
-            standard_error_per_s=1e3 * error,
-            status=spectrum.status.name.lower(),
-            chaotic=spectrum.chaotic,
-        )
 
 
 def _patterns(sitter: Sitter) -> None:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from cordsnet.dynamics.kernel import Kernel
@@ -109,7 +110,12 @@ class Layers:
                 )
             if self.watch is not None:
                 self.watch(name, maps)
-        return normalise(maps)
+        return normalise(maps.contiguous() if _differentiated_forwards(maps) else maps)
+
+
+def _differentiated_forwards(maps: Tensor) -> bool:
+    """True in forward differentiation, where torch's group norm takes maps with channels first alone."""
+    return not torch.compiler.is_compiling() and forward_ad.unpack_dual(maps).tangent is not None  # type: ignore[no-untyped-call]
 
 
 class BatchNorm:  # no frozen dataclass, which torch.compile cannot make while it traces
