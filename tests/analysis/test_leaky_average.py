@@ -21,9 +21,11 @@ def simulated_share(dt: float, steps: int, hold: int) -> float:
 
 @pytest.mark.parametrize(
     ("dt", "steps", "hold"),
-    [(2.0, 1, 1), (2.0, 5, 1), (2.0, 100, 1), (5.0, 3, 1), (10.0, 4, 1), (15.0, 50, 1)]
-    + [(2.0, 5, 5), (2.0, 4, 5), (2.0, 11, 5), (2.0, 13, 5), (2.0, 50, 10), (10.0, 7, 3), (15.0, 8, 3)],
-)
+    [
+        (2.0, 1, 1), (2.0, 5, 1), (2.0, 100, 1), (5.0, 3, 1), (10.0, 4, 1), (15.0, 50, 1),
+        (2.0, 5, 5), (2.0, 4, 5), (2.0, 11, 5), (2.0, 13, 5), (2.0, 50, 10), (10.0, 7, 3), (15.0, 8, 3),
+    ],
+)  # fmt: skip
 def test_share_agrees_with_a_simulated_integrator(dt, steps, hold):
     assert leaky_noise_share(dt, TAU, steps, hold) == pytest.approx(simulated_share(dt, steps, hold), rel=0.03)
 

@@ -12,6 +12,7 @@ from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 REPORTS = {
     "compare": "compare",
     "contraction": "ablations",
+    "degraded": "questions.degraded",
     "demo": "demo",
     "fewer_steps": "ablations",
     "inverse_init": "inverse_init",
