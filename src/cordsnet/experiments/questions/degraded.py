@@ -16,7 +16,7 @@ from cordsnet.dynamics import Hold
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_most, decide
 from cordsnet.experiments.effects.latency import with_contrast
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap, mean_of, share
 from cordsnet.experiments.needs import classifies_images, is_dynamical
 from cordsnet.experiments.pairs import comparable_pairs
 from cordsnet.experiments.questions.viewing import Viewing, look, time_constant
@@ -165,7 +165,7 @@ def degraded(setting: Setting, options: DegradedOptions) -> Result:
         labels[label] = split.labels.tolist()
         seen = found[label] = see(model, split, options, setting.seed)
         about = {"model": label, "kind": "dynamical" if is_dynamical(model) else "static", "classes": model.num_classes}
-        tables["degraded"] += [about | row for row in _strength_rows(seen, options, split, setting.seed)]
+        tables["degraded"] += [about | row for row in _strength_rows(seen, options, split)]
         tables["robustness"] += [about | row for row in _mean_rows(seen, setting.seed)]
         tables["prediction"] += [about | row for row in _prediction_rows(seen, options)]
         tables["notes"] += [{"model": label, "note": note} for note in seen.notes]
@@ -248,7 +248,7 @@ def _undecided(claims: Sequence[Claim]) -> tuple[Claim, ...]:
     return tuple(claim for claim in CLAIMS if claim.name not in named)
 
 
-def _strength_rows(seen: Seen, options: DegradedOptions, split: Split, seed: int) -> Iterator[dict[str, Any]]:
+def _strength_rows(seen: Seen, options: DegradedOptions, split: Split) -> Iterator[dict[str, Any]]:
     """Accuracy at every strength, with intervals over images; the whole image has strength 0, and contrast 1."""
     for condition, hits in seen.hits.items():
         strengths = options.strengths[condition]
@@ -257,13 +257,17 @@ def _strength_rows(seen: Seen, options: DegradedOptions, split: Split, seed: int
             covers = {}
             if condition == OCCLUSION:
                 covers["covered"] = covered_share(*split.shape[1:], strength) if strength else 0.0
-            yield {"condition": condition, "strength": strength, "images": len(row)} | covers | _cells(row[None], seed)
+            yield (
+                {"condition": condition, "strength": strength, "images": len(row)}
+                | covers
+                | _cells(share(int(row.sum()), len(row)))
+            )
 
 
 def _mean_rows(seen: Seen, seed: int) -> Iterator[dict[str, Any]]:
     """Mean accuracy over the strengths of each condition, with intervals over images."""
     for condition, hits in seen.hits.items():
-        yield {"condition": condition, "whole": seen.whole.mean(), "images": hits.shape[1]} | _cells(hits, seed)
+        yield {"condition": condition, "whole": seen.whole.mean(), "images": hits.shape[1]} | _cells(_mean(hits, seed))
 
 
 def _prediction_rows(seen: Seen, options: DegradedOptions) -> Iterator[dict[str, Any]]:
@@ -274,7 +278,7 @@ def _prediction_rows(seen: Seen, options: DegradedOptions) -> Iterator[dict[str,
             yield {"strength": sigma, "share": seen.share, "acts_as": acts_as, "accuracy": hits.mean()}
 
 
-def _cells(hits: Hits, seed: int) -> dict[str, float]:
-    measured = _mean(hits, seed)
-    low, high = measured.interval or (None, None)
-    return {"accuracy": measured.value, "low": low, "high": high}  # type: ignore[dict-item]  # None is left out
+def _cells(measured: Measured) -> dict[str, float]:
+    """Accuracy and its interval, within 0 and 1."""
+    ends = () if measured.interval is None else (min(max(end, 0.0), 1.0) for end in measured.interval)
+    return {"accuracy": measured.value} | dict(zip(("low", "high"), ends, strict=False))
