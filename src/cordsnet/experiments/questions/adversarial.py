@@ -113,7 +113,7 @@ def adversarial(setting: Setting, options: AdversarialOptions) -> Result:
         labels[label] = split.labels.tolist()
         one = found[label] = attack_model(model, split, options, setting.seed)
         about = {"model": label, "kind": "dynamical" if is_dynamical(model) else "static", "classes": model.num_classes}
-        decided = decide(OWN, _own(one, setting.seed), label)
+        decided = decide(OWN, check_gradient(one.controls, setting.seed), label)
         tables["adversarial"] += [about | row for row in _curve_rows(one)]
         tables["strength"].append(about | _strength_row(one, setting.seed))
         tables["controls"] += [about | row for row in _control_rows(one)]
@@ -131,16 +131,16 @@ def adversarial(setting: Setting, options: AdversarialOptions) -> Result:
     return Result(tables, claims=(*claims, *(claim for claim in CLAIMS if claim.name not in named)))
 
 
-def _own(one: Attacked, seed: int) -> dict[str, Measured]:
-    """Measure the claims about one model, each with an interval over images."""
-    found = {"whole_range_reaches_zero": _share(one.controls[WHOLE_RANGE])}
-    if PGD in one.controls:
-        own = one.controls[PGD]
+def check_gradient(controls: Mapping[str, Array], seed: int = 0) -> dict[str, Measured]:
+    """Measure the claims about one model from its answers under each control [B], with intervals over images."""
+    found = {"whole_range_reaches_zero": _share(controls[WHOLE_RANGE])}
+    if PGD in controls:
+        own = controls[PGD]
         found |= {
-            "gradient_beats_noise": _mean(one.controls[NOISE] - own, seed),
-            "iterating_beats_one_step": _mean(one.controls[FGSM] - own, seed),
-            "more_steps_no_weaker": _mean(own - one.controls[MORE_STEPS], seed),
-            "restarts_change_little": _mean(own - one.controls[RESTARTS], seed),
+            "gradient_beats_noise": _mean(controls[NOISE] - own, seed),
+            "iterating_beats_one_step": _mean(controls[FGSM] - own, seed),
+            "more_steps_no_weaker": _mean(own - controls[MORE_STEPS], seed),
+            "restarts_change_little": _mean(own - controls[RESTARTS], seed),
         }
     return found
 
