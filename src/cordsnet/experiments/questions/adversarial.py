@@ -96,8 +96,8 @@ SMOKE = AdversarialOptions(trials=20, epsilons=(8.0, 32.0, 128.0), steps=3, rest
     options=AdversarialOptions,
     presets={
         "smoke": Preset(SMOKE, 0.2, 0.5),
-        "desk": Preset(AdversarialOptions(), 4.0, 1.0),
-        "paper": Preset(AdversarialOptions(trials=1000, steps=50, restarts=10), 1000.0, 32.0),
+        "desk": Preset(AdversarialOptions(), 2.0, 1.0),
+        "paper": Preset(AdversarialOptions(trials=1000, steps=50, restarts=10), 120.0, 1.0),
     },
     claims=CLAIMS,
     needs=(classifies_images,),
@@ -122,10 +122,10 @@ def adversarial(setting: Setting, options: AdversarialOptions) -> Result:
     pairs, notes = comparable_pairs(setting, labels)
     tables["notes"] += notes
     for ours, other in pairs:
-        rows, measured, notes = _compare(found, ours, other, options, setting.seed)
+        rows, measured, about_pair = _compare(found, ours, other, options, setting.seed)
         decided = decide(PAIRED, measured, f"{ours} against {other}")
         tables["controls"] += rows
-        tables["notes"] += [{"model": ours, "note": note} for note in (*notes, *_suspicions(decided[:1]))]
+        tables["notes"] += [{"model": ours, "note": note} for note in (*about_pair, *_suspicions(decided[:1]))]
         claims += decided
     named = {claim.name for claim in claims}
     return Result(tables, claims=(*claims, *(claim for claim in CLAIMS if claim.name not in named)))

@@ -152,7 +152,7 @@ class Attacker:
         """
         left = torch.ones(len(split), dtype=torch.bool) if right is None else right.clone()
         rows = left.nonzero()[:, 0]
-        for some in rows.split(together) if len(rows) else ():
+        for some in torch.split(rows, together) if len(rows) else ():
             part = split.pick(some)
             images, labels, seeds = part.images, part.labels, image_seeds(part, seed)
             with torch.no_grad():

@@ -148,8 +148,8 @@ SMOKE = DegradedOptions(trials=20, sigmas=(1.0, 2.0), covered=(0.2, 0.5), contra
     options=DegradedOptions,
     presets={
         "smoke": Preset(SMOKE, 0.1, 0.5),
-        "desk": Preset(DegradedOptions(), 2.0, 1.0),
-        "paper": Preset(DegradedOptions(trials=10_000), 600.0, 16.0),
+        "desk": Preset(DegradedOptions(), 1.0, 1.0),
+        "paper": Preset(DegradedOptions(trials=10_000), 40.0, 8.0),
     },
     claims=CLAIMS,
     needs=(classifies_images,),
@@ -256,7 +256,8 @@ def _strength_rows(seen: Seen, options: DegradedOptions, split: Split) -> Iterat
         for strength, row in zip((whole, *strengths), (seen.whole, *hits), strict=True):
             covers = {}
             if condition == OCCLUSION:
-                covers["covered"] = covered_share(*split.shape[1:], strength) if strength else 0.0
+                height, width = split.shape[1:]
+                covers["covered"] = covered_share(height, width, strength) if strength else 0.0
             yield (
                 {"condition": condition, "strength": strength, "images": len(row)}
                 | covers

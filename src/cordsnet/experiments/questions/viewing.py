@@ -60,7 +60,7 @@ class Viewing:
     @torch.no_grad()
     def hits(self, split: Split, shown: Shown, seed: int = 0, together: int = TOGETHER) -> Tensor:
         """1 where an image of the split is read correctly at the end, else 0 [B]."""
-        seeds = image_seeds(split, seed).split(together)
+        seeds = torch.split(image_seeds(split, seed), together)
         found = [
             (self.scores(shown(images, some), some).argmax(1) == labels).double().cpu()
             for (images, labels), some in zip(split.batches(together), seeds, strict=True)
@@ -104,8 +104,8 @@ def time_constant(model: VisionModel) -> tuple[float | None, str]:
     system = model.system()
     if isinstance(system, RateSystem):
         found = [torch.as_tensor(tau, dtype=torch.float64).cpu() for tau in system.equation.circuit.tau_ms.values()]
-        values = torch.cat([tau.flatten() for tau in found]).unique()
-        if len(values) > 1:
+        values = torch.cat([tau.flatten() for tau in found]).sort().values
+        if values[0] < values[-1]:
             return None, f"its time constants differ, from {float(values[0]):g} to {float(values[-1]):g} ms"
         return float(values[0]), ""
     tau = getattr(model.spec, "tau_ms", None)

@@ -1,5 +1,7 @@
 """Images made worse: occluded, blurred, or with noise; each image alike in a batch of any size."""
 
+from math import sqrt
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def pixel_deviation(split: Split) -> float:
         wide = images.double()
         total, squares, count = total + float(wide.sum()), squares + float(wide.square().sum()), count + wide.numel()
     mean = total / count
-    return max(squares / count - mean**2, 0.0) ** 0.5
+    return sqrt(max(squares / count - mean**2, 0.0))
 
 
 @check_arguments
@@ -90,7 +92,7 @@ def with_draw(images: Tensor, sigma: float, seeds: Tensor, frame: int) -> Tensor
 
 def _sides(height: int, width: int, share: float) -> tuple[int, int]:
     """Height and width of a rectangle of an image's shape, in whole pixels."""
-    return max(1, round(height * share**0.5)), max(1, round(width * share**0.5))
+    return max(1, round(height * sqrt(share))), max(1, round(width * sqrt(share)))
 
 
 def _uniform(seeds: Tensor, count: int) -> Tensor:
