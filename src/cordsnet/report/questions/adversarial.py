@@ -65,7 +65,8 @@ def figure(result: Result) -> Figure:
     for axes, attack in zip(grid, attacks, strict=True):
         _draw(axes, result, attack)
         tidy(axes, "strength (levels of 255)", "accuracy" if axes is grid[0] else "", attack)
-    handles, labels = grid[0].get_legend_handles_labels()
+    known = sorted(zip(*grid[0].get_legend_handles_labels(), strict=True), key=lambda pair: pair[1] == "chance")
+    handles, labels = zip(*known, strict=True)
     drawn.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return drawn
 
