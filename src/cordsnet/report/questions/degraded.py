@@ -1,6 +1,7 @@
 """Figure and tables of worse images."""
 
-from matplotlib.artist import Artist
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -99,9 +100,9 @@ def _draw_prediction(axes: Axes, rows: tuple[Row, ...], colour: str, model: str)
     axes.plot(places, values, "x:", color=colour, markersize=7, linewidth=1.2, label=label)
 
 
-def _legend(panels: list[Axes]) -> tuple[list[Artist], list[str]]:
+def _legend(panels: list[Axes]) -> tuple[list[Any], list[str]]:
     """Each curve once, chance last."""
-    found: dict[str, Artist] = {}
+    found: dict[str, Any] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
