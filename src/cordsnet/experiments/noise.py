@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import bootstrap, mean_of
 from cordsnet.experiments.needs import SCORES, classifies_images, is_dynamical
+from cordsnet.experiments.pairs import comparable_pairs
 from cordsnet.experiments.result import Result
 from cordsnet.stimuli import Protocol, show, with_noise
 
@@ -94,7 +94,7 @@ def noise(setting: Setting, options: NoiseOptions) -> Result:
             for read, by_sigma in hits[label].items()
             for sigma, found in zip(options.sigmas, by_sigma, strict=True)
         ]
-    pairs, notes = _pairs(setting, labels)
+    pairs, notes = comparable_pairs(setting, labels)
     claims = _decide(setting, options, hits, pairs)
     tables = {"noise": tuple(rows)} | ({"notes": notes} if notes else {})
     return Result(tables, claims=claims, meta={"frame_ms": frame_ms})
@@ -129,27 +129,6 @@ def common_frame_ms(models: Mapping[str, Any], frame_ms: float | None = None) ->
         if model.clock.kind != "steps":  # a clock of steps rounds by itself
             longest = math.ceil(longest / model.dt_ms - 1e-9) * float(model.dt_ms)
     return longest
-
-
-def _pairs(
-    setting: Setting, labels: Mapping[str, list[int]]
-) -> tuple[list[tuple[str, str]], tuple[dict[str, str], ...]]:
-    """Pairs of a dynamical and a static model that were shown the same images, and a note for every other such pair.
-
-    Answers are compared image by image, so those to images of another data set say nothing about a model.
-    """
-    kinds = {label: is_dynamical(model) for label, model in setting.models.items()}
-    seen = {
-        label: (setting.sources.get(label, {}).get("data"), setting.shown[label], found)
-        for label, found in labels.items()
-    }
-    pairs = [(ours, other) for ours, other in product(kinds, kinds) if kinds[ours] and not kinds[other]]
-    notes = tuple(
-        {"model": ours, "note": f"it is not compared with {other!r}, which was shown other images"}
-        for ours, other in pairs
-        if seen[ours] != seen[other]
-    )
-    return [pair for pair in pairs if seen[pair[0]] == seen[pair[1]]], notes
 
 
 def _decide(

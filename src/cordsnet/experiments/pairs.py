@@ -1,8 +1,13 @@
-"""Choices of labelled images: one of another class for each, and some of each class."""
+"""Choices of labelled images, and pairs of models that were shown the same ones."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import torch
 
 from cordsnet.data import Split
+from cordsnet.experiments.experiment import Setting
+from cordsnet.experiments.needs import is_dynamical
 
 
 def other_class(split: Split) -> Split:
@@ -23,3 +28,29 @@ def some_of_each_class(split: Split, count: int) -> Split:
     """The first `count` images of each class."""
     rows = torch.cat([(split.labels == label).nonzero()[:count, 0] for label in torch.unique(split.labels)])
     return split.pick(rows.cpu())
+
+
+def comparable_pairs(
+    setting: Setting, labels: Mapping[str, Sequence[int]]
+) -> tuple[list[tuple[str, str]], tuple[dict[str, str], ...]]:
+    """Pairs of a dynamical and a static model that were shown the same images, and a note for every other such pair.
+
+    Answers are compared image by image, so those to images of another data set say nothing about a model.
+
+    Parameters
+    ----------
+    setting : with the models, and the images that each was shown.
+    labels : label of the model -> classes of its images, in order.
+    """
+    kinds = {label: is_dynamical(model) for label, model in setting.models.items()}
+    seen = {
+        label: (setting.sources.get(label, {}).get("data"), setting.shown[label], list(found))
+        for label, found in labels.items()
+    }
+    pairs = [(ours, other) for ours, other in product(kinds, kinds) if kinds[ours] and not kinds[other]]
+    notes = tuple(
+        {"model": ours, "note": f"it is not compared with {other!r}, which was shown other images"}
+        for ours, other in pairs
+        if seen[ours] != seen[other]
+    )
+    return [pair for pair in pairs if seen[pair[0]] == seen[pair[1]]], notes

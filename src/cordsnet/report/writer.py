@@ -10,8 +10,10 @@ from cordsnet.experiments import Claim, Result, write_data
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
+    "adversarial": "questions.adversarial",
     "compare": "compare",
     "contraction": "ablations",
+    "degraded": "questions.degraded",
     "demo": "demo",
     "fewer_steps": "ablations",
     "inverse_init": "inverse_init",
