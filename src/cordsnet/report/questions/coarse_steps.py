@@ -83,11 +83,11 @@ def by_step(result: Result, model: str) -> Figure:
     for name, colour in COLOURS.items():
         known = result.rows("known_flow", model=model, stepper=name)
         label = f"{name.replace('_', ' ')}, known solution"
-        errors.plot(*_columns(known, "error"), "--", color=colour, linewidth=1, label=label)
+        errors.plot(*_columns(known, "error"), "--", color=colour, linewidth=1.2, label=label, zorder=4)
     for marker, stepper in zip(cycle("os"), values_of(result, "steps", "stepper", model=model), strict=False):
         rows = [row for row in result.rows("steps", model=model, stepper=stepper) if "error" in row]
         name, colour = stepper.replace("_", " "), COLOURS[stepper]
-        _with_bars(errors, rows, "error", f"{name}, network", color=colour, fmt=f"{marker}-")
+        _with_bars(errors, rows, "error", f"{name}, network", color=colour, fmt=f"{marker}-", linewidth=3, alpha=0.5)
         _with_bars(answers, rows, "agreement", f"{name}, same answer", color=colour, fmt=f"{marker}-")
         _with_bars(answers, rows, "accuracy", f"{name}, right answer", color=colour, fmt=f"{marker}:", mfc="white")
     about = result.rows("summary", model=model)[0]
@@ -136,4 +136,4 @@ def _with_bars(axes: Axes, rows: Sequence[Row], name: str, label: str, **style: 
     rows = [row for row in rows if name in row]
     dts, values = _columns(rows, name)
     ends = [[abs(float(row.get(f"{name}_{end}", row[name])) - float(row[name])) for row in rows] for end in ENDS]
-    axes.errorbar(dts, values, ends, capsize=2, markersize=4, linewidth=1.2, label=label, **style)
+    axes.errorbar(dts, values, ends, capsize=2, markersize=4, label=label, **style)
