@@ -26,6 +26,7 @@ from cordsnet.report import write_result
 
 TINY = {"tiny": tiny, "tiny_run": tiny_recipe, "tiny_staged": tiny_staged, "tiny_direct": tiny_direct}
 CHANGES = {
+    "coarse_training": {"recipe": "tiny", "simulated_dts_ms": (5.0,), "seeds": 1},
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
     "portrait": {"starts": 2, "followed_tau": 20},

@@ -20,6 +20,7 @@ for _name in EFFECTS:
 
 QUESTIONS: tuple[str, ...] = (
     "coarse_steps",
+    "coarse_training",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:
@@ -47,6 +48,7 @@ for _name in STORED:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
 TRAINED = (
+    "coarse_training",
     "demo",
     "inverse_init",
     "table1",

@@ -11,6 +11,7 @@ from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
     "coarse_steps": "questions.coarse_steps",
+    "coarse_training": "questions.coarse_training",
     "compare": "compare",
     "contraction": "ablations",
     "demo": "demo",
