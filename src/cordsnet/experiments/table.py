@@ -21,6 +21,7 @@ for _name in EFFECTS:
 QUESTIONS: tuple[str, ...] = (
     "coarse_steps",
     "coarse_training",
+    "gradient_rules",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:
@@ -50,6 +51,7 @@ for _name in STORED:
 TRAINED = (
     "coarse_training",
     "demo",
+    "gradient_rules",
     "inverse_init",
     "table1",
     *ABLATIONS,

@@ -16,6 +16,7 @@ REPORTS = {
     "contraction": "ablations",
     "demo": "demo",
     "fewer_steps": "ablations",
+    "gradient_rules": "questions.gradient_rules",
     "inverse_init": "inverse_init",
     "latency": "effects.latency",
     "log_weights": "ablations",
