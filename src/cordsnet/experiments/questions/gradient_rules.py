@@ -82,7 +82,7 @@ CLAIMS = (
           "largest relative distance to the gradient of BPTT, all networks, trained and not", at_most(1e-5),
           exact=True, of="gradients"),
     Claim("implicit_when_settled", "The implicit gradient is the exact one where the state has settled.", GUIDE,
-          "lowest cosine with BPTT over networks whose trials have all settled to 1e-4", at_least(0.999), exact=True,
+          "lowest cosine with BPTT over networks whose trials have all settled to 1e-5", at_least(0.999), exact=True,
           of="gradients"),
     Claim("truncated_is_biased", "Truncation to five steps changes the direction of the gradient.", GUIDE,
           "highest cosine with BPTT over trained networks", below(0.99), exact=True, of="gradients"),
