@@ -104,7 +104,7 @@ CLAIMS = (
     "gradient_rules",
     options=GradientRulesOptions,
     presets={
-        "smoke": Preset(GradientRulesOptions(), 1.0, 1.0),
+        "smoke": Preset(GradientRulesOptions(images=8), 1.0, 1.0),
         "desk": Preset(
             GradientRulesOptions(image_size=None, width=None, updates=200, batch=64, seeds=3, images=64), 25.0, 2.0
         ),
