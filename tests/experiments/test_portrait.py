@@ -162,7 +162,8 @@ def test_a_model_of_steps_is_measured_without_a_rate_equation(name, tmp_path):
     torch.manual_seed(0)
     model = create_model(name, in_channels=1, num_classes=3, image_size=16).double().eval()
     images = torch.randn(3, 1, 16, 16, dtype=torch.float64)
-    result = portrait(model, images, torch.arange(3), options=dataclasses.replace(QUICK, image_ms=300.0))
+    options = dataclasses.replace(QUICK, image_ms=300.0, followed_tau=100)
+    result = portrait(model, images, torch.arange(3), options=options)
     assert {row["part"] for row in result.rows("skipped")} == {"spectra", "amplified image patterns", "certificate"}
     assert not any(row["failed"] for row in result.rows("skipped"))
     for table in ("fixed_points", "lyapunov"):

@@ -28,7 +28,9 @@ TINY = {"tiny": tiny, "tiny_run": tiny_recipe, "tiny_staged": tiny_staged, "tiny
 CHANGES = {
     "adversarial": {"image_ms": 20.0, "steps": 1},
     "degraded": {"image_ms": 20.0},
+    "coarse_training": {"recipe": "tiny", "simulated_dts_ms": (5.0,), "seeds": 1},
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
+    "gradient_rules": {"updates": 1, "image_ms": 40.0, "seeds": 1, "width": 2, "images": 4},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},

@@ -34,11 +34,17 @@ class Expected:
 
     def contains(self, value: float) -> bool:
         """True if the value lies in the range."""
-        return self.low < value < self.high if self.strict else self.low <= value <= self.high
+        if not self.strict:
+            return self.low <= value <= self.high
+        above = self.low < value or math.isinf(self.low)  # minus infinity is below any finite end
+        return above and (value < self.high or math.isinf(self.high))
 
     def excludes(self, low: float, high: float) -> bool:
         """True if no value from `low` to `high` lies in the range."""
-        return high <= self.low or low >= self.high if self.strict else high < self.low or low > self.high
+        if not self.strict:
+            return high < self.low or low > self.high
+        below = high <= self.low and not math.isinf(self.low)
+        return below or (low >= self.high and not math.isinf(self.high))
 
     def __str__(self) -> str:
         if math.isinf(self.high):

@@ -46,6 +46,18 @@ def mean_difference(values: Sequence[float], others: Sequence[float]) -> Measure
     return Measured(difference, (float(interval.low), float(interval.high)), n)
 
 
+def mean_over_runs(values: Sequence[float]) -> Measured:
+    """Mean over independent runs, or of differences that are paired by run, with Student's interval; none for one."""
+    n = len(values)
+    if not n:
+        return Measured(math.nan)
+    mean = float(np.mean(values))
+    if n < 2 or not np.ptp(values):
+        return Measured(mean, None, n)
+    low, high = stats.t.interval(LEVEL, n - 1, mean, stats.sem(values))
+    return Measured(mean, (float(low), float(high)), n)
+
+
 def bootstrap(
     statistic: Callable[[Array], Any], n: int, seed: int = 0, draws: int = DRAWS, of_shares: bool = False
 ) -> Measured:

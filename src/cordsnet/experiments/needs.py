@@ -34,3 +34,15 @@ def rate_equation(model: Any) -> str:
     if lack := dynamics(model):
         return lack
     return "" if isinstance(model.system(), RateSystem) else "has no rate equation that could be linearised"
+
+
+def free_step(model: Any) -> str:
+    """The model is in continuous time, so that its step is a choice of the one who simulates."""
+    return "" if model.clock.kind == "continuous" else "counts time in steps of its own, which cannot be made finer"
+
+
+def no_noise(model: Any) -> str:
+    """Two simulations of the model from one state are the same, whatever the step."""
+    if lack := dynamics(model):
+        return lack
+    return "has private noise, so that its trajectory differs from run to run" if model.system().has_noise else ""

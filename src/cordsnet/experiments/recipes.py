@@ -26,6 +26,8 @@ PAPER_EPOCH = 50_000 // 256
 STEEP_GAIN = 3.0
 """Recurrent gain of random weights at smoke scale: above the edge of stability (1.4), so that there is work to do."""
 
+FIVE_STEPS = Trial(before=200.0, image=50.0, decision=10.0, after=50.0, baseline=10.0)
+"""Trials of five steps of 10 ms, the time constant."""
 
 BASES: Registry[Callable[[], Recipe]] = Registry("recipe of experiments")
 """Recipes that only experiments train, beside those of `cordsnet recipes`."""
@@ -47,6 +49,26 @@ def smoke() -> Recipe:
         optimisation=Optimisation(lr=0.05, updates=60, batch=32, clip=1.0),
     )
     return Recipe("smoke", (RandomInit(gain=STEEP_GAIN), stage), ModelChoice(image_size=8, width=8))
+
+
+@BASES.register("smoke_steps")
+def smoke_steps() -> Recipe:
+    """Digits at 8 px, eight channels, 100 updates from random weights; images of 50 ms, five steps of 10 ms."""
+    optimisation = Optimisation(lr=0.05, updates=100, batch=32, clip=1.0)
+    stage = TrainDynamics(name="direct", objective=Objective(trial=FIVE_STEPS), optimisation=optimisation)
+    return Recipe("smoke_steps", (stage,), ModelChoice(image_size=8, width=8))
+
+
+@BASES.register("desk_steps")
+def desk_steps() -> Recipe:
+    """Digits at 16 px, 16 channels, 400 updates from random weights; images of 50 ms."""
+    return _five_steps(dataclasses.replace(desk_direct(), name="desk_steps"))
+
+
+@BASES.register("paper_steps")
+def paper_steps() -> Recipe:
+    """`paper_direct` with images of 50 ms."""
+    return _five_steps(dataclasses.replace(paper_direct(), name="paper_steps"))
 
 
 @BASES.register("desk_direct")
@@ -71,6 +93,14 @@ def paper_direct() -> Recipe:
     optimisation = Optimisation(lr=1e-3, updates=140 * PAPER_EPOCH, batch=256, clip=1.0)
     stage = TrainDynamics(name="direct", optimisation=optimisation, augmentation="shift_flip")
     return Recipe("paper_direct", (stage,), _paper_model(), "cifar10")
+
+
+def _five_steps(recipe: Recipe) -> Recipe:
+    """The recipe with trials of five steps of 10 ms."""
+    (stage,) = recipe.stages
+    assert isinstance(stage, TrainDynamics)
+    objective = dataclasses.replace(stage.objective, trial=FIVE_STEPS)
+    return dataclasses.replace(recipe, stages=(dataclasses.replace(stage, objective=objective),))
 
 
 def _paper_model() -> ModelChoice:

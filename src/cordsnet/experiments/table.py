@@ -21,6 +21,9 @@ for _name in EFFECTS:
 QUESTIONS: tuple[str, ...] = (
     "adversarial",
     "degraded",
+    "coarse_steps",
+    "coarse_training",
+    "gradient_rules",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:
@@ -48,7 +51,9 @@ for _name in STORED:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
 TRAINED = (
+    "coarse_training",
     "demo",
+    "gradient_rules",
     "inverse_init",
     "table1",
     *ABLATIONS,

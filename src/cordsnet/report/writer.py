@@ -11,11 +11,14 @@ from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
     "adversarial": "questions.adversarial",
+    "coarse_steps": "questions.coarse_steps",
+    "coarse_training": "questions.coarse_training",
     "compare": "compare",
     "contraction": "ablations",
     "degraded": "questions.degraded",
     "demo": "demo",
     "fewer_steps": "ablations",
+    "gradient_rules": "questions.gradient_rules",
     "inverse_init": "inverse_init",
     "latency": "effects.latency",
     "log_weights": "ablations",
