@@ -20,6 +20,7 @@ REPORTS = {
     "loss_terms": "ablations",
     "challenge": "challenge",
     "masking_people": "masking_people",
+    "mixtures": "effects.mixtures",
     "noise": "noise",
     "portrait": "portrait",
     "precision": "precision",
