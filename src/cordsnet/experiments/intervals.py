@@ -1,4 +1,4 @@
-"""95 % intervals for shares, differences of shares, means over seeds, and whatever is computed from images."""
+"""95 % intervals for shares, differences, means over seeds, rank correlations, and whatever is computed from images."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -75,10 +75,36 @@ def bootstrap(
     return Measured(value, (low, high), n)
 
 
+def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = DRAWS) -> Measured:
+    """Spearman's correlation of two numbers per image [n], with its percentile interval over images.
+
+    Images that lack one of the numbers (NaN) are left out. NaN for fewer than three images, or where one number is the
+    same for all.
+    """
+    known = np.isfinite(values) & np.isfinite(others)
+    first, second = values[known], others[known]
+    if len(first) < 3:
+        return Measured(math.nan, None, len(first))
+
+    def correlation(counts: Array) -> Array:
+        drawn = [np.repeat(np.arange(len(first)), row.astype(int)) for row in counts]
+        ranks = ([stats.rankdata(part[rows]) for rows in drawn] for part in (first, second))
+        return np.array([_pearson(one, other) for one, other in zip(*ranks, strict=True)])
+
+    return bootstrap(correlation, len(first), seed, draws)
+
+
 def mean_of(counts: Array, values: NDArray[Any]) -> Array:
     """Means [R, ...] of values [n, ...] over images that are drawn `counts` [R, n] times; exact for whole numbers."""
     means: Array = counts @ values / counts.shape[1]
     return means
+
+
+def _pearson(first: Array, second: Array) -> float:
+    """Correlation of two vectors; NaN where one does not vary."""
+    first, second = first - first.mean(), second - second.mean()
+    size = math.sqrt(float(first @ first) * float(second @ second))
+    return float(first @ second) / size if size > 0 else math.nan
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:

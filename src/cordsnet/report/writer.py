@@ -25,6 +25,7 @@ REPORTS = {
     "portrait": "portrait",
     "precision": "precision",
     "second_image": "second_image",
+    "speed": "effects.speed",
     "spontaneous_weight": "ablations",
     "steppers": "steppers",
     "table1": "table1",
