@@ -86,12 +86,9 @@ def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = D
     if len(first) < 3:
         return Measured(math.nan, None, len(first))
 
-    def correlation(counts: Array) -> Array:
-        drawn = [np.repeat(np.arange(len(first)), row.astype(int)) for row in counts]
-        ranks = ([stats.rankdata(part[rows]) for rows in drawn] for part in (first, second))
-        return np.array([_pearson(one, other) for one, other in zip(*ranks, strict=True)])
-
-    return bootstrap(correlation, len(first), seed, draws)
+    return bootstrap(
+        lambda counts: _correlation(counts, _ranks(counts, first), _ranks(counts, second)), len(first), seed, draws
+    )
 
 
 def mean_of(counts: Array, values: NDArray[Any]) -> Array:
@@ -100,11 +97,22 @@ def mean_of(counts: Array, values: NDArray[Any]) -> Array:
     return means
 
 
-def _pearson(first: Array, second: Array) -> float:
-    """Correlation of two vectors; NaN where one does not vary."""
-    first, second = first - first.mean(), second - second.mean()
-    size = math.sqrt(float(first @ first) * float(second @ second))
-    return float(first @ second) / size if size > 0 else math.nan
+def _ranks(counts: Array, values: Array) -> Array:
+    """Ranks [R, n] of values [n] that are drawn `counts` [R, n] times; equal values share the mean of their ranks."""
+    order = np.argsort(values, kind="stable")
+    _, starts, group = np.unique(values[order], return_index=True, return_inverse=True)
+    sizes = np.add.reduceat(counts[:, order], starts, axis=1)
+    ranks = np.cumsum(sizes, axis=1) - sizes / 2 + 0.5
+    found: Array = ranks[:, group[np.argsort(order)]]
+    return found
+
+
+def _correlation(counts: Array, first: Array, second: Array) -> Array:
+    """Correlations [R] of numbers [R, n] that are drawn `counts` [R, n] times; NaN where one does not vary."""
+    first, second = (part - (counts * part).sum(1, keepdims=True) / counts.shape[1] for part in (first, second))
+    sizes = np.sqrt((counts * first**2).sum(1) * (counts * second**2).sum(1))
+    shared = (counts * first * second).sum(1)
+    return np.divide(shared, sizes, out=np.full(len(counts), np.nan), where=sizes > 1e-12)
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:

@@ -21,6 +21,8 @@ from cordsnet.models import VisionModel
 from cordsnet.stimuli import show
 
 Array = NDArray[np.float64]
+TAIL = (1e-2, 1e-3)
+"""Distances, as shares of the response, between which the last of the way is timed."""
 MOST_EVALUATIONS = 500
 """Evaluations of each area in the search for a fixed point."""
 
@@ -53,6 +55,14 @@ class Settling:
         known = np.isfinite(furthest).all(0)
         found = crossing_times(-np.where(known, furthest, 1.0), self.times, -share)
         return np.where(known, found, np.nan)
+
+    def tail_ms(self) -> Array:
+        """Time in which the distance falls to 1/e, between 1 % and 0.1 % of the response [B]; NaN where it is not met.
+
+        Far from the fixed point many modes decay together; near it the slowest one that was excited is left.
+        """
+        found: Array = (self.settle_ms(TAIL[1]) - self.settle_ms(TAIL[0])) / np.log(TAIL[0] / TAIL[1])
+        return found
 
     def decide_ms(self) -> Array:
         """Time from which the answer is that at the end [B]."""

@@ -54,6 +54,10 @@ CLAIMS = (
     Claim("slow_modes_decide_late", "Images at whose fixed point modes are slower take longer to get their answer.",
           PAPER, "rank correlation over images of the time of the last change of the answer with that decay time",
           above(0.0)),
+    Claim("tail_follows_mode", "The last of the way to the fixed point is slower where its slowest mode is slower.",
+          "Soo et al. 2024, Figure 4B; linear theory",
+          "rank correlation over images of the time to fall to 1/e, near the fixed point, with that decay time",
+          above(0.0)),
     Claim("answer_before_rest", "The answer is final before the network has settled.",
           "reviewer: does an answer need a fixed point?",
           "time to settle less time of the last change of the answer, mean over images, ms", above(0.0)),
@@ -78,7 +82,7 @@ def speed(setting: Setting, options: SpeedOptions) -> Result:
     for label, model, split in setting.subjects(options.trials):
         settling = record_settling(model, split.images, options.hold_ms, setting.seed)
         modes = modes_of(model, split, settling, options.tol, setting.seed)
-        found = Measures(settling.settle_ms(options.share), settling.decide_ms(), tuple(modes))
+        found = Measures(settling.settle_ms(options.share), settling.decide_ms(), settling.tail_ms(), tuple(modes))
         measured = found.claims(setting.seed)
         rows = {
             "speed": [found.summary(setting.seed)],
@@ -111,11 +115,13 @@ class Measures:
     ----------
     settle_ms : NaN where the network has not settled at the end [B].
     decide_ms : time of the last change of the answer [B].
+    tail_ms : time in which the distance falls to 1/e near the fixed point [B].
     modes : None where there is no fixed point.
     """
 
     settle_ms: Array
     decide_ms: Array
+    tail_ms: Array
     modes: tuple[Mode | None, ...]
 
     @property
@@ -134,13 +140,14 @@ class Measures:
         return {
             "slow_modes_settle_late": rank_correlation(self.settle_ms, self.decay_ms, seed),
             "slow_modes_decide_late": rank_correlation(self.decide_ms, self.decay_ms, seed),
+            "tail_follows_mode": rank_correlation(self.tail_ms, self.decay_ms, seed),
             "answer_before_rest": _mean(self.settle_ms - self.decide_ms, seed),
         }
 
     def summary(self, seed: int = 0) -> dict[str, Any]:
         """Means with intervals."""
         row: dict[str, Any] = {"images": len(self.modes)}
-        for name in ("settle_ms", "decide_ms", "decay_ms"):
+        for name in ("settle_ms", "decide_ms", "tail_ms", "decay_ms"):
             measured = _mean(getattr(self, name), seed)
             row |= {name: measured.value, f"{name}_images": measured.n}
             if measured.interval is not None:
@@ -152,7 +159,7 @@ class Measures:
         rows: Rows = []
         for k, (label, mode) in enumerate(zip(split.labels.tolist(), self.modes, strict=True)):
             row = {"image": split.file(k), "class": label, "settle_ms": self.settle_ms[k]}
-            row |= {"decide_ms": self.decide_ms[k], "decay_ms": self.decay_ms[k]}
+            row |= {name: getattr(self, name)[k] for name in ("decide_ms", "tail_ms", "decay_ms")}
             if mode is not None:
                 row |= {"frequency_hz": mode.frequency_hz}
                 row |= {f"decay_ms_{area}": decay for area, decay in mode.by_area.items()}

@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
-from cordsnet.report.figures import BLUE, VERMILION, in_colours, mark_images, new_figure, tidy
+from cordsnet.report.figures import BLUE, GREEN, VERMILION, in_colours, mark_images, new_figure, tidy
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import column, models_of, values_of
 
 MEANS = {
     "settle_ms": "time to settle (ms)",
     "decide_ms": "last change of the answer (ms)",
+    "tail_ms": "fall to 1/e near the fixed point (ms)",
     "decay_ms": "decay of the slowest mode (ms)",
 }
 LEAST = 1e-4
@@ -51,7 +52,7 @@ def figure(result: Result, model: str) -> Figure:
     course, against = drawn.subplots(1, 2)
     for colour, area in in_colours(values_of(result, "course", "area", model=model)):
         time, distance = (column(result, "course", name, model=model, area=area) for name in ("time_ms", "distance"))
-        course.semilogy(time, np.maximum(distance, LEAST), color=colour, label=area)
+        course.semilogy(time, np.where(distance >= LEAST, distance, np.nan), color=colour, label=area)
     course.set_ylim(LEAST, 10)
     last = float(column(result, "course", "time_ms", model=model).max())
     mark_images(course, [(0.0, last, "image")])
@@ -63,10 +64,10 @@ def figure(result: Result, model: str) -> Figure:
 
 def _scatter(axes: Axes, result: Result, model: str) -> None:
     decay = column(result, "images", "decay_ms", model=model)
-    for name, colour, mark in (("settle_ms", BLUE, "o"), ("decide_ms", VERMILION, "^")):
+    for name, colour, mark in (("settle_ms", BLUE, "o"), ("decide_ms", VERMILION, "^"), ("tail_ms", GREEN, "s")):
         values = column(result, "images", name, model=model)
         axes.plot(decay, values, mark, color=colour, markersize=4, alpha=0.7, label=MEANS[name].removesuffix(" (ms)"))
-    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+    axes.set_ylim(0, 1.45 * axes.get_ylim()[1])
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     tidy(axes, "decay time of the slowest mode (ms)", "time from onset (ms)")
 
@@ -74,8 +75,9 @@ def _scatter(axes: Axes, result: Result, model: str) -> None:
 def _caption(result: Result, model: str) -> str:
     known = int(np.isfinite(column(result, "images", "decay_ms", model=model)).sum())
     return (
-        "Left: mean distance of the rates of each area from their fixed point. Right: each image once for its time to "
-        f"settle and once for the last change of its answer; n = {known} images whose slowest mode is known."
+        "Left: mean distance of the rates of each area from their fixed point. Right: each image by its time to settle, "
+        "by the last change of its answer, and by the time in which the last of its way falls to 1/e; "
+        f"n = {known} images whose slowest mode is known."
     )
 
 
