@@ -112,7 +112,8 @@ def _correlation(counts: Array, first: Array, second: Array) -> Array:
     first, second = (part - (counts * part).sum(1, keepdims=True) / counts.shape[1] for part in (first, second))
     sizes = np.sqrt((counts * first**2).sum(1) * (counts * second**2).sum(1))
     shared = (counts * first * second).sum(1)
-    return np.divide(shared, sizes, out=np.full(len(counts), np.nan), where=sizes > 1e-12)
+    found: Array = np.divide(shared, sizes, out=np.full(len(counts), np.nan), where=sizes > 1e-12)
+    return found
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:

@@ -173,5 +173,6 @@ def switch_of(curves: Array, shares: Array) -> Switch:
 @check_arguments
 def as_pairs(values: Tensor, shares: int) -> Array:
     """Recorded values [T, M x P, ...] as [T, M, P, N]."""
-    found: Array = values.detach().cpu().double().flatten(2).unflatten(1, (shares, -1)).numpy()
+    flat = values.detach().cpu().double().flatten(2)
+    found: Array = flat.view(len(flat), shares, -1, flat.shape[2]).numpy()
     return found

@@ -98,7 +98,7 @@ def record_settling(model: VisionModel, images: Tensor, hold_ms: float, seed: in
     shown = show(images, hold_ms)
     last = simulate(model, shown, record=Record(outputs=()), seed=seed).final_state
     point = _fixed_point(model, images, last)
-    solved = np.array([[one is Solved.CONVERGED for one in row] for row in point.status.values()]).all(0)
+    solved = np.all([[one is Solved.CONVERGED for one in row] for row in point.status.values()], axis=0)
     start = model.system().begin(1, seed).rates
     reduce = {area: partial(_distance, point=rates) for area, rates in point.rates.items()}
     run = simulate(model, shown, record=Record("all", reduce=reduce), seed=seed)
@@ -166,7 +166,8 @@ def _fixed_point(model: VisionModel, images: Tensor, near: State) -> Equilibrium
 
 def _distance(rates: Tensor, point: Tensor) -> Tensor:
     """Norm of the difference of each trial [B]."""
-    return (rates - point).flatten(1).norm(dim=1)
+    found: Tensor = torch.linalg.vector_norm((rates - point).flatten(1), dim=1)
+    return found
 
 
 def _numbers(values: Tensor) -> Any:

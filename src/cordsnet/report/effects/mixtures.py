@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
-from cordsnet.experiments.result import Row
+from cordsnet.experiments.result import Cell, Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import BLUE, GREEN, ORANGE, VERMILION, in_colours, mark_images, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table
@@ -110,7 +110,7 @@ def _measured(result: Result, model: str, of: str) -> list[Row]:
     return [row for row in result.rows("line", model=model, of=of) if "value" in row]
 
 
-def _cell(result: Result, table: str, name: str, **at: object) -> str:
+def _cell(result: Result, table: str, name: str, **at: Cell) -> str:
     rows = result.rows(table, **at)
     return with_interval(rows[0], name) if rows else "-"
 

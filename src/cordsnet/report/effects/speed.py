@@ -75,8 +75,8 @@ def _scatter(axes: Axes, result: Result, model: str) -> None:
 def _caption(result: Result, model: str) -> str:
     known = int(np.isfinite(column(result, "images", "decay_ms", model=model)).sum())
     return (
-        "Left: mean distance of the rates of each area from their fixed point. Right: each image by its time to settle, "
-        "by the last change of its answer, and by the time in which the last of its way falls to 1/e; "
+        "Left: mean distance of the rates of each area from their fixed point. Right: each image by its time to "
+        "settle, by the last change of its answer, and by the time in which the last of its way falls to 1/e; "
         f"n = {known} images whose slowest mode is known."
     )
 
