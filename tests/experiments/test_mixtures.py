@@ -15,6 +15,7 @@ from cordsnet.experiments.effects.ambiguity import MixturesOptions
 from cordsnet.experiments.effects.dominance import dominance, gamma_fit
 from cordsnet.experiments.effects.hysteresis import Loop, sweep, without_lag
 from cordsnet.experiments.effects.mixture_states import first_axis, on_line, settle_mixtures, switch_of
+from cordsnet.experiments.effects.mixtures import _rest
 from cordsnet.experiments.effects.oscillation import LEAST, judge, judge_hold
 from cordsnet.experiments.pairs import disjoint_pairs
 
@@ -210,7 +211,18 @@ def test_lag_vanishes_with_slow_sweeps_and_hysteresis_stays():
     stuck = [ramp(0.6 + 20 / ms, 0.4 - 20 / ms, ms) for ms in (400.0, 800.0)]
     assert without_lag(*stuck)[0] == pytest.approx(0.2)
     never = ramp(2.0, -1.0, 400.0)
-    assert (never.switch_up[0], never.switch_down[0], never.unswitched) == (1.0, 0.0, 1)
+    assert np.isnan([never.switch_up[0], never.switch_down[0], without_lag(lagging[0], never)[0]]).all()
+    assert never.unswitched == 1
+
+
+def test_pairs_that_never_switch_leave_the_interval_open():
+    known = _rest(np.full(20, 0.0), 0)
+    assert known.interval == (0.0, 0.0)
+    opened = _rest(np.where(np.arange(20) < 10, np.nan, 0.0), 0)
+    assert opened.value == 0.0
+    assert opened.interval[0] == 0.0
+    assert opened.interval[1] > 0.5
+    assert np.isnan(_rest(np.full(3, np.nan), 0).value)
 
 
 def test_a_network_with_two_attractors_has_hysteresis_at_any_speed():

@@ -23,7 +23,7 @@ SAMPLES = 200
 
 @dataclass(frozen=True)
 class Loop:
-    """A sweep from the second image to the first, and back.
+    """A sweep from the second image to the first, and one back.
 
     Attributes
     ----------
@@ -41,13 +41,13 @@ class Loop:
 
     @property
     def switch_up(self) -> Array:
-        """Share of the first image from which its answer wins on the way up [P]; 1 where it does not by then."""
-        return _ends(crossing_times(self.up, self.shares, 0.0))
+        """Share of the first image from which its answer wins on the way up [P]; NaN where it does not by the end."""
+        return crossing_times(self.up, self.shares, 0.0)
 
     @property
     def switch_down(self) -> Array:
-        """Share of the first image from which the other answer wins on the way down [P]; 0 where it does not."""
-        return 1 - _ends(crossing_times(-self.down, self.shares, 0.0))
+        """Share of the first image from which the other answer wins on the way down [P]; NaN where it does not."""
+        return 1 - crossing_times(-self.down, self.shares, 0.0)
 
     @property
     def width(self) -> Array:
@@ -56,13 +56,13 @@ class Loop:
 
     @property
     def unswitched(self) -> int:
-        """Pairs whose answer does not switch in one of the sweeps; their width is at least what is reported."""
-        return int(((self.up[-1] < 0) | (self.down[-1] > 0)).sum())
+        """Pairs whose answer does not switch in one of the sweeps, so that they have no width."""
+        return int(np.isnan(self.width).sum())
 
 
 @check_arguments
 def without_lag(fast: Loop, slow: Loop) -> Array:
-    """Width of the loop of each pair [P] in the limit of a slow sweep.
+    """Width of the loop of each pair [P] in the limit of a slow sweep; NaN where a sweep is too fast for a switch.
 
     A delay of d ms widens the loop by 2 d / sweep_ms, so that width = rest + 2 d / sweep_ms, which two sweeps give.
     """
@@ -94,7 +94,10 @@ def sweep(
     model: VisionModel, first: Tensor, second: Tensor, answers: Answers, hold_ms: float, sweep_ms: float, frames: int,
     seed: int = 0,
 ) -> Loop:  # fmt: skip
-    """Hold the second image of each pair, sweep to the first, hold that, and sweep back.
+    """Hold the second image of each pair and sweep to the first; hold that, and sweep back.
+
+    Both ways begin in the model's own start, so that a network that is stuck in an answer is not taken for one that has
+    no loop.
 
     Parameters
     ----------
@@ -112,14 +115,10 @@ def sweep(
         notes.append(f"a sweep of {lasts:g} ms has {shown} mixtures, one for each step")
     levels = ((np.arange(shown) + 0.5) / shown).tolist()
     rising = torch.stack([mix(first, second, level) for level in levels])
-    run, every = _Run(model, seed), max(1, steps // SAMPLES)
-    found = []
+    every, found = max(1, steps // SAMPLES), []
     for still, moving in ((second, rising), (first, rising.flip(0))):
+        run = _Run(model, seed)
         run.see(show(still, hold), clock.steps(hold, "hold_ms"))
         times, scores = run.see(movie(moving, lasts / shown, lasts), every)
         found.append(margin(scores, *answers))
-    return Loop(lasts, times / lasts, found[0], found[1], (*notes, *run.notes))
-
-
-def _ends(times: Array) -> Array:
-    return np.where(np.isnan(times), 1.0, times)
+    return Loop(lasts, times / lasts, found[0], found[1], tuple(dict.fromkeys((*notes, *run.notes))))

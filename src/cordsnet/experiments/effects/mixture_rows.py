@@ -50,6 +50,11 @@ def _mean(name: str, values: Array, seed: int) -> dict[str, Any]:
     return with_ends(name, bootstrap(lambda w: mean_of_finite(w, finite), len(finite), seed))
 
 
+def _mean_of_known(values: Array) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
+
+
 def _line(found: Ambiguity, seed: int) -> Rows:
     """Mean coefficient and distance of the rates, and mean margin of the scores, at every mixture."""
     coefficient, off = on_line(found.mixed.rates)
@@ -93,8 +98,8 @@ def _hysteresis(found: Ambiguity, seed: int) -> Rows:
     rows = [
         {
             "sweep_ms": loop.sweep_ms,
-            "switch_up": float(loop.switch_up.mean()),
-            "switch_down": float(loop.switch_down.mean()),
+            "switch_up": _mean_of_known(loop.switch_up),
+            "switch_down": _mean_of_known(loop.switch_down),
             "unswitched": loop.unswitched,
             **_mean("width", loop.width, seed),
         }
@@ -176,7 +181,7 @@ def _notes(found: Ambiguity) -> list[str]:
         if loop.unswitched:
             notes.append(
                 f"the answer to {loop.unswitched} of {apart} pairs does not switch within a sweep of "
-                f"{loop.sweep_ms:g} ms; the loop is wider than is counted"
+                f"{loop.sweep_ms:g} ms and has no width there"
             )
     if found.dominances:
         notes.append(_about_switches(found))
