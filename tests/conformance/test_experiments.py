@@ -16,6 +16,7 @@ NAMES = {MODELS[name].kind: name for name in sorted(MODELS, key=lambda name: nam
 """Kind -> one of its rows, a small one where there is one."""
 
 SHORT = {
+    "mixtures": {"sweep_ms": (200.0, 400.0), "hold_ms": 200.0, "dominance_ms": 200.0, "frames": 4},
     "portrait": {"starts": 2, "followed_tau": 20},
     "time_course": {"hold_ms": 400.0, "blank_ms": 200.0, "second_ms": 200.0, "examples": 2},
 }

@@ -32,6 +32,7 @@ CHANGES = {
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
     "gradient_rules": {"updates": 1, "image_ms": 40.0, "seeds": 1, "width": 2, "images": 4},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
+    "mixtures": {"sweep_ms": (40.0, 80.0), "image_ms": 40.0, "hold_ms": 40.0, "dominance_ms": 40.0},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
     "table1": {

@@ -1,4 +1,4 @@
-"""95 % intervals for shares, differences of shares, means over seeds, and whatever is computed from images."""
+"""95 % intervals for shares, differences, means over seeds, rank correlations, and whatever is computed from images."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -87,10 +87,45 @@ def bootstrap(
     return Measured(value, (low, high), n)
 
 
+def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = DRAWS) -> Measured:
+    """Spearman's correlation of two numbers per image [n], with its percentile interval over images.
+
+    Images that lack one of the numbers (NaN) are left out. NaN for fewer than three images, or where one number is the
+    same for all.
+    """
+    known = np.isfinite(values) & np.isfinite(others)
+    first, second = values[known], others[known]
+    if len(first) < 3:
+        return Measured(math.nan, None, len(first))
+
+    return bootstrap(
+        lambda counts: _correlation(counts, _ranks(counts, first), _ranks(counts, second)), len(first), seed, draws
+    )
+
+
 def mean_of(counts: Array, values: NDArray[Any]) -> Array:
     """Means [R, ...] of values [n, ...] over images that are drawn `counts` [R, n] times; exact for whole numbers."""
     means: Array = counts @ values / counts.shape[1]
     return means
+
+
+def _ranks(counts: Array, values: Array) -> Array:
+    """Ranks [R, n] of values [n] that are drawn `counts` [R, n] times; equal values share the mean of their ranks."""
+    order = np.argsort(values, kind="stable")
+    _, starts, group = np.unique(values[order], return_index=True, return_inverse=True)
+    sizes = np.add.reduceat(counts[:, order], starts, axis=1)
+    ranks = np.cumsum(sizes, axis=1) - sizes / 2 + 0.5
+    found: Array = ranks[:, group[np.argsort(order)]]
+    return found
+
+
+def _correlation(counts: Array, first: Array, second: Array) -> Array:
+    """Correlations [R] of numbers [R, n] that are drawn `counts` [R, n] times; NaN where one does not vary."""
+    first, second = (part - (counts * part).sum(1, keepdims=True) / counts.shape[1] for part in (first, second))
+    sizes = np.sqrt((counts * first**2).sum(1) * (counts * second**2).sum(1))
+    shared = (counts * first * second).sum(1)
+    found: Array = np.divide(shared, sizes, out=np.full(len(counts), np.nan), where=sizes > 1e-12)
+    return found
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:

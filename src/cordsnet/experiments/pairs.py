@@ -54,3 +54,16 @@ def comparable_pairs(
         if seen[ours] != seen[other]
     )
     return [pair for pair in pairs if seen[pair[0]] == seen[pair[1]]], notes
+def disjoint_pairs(split: Split) -> tuple[Split, Split]:
+    """Pairs of images of two classes, each image in one pair; one image is left out where their number is odd.
+
+    Raises ValueError for fewer than two images, or when one class holds more than half of them.
+    """
+    count = len(split) // 2
+    if not count:
+        raise ValueError(f"pairs need at least 2 images, got {len(split)}; give more")
+    order = split.labels.argsort(stable=True)[: 2 * count].cpu()
+    first, second = split.pick(order[:count]), split.pick(order[count:])
+    if bool((first.labels == second.labels).any()):
+        raise ValueError("images of one class are more than half of the set; give a more balanced one")
+    return first, second

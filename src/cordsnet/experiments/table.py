@@ -13,6 +13,8 @@ EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 
 EFFECTS: tuple[str, ...] = (
     "latency",
+    "mixtures",
+    "speed",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:
