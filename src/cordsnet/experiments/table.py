@@ -16,6 +16,7 @@ EFFECTS: tuple[str, ...] = (
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:
+for _name in ("adaptation", "latency"):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
 
 QUESTIONS: tuple[str, ...] = (

@@ -10,6 +10,7 @@ from cordsnet.experiments import Claim, Result, write_data
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
+    "adaptation": "effects.adaptation",
     "compare": "compare",
     "contraction": "ablations",
     "demo": "demo",
