@@ -12,11 +12,11 @@ for _name in ("demo", "inverse_init", "noise", "precision", "second_image", "ste
 EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 
 EFFECTS: tuple[str, ...] = (
+    "adaptation",
     "latency",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:
-for _name in ("adaptation", "latency"):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
 
 QUESTIONS: tuple[str, ...] = (
