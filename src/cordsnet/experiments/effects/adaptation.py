@@ -1,21 +1,26 @@
-"""Repetition suppression and its recovery: an image shown twice, against another image second (Brands & Groen 2024)."""
+"""Repetition suppression: what a second image adds, over the response to the same image when it came first.
+
+After Brands & Groen 2024. Every image comes first, and second after itself and after an image of another class, so that
+no image is compared with another one.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
-from cordsnet.experiments.claims import Claim, Measured, above, below, decide
-from cordsnet.experiments.effects.recordings import MeanRates, record_means
+from cordsnet.experiments.claims import Claim, Measured, at_least, at_most, decide
+from cordsnet.experiments.effects.recordings import MeanRates, ends, rate_rows, record_means
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import bootstrap, mean_of
 from cordsnet.experiments.needs import dynamics, reads_images
-from cordsnet.experiments.pairs import other_class
+from cordsnet.experiments.pairs import partners
 from cordsnet.experiments.result import Result
 from cordsnet.models import VisionModel
 from cordsnet.stimuli import Protocol, blank, show
@@ -23,8 +28,12 @@ from cordsnet.stimuli import Protocol, blank, show
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 SAME, OTHER = "same", "other"
-"""Second images: the first again, or one of another class."""
+"""What comes before an image that is shown second: itself, or an image of another class."""
+FIRST, ADDED, WHOLE = 0, 1, 2
+"""Rows of responses: to an image shown first, what it adds when shown second, and that with what is left before it."""
 EDGE_MS = 1e-6
+SMALLEST = 0.01
+"""Changes of a ratio that are smaller than this count as none."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +62,29 @@ class AdaptationOptions:
 
 
 SOURCE = "Brands & Groen 2024"
+RATIO = "ratio of what an image adds when it comes again to its own first response"
 CLAIMS = (
     Claim(
         "repetition_suppression",
-        "An image that comes again evokes less than the first time, in every area.",
+        "An image that comes again adds less than the first time, by 1 % or more, in every area.",
         SOURCE,
-        "largest response to the second over that to the first, of all areas, at the shortest gap",
-        below(1.0),
+        f"largest {RATIO}, of all areas, at the shortest gap",
+        at_most(1 - SMALLEST),
     ),
     Claim(
         "recovery",
-        "Suppression recovers with the gap, in every area.",
+        "Suppression recovers with the gap, by 1 % of the response or more, in every area.",
         SOURCE,
-        "smallest rise of that ratio from the shortest to the longest gap, of all areas",
-        above(0.0),
+        f"smallest rise of the {RATIO}, from the shortest to the longest gap, of all areas",
+        at_least(SMALLEST),
     ),
     Claim(
         "specific",
-        "Suppression is stronger for the same image than for another, in every area.",
+        "An image is suppressed more after itself than after another image, by 1 % or more, in every area.",
         SOURCE,
-        "smallest ratio with another image second less that with the same, of all areas, at the shortest gap",
-        above(0.0),
+        "smallest ratio of what an image adds after one of another class to its own first response, less the ratio "
+        "after itself, of all areas, at the shortest gap",
+        at_least(SMALLEST),
     ),
 )
 
@@ -90,23 +101,26 @@ CLAIMS = (
     needs=(reads_images, dynamics),
 )
 def adaptation(setting: Setting, options: AdaptationOptions) -> Result:
-    """Response of each area to an image that comes again after a gap, over that to the first time."""
+    """What an image adds when it comes second, after itself or another one, over its own first response."""
     tables: dict[str, Rows] = {name: [] for name in ("adaptation", "rates", "notes")}
     claims: list[Claim] = []
     for label, model, split in setting.subjects(options.trials):
-        seconds = {SAME: split.images, OTHER: other_class(split).images}
+        other = partners(split).cpu()
+        orders = {SAME: torch.arange(len(split)), OTHER: other}
+        references = alone(model, split.images, options, setting.seed)
         found: dict[tuple[str, float], dict[str, Array]] = {}
         notes: dict[str, None] = {}
         for gap_ms in options.gaps_ms:
-            for kind, images in seconds.items():
-                protocol = twice(split.images, images, options, gap_ms)
+            for kind, order in orders.items():
+                protocol = twice(split.images, split.images[order], options, gap_ms)
                 course = record_means(model, protocol, setting.seed)
-                found[kind, gap_ms] = pair = responses(course, protocol, model)
-                notes |= dict.fromkeys([*course.notes, *_without_response(pair)])
-                about = {"model": label, "second": kind, "gap_ms": gap_ms}
-                tables["adaptation"] += [about | row for row in _ratio_rows(pair, setting.seed)]
+                by_image = order.argsort().numpy()
+                found[kind, gap_ms] = rows = responses(course, references, protocol, model, by_image)
+                notes |= dict.fromkeys([*course.notes, *without_response(rows, setting.seed)])
+                about = {"model": label, "before": kind, "gap_ms": gap_ms}
+                tables["adaptation"] += [about | row for row in _ratio_rows(rows, setting.seed)]
                 if kind == SAME and gap_ms == options.gaps_ms[0]:
-                    tables["rates"] += [{"model": label} | row for row in _rate_rows(course)]
+                    tables["rates"] += [{"model": label} | row for row in rate_rows(course)]
         tables["notes"] += [{"model": label, "note": note} for note in notes]
         claims += decide(CLAIMS, measure(found, setting.seed), label)
     return Result(tables, claims=tuple(claims))
@@ -119,36 +133,72 @@ def twice(first: Tensor, second: Tensor, options: AdaptationOptions, gap_ms: flo
 
 
 @check_arguments
-def responses(course: MeanRates, protocol: Protocol, model: VisionModel) -> dict[str, Array]:
-    """Area -> mean rate above baseline while the first [0] and the second image [1] is shown [2, B].
+def alone(model: VisionModel, images: Tensor, options: AdaptationOptions, seed: int = 0) -> tuple[MeanRates, MeanRates]:
+    """Mean rates when each image comes once and nothing follows, and when nothing comes at all.
 
-    The baseline is the mean rate at the onset of the first image, for both.
+    Both last as long as the longest trial; the second goes on for a step of images, so that it has as many trials.
     """
-    onsets, offsets = (np.array(protocol.times_ms(kind, clock=model.clock)) for kind in ("onset", "offset"))
-    baseline = course.baseline()
-    spans = zip(onsets - onsets[0], offsets - onsets[0], strict=True)
-    shown = [(course.times > on + EDGE_MS) & (course.times < off + EDGE_MS) for on, off in spans]
-    return {
-        area: np.stack([rate[one].mean(0) - baseline[area] for one in shown]) for area, rate in course.rates.items()
-    }
+    after_ms = options.gaps_ms[-1] + options.image_ms
+    once = blank(options.before_ms) + show(images, options.image_ms) + blank(after_ms)
+    never = blank(once.ms) + show(images, model.dt_ms)
+    return record_means(model, once, seed), record_means(model, never, seed)
 
 
 @check_arguments
-def ratio(counts: Array, pair: Array) -> Array:
-    """Mean second response over mean first one [R], of images [2, B] that are drawn `counts` [R, B] times.
+def responses(
+    course: MeanRates,
+    references: tuple[MeanRates, MeanRates],
+    protocol: Protocol,
+    model: VisionModel,
+    by_image: NDArray[np.int64],
+) -> dict[str, Array]:
+    """Area -> mean rate during a showing, above the same trial without it [3, B], the same image per column.
 
-    NaN where the first response is not above baseline.
+    Parameters
+    ----------
+    course : of trials with two images.
+    references : of the same trials with the first image alone, and with none (`alone`).
+    protocol : of the trials with two images.
+    model : whose clock they ran on.
+    by_image : trial in which each image came second [B].
+
+    Returns
+    -------
+    Area -> the response to each image when it came first (FIRST); what it added when it came second, above trials
+    without a second image (ADDED); and its whole response then, above trials without any image (WHOLE).
     """
-    first, second = (mean_of(counts, one) for one in pair)
+    onsets, offsets = (np.array(protocol.times_ms(kind, clock=model.clock)) for kind in ("onset", "offset"))
+    spans = zip(onsets - onsets[0], offsets - onsets[0], strict=True)
+    first, second = [(course.times > on + EDGE_MS) & (course.times < off + EDGE_MS) for on, off in spans]
+    found = {}
+    for area, rate in course.rates.items():
+        once, never = (one.rates[area][: len(rate)] for one in references)
+        parts = (rate - never)[first], (rate - once)[second][:, by_image], (rate - never)[second][:, by_image]
+        found[area] = np.stack([part.mean(0) for part in parts])
+    return found
+
+
+@check_arguments
+def ratio(counts: Array, rows: Array, kind: int = ADDED) -> Array:
+    """Mean second response over mean first one [R], of images [3, B] that are drawn `counts` [R, B] times.
+
+    NaN where the first response is not above 0.
+    """
+    first, second = mean_of(counts, rows[FIRST]), mean_of(counts, rows[kind])
     found: Array = np.divide(second, first, out=np.full(len(counts), np.nan), where=first > 0)
     return found
 
 
 @check_arguments
 def measure(found: dict[tuple[str, float], dict[str, Array]], seed: int = 0) -> dict[str, Measured]:
-    """Measure the claims from (second image, gap) -> area -> responses [2, B], with intervals over images."""
+    """Measure the claims from (image before, gap) -> area -> responses [3, B], with intervals over images.
+
+    Nothing is measured where an area has no response to an image that comes first (`without_response`).
+    """
     gaps = sorted({gap_ms for _, gap_ms in found})
     near, far, other = found[SAME, gaps[0]], found[SAME, gaps[-1]], found[OTHER, gaps[0]]
+    if without_response(near, seed):
+        return {claim.name: Measured(np.nan) for claim in CLAIMS}
     n = next(iter(near.values())).shape[1]
 
     def smallest_rise(counts: Array, to: dict[str, Array]) -> Array:
@@ -162,27 +212,31 @@ def measure(found: dict[tuple[str, float], dict[str, Array]], seed: int = 0) -> 
     }
 
 
-def _ratio_rows(pair: dict[str, Array], seed: int) -> Rows:
+@check_arguments
+def without_response(rows: dict[str, Array], seed: int = 0) -> list[str]:
+    """A sentence for every area whose mean rate does not surely rise when an image comes first: it has no ratio."""
+    sentences = []
+    for area, values in rows.items():
+        low, high = _first_response(values, seed).interval or (np.nan, np.nan)
+        if not low > 0:
+            sentences.append(
+                f"{area}: images that come first change the mean rate by {values[FIRST].mean():.3g} "
+                f"[{low:.3g}, {high:.3g}], which is not surely a rise, so there is no ratio of responses"
+            )
+    return sentences
+
+
+def _first_response(values: Array, seed: int) -> Measured:
+    return bootstrap(lambda counts: mean_of(counts, values[FIRST]), values.shape[1], seed)
+
+
+def _ratio_rows(found: dict[str, Array], seed: int) -> Rows:
     rows: Rows = []
-    for area, values in pair.items():
-        measured = bootstrap(lambda w, values=values: ratio(w, values), values.shape[1], seed)  # type: ignore[misc]
-        ends = zip(("low", "high"), measured.interval or (), strict=False)
-        rows.append({"area": area, "ratio": measured.value, "images": measured.n, **dict(ends)})
+    for area, values in found.items():
+        row: dict[str, Any] = {"area": area, "images": values.shape[1]}
+        if not without_response({area: values}, seed):
+            measured = bootstrap(lambda w, values=values: ratio(w, values), values.shape[1], seed)  # type: ignore[misc]
+            once = np.ones((1, values.shape[1]))
+            row |= {"ratio": measured.value, "with_what_is_left": ratio(once, values, WHOLE)[0]} | ends(measured)
+        rows.append(row)
     return rows
-
-
-def _rate_rows(course: MeanRates) -> Rows:
-    return [
-        {"area": area, "time_ms": ms, "mean_rate": mean}
-        for area, rate in course.rates.items()
-        for ms, mean in zip(course.times, rate.mean(1), strict=True)
-    ]
-
-
-def _without_response(pair: dict[str, Array]) -> list[str]:
-    """Areas whose mean rate does not rise at all: they have no ratio."""
-    return [
-        f"{area}: the first image does not raise the mean rate, so there is no ratio of responses"
-        for area, values in pair.items()
-        if not values[0].mean() > 0
-    ]

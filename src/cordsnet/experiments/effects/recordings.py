@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
 from cordsnet.dynamics import Record, simulate
+from cordsnet.experiments.claims import Measured
 from cordsnet.models import VisionModel
 from cordsnet.stimuli import Protocol
 
@@ -58,3 +60,19 @@ def mean_of_finite(counts: Array, values: Array) -> Array:
     drawn = counts @ finite
     found: Array = np.divide(counts @ np.nan_to_num(values), drawn, out=np.full(len(counts), np.nan), where=drawn > 0)
     return found
+
+
+@check_arguments
+def rate_rows(course: MeanRates) -> list[dict[str, Any]]:
+    """Rows of a table: mean rate over images of every area at every time."""
+    return [
+        {"area": area, "time_ms": ms, "mean_rate": mean}
+        for area, rate in course.rates.items()
+        for ms, mean in zip(course.times, rate.mean(1), strict=True)
+    ]
+
+
+@check_arguments
+def ends(measured: Measured) -> dict[str, float]:
+    """Cells `low` and `high` of a row: the ends of the interval, where there is one."""
+    return {} if measured.interval is None else dict(zip(("low", "high"), measured.interval, strict=True))
