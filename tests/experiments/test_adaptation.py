@@ -69,7 +69,8 @@ def test_suppression_that_recovers_and_is_specific_is_found():
 def test_ratios_weigh_images_as_they_are_drawn():
     rows = np.array([[1.0, 3.0], [1.0, 1.0], [1.0, 3.0]])
     assert ratio(np.array([[1.0, 1.0], [2.0, 0.0]]), rows) == pytest.approx([0.5, 1.0])
-    assert np.isnan(ratio(np.ones((1, 2)), -rows)).all()
+    assert ratio(np.ones((1, 2)), -rows) == pytest.approx([0.5])
+    assert np.isnan(ratio(np.ones((1, 2)), 0 * rows)).all()
 
 
 def test_a_response_that_may_be_none_decides_nothing():

@@ -182,10 +182,10 @@ def responses(
 def ratio(counts: Array, rows: Array, kind: int = ADDED) -> Array:
     """Mean second response over mean first one [R], of images [3, B] that are drawn `counts` [R, B] times.
 
-    NaN where the first response is not above 0.
+    A response may be a fall of the mean rate; NaN where the first one is 0.
     """
     first, second = mean_of(counts, rows[FIRST]), mean_of(counts, rows[kind])
-    found: Array = np.divide(second, first, out=np.full(len(counts), np.nan), where=first > 0)
+    found: Array = np.divide(second, first, out=np.full(len(counts), np.nan), where=first != 0)
     return found
 
 
@@ -214,14 +214,14 @@ def measure(found: dict[tuple[str, float], dict[str, Array]], seed: int = 0) -> 
 
 @check_arguments
 def without_response(rows: dict[str, Array], seed: int = 0) -> list[str]:
-    """A sentence for every area whose mean rate does not surely rise when an image comes first: it has no ratio."""
+    """A sentence for every area whose mean rate does not surely change when an image comes first: it has no ratio."""
     sentences = []
     for area, values in rows.items():
         low, high = _first_response(values, seed).interval or (np.nan, np.nan)
-        if not low > 0:
+        if not (low > 0 or high < 0):
             sentences.append(
                 f"{area}: images that come first change the mean rate by {values[FIRST].mean():.3g} "
-                f"[{low:.3g}, {high:.3g}], which is not surely a rise, so there is no ratio of responses"
+                f"[{low:.3g}, {high:.3g}], which may be no change, so there is no ratio of responses"
             )
     return sentences
 
