@@ -14,6 +14,7 @@ EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 EFFECTS: tuple[str, ...] = (
     "adaptation",
     "latency",
+    "summation",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:

@@ -27,6 +27,7 @@ REPORTS = {
     "second_image": "second_image",
     "spontaneous_weight": "ablations",
     "steppers": "steppers",
+    "summation": "effects.summation",
     "table1": "table1",
     "time_course": "time_course",
     "top_area": "ablations",

@@ -16,9 +16,18 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
 from cordsnet.experiments.claims import Claim, Measured, at_least, at_most, decide
-from cordsnet.experiments.effects.recordings import MeanRates, ends, rate_rows, record_means
+from cordsnet.experiments.effects.recordings import (
+    MeanRates,
+    ends,
+    may_be_none,
+    mean_response,
+    rate_rows,
+    ratio_of_means,
+    record_means,
+    record_never,
+)
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap
 from cordsnet.experiments.needs import dynamics, reads_images
 from cordsnet.experiments.pairs import partners
 from cordsnet.experiments.result import Result
@@ -140,8 +149,7 @@ def alone(model: VisionModel, images: Tensor, options: AdaptationOptions, seed: 
     """
     after_ms = options.gaps_ms[-1] + options.image_ms
     once = blank(options.before_ms) + show(images, options.image_ms) + blank(after_ms)
-    never = blank(once.ms) + show(images, model.dt_ms)
-    return record_means(model, once, seed), record_means(model, never, seed)
+    return record_means(model, once, seed), record_never(model, images, once.ms, seed)
 
 
 @check_arguments
@@ -180,13 +188,8 @@ def responses(
 
 @check_arguments
 def ratio(counts: Array, rows: Array, kind: int = ADDED) -> Array:
-    """Mean second response over mean first one [R], of images [3, B] that are drawn `counts` [R, B] times.
-
-    A response may be a fall of the mean rate; NaN where the first one is 0.
-    """
-    first, second = mean_of(counts, rows[FIRST]), mean_of(counts, rows[kind])
-    found: Array = np.divide(second, first, out=np.full(len(counts), np.nan), where=first != 0)
-    return found
+    """Mean second response over mean first one [R], of images [3, B] that are drawn `counts` [R, B] times."""
+    return ratio_of_means(counts, rows[kind], rows[FIRST])
 
 
 @check_arguments
@@ -217,17 +220,14 @@ def without_response(rows: dict[str, Array], seed: int = 0) -> list[str]:
     """A sentence for every area whose mean rate does not surely change when an image comes first: it has no ratio."""
     sentences = []
     for area, values in rows.items():
-        low, high = _first_response(values, seed).interval or (np.nan, np.nan)
-        if not (low > 0 or high < 0):
+        first = mean_response(values[FIRST], seed)
+        if may_be_none(first):
+            low, high = first.interval or (np.nan, np.nan)
             sentences.append(
-                f"{area}: images that come first change the mean rate by {values[FIRST].mean():.3g} "
-                f"[{low:.3g}, {high:.3g}], which may be no change, so there is no ratio of responses"
+                f"{area}: images that come first change the mean rate by {first.value:.3g} [{low:.3g}, {high:.3g}], "
+                "which may be no change, so there is no ratio of responses"
             )
     return sentences
-
-
-def _first_response(values: Array, seed: int) -> Measured:
-    return bootstrap(lambda counts: mean_of(counts, values[FIRST]), values.shape[1], seed)
 
 
 def _ratio_rows(found: dict[str, Array], seed: int) -> Rows:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet.dynamics import Record, simulate
 from cordsnet.experiments.claims import Measured
+from cordsnet.experiments.intervals import bootstrap, mean_of
 from cordsnet.models import VisionModel
-from cordsnet.stimuli import Protocol
+from cordsnet.stimuli import Protocol, blank, show
 
 Array = NDArray[np.float64]
 
@@ -31,11 +33,6 @@ class MeanRates:
     times: Array
     rates: Mapping[str, Array]
     notes: tuple[str, ...] = ()
-
-    def baseline(self) -> dict[str, Array]:
-        """Mean rate of each area when the first image comes [B]."""
-        at = int(np.abs(self.times).argmin())
-        return {area: rate[at] for area, rate in self.rates.items()}
 
 
 @check_arguments
@@ -59,6 +56,48 @@ def mean_of_finite(counts: Array, values: Array) -> Array:
     finite = np.isfinite(values).astype(float)
     drawn = counts @ finite
     found: Array = np.divide(counts @ np.nan_to_num(values), drawn, out=np.full(len(counts), np.nan), where=drawn > 0)
+    return found
+
+
+@check_arguments
+def record_never(model: VisionModel, images: Tensor, ms: float, seed: int = 0) -> MeanRates:
+    """Mean rate of every area for `ms` without an image; images [B, C, H, W] come for one step after that.
+
+    There are as many trials, with the same noise, as where the images are shown.
+    """
+    return record_means(model, blank(ms) + show(images, model.dt_ms), seed)
+
+
+@check_arguments
+def whole_steps_ms(model: VisionModel, ms: float, name: str, notes: list[str]) -> float:
+    """A duration in whole steps of a model, ms; `notes` receives a sentence where it is rounded.
+
+    Raises ValueError for a duration that the model's clock cannot take (`Clock.steps`).
+    """
+    return model.clock.time_ms(model.clock.steps(ms, name, notes))
+
+
+@check_arguments
+def mean_response(responses: Array, seed: int = 0) -> Measured:
+    """Mean response to images [B], with its interval."""
+    return bootstrap(lambda counts: mean_of(counts, responses), len(responses), seed)
+
+
+@check_arguments
+def may_be_none(measured: Measured) -> bool:
+    """Whether the interval of a response has 0 in it, or there is no interval, so that nothing can be divided by it."""
+    low, high = measured.interval or (-np.inf, np.inf)
+    return not (low > 0 or high < 0)
+
+
+@check_arguments
+def ratio_of_means(counts: Array, above: Array, below: Array) -> Array:
+    """Mean of one response over mean of another [R], of images [B] that are drawn `counts` [R, B] times.
+
+    Responses may be falls of the mean rate. NaN where the second is 0.
+    """
+    top, bottom = mean_of(counts, above), mean_of(counts, below)
+    found: Array = np.divide(top, bottom, out=np.full(len(counts), np.nan), where=bottom != 0)
     return found
 
 
