@@ -195,6 +195,7 @@ def record_summation(model: VisionModel, images: Tensor, options: SummationOptio
     pairs = [one for ms in durations for one in _in_time(by_duration, ms, model.dt_ms)]
     pairs += [one for factor in sorted(options.contrasts) for one in _of_contrast(strong, factor, model.dt_ms)]
     courses = {ms: {area: rate.mean(1) for area, rate in course.items()} for ms, course in by_duration.items()}
+    notes += _two_signs(courses)
     return Summed(pairs, courses, long[durations[0]][0], notes)
 
 
@@ -218,6 +219,16 @@ def measure(pairs: list[Doubled], seed: int = 0) -> dict[str, Measured]:
             lambda w: mean_index(w, areas[0]) - mean_index(w, areas[-1]), n, seed
         )
     return found
+
+
+def _two_signs(courses: Mapping[float, Mapping[str, Array]]) -> list[str]:
+    """A sentence for every area whose mean rate rises and falls, so that most of the response is undone in its sum."""
+    return [
+        f"{area}: with {ms:g} ms the mean rate rises and falls, and more than half of the response cancels in its sum"
+        for ms, course in courses.items()
+        for area, rate in course.items()
+        if abs(rate.sum()) < 0.5 * np.abs(rate).sum()
+    ]
 
 
 def _durations(model: VisionModel, durations_ms: tuple[float, ...], notes: list[str]) -> list[float]:
