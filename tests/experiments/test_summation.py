@@ -7,7 +7,8 @@ from leaky_networks import leaky_readers, lit_channels
 
 from cordsnet.data import Split
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.effects.summation import Doubled, SummationOptions, measure, record_summation
+from cordsnet.experiments.effects.doubled import Doubled
+from cordsnet.experiments.effects.summation import SummationOptions, measure, record_summation
 
 SHORT = SummationOptions(
     trials=20, before_ms=20.0, durations_ms=(10.0, 40.0), contrasts=(0.25, 0.5), image_ms=20.0, after_ms=20.0

@@ -16,12 +16,19 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
 from cordsnet.experiments.claims import Claim, Measured, at_least, at_most, decide
+from cordsnet.experiments.effects.doubled import (
+    CONTRAST,
+    DURATION,
+    Doubled,
+    above_never,
+    in_time,
+    of_contrast,
+    two_signs,
+)
 from cordsnet.experiments.effects.recordings import (
-    MeanRates,
     ends,
     may_be_none,
     mean_response,
-    ratio_of_means,
     record_means,
     record_never,
     whole_steps_ms,
@@ -35,8 +42,6 @@ from cordsnet.stimuli import blank, show
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
-DURATION, CONTRAST = "duration", "contrast"
-"""What is doubled."""
 SMALLEST = 0.01
 """Departures of an index from 1 that are smaller than this count as none."""
 
@@ -69,32 +74,6 @@ class SummationOptions:
             raise ValueError(f"durations_ms must be one or more numbers above 0, got {self.durations_ms}")
         if not self.contrasts or min(self.contrasts) <= 0 or max(self.contrasts) > 0.5:
             raise ValueError(f"contrasts must be one or more numbers above 0 and at most 0.5, got {self.contrasts}")
-
-
-@dataclass(frozen=True)
-class Doubled:
-    """Summed responses of one area to some amount and to twice as much.
-
-    Attributes
-    ----------
-    of : what is doubled, "duration" or "contrast".
-    amount : before it is doubled, ms or a factor of the image.
-    area : name.
-    single : response to the amount [B], in units of the rate times ms.
-    double : response to twice as much [B].
-    additive : response to twice as much in a linear network, from the response to the amount [B].
-    """
-
-    of: str
-    amount: float
-    area: str
-    single: Array
-    double: Array
-    additive: Array
-
-    def index(self, counts: Array) -> Array:
-        """Index of summation [R], of images that are drawn `counts` [R, B] times."""
-        return ratio_of_means(counts, self.double, self.additive)
 
 
 @dataclass(frozen=True)
@@ -186,16 +165,16 @@ def record_summation(model: VisionModel, images: Tensor, options: SummationOptio
 
     def response(factor: float, ms: float) -> tuple[Array, dict[str, Array]]:
         protocol = blank(before_ms) + show(factor * images, ms) + blank(window_ms - ms)
-        return _above(record_means(model, protocol, seed), never)
+        return above_never(record_means(model, protocol, seed), never)
 
     long = {ms: response(1.0, ms) for ms in sorted({*durations, *(2 * ms for ms in durations)})}
     factors = sorted({*options.contrasts, *(2 * factor for factor in options.contrasts)})
     strong = {factor: response(factor, image_ms)[1] for factor in factors}
     by_duration = {ms: course for ms, (_, course) in long.items()}
-    pairs = [one for ms in durations for one in _in_time(by_duration, ms, model.dt_ms)]
-    pairs += [one for factor in sorted(options.contrasts) for one in _of_contrast(strong, factor, model.dt_ms)]
+    pairs = [one for ms in durations for one in in_time(by_duration, ms, model.dt_ms)]
+    pairs += [one for factor in sorted(options.contrasts) for one in of_contrast(strong, factor, model.dt_ms)]
     courses = {ms: {area: rate.mean(1) for area, rate in course.items()} for ms, course in by_duration.items()}
-    notes += _two_signs(courses)
+    notes += two_signs(courses)
     return Summed(pairs, courses, long[durations[0]][0], notes)
 
 
@@ -221,16 +200,6 @@ def measure(pairs: list[Doubled], seed: int = 0) -> dict[str, Measured]:
     return found
 
 
-def _two_signs(courses: Mapping[float, Mapping[str, Array]]) -> list[str]:
-    """A sentence for every area whose mean rate rises and falls, so that most of the response is undone in its sum."""
-    return [
-        f"{area}: with {ms:g} ms the mean rate rises and falls, and more than half of the response cancels in its sum"
-        for ms, course in courses.items()
-        for area, rate in course.items()
-        if abs(rate.sum()) < 0.5 * np.abs(rate).sum()
-    ]
-
-
 def _durations(model: VisionModel, durations_ms: tuple[float, ...], notes: list[str]) -> list[float]:
     """Durations in whole steps, each once; those that a step is too long for are left out.
 
@@ -252,33 +221,6 @@ def _largest(pairs: list[Doubled], n: int, seed: int) -> Measured:
     if _without_response(pairs, seed):
         return Measured(np.nan)
     return bootstrap(lambda w: np.max([pair.index(w) for pair in pairs], axis=0), n, seed)
-
-
-def _above(course: MeanRates, never: MeanRates) -> tuple[Array, dict[str, Array]]:
-    """Times from onset on [T], and area -> mean rate above trials without an image [T, B]."""
-    shown = course.times > 1e-6
-    found = {area: (rate - never.rates[area][: len(rate)])[shown] for area, rate in course.rates.items()}
-    return course.times[shown], found
-
-
-def _in_time(courses: Mapping[float, Mapping[str, Array]], ms: float, dt_ms: float) -> list[Doubled]:
-    """Responses to `ms` and twice as long; the prediction is the first course and the same again `ms` later."""
-    later = round(ms / dt_ms)
-    found = []
-    for area, rate in courses[ms].items():
-        additive = rate.sum(0) + rate[: len(rate) - later].sum(0)
-        parts = rate.sum(0), courses[2 * ms][area].sum(0), additive
-        found.append(Doubled(DURATION, ms, area, *(dt_ms * part for part in parts)))
-    return found
-
-
-def _of_contrast(courses: Mapping[float, Mapping[str, Array]], factor: float, dt_ms: float) -> list[Doubled]:
-    """Responses to a contrast and to twice as much."""
-    found = []
-    for area, rate in courses[factor].items():
-        parts = rate.sum(0), courses[2 * factor][area].sum(0), 2 * rate.sum(0)
-        found.append(Doubled(CONTRAST, factor, area, *(dt_ms * part for part in parts)))
-    return found
 
 
 def _index_row(pair: Doubled, seed: int) -> dict[str, Any]:

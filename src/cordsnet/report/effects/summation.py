@@ -73,7 +73,7 @@ def _plot_courses(axes: Axes, result: Result, model: str) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.2 * (high - low))
     mark_images(axes, [(0.0, 2 * ms, "image")])
-    tidy(axes, "time from onset (ms)", "mean rate above blank (arbitrary units)")
+    tidy(axes, "time from onset (ms)", "mean rate above blank")
 
 
 def _caption(result: Result, model: str) -> str:
