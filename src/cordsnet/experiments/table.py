@@ -14,6 +14,7 @@ EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 EFFECTS: tuple[str, ...] = (
     "adaptation",
     "latency",
+    "serial_presentation",
     "summation",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""

@@ -25,6 +25,7 @@ REPORTS = {
     "portrait": "portrait",
     "precision": "precision",
     "second_image": "second_image",
+    "serial_presentation": "effects.serial_presentation",
     "spontaneous_weight": "ablations",
     "steppers": "steppers",
     "summation": "effects.summation",

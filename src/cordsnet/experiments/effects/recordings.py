@@ -78,6 +78,23 @@ def whole_steps_ms(model: VisionModel, ms: float, name: str, notes: list[str]) -
 
 
 @check_arguments
+def durations_in_steps(model: VisionModel, durations_ms: tuple[float, ...], notes: list[str]) -> list[float]:
+    """Durations in whole steps, each once; those that a step is too long for are left out.
+
+    Raises ValueError when none is left.
+    """
+    found = set()
+    for ms in durations_ms:
+        if model.clock.kind == "steps" and round(ms / model.dt_ms) == 0:
+            notes.append(f"durations_ms: {ms:g} ms is too short for a step of {model.dt_ms:g} ms and is left out")
+        else:
+            found.add(whole_steps_ms(model, ms, "durations_ms", notes))
+    if not found:
+        raise ValueError(f"durations_ms must have one of at least a step of {model.dt_ms:g} ms, got {durations_ms}")
+    return sorted(found)
+
+
+@check_arguments
 def mean_response(responses: Array, seed: int = 0) -> Measured:
     """Mean response to images [B], with its interval."""
     return bootstrap(lambda counts: mean_of(counts, responses), len(responses), seed)

@@ -26,6 +26,7 @@ from cordsnet.experiments.effects.doubled import (
     two_signs,
 )
 from cordsnet.experiments.effects.recordings import (
+    durations_in_steps,
     ends,
     may_be_none,
     mean_response,
@@ -159,7 +160,7 @@ def record_summation(model: VisionModel, images: Tensor, options: SummationOptio
     before_ms, image_ms, after_ms = (
         whole_steps_ms(model, getattr(options, name), name, notes) for name in ("before_ms", "image_ms", "after_ms")
     )
-    durations = _durations(model, options.durations_ms, notes)
+    durations = durations_in_steps(model, options.durations_ms, notes)
     window_ms = max(2 * durations[-1], image_ms) + after_ms
     never = record_never(model, images, before_ms + window_ms, seed)
 
@@ -198,22 +199,6 @@ def measure(pairs: list[Doubled], seed: int = 0) -> dict[str, Measured]:
             lambda w: mean_index(w, areas[0]) - mean_index(w, areas[-1]), n, seed
         )
     return found
-
-
-def _durations(model: VisionModel, durations_ms: tuple[float, ...], notes: list[str]) -> list[float]:
-    """Durations in whole steps, each once; those that a step is too long for are left out.
-
-    Raises ValueError when none is left.
-    """
-    found = set()
-    for ms in durations_ms:
-        if model.clock.kind == "steps" and round(ms / model.dt_ms) == 0:
-            notes.append(f"durations_ms: {ms:g} ms is too short for a step of {model.dt_ms:g} ms and is left out")
-        else:
-            found.add(whole_steps_ms(model, ms, "durations_ms", notes))
-    if not found:
-        raise ValueError(f"durations_ms must have one of at least a step of {model.dt_ms:g} ms, got {durations_ms}")
-    return sorted(found)
 
 
 def _largest(pairs: list[Doubled], n: int, seed: int) -> Measured:
