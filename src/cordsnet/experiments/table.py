@@ -13,6 +13,7 @@ EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 
 EFFECTS: tuple[str, ...] = (
     "adaptation",
+    "attribution",
     "latency",
     "serial_presentation",
     "summation",

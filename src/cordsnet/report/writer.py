@@ -11,6 +11,7 @@ from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
     "adaptation": "effects.adaptation",
+    "attribution": "effects.attribution",
     "compare": "compare",
     "contraction": "ablations",
     "demo": "demo",
