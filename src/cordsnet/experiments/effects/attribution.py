@@ -43,10 +43,10 @@ class AttributionOptions:
     points : numbers of points on the path of the integral, which rise; claims are about the last.
     """
 
-    trials: int = 30
+    trials: int = 20
     image_ms: float = 200.0
     frame_ms: float = 10.0
-    points: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    points: tuple[int, ...] = (1, 4, 16, 64, 256)
 
     def __post_init__(self) -> None:
         for name in ("image_ms", "frame_ms"):
@@ -94,9 +94,9 @@ CLAIMS = (
     "attribution",
     options=AttributionOptions,
     presets={
-        "smoke": Preset(AttributionOptions(trials=10, image_ms=100.0, points=(1, 4, 16)), 0.2, 1.0),
+        "smoke": Preset(AttributionOptions(trials=10, image_ms=100.0, points=(4, 16, 64)), 0.3, 1.0),
         "desk": Preset(AttributionOptions(), 3.0, 2.0),
-        "paper": Preset(AttributionOptions(trials=200, points=(1, 4, 16, 64, 256)), 120.0, 16.0),
+        "paper": Preset(AttributionOptions(trials=200, points=(1, 4, 16, 64, 256, 1024)), 120.0, 16.0),
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
@@ -203,8 +203,8 @@ def without_evidence(found: Attribution, seed: int = 0) -> str:
     if low > 0:
         return ""
     return (
-        f"images raise the score of their answer by {raised.value:.3g} [{low:.3g}, {high:.3g}], which may be nothing, so "
-        "shares of it say little"
+        f"images raise the score of their answer by {raised.value:.3g} [{low:.3g}, {high:.3g}], which may be nothing, "
+        "so shares of it say little"
     )
 
 

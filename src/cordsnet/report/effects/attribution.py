@@ -27,7 +27,8 @@ def sections(result: Result) -> list[Section]:
         "The score of the network's own answer at the end of the image is attributed to what is shown at each time, by "
         "integrated gradients through the whole simulation, from a field of zeros to the image. The completeness error "
         "is the mean distance between their sum and the difference of scores, over the mean difference; the largest is "
-        "that of one image over its own difference. In brackets 95 % intervals over images."
+        "that of one image over its own difference. What is shown too late to reach the readout before the end weighs "
+        "nothing. In brackets 95 % intervals over images."
     )
     return [Section("Completeness and time", text, tables=(summary(result),))] + [
         Section(f"Attribution, {model}", _caption(result, model), figure(result, model), name=f"attribution_{k}")
