@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 import torch
+from torch import Tensor
 
 from cordsnet.data import Split
 from cordsnet.experiments.experiment import Setting
@@ -11,7 +12,15 @@ from cordsnet.experiments.needs import is_dynamical
 
 
 def other_class(split: Split) -> Split:
-    """For every image one of another class, each image used once: images sorted by class, then rotated.
+    """For every image one of another class, each image used once.
+
+    Raises ValueError when one class holds more than half of the images, so that no such pairing exists.
+    """
+    return split.pick(partners(split).cpu())
+
+
+def partners(split: Split) -> Tensor:
+    """For every image the row of one of another class [B], each row once: images sorted by class, then rotated.
 
     Raises ValueError when one class holds more than half of the images, so that no such pairing exists.
     """
@@ -21,7 +30,7 @@ def other_class(split: Split) -> Split:
     order = split.labels.argsort(stable=True)
     partner = torch.empty_like(order)
     partner[order] = order.roll(-shift)
-    return split.pick(partner.cpu())
+    return partner
 
 
 def some_of_each_class(split: Split, count: int) -> Split:

@@ -12,9 +12,13 @@ for _name in ("demo", "inverse_init", "noise", "precision", "second_image", "ste
 EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 
 EFFECTS: tuple[str, ...] = (
+    "adaptation",
+    "attribution",
     "latency",
     "mixtures",
     "speed",
+    "serial_presentation",
+    "summation",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:

@@ -12,7 +12,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
 from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.effects.latencies import times_to_share
-from cordsnet.experiments.effects.recordings import MeanRates, mean_of_finite, record_means
+from cordsnet.experiments.effects.recordings import MeanRates, ends, mean_of_finite, rate_rows, record_means
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import bootstrap, share
 from cordsnet.experiments.needs import dynamics, reads_images
@@ -90,13 +90,13 @@ def latency(setting: Setting, options: LatencyOptions) -> Result:
             about = {"model": label, "contrast": contrast}
             tables["latency"] += [about | row for row in _latency_rows(found[contrast], setting.seed)]
             tables["notes"] += [{"model": label, "note": note} for note in _notes(course, contrast)]
-        tables["rates"] += [{"model": label} | row for row in _rate_rows(course)]
+        tables["rates"] += [{"model": label} | row for row in rate_rows(course)]
         lags = _lags(found[1.0])
         tables["lag"] += [{"model": label} | row for row in _lag_rows(lags, setting.seed)]
         if lags:
             rising = np.stack(list(lags.values())) > 0
             measured = share(int(rising.all(0).sum()), len(split))
-            tables["rising"].append({"model": label, "share": measured.value, "images": len(split)} | _ends(measured))
+            tables["rising"].append({"model": label, "share": measured.value, "images": len(split)} | ends(measured))
         claims += decide(CLAIMS, measure(found, setting.seed), label)
     return Result(tables, claims=tuple(claims))
 
@@ -154,19 +154,7 @@ def _lag_rows(lags: dict[str, Array], seed: int) -> Rows:
 def _mean(values: Array, name: str, seed: int) -> dict[str, Any]:
     """Mean over the images that have a value, with its interval, and how many they are."""
     measured = bootstrap(lambda w: mean_of_finite(w, values), len(values), seed)
-    return {name: measured.value, "images": int(np.isfinite(values).sum())} | _ends(measured)
-
-
-def _ends(measured: Measured) -> dict[str, float]:
-    return {} if measured.interval is None else dict(zip(("low", "high"), measured.interval, strict=True))
-
-
-def _rate_rows(course: MeanRates) -> Rows:
-    return [
-        {"area": area, "time_ms": ms, "mean_rate": mean}
-        for area, rate in course.rates.items()
-        for ms, mean in zip(course.times, rate.mean(1), strict=True)
-    ]
+    return {name: measured.value, "images": int(np.isfinite(values).sum())} | ends(measured)
 
 
 def _notes(course: MeanRates, contrast: float) -> list[str]:

@@ -1,6 +1,7 @@
 """Figure and tables of latencies."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -64,7 +65,7 @@ def figure(result: Result, model: str) -> Figure:
     return drawn
 
 
-def plot_intervals(axes: Axes, rows: list[Row], x: str, y: str, colour: str, label: str, style: str = "o-") -> None:
+def plot_intervals(axes: Axes, rows: Sequence[Row], x: str, y: str, colour: str, label: str, style: str = "o-") -> None:
     """A curve with the 95 % intervals of its points; `low` and `high` of a row are their ends."""
     values = np.array([float(row[y]) for row in rows])
     low, high = (np.array([float(row.get(end, row[y])) for row in rows]) for end in ("low", "high"))
