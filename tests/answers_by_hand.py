@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from cordsnet.data.people import maniquet2025, tang2018
+from cordsnet.data.people import maniquet2025, objects2018, tang2018
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 HARD = np.linspace(0.0, 1.0, 17)
@@ -86,4 +86,21 @@ def write_trials(folder, columns=None):
     """Write masking trials into a folder, as parquet."""
     columns = trials() if columns is None else columns
     parquet.write_table(pyarrow.table(columns), folder / tang2018.FILE)
+    return folder
+
+
+def objects(each=6, size=12, seed=0):
+    """Arrays of whole objects: on grey, a bright bar whose place names the category, of its own brightness."""
+    rng = np.random.default_rng(seed)
+    names = np.repeat(objects2018.CATEGORIES, each)
+    pixels = np.full((len(names), size, size), objects2018.GROUND, dtype=np.uint8)
+    for k, name in enumerate(names):
+        row = 1 + 2 * objects2018.CATEGORIES.index(name)
+        pixels[k, row : row + 2, 1:-1] = rng.integers(180, 250)
+    return {objects2018.PIXELS: pixels, objects2018.NAMES: names}
+
+
+def write_objects(folder, arrays=None):
+    """Write whole objects into a folder."""
+    np.savez_compressed(folder / objects2018.FILE, **(objects() if arrays is None else arrays))
     return folder

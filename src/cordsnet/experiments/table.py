@@ -42,7 +42,12 @@ STORED = (
 )
 """Experiments that measure stored answers of people, and take no models."""
 
-for _name in STORED:
+MEETING: tuple[str, ...] = (
+    "masking_models",
+)  # fmt: skip
+"""Experiments in which models meet stored answers of people, whose folder is an option."""
+
+for _name in (*STORED, *MEETING):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
 TRAINED = (

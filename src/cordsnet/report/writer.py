@@ -19,6 +19,7 @@ REPORTS = {
     "log_weights": "ablations",
     "loss_terms": "ablations",
     "challenge": "challenge",
+    "masking_models": "masking_models",
     "masking_people": "masking_people",
     "noise": "noise",
     "portrait": "portrait",

@@ -123,7 +123,7 @@ def right_answers(
     right = hit.sum(-1) / best.sum(-1)
     if sizes is None:
         return np.asarray(right)
-    return np.where(np.asarray(sizes) < least, 1 / scores.shape[-1], right)
+    return np.asarray(np.where(np.asarray(sizes) < least, 1 / scores.shape[-1], right))
 
 
 def _checked(responses: NDArray[Any], labels: NDArray[Any]) -> tuple[Array, Places]:
