@@ -27,7 +27,7 @@ from cordsnet.report import write_result
 TINY = {"tiny": tiny, "tiny_run": tiny_recipe, "tiny_staged": tiny_staged, "tiny_direct": tiny_direct}
 CHANGES = {
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
-    "masking_models": {"objects": 15, "folds": 3},
+    "masking_models": {"objects": 15, "folds": 3, "read_to_ms": 325.0},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},

@@ -35,7 +35,7 @@ def sections(result: Result) -> list[Section]:
     text = (
         "Points are accuracies of a model with 95 % intervals over objects "
         f"(n = {objects}), lines and bands those of people with intervals over people (n = {people}). Dotted: chance. "
-        "Responses are read as a mean, by weights that were fitted to other, whole objects. In brackets: 95 % intervals."
+        "Mean responses are read by weights that were fitted to other, whole objects. In brackets: 95 % intervals."
     )
     parts = [Section("Models and people", text, tables=(summary(result),))]
     for k, model in enumerate(models_of(result, "masking_models")):
