@@ -74,7 +74,7 @@ def read_objects(path: str | Path) -> Objects:
     return _checked(pixels, names, path)
 
 
-def _checked(pixels: NDArray[np.uint8], names: NDArray[Any], path: Path) -> Objects:
+def _checked(pixels: NDArray[Any], names: NDArray[Any], path: Path) -> Objects:
     if pixels.ndim != 3 or pixels.dtype != np.uint8 or min(pixels.shape, default=0) < 3:
         raise DataError(
             f"{PIXELS!r} in {path} must be [N, H, W] of 8 bit, at least 3 x 3 px, got {list(pixels.shape)} of "
