@@ -12,7 +12,8 @@ from torch import Tensor
 from cordsnet.data.people.objects2018 import Objects
 from cordsnet.data.people.tang2018 import PRESENTATIONS_MS
 from cordsnet.dynamics import Intervention, silence
-from cordsnet.experiments.people.occlusion import behind_bubbles, phase_scrambled
+from cordsnet.experiments.needs import is_dynamical
+from cordsnet.experiments.people.occlusion import behind_bubbles, of_mean_spectrum, phase_scrambled
 from cordsnet.experiments.people.pictures import as_inputs
 from cordsnet.experiments.people.readout import FLOOR, fit_readout, right_answers
 from cordsnet.experiments.people.responses import respond
@@ -91,7 +92,7 @@ def make_stimuli(objects: Objects, hidden: Array, count: int, bubbles: int, spec
         raise ValueError(f"no trial of people hides {100 * LEAST_HIDDEN:g} % of an object or more")
     wanted = rng.choice(shares, len(rows))
     occluded = behind_bubbles(whole, wanted, ground=objects.ground, bubbles=bubbles, seed=seed)
-    mask = phase_scrambled(whole if spectrum == "own" else _of_mean_spectrum(whole), seed=seed)
+    mask = phase_scrambled(whole if spectrum == "own" else of_mean_spectrum(whole), seed=seed)
     return Stimuli(whole, occluded.images, mask, objects.category[rows], occluded.hidden, objects.ground)
 
 
@@ -212,7 +213,9 @@ class Viewer:
 
 
 def recurrent_pathways(model: VisionModel) -> tuple[str, ...]:
-    """Pathways from an area to itself or to a lower one, which interventions can silence."""
+    """Pathways from an area to itself or to a lower one, which interventions can silence; a static model has none."""
+    if not is_dynamical(model):
+        return ()
     order = {area: k for k, area in enumerate(model.areas)}
     ends = ((name, *name.split(" -> ")) for name in model.system().pathways)
     return tuple(name for name, source, target in ends if order.get(source, -1) >= order[target])
@@ -237,9 +240,3 @@ def _some(category: NDArray[np.int64], count: int, rng: np.random.Generator) -> 
         raise ValueError(f"objects must be 0 for all, or a multiple of {kinds} up to {each * kinds}, got {count}")
     drawn = [rng.choice(np.flatnonzero(category == kind), count // kinds, replace=False) for kind in range(kinds)]
     return np.sort(np.concatenate(drawn))
-
-
-def _of_mean_spectrum(whole: Array) -> Array:
-    """Pictures [N, H, W] that all have the mean amplitudes of the given ones."""
-    amplitude = np.abs(np.fft.fft2(whole)).mean(0)
-    return np.repeat(np.fft.ifft2(amplitude).real[None], len(whole), 0)

@@ -101,6 +101,13 @@ def phase_scrambled(images: np.ndarray, *, seed: int = 0) -> np.ndarray:
     return np.asarray(np.fft.ifft2(amplitude * phase).real)
 
 
+@check_arguments
+def of_mean_spectrum(images: np.ndarray) -> np.ndarray:
+    """Pictures [N, H, W] that all have the mean amplitudes, over `images` [N, H, W], of each frequency."""
+    amplitude = np.abs(np.fft.fft2(np.asarray(images, dtype=np.float64))).mean(0)
+    return np.repeat(np.fft.ifft2(amplitude).real[None], len(images), 0)
+
+
 def _distances(objects: NDArray[np.bool_], bubbles: int, rng: np.random.Generator) -> Pictures:
     """Squared distance of every pixel from every centre [N, bubbles, H, W]."""
     height, width = objects.shape[1:]
