@@ -44,7 +44,7 @@ def sections(result: Result) -> list[Section]:
     parts.append(Section("Cost of a mask", cost, costs(result), name="masking_costs"))
     about = (
         "Whole objects that the read-out was not fitted to, and masks alone: where these are read above chance, masks "
-        "themselves tell the category (--mask mean takes that away)."
+        "themselves tell the category, as masks with the spectrum of their own object may (--mask own)."
     )
     heads = {
         "model": "model",

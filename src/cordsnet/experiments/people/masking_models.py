@@ -37,7 +37,8 @@ class MaskingModelsOptions:
     people : folder of trials.parquet and images.npz, the trials and whole objects of Tang et al. (2018).
     objects : number of objects, a multiple of 5; 0 is all.
     bubbles : through which an object is seen; their width follows from the share that is hidden.
-    mask : spectrum of the masks, "own" for that of the object before, "mean" for the mean over all objects.
+    mask : spectrum of the masks: "mean" for the mean over all objects, so that masks do not tell the category; "own" for
+        that of the object before.
     before_ms : grey before the object.
     read_from_ms, read_to_ms : window of the late read-out, from onset; a mask stays until its end.
     folds : of the cross-validation by object.
@@ -47,7 +48,7 @@ class MaskingModelsOptions:
     people: str = ""
     objects: int = 0
     bubbles: int = 4
-    mask: str = "own"
+    mask: str = "mean"
     before_ms: float = 100.0
     read_from_ms: float = 200.0
     read_to_ms: float = 500.0
@@ -138,7 +139,7 @@ CLAIMS = (
 NOTE = (
     "bubbles are new ones, with shares hidden of 60-100 % as in the trials of people; whole objects exist at 40 px, so "
     "that models are compared with people by condition; a response is what differs from the same model on grey, and "
-    "one below 1 % of that to whole objects counts as a guess; the read-out is fitted to whole objects that stay"
+    "one below 1 % of that to whole objects counts as a guess; each read-out is fitted to whole objects that stay"
 )
 
 

@@ -120,7 +120,7 @@ class Seen:
 
 @dataclass(eq=False)
 class Viewer:
-    """A model before the screen: stimuli as it reads them, and the read-out fitted to whole objects.
+    """A model before the screen: stimuli as it reads them, and a read-out of each window, fitted to whole objects.
 
     Attributes
     ----------
@@ -146,9 +146,11 @@ class Viewer:
         }
         self.grey = as_inputs(self.model, np.full((1, *self.model.input_shape[1:]), shown.ground))
         held = self.held("whole")
-        self.readout = fit_readout(held["late"], shown.category, folds=self.folds, seed=self.seed)
+        self.readouts = {
+            name: fit_readout(mean, shown.category, folds=self.folds, seed=self.seed) for name, mean in held.items()
+        }
         self.whole = self.answers(held)
-        if not self.readout.size:
+        if not self.readouts["late"].size:
             self.notes.append("whole objects leave the area as grey does, so that all answers are guesses")
 
     def held(self, name: str) -> dict[str, Array]:
@@ -167,7 +169,8 @@ class Viewer:
         for masked in (False, True):
             for shown in PRESENTATIONS_MS:
                 responses = self.trial(shown, masked)
-                silent[masked, shown] = float((_sizes(responses["late"]) < self.least).mean())
+                small = _sizes(responses["late"]) < FLOOR * self.readouts["late"].size
+                silent[masked, shown] = float(small.mean())
                 right |= {(read, masked, shown): one for read, one in self.answers(responses).items()}
         mask = self.answers(self.held("mask"))
         return Seen(self.whole, mask, right, silent, self.lesioned(), tuple(dict.fromkeys(self.notes)))
@@ -183,18 +186,14 @@ class Viewer:
                 found[centre, masked] = self.answers(responses)["accumulated"]
         return found
 
-    @property
-    def least(self) -> float:
-        """Norm of the smallest response that can be read."""
-        return FLOOR * self.readout.size
-
     def answers(self, responses: dict[str, Array]) -> dict[str, Array]:
         """Probability of a right answer [N] by read-out."""
-        labels, read = self.stimuli.category, self.readout
-        return {
-            name: right_answers(read.scores(mean), labels, read.categories, _sizes(mean), self.least)
-            for name, mean in responses.items()
-        }
+        labels, found = self.stimuli.category, {}
+        for name, mean in responses.items():
+            read = self.readouts[name]
+            scores, sizes = read.scores(mean), _sizes(mean)
+            found[name] = right_answers(scores, labels, read.categories, sizes, FLOOR * read.size)
+        return found
 
     def _responses(
         self, parts: Sequence[tuple[Tensor, float]], interventions: Sequence[Intervention] = ()
