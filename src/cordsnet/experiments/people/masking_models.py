@@ -37,7 +37,7 @@ class MaskingModelsOptions:
     people : folder of trials.parquet and images.npz, the trials and whole objects of Tang et al. (2018).
     objects : number of objects, a multiple of 5; 0 is all.
     bubbles : through which an object is seen; their width follows from the share that is hidden.
-    mask : spectrum of the masks: "mean" for the mean over all objects, so that masks do not tell the category; "own" for
+    mask : spectrum of masks: "mean" for the mean over all objects, so that masks do not tell the category; "own" for
         that of the object before.
     before_ms : grey before the object.
     read_from_ms, read_to_ms : window of the late read-out, from onset; a mask stays until its end.
