@@ -51,7 +51,7 @@ def sections(result: Result) -> list[Section]:
     ]
     for k, view in enumerate(values_of(result, "challenge_models", "view")):
         group = result.rows("fits", view=view)[0]["people"]
-        said = f"Image {SHOWN[view]}; people: {group}. Bars: 95 % intervals over photographs. Dotted: chance."
+        said = f"Image {SHOWN[view]}; people: {group}. Bars: 95 % intervals over photographs. Dotted: chance. Few large and many small are kinds of occlusion."
         parts.append(Section(f"Accuracy by condition, {view}", said, by_condition(result, view), name=f"challenge_{k}"))
     return [*parts, Section("Notes", "", tables=(as_table(result.rows("notes")),))]
 
@@ -95,7 +95,13 @@ def by_condition(result: Result, view: str) -> Figure:
         bars = np.maximum([accuracy - low, high - accuracy], 0)
         axes.errorbar(places + shift, accuracy, bars, fmt="o", color=colour, markersize=3, linewidth=0.8, label=model)
     axes.axhline(CHANCE, color="0.5", linestyle=":", linewidth=0.8)
-    axes.set_xticks(places, [name.replace("_", " ") for name in conditions], rotation=60, ha="right", fontsize=7)
+    axes.set_xticks(
+        places,
+        [name.removeprefix("occlusion_").replace("_", " ") for name in conditions],
+        rotation=60,
+        ha="right",
+        fontsize=7,
+    )
     axes.set_ylim(0, 1.02)
     tidy(axes, "", "accuracy")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
