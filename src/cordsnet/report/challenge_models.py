@@ -51,7 +51,10 @@ def sections(result: Result) -> list[Section]:
     ]
     for k, view in enumerate(values_of(result, "challenge_models", "view")):
         group = result.rows("fits", view=view)[0]["people"]
-        said = f"Image {SHOWN[view]}; people: {group}. Bars: 95 % intervals over photographs. Dotted: chance. Few large and many small are kinds of occlusion."
+        said = (
+            f"Image {SHOWN[view]}; people: {group}. Bars: 95 % intervals over photographs. Dotted: chance. Few large, "
+            "many small: occlusion."
+        )
         parts.append(Section(f"Accuracy by condition, {view}", said, by_condition(result, view), name=f"challenge_{k}"))
     return [*parts, Section("Notes", "", tables=(as_table(result.rows("notes")),))]
 

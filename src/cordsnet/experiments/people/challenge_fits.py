@@ -123,17 +123,10 @@ def rows_of(joined: Joined) -> dict[str, Rows]:
     for view, answers in joined.answers.items():
         group = VIEWS[view]
         for k, condition in enumerate(joined.data.conditions):
-            one = answers[:, k]
-            measured = bootstrap(
-                lambda w, one=one: mean_of(w, one),
-                len(one),
-                joined.seed,
-                joined.draws,
-                of_shares=True,  # type: ignore[misc]
-            )
+            measured = _accuracy(answers[:, k], joined)
             theirs = {"people": float(joined.data.curves[group].accuracy[k])}
             row = {"view": view, "condition": condition, "accuracy": measured.value} | _ends(measured)
-            tables["challenge_models"].append(row | theirs | {"photographs": len(one)})
+            tables["challenge_models"].append(row | theirs | {"photographs": len(answers)})
         pearson, spearman = joined.fit(view), joined.fit(view, ranks=True)
         about = {"log10_parameters": joined.log10_parameters, "recurrent": joined.recurrent}
         fits = {"view": view, "people": group, "fit": pearson.value} | _ends(pearson)
@@ -165,6 +158,10 @@ def _fits(people: Array, curves: Array, ranks: bool = False) -> Any:
     return np.where(
         np.minimum(np.ptp(people, axis=-1), np.ptp(curves, axis=-1)) < FLAT, np.nan, correlation(first, second)
     )
+
+
+def _accuracy(answers: Array, joined: Joined) -> Measured:
+    return bootstrap(lambda w: mean_of(w, answers), len(answers), joined.seed, joined.draws, of_shares=True)
 
 
 def _measured(value: Any, drawn: Array, n: int) -> Measured:

@@ -93,7 +93,7 @@ def count_answers(trials: Masking, shown: int, masked: bool) -> tuple[NDArray[np
     people = np.unique(trials.person)
     mine = (trials.presentation_ms == shown) & (trials.masked == masked)
     place = np.searchsorted(people, trials.person[mine])
-    right = np.bincount(place, trials.correct[mine], minlength=len(people))
+    right = np.bincount(place, trials.correct[mine], minlength=len(people)).astype(np.float64)
     return right, np.bincount(place, minlength=len(people)).astype(np.float64)
 
 

@@ -165,7 +165,8 @@ class Viewer:
 
     def see(self) -> Seen:
         """Answers to all conditions."""
-        right, silent = {}, {}
+        right: dict[tuple[str, bool, int], Array] = {}
+        silent: dict[tuple[bool, int], float] = {}
         for masked in (False, True):
             for shown in PRESENTATIONS_MS:
                 responses = self.trial(shown, masked)
