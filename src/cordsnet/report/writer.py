@@ -26,6 +26,8 @@ REPORTS = {
     "log_weights": "ablations",
     "loss_terms": "ablations",
     "challenge": "challenge",
+    "challenge_models": "challenge_models",
+    "masking_models": "masking_models",
     "masking_people": "masking_people",
     "mixtures": "effects.mixtures",
     "noise": "noise",
