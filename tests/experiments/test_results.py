@@ -34,6 +34,7 @@ CHANGES = {
         "staged": "tiny_staged", "direct": "tiny_direct", "divide_updates": 1, "image_size": 12, "seeds": 1,
         "direct_factors": (1.0,),
     },
+    "temporal_tasks": {"updates": 1, "trials": 20},
     "time_course": {"hold_ms": 200.0, "blank_ms": 40.0, "second_ms": 40.0, "examples": 2},
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ for _name in EFFECTS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
 
 QUESTIONS: tuple[str, ...] = (
+    "temporal_tasks",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:
@@ -49,6 +50,7 @@ TRAINED = (
     "demo",
     "inverse_init",
     "table1",
+    "temporal_tasks",
     *ABLATIONS,
 )
 """Experiments that train their own networks; the others measure models that are given."""

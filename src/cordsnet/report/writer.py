@@ -27,6 +27,7 @@ REPORTS = {
     "spontaneous_weight": "ablations",
     "steppers": "steppers",
     "table1": "table1",
+    "temporal_tasks": "questions.temporal_tasks",
     "time_course": "time_course",
     "top_area": "ablations",
     "weight_decay": "ablations",
