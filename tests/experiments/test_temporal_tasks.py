@@ -10,7 +10,9 @@ from cordsnet.errors import RunError
 from cordsnet.experiments import EXPERIMENTS, Setting
 from cordsnet.experiments.questions import movie_answers
 from cordsnet.experiments.questions.movie_answers import mean_over, read_movies
+from cordsnet.experiments.questions.movie_forecasts import error_ratio, forecast_movies, without_motion
 from cordsnet.experiments.questions.movie_source import MovieSource, frame_steps, trial_ms
+from cordsnet.experiments.questions.movie_tasks import CLAIMS
 from cordsnet.experiments.questions.movies import (
     FRAMES,
     SHIFT_PX,
@@ -22,7 +24,7 @@ from cordsnet.experiments.questions.movies import (
     rolled,
     shuffled,
 )
-from cordsnet.experiments.questions.temporal_tasks import CLAIMS, TemporalTasksOptions
+from cordsnet.experiments.questions.temporal_tasks import TemporalTasksOptions
 from cordsnet.models import create_model
 
 
@@ -123,6 +125,46 @@ def test_ties_count_as_half(monkeypatch):
     assert set(read_movies(None, MovieSource("digits", "in order", 16), 20)["sense"]) == {0.5}
 
 
+def test_the_best_forecast_without_motion_is_beaten_by_motion_alone(digits):
+    frames = drifting(digits.pixels, digits.labels, 16, seeded()).frames
+    best, by_hand = without_motion(frames), torch.zeros_like(frames[0, 0])
+    for step in STEPS:
+        by_hand += frames[2, 7].roll([SHIFT_PX * one for one in step], (1, 2)) / len(STEPS)
+    assert torch.allclose(best[2, 7], by_hand, atol=1e-6)
+    wrong = [float((made - frames[1:]).square().mean()) for made in (frames[:-1], best[:-1], 0.9 * best[:-1])]
+    assert wrong[1] < wrong[0]
+    spread = torch.stack([rolled(frames[0], SHIFT_PX * torch.tensor(step).expand(200, 2)) for step in STEPS])
+    assert float((best[0] - frames[1]).square().mean()) == pytest.approx(float(spread.var(0, False).mean()), rel=0.1)
+
+
+class Oracle(torch.nn.Module):
+    """Stands for the head of a network that knows the next frame, up to an error."""
+
+    def __init__(self, frames, error):
+        super().__init__()
+        self.made, self.at = torch.cat([frames[1:], frames[:1]]) + error, 0
+
+    def forward(self, rates):
+        batch = len(rates) // FRAMES
+        found = self.made[:, self.at : self.at + batch]
+        self.at += batch
+        return found.flatten(0, 1)
+
+
+def test_errors_of_forecasts_are_those_of_a_head_by_hand():
+    source = MovieSource("digits", "in order", 16)
+    model = create_model("convlstm_small", in_channels=1, num_classes=40, image_size=16, width=2)
+    frames = source.normalised(source.tested(40).frames)
+    errors = forecast_movies(model, Oracle(frames, 0.5), source, 40)
+    assert np.allclose(errors["network"], 0.25)
+    copied = (frames[2:] - frames[1:-1]).square().mean()
+    assert errors["last frame again"].mean() == pytest.approx(float(copied), rel=1e-5)
+    found = error_ratio([errors, errors], "last frame again", 0)
+    assert found.value == pytest.approx(0.25 / float(copied), rel=1e-5)
+    assert found.interval[0] < found.value < found.interval[1]
+    assert np.isnan(error_ratio([], "without motion", 0).value)
+
+
 def test_networks_see_frames_one_by_one_or_in_time():
     cnn = create_model("cnn_r2_small", in_channels=1, num_classes=10, image_size=16).eval()
     source = MovieSource("dots", "in order", 16)
@@ -186,6 +228,8 @@ def test_each_kind_of_model_has_its_tasks_and_claims(result):
     assert all(claim.value is not None and claim.interval is not None for claim in result.claims)
     assert all(row["low"] <= row["accuracy"] <= row["high"] for row in result.rows("accuracy"))
     assert len(result.rows("networks", model="cnn_r2_small", trained="one frame")) == 2
+    assert [row["beside"] for row in result.rows("forecasts")] == ["last frame again", "without motion"]
+    assert all(row["low"] <= row["ratio"] <= row["high"] for row in result.rows("forecasts"))
     assert "one network per model" in result.rows("notes")[-1]["note"]
 
 

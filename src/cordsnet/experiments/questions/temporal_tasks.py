@@ -1,32 +1,30 @@
 """Tasks that need time: where a digit drifts, which digit moves, and what the next frame will be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from cordsnet._checks import check_count
 from cordsnet.errors import RunError
-from cordsnet.experiments.claims import Claim, Measured, above, at_most, between, decide
+from cordsnet.experiments.claims import Measured, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import classifies_images, is_dynamical
 from cordsnet.experiments.questions.movie_answers import CHANCE, Hits, mean_over, read_movies
+from cordsnet.experiments.questions.movie_forecasts import Errors, error_ratio, forecast_movies, next_frame
 from cordsnet.experiments.questions.movie_source import (
     FRAME_MS,
-    Content,
     MovieSource,
-    Order,
     frame_steps,
-    name_of,
-    trial_ms,
 )
+from cordsnet.experiments.questions.movie_tasks import BESIDE, CLAIMS, FOUND, LESS, Point, Task, claims_of, tasks_of
 from cordsnet.experiments.result import Result
 from cordsnet.experiments.training_claims import check_seeds
 from cordsnet.models import build
-from cordsnet.training import LastStep, ModelChoice, Optimisation, Recipe, Run, StageReport, Train, sweep
+from cordsnet.training import ModelChoice, Optimisation, Recipe, Run, StageReport, Train, sweep
 
 STAGE = "train"
-ASKED = "reviewer: tasks with temporal structure"
-MOTION = "Dunnhofer & Kar 2026, objects that show by motion alone"
 
 
 @dataclass(frozen=True)
@@ -64,79 +62,6 @@ class TemporalTasksOptions:
             )
 
 
-@dataclass(frozen=True)
-class Task:
-    """Movies that a network is trained on, and the orders of their frames in which it is tested."""
-
-    content: Content
-    trained: Order
-    tested: tuple[Order, ...]
-
-    @property
-    def folder(self) -> str:
-        """Name of its folder."""
-        return name_of(self.content, self.trained)
-
-
-IN_TIME = (
-    Task("digits", "in order", ("in order", "shuffled")),
-    Task("digits", "shuffled", ("in order", "shuffled")),
-    Task("dots", "in order", ("in order", "shuffled")),
-)
-"""Tasks of networks that evolve in time."""
-AT_ONCE = (Task("digits", "one frame", ("in order",)), Task("dots", "one frame", ("in order",)))
-"""Those of networks that answer at once: they are trained on single frames, and read all frames one by one."""
-
-Point = tuple[str, str, str, str]
-"""(content, order in training, order in the test, what is read)."""
-SENSE, CLASS, SHUFFLED = (
-    ("digits", "in order", "in order", "sense"),
-    ("digits", "in order", "in order", "class"),
-    "shuffled",
-)
-FOUND: Mapping[str, Point] = {
-    "direction": SENSE,
-    "order_matters": ("digits", "in order", SHUFFLED, "sense"),
-    "no_order_to_learn": ("digits", SHUFFLED, SHUFFLED, "sense"),
-    "class_from_motion": ("dots", "in order", "in order", "class"),
-    "one_frame_direction": ("digits", "one frame", "in order", "sense"),
-    "one_frame_class": ("digits", "one frame", "in order", "class"),
-    "one_frame_motion": ("dots", "one frame", "in order", "class"),
-}
-"""Claim about an accuracy -> the accuracy."""
-LESS: Mapping[str, tuple[Point, Point]] = {
-    "class_stays": (CLASS, ("digits", "in order", SHUFFLED, "class")),
-    "class_without_order": (CLASS, ("digits", SHUFFLED, SHUFFLED, "class")),
-}
-"""Claim about a difference of accuracies -> the two."""
-
-SENSES = "share of movies whose direction is thought more likely than its opposite, "
-CLASSES_READ = "share of digits read correctly, "
-CLAIMS = (
-    Claim("direction", "A network that evolves in time tells the direction of a drifting digit from the opposite one.",
-          ASKED, f"{SENSES}frames in order", above(0.5), of="digits"),
-    Claim("order_matters", "With its frames shuffled, a movie tells that network no direction from the opposite one.",
-          ASKED, f"{SENSES}frames shuffled in the test", between(0.4, 0.6), of="digits"),
-    Claim("class_stays", "Shuffled frames cost that network nothing in reading the digit.", ASKED,
-          "share of digits read correctly from frames in order less that from shuffled ones", at_most(0.05),
-          of="digits"),
-    Claim("no_order_to_learn", "A network trained on shuffled frames cannot tell directions from opposite ones.", ASKED,
-          f"{SENSES}frames shuffled in training and test", between(0.4, 0.6), of="digits"),
-    Claim("class_without_order", "A network trained on shuffled frames reads digits as well as one trained in order.",
-          ASKED, "share of digits read correctly when trained and tested in order less that when shuffled in both",
-          at_most(0.1), of="digits"),
-    Claim("class_from_motion", "A network that evolves in time reads digits that show by the motion of dots alone.",
-          MOTION, f"{CLASSES_READ}random dots that move to the right within it and to the left around it", above(0.1),
-          of="digits"),
-    Claim("one_frame_direction", "A network that sees frames one by one cannot tell directions from opposite ones.",
-          ASKED, f"{SENSES}scores averaged over frames", between(0.4, 0.6), of="digits"),
-    Claim("one_frame_class", "That network reads the drifting digit.", ASKED,
-          f"{CLASSES_READ}scores averaged over frames", above(0.1), of="digits"),
-    Claim("one_frame_motion", "A network that sees frames one by one cannot read digits that show by motion alone.",
-          MOTION, f"{CLASSES_READ}scores averaged over frames of moving dots", at_most(0.15), of="digits"),
-)  # fmt: skip
-
-
 @experiment(
     "temporal_tasks",
     options=TemporalTasksOptions,
@@ -150,7 +75,7 @@ CLAIMS = (
     default="smoke",
 )
 def temporal_tasks(setting: Setting, options: TemporalTasksOptions) -> Result:
-    """Direction of drifting digits and digits that show by motion alone, with controls that have no order.
+    """Direction and next frame of drifting digits, and digits that show by motion alone, with controls without order.
 
     The table "accuracy" has a row for each model, task, order of the frames in the test, and what is read; intervals
     are over test digits and networks. The table "networks" has one for each network that was trained.
@@ -165,12 +90,22 @@ def temporal_tasks(setting: Setting, options: TemporalTasksOptions) -> Result:
     swept = sweep(runs, setting.folder(), measure=count_parameters, workers=setting.workers, progress=setting.progress)
     if failed := [row for row in swept if row["status"] == "failed"]:
         raise RunError(f"run {failed[0]['run']!r} failed: {failed[0]['error']}")
-    rows, claims = [], []
+    rows, forecasts, claims = [], [], []
     for name, model in made.items():
         found = _read(name, model, swept, setting, options)
         rows += _accuracies(name, found, setting.seed)
-        claims += decide(_claims_of(model), _measured(found, setting.seed), name)
-    tables = {"accuracy": rows, "networks": [_network(row) for row in swept], "notes": _notes(made, options)}
+        errors = _forecast(name, model, swept, setting, options)
+        forecasts += _forecast_rows(name, errors, setting.seed)
+        measured = _measured(found, setting.seed)
+        if errors:
+            measured |= {claim: error_ratio(errors, beside, setting.seed) for claim, beside in BESIDE.items()}
+        claims += decide(claims_of(model), measured, name)
+    tables = {
+        "accuracy": rows,
+        "forecasts": forecasts,
+        "networks": [_network(row) for row in swept],
+        "notes": _notes(made, options),
+    }
     return Result(tables, claims=tuple(claims))
 
 
@@ -195,25 +130,47 @@ def _choice(name: str, options: TemporalTasksOptions) -> ModelChoice:
     return replace(choice, options={"dt_ms": options.dt_ms})
 
 
-def tasks_of(model: Any) -> tuple[Task, ...]:
-    """Tasks that a model is trained on."""
-    return IN_TIME if is_dynamical(model) else AT_ONCE
-
-
 def _runs(name: str, model: Any, seed: int, options: TemporalTasksOptions) -> list[Run]:
     """One run for every task and seed."""
     how = {"lr": options.lr, "updates": options.updates, "batch": options.batch}
     optimisation = Optimisation(clip=1.0, weight_decay=1e-4, **how)  # type: ignore[arg-type]
-    stage = Train(STAGE, loss=LastStep(ms=trial_ms(model)), optimisation=optimisation)
     choice = _choice(name, options)
     return [
         Run(
-            f"{name}/{task.folder}/seed={k}",
-            Recipe("temporal_tasks", (stage,), choice, task.folder, k),
-            {"model": name, "content": task.content, "trained": task.trained},
+            f"{name}/{task.data}_{task.task.replace(' ', '_')}/seed={k}",
+            Recipe("temporal_tasks", (_stage(task, model, optimisation),), choice, task.data, k),
+            {"model": name, "content": task.content, "trained": task.trained, "task": task.task},
         )
         for task in tasks_of(model)
         for k in range(seed, seed + options.seeds)
+    ]
+
+
+def _stage(task: Task, model: Any, optimisation: Optimisation) -> Train:
+    return Train(STAGE, loss=task.loss(model), optimisation=optimisation)
+
+
+def _networks(
+    name: str, task: Task, swept: Sequence[Mapping[str, Any]], setting: Setting
+) -> Iterator[tuple[Any, StageReport]]:
+    """Every finished network of a model and a task, with the report of its training."""
+    for row in swept:
+        mine = (row["model"], row["content"], row["trained"], row["task"])
+        if mine == (name, task.content, task.trained, task.task) and row["status"] == "finished":
+            report = StageReport(STAGE, setting.folder() / str(row["run"]) / STAGE, {}, 0.0)
+            yield report.model(), report
+
+
+def _forecast(
+    name: str, model: Any, swept: Sequence[Mapping[str, Any]], setting: Setting, options: TemporalTasksOptions
+) -> list[Errors]:
+    """Errors of every network of a model that predicts the next frame."""
+    source = MovieSource("digits", "in order", options.image_size)
+    return [
+        forecast_movies(network, report.head(next_frame(network), network), source, options.trials)
+        for task in tasks_of(model)
+        if task.task == "next frame"
+        for network, report in _networks(name, task, swept, setting)
     ]
 
 
@@ -222,16 +179,12 @@ def _read(
 ) -> dict[Point, list[Any]]:
     """What every finished network of a model reads correctly, movie by movie."""
     found: dict[Point, list[Any]] = {}
-    for row in swept:
-        if row["model"] != name or row["status"] != "finished":
-            continue
-        task = next(t for t in tasks_of(model) if (t.content, t.trained) == (row["content"], row["trained"]))
-        report = StageReport(STAGE, setting.folder() / str(row["run"]) / STAGE, {}, 0.0)
-        network = report.model()
-        for tested in task.tested:
-            hits: Hits = read_movies(network, MovieSource(task.content, tested, options.image_size), options.trials)
-            for read, right in hits.items():
-                found.setdefault((task.content, task.trained, tested, read), []).append(right)
+    for task in tasks_of(model):
+        for network, _ in _networks(name, task, swept, setting):
+            for tested in task.tested:
+                hits: Hits = read_movies(network, MovieSource(task.content, tested, options.image_size), options.trials)
+                for read, right in hits.items():
+                    found.setdefault((task.content, task.trained, tested, read), []).append(right)
     return found
 
 
@@ -250,9 +203,19 @@ def _accuracies(name: str, found: Mapping[Point, list[Any]], seed: int) -> list[
     return rows
 
 
-def _claims_of(model: Any) -> tuple[Claim, ...]:
-    """Claims about models that evolve in time, or about those that answer at once."""
-    return tuple(claim for claim in CLAIMS if is_dynamical(model) != claim.name.startswith("one_frame"))
+def _forecast_rows(name: str, errors: Sequence[Errors], seed: int) -> list[dict[str, Any]]:
+    rows = []
+    for beside in BESIDE.values() if errors else ():
+        measured = error_ratio(errors, beside, seed)
+        low, high = measured.interval or (None, None)
+        rows.append(
+            {
+                "model": name, "beside": beside, "error": float(np.mean([one["network"] for one in errors])),
+                "error_beside": float(errors[0][beside].mean()), "ratio": measured.value, "low": low, "high": high,
+                "networks": len(errors), "digits": measured.n,
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _measured(found: Mapping[Point, list[Any]], seed: int) -> dict[str, Measured]:
@@ -264,7 +227,7 @@ def _measured(found: Mapping[Point, list[Any]], seed: int) -> dict[str, Measured
 
 
 def _network(row: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("model", "content", "trained", "seed", "status", "error", "parameters")
+    kept = ("model", "content", "trained", "task", "seed", "status", "error", "parameters")
     return {name: row.get(name) for name in kept} | {"seconds": row.get(f"{STAGE}.seconds")}
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
+from cordsnet.report.effects.latency import with_interval
 from cordsnet.report.figures import in_colours, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table, percent
 from cordsnet.report.rows import models_of
@@ -33,6 +34,13 @@ TEXT = (
 )
 
 
+FORECASTS = (
+    "Mean squared error of the forecast of the next frame, as a share of the variance of all pixels: of a network that "
+    "was trained on it; of the frame before, unchanged; and of the mean of all frames that may follow the one before, "
+    "which is the best forecast without motion. In brackets 95 % intervals over test digits and networks."
+)
+
+
 def summary(result: Result) -> Table:
     """Accuracies of each model, with 95 % intervals."""
     rows = [
@@ -48,8 +56,23 @@ def summary(result: Result) -> Table:
 
 def sections(result: Result) -> list[Section]:
     """The figure, its numbers, and every network."""
+    forecasts = Table(
+        ("model", "beside", "error", "error beside", "ratio"),
+        [
+            (
+                *(str(row[name]) for name in ("model", "beside")),
+                *(f"{row[name]:.3g}" for name in ("error", "error_beside")),
+                with_interval(row, "ratio"),
+            )
+            for row in result.rows("forecasts")
+        ],
+    )
     each = Section("Every network", "", tables=(as_table(result.rows("networks")), as_table(result.rows("notes"))))
-    return [Section("Movies", TEXT + _count(result), figure(result), (summary(result),), "movies"), each]
+    return [
+        Section("Movies", TEXT + _count(result), figure(result), (summary(result),), "movies"),
+        Section("Next frame", FORECASTS, tables=(forecasts,)),
+        each,
+    ]
 
 
 def figure(result: Result) -> Figure:
