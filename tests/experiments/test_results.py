@@ -30,6 +30,7 @@ CHANGES = {
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
+    "spontaneous_or_decay": {"recipe": "tiny", "seeds": 1, "probes_per_class": 1},
     "table1": {
         "staged": "tiny_staged", "direct": "tiny_direct", "divide_updates": 1, "image_size": 12, "seeds": 1,
         "direct_factors": (1.0,),

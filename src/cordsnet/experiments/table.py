@@ -19,6 +19,7 @@ for _name in EFFECTS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
 
 QUESTIONS: tuple[str, ...] = (
+    "spontaneous_or_decay",
     "temporal_tasks",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
@@ -49,6 +50,7 @@ for _name in STORED:
 TRAINED = (
     "demo",
     "inverse_init",
+    "spontaneous_or_decay",
     "table1",
     "temporal_tasks",
     *ABLATIONS,

@@ -24,6 +24,7 @@ REPORTS = {
     "portrait": "portrait",
     "precision": "precision",
     "second_image": "second_image",
+    "spontaneous_or_decay": "questions.spontaneous_or_decay",
     "spontaneous_weight": "ablations",
     "steppers": "steppers",
     "table1": "table1",
