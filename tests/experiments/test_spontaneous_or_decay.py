@@ -63,7 +63,7 @@ def test_values_differ_in_penalty_and_decay_alone():
 
 def test_the_norm_is_that_of_all_recurrent_kernels():
     model = network()
-    by_hand = sum(float(model.recurrent_kernels()[area].square().sum()) for area in model.shapes)
+    by_hand = sum(float(model.recurrent_kernels()[area].detach().square().sum()) for area in model.shapes)
     assert recurrent_norm(model) == pytest.approx(math.sqrt(by_hand))
     before = recurrent_norm(model)
     for area in model.shapes:

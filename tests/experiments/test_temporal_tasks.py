@@ -206,6 +206,7 @@ def test_intervals_are_over_movies_and_networks():
     assert found.value == pytest.approx(0.5)
     assert found.interval[0] < 0.35 < 0.65 < found.interval[1]
     assert mean_over([one], 0, [one]).value == 0
+    assert mean_over([np.ones(400)], 0).interval[1] == 1 > mean_over([np.ones(400)], 0).interval[0]
     assert np.isnan(mean_over([], 0).value)
 
 

@@ -1,5 +1,6 @@
 """Answers of networks to movies of digits, and intervals over digits and networks together."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,14 +51,17 @@ def mean_over(values: Sequence[NDArray[np.float64]], seed: int, other: Sequence[
         return Measured(float("nan"))
     first = np.stack(values)
     second = np.stack(other) if len(other) else np.zeros_like(first[:1])
-    digits = first.shape[1]
+    digits, lowest = first.shape[1], -1.0 if len(other) else 0.0
     if len(first) == len(second) == 1:
-        return bootstrap(lambda drawn: mean_of(drawn, first[0] - second[0]), digits, seed, of_shares=True)
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(digits, np.full(digits, 1 / digits), size=DRAWS) / digits
-    means = _drawn_mean(first, drawn, random) - _drawn_mean(second, drawn, random)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Measured(float(first.mean() - second.mean()), (float(low), float(high)), digits)
+        found = bootstrap(lambda drawn: mean_of(drawn, first[0] - second[0]), digits, seed, of_shares=True)
+        low, high = found.interval or (math.nan, math.nan)
+    else:
+        random = np.random.default_rng(seed)
+        drawn = random.multinomial(digits, np.full(digits, 1 / digits), size=DRAWS) / digits
+        means = _drawn_mean(first, drawn, random) - _drawn_mean(second, drawn, random)
+        low, high = (float(end) for end in np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    interval = None if math.isnan(low) else (max(low, lowest), min(high, 1.0))
+    return Measured(float(first.mean() - second.mean()), interval, digits)
 
 
 def _drawn_mean(
