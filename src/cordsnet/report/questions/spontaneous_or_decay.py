@@ -12,8 +12,8 @@ from cordsnet.report.figures import in_colours, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table, percent
 
 PANELS = {
-    "left_after_blank": "response left after the blank",
-    "spontaneous_share": "spontaneous rate / rate under images",
+    "left_after_blank": "response left\nafter the blank",
+    "spontaneous_share": "spontaneous rate /\nrate under images",
     "accuracy": "test accuracy",
 }
 """Column -> label of its axis."""
@@ -65,7 +65,7 @@ def figure(result: Result) -> Figure:
             rows = [row for row in result.rows("networks", value=value) if "recurrent_norm" in row and column in row]
             places = [float(row["recurrent_norm"]) for row in rows]
             axes.scatter(places, [float(row[column]) for row in rows], color=colour, s=22, label=value)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
         tidy(axes, "norm of recurrent kernels", label)
     handles, labels = panels[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)

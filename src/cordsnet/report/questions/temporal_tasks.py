@@ -15,14 +15,14 @@ from cordsnet.report.rows import models_of
 PANELS = (
     ("digits", "sense", "direction or its opposite?"),
     ("digits", "class", "which digit drifts?"),
-    ("dots", "class", "which digit do dots show?"),
+    ("dots", "class", "digit shown by dots?"),
 )
 """(content, what is read, title)."""
 CONDITIONS = {
     ("in order", "in order"): "in\norder",
-    ("in order", "shuffled"): "shuffled\nin test",
-    ("shuffled", "in order"): "shuffled in\ntraining",
-    ("shuffled", "shuffled"): "always\nshuffled",
+    ("in order", "shuffled"): "test\nshuffled",
+    ("shuffled", "in order"): "training\nshuffled",
+    ("shuffled", "shuffled"): "both\nshuffled",
     ("one frame", "in order"): "single\nframes",
 }
 """(order of frames in training, in the test) -> label."""
@@ -78,7 +78,7 @@ def sections(result: Result) -> list[Section]:
 def figure(result: Result) -> Figure:
     """Accuracy by order of the frames, for each question."""
     drawn = new_figure(height=3.6)
-    panels = drawn.subplots(1, len(PANELS), sharey=True, width_ratios=(5, 5, 3))
+    panels = drawn.subplots(1, len(PANELS), sharey=True, width_ratios=(5, 5, 3.4))
     for axes, (content, read, title) in zip(panels, PANELS, strict=True):
         _draw(axes, result, content, read)
         tidy(axes, "", "share right" if axes is panels[0] else "", title)
@@ -105,7 +105,7 @@ def _draw(axes: Axes, result: Result, content: str, read: str) -> None:
         axes.axhline(float(rows[0]["chance"]), color="0.5", linestyle=":", linewidth=1)
     axes.set_ylim(0, 1.05)
     axes.set_xlim(-0.6, len(shown) - 0.4)
-    axes.set_xticks(range(len(shown)), [CONDITIONS[key] for key in shown], fontsize=7)
+    axes.set_xticks(range(len(shown)), [CONDITIONS[key] for key in shown], fontsize=6.5)
 
 
 def _count(result: Result) -> str:
