@@ -39,7 +39,9 @@ def forecast_movies(model: Any, head: nn.Module, source: MovieSource, trials: in
     frames = source.normalised(source.tested(trials).frames)
     first = next_frame(model).skip
     seen, wanted = frames[first:-1], frames[first + 1 :]
-    made = torch.cat([_forecasts(model.eval(), head, part) for part in frames.to(model.like).split(READ, 1)], 1).cpu()
+    made = torch.cat(
+        [_forecasts(model.eval(), head, part) for part in torch.split(frames.to(model.like), READ, 1)], 1
+    ).cpu()
     found = (made[first:-1], seen, without_motion(seen))
     return {name: _by_digit(one, wanted) for name, one in zip(FORECASTS, found, strict=True)}
 

@@ -1,5 +1,6 @@
 """Sources of movies for training, and how networks are read while they watch one."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,7 +47,7 @@ Order = Literal["in order", "shuffled", "one frame"]
 
 def frame_steps(model: Any) -> int:
     """Steps for which a model sees a frame."""
-    return max(1, round(FRAME_MS / model.dt_ms))
+    return max(1, round(FRAME_MS / float(model.dt_ms)))
 
 
 def trial_ms(model: Any) -> float | None:
@@ -61,7 +62,7 @@ def log_probabilities(model: Any, frames: Tensor) -> Tensor:
     A network that evolves in time is read when the last frame ends. One that answers at once sees each frame alone, and
     its probabilities are averaged over the frames, which knows nothing of their order.
     """
-    return torch.cat([_one_pass(model.eval(), part) for part in frames.to(model.like).split(READ, 1)])
+    return torch.cat([_one_pass(model.eval(), part) for part in torch.split(frames.to(model.like), READ, 1)])
 
 
 def _one_pass(model: Any, frames: Tensor) -> Tensor:
@@ -124,7 +125,7 @@ class MovieSource:
 
     def loader(self, batch: int, updates: int, seed: int, share: BatchShare) -> DataLoader[Any]:
         """Still digits of training, which become movies on the device."""
-        train: Split = self.digits.train
+        train = self._train
         loader: DataLoader[Any] = train.loader(UpdateOrder(len(train), batch, updates, seed, share))
         return loader
 
@@ -163,11 +164,17 @@ class MovieSource:
         """Frames with the mean 0 and the standard deviation 1 over all movies."""
         if self.content == "dots":
             return 2 * frames - 1
-        known = self.digits.train.pixels
+        known = self._train.pixels
         assert isinstance(known, Tensor)
         covered = known[0, 0].numel() / self.size**2
         mean, square = covered * float(known.mean()), covered * float(known.square().mean())
-        return (frames - mean) / (square - mean**2) ** 0.5
+        return (frames - mean) / math.sqrt(square - mean**2)
+
+    @property
+    def _train(self) -> Split:
+        train = self.digits.train
+        assert isinstance(train, Split)
+        return train
 
     def answers(self, clips: Clips) -> Tensor:
         """Numbers [B] of the right scores."""
@@ -175,7 +182,7 @@ class MovieSource:
 
     def probe(self, count: int, model: torch.nn.Module) -> Tensor:
         """First frames of test movies."""
-        return self.normalised(self.tested(count).frames[0, :count]).to(model.like)
+        return self.normalised(self.tested(count).frames[0, :count]).to(next(model.parameters()))
 
     def measure(self, model: Any) -> dict[str, float]:
         """Share of test movies of which all is read correctly."""
@@ -213,4 +220,4 @@ def _enter(content: Content, order: Order) -> None:
 
 for _order in ("in order", "shuffled", "one frame"):
     for _content in ("digits", "dots"):
-        _enter(_content, _order)  # type: ignore[arg-type]
+        _enter(_content, _order)

@@ -8,7 +8,7 @@ import numpy as np
 
 from cordsnet._checks import check_count
 from cordsnet.errors import RunError
-from cordsnet.experiments.claims import Measured, decide
+from cordsnet.experiments.claims import Claim, Measured, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import classifies_images, is_dynamical
 from cordsnet.experiments.questions.movie_answers import CHANCE, Hits, mean_over, read_movies
@@ -90,7 +90,8 @@ def temporal_tasks(setting: Setting, options: TemporalTasksOptions) -> Result:
     swept = sweep(runs, setting.folder(), measure=count_parameters, workers=setting.workers, progress=setting.progress)
     if failed := [row for row in swept if row["status"] == "failed"]:
         raise RunError(f"run {failed[0]['run']!r} failed: {failed[0]['error']}")
-    rows, forecasts, claims = [], [], []
+    rows, forecasts = list[dict[str, Any]](), list[dict[str, Any]]()
+    claims: list[Claim] = []
     for name, model in made.items():
         found = _read(name, model, swept, setting, options)
         rows += _accuracies(name, found, setting.seed)
