@@ -37,10 +37,12 @@ CHANGES = {
     "mixtures": {"sweep_ms": (40.0, 80.0), "image_ms": 40.0, "hold_ms": 40.0, "dominance_ms": 40.0},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
+    "spontaneous_or_decay": {"recipe": "tiny", "seeds": 1, "probes_per_class": 1},
     "table1": {
         "staged": "tiny_staged", "direct": "tiny_direct", "divide_updates": 1, "image_size": 12, "seeds": 1,
         "direct_factors": (1.0,),
     },
+    "temporal_tasks": {"updates": 1, "trials": 20},
     "time_course": {"hold_ms": 200.0, "blank_ms": 40.0, "second_ms": 40.0, "examples": 2},
 }  # fmt: skip
 

@@ -6,10 +6,12 @@ import torch
 
 from cordsnet import create_model
 from cordsnet.data import load_data
+from cordsnet.errors import CheckpointError, RunError
 from cordsnet.training import (
     Batch,
     Bound,
     Contrastive,
+    LastStep,
     ModelChoice,
     Motion,
     NextFrame,
@@ -117,6 +119,19 @@ def test_it_trains_and_a_probe_measures_it_in_place_of_the_scores(loss, tmp_path
     one, two = report.model().state_dict(), again.model().state_dict()
     assert one.keys() == two.keys() == create_model("convlstm_small", **SMALL).state_dict().keys()  # the head is gone
     assert all(torch.equal(one[key], two[key]) for key in one)
+    head, other = (found.head(loss, found.model()).state_dict() for found in (report, again))
+    assert all(torch.equal(head[key], other[key]) for key in head)
+    untrained = loss.head(report.model()).state_dict()
+    assert head.keys() == untrained.keys()
+    assert not any(torch.equal(head[key], untrained[key]) for key in head)
+    with pytest.raises(RunError, match="puts no layers"):
+        report.head(LastStep(), report.model())
+    (report.folder / "head.safetensors").write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match="damaged"):
+        report.head(loss, report.model())
+    (report.folder / "head.safetensors").unlink()
+    with pytest.raises(RunError, match="holds no head"):
+        report.head(loss, report.model())
 
 
 def test_a_probe_reads_what_the_rates_hold():

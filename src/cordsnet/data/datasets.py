@@ -1,6 +1,7 @@
 """Data sets by name or by path, resized to the image size of a network."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,13 +41,19 @@ def load_data(
     ValueError : no data set has that name.
     DataError : there are no images, labels are no classes, or too many images are unreadable.
     """
-    reading = Reading(image_column, label_column, max_unreadable, max_unreadable_share)
+    found: VisionData = load_any(
+        name, image_size, Reading(image_column, label_column, max_unreadable, max_unreadable_share)
+    )
+    return found
+
+
+def load_any(name: str | Path, image_size: int, reading: Reading) -> Any:
+    """Load what a name stands for as `load_data` does: labelled images, or another source of data by its own name."""
     if is_path(name):
         return load_path(name, image_size, reading)
     if reading != Reading():
         raise DataError(f"data set {name!r} is read in its own way; options are for paths of your own images")
-    found: VisionData = DATASETS[str(name)](image_size)
-    return found
+    return DATASETS[str(name)](image_size)
 
 
 @DATASETS.register("digits")

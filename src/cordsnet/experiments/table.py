@@ -30,6 +30,8 @@ QUESTIONS: tuple[str, ...] = (
     "coarse_steps",
     "coarse_training",
     "gradient_rules",
+    "spontaneous_or_decay",
+    "temporal_tasks",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:
@@ -67,7 +69,9 @@ TRAINED = (
     "demo",
     "gradient_rules",
     "inverse_init",
+    "spontaneous_or_decay",
     "table1",
+    "temporal_tasks",
     *ABLATIONS,
 )
 """Experiments that train their own networks; the others measure models that are given."""

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from cordsnet._arguments import check_arguments
 from cordsnet._files import check_name, remove_parts, writable_folder, write_whole
 from cordsnet._processes import check_main_guard
 from cordsnet.errors import RunError
 from cordsnet.models import load_model, save_model
+from cordsnet.training.heads import read_head, write_head
 from cordsnet.training.launch import Processes, find_processes, is_main_process
 from cordsnet.training.lock import run_lock
+from cordsnet.training.loss import Loss
 from cordsnet.training.meeting import joined, wait_until
 from cordsnet.training.recipe import Recipe
 from cordsnet.training.record import add_attempt, add_unreadable
@@ -48,6 +52,10 @@ class StageReport:
     def model(self) -> Any:
         """The model with which the stage ended."""
         return load_model(self.folder)
+
+    def head(self, loss: Loss, model: Any) -> nn.Module:
+        """The layers that the loss of the stage had put on top of that model; errors as in `read_head`."""
+        return read_head(loss, model, self.folder)
 
 
 @check_arguments
@@ -215,6 +223,8 @@ def _run_stage(recipe: Recipe, stage: Stage, context: Context, data: str) -> Sta
     add_unreadable(context.run, described)
     shared = {name: value for name, value in described.items() if name not in NOT_SHARED}
     save_model(result.model, folder, metadata | {"data": shared})
+    if result.head is not None:
+        write_head(result.head, folder)
     content: dict[str, Any] = {
         "stage": stage.to_dict(),
         "fingerprint": mark,

@@ -145,8 +145,9 @@ class Loss(ABC):
         return True
 
     def head(self, model: Any) -> nn.Module | None:
-        """Layers on top of a model that are trained with it, for this loss alone, and left behind when it ends.
+        """Layers on top of a model that are trained with it, for this loss alone, and kept apart from it when it ends.
 
+        `StageReport.head` reads them back.
         They are drawn from torch's generator, and given to the loss as `bound.head`.
         """
         return None

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import is_whole
 from cordsnet._files import check_name
-from cordsnet.data import Reading, is_path, load_data
+from cordsnet.data import Reading, is_path
+from cordsnet.data.datasets import load_any
 from cordsnet.errors import DataError, RunError
 from cordsnet.models import MODELS, ImageSpec, ModelSpec
 from cordsnet.models.spec import square
@@ -174,7 +175,7 @@ class Recipe:
     def load_data(self) -> Any:
         """The data, images at the size that the network reads. Raises DataError for a recipe that names none."""
         self._check_data()
-        return load_data(self.data, self.model.shown_size, **dataclasses.asdict(self.reading))
+        return load_any(self.data, self.model.shown_size, self.reading)
 
     def _check_data(self) -> None:
         if not self.data:
@@ -224,7 +225,7 @@ def _one_side(size: tuple[int, int], data: str) -> int:
 
 @lru_cache(maxsize=32)
 def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
-    return dict(as_source(load_data(data, image_size, **dataclasses.asdict(reading))).sizes())
+    return dict(as_source(load_any(data, image_size, reading)).sizes())
 
 
 RECIPES: Registry[Callable[[], Recipe]] = _ROWS

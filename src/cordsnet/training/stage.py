@@ -104,10 +104,11 @@ class Context:
 
 @dataclass(frozen=True)
 class StageResult:
-    """How a stage ended: its model, and numbers worth reporting."""
+    """How a stage ended: its model, numbers worth reporting, and the layers that its loss had put on top of it."""
 
     model: Any
     metrics: dict[str, float]
+    head: nn.Module | None = None
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ class Train(Stage):
             metrics |= self.contraction.metrics(model)
         metrics |= self.loss.report(model.eval(), context.source)
         measured = context.measure(model) if self.loss.trains_outputs else {}
-        return StageResult(model, measured | metrics)
+        return StageResult(model, measured | metrics, module.head)
 
     def _check(self, model: Any) -> None:
         """Raise RunError when the model cannot be trained so."""
