@@ -99,6 +99,12 @@ def _add_race(parser: ArgumentParser) -> None:
     parser.add_argument("--rates", type=str, default="3e-3,1e-2", help="learning rates that are tried for every model")
     parser.add_argument("--every", type=int, default=20, help="updates between two looks at the test images")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        help="runs with each rate, with seeds from --seed on; one rate is chosen for all",
+    )
 
 
 def _race(options: Namespace) -> None:
@@ -111,7 +117,7 @@ def _race(options: Namespace) -> None:
     from cordsnet.benchmarks.time_to_accuracy import Race, time_to_accuracy
 
     rates = tuple(float(rate) for rate in options.rates.split(","))
-    shared = {name: options[name] for name in ("data", "target", "images", "every", "size", "seed", "device")}
+    shared = {name: options[name] for name in ("data", "target", "images", "every", "size", "seed", "seeds", "device")}
     shared |= {} if options.batch is None else {"batch": options.batch}
     result = time_to_accuracy(options.workloads, Race(rates=rates, **shared), _to_stderr if options.json else print)
     if options.output:
