@@ -44,7 +44,7 @@ class Call:
     keywords: tuple[tuple[str, Any], ...] = ()
 
 
-class Calls(TorchDispatchMode):
+class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the calls of operators whose operations `flop_counter` knows, while it is entered.
 
     Attributes
@@ -53,7 +53,7 @@ class Calls(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: Counter[Call] = Counter()
         self._counted = frozenset(flop_counter().flop_registry)
 
