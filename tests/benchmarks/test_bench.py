@@ -1,12 +1,14 @@
 """`cordsnet bench` measures both sides, and refuses to compare them when their results differ."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from cordsnet.benchmarks import run as bench_run
-from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure, timed
+from cordsnet.benchmarks.measure import Measurement, gemm_rate, measure, peak, resident, timed
 from cordsnet.benchmarks.run import bench, write_json
 from cordsnet.benchmarks.sides import SIDES, prepare
 from cordsnet.benchmarks.spectra import SpectrumWorkload
@@ -114,6 +116,22 @@ def test_a_real_measurement_in_its_own_process():
     assert all(0 < seconds < 60 for seconds in found.seconds)
     assert found.peak_bytes > 10**6
     assert found.batch == WORKLOADS["convlstm_inference"].batch
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process had in use since a moment")
+def test_peak_memory_is_that_of_the_run_and_not_of_what_was_before_it():
+    size = 200_000_000
+    large = bytearray(size)
+    large[::4096] = b"1" * len(large[::4096])
+    before = resident("cpu")
+    assert before > size
+    del large
+    assert peak("cpu") - before < 0.1 * size
+    code = "from cordsnet.benchmarks.measure import peak, resident; print(peak('cpu') - resident('cpu'))"
+    large = bytearray(4 * size)
+    large[::4096] = b"1" * len(large[::4096])
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(said.stdout) < size  # a process that it started did not have this in use
 
 
 def test_time_and_rate_are_positive():

@@ -55,18 +55,15 @@ def test_both_sides_agree_and_are_measured(work, monkeypatch, tmp_path, capsys):
         assert row["reference_peak_bytes"] > 0
 
 
-def test_half_as_many_trials_are_run_where_all_do_not_fit(monkeypatch):
+def test_half_as_many_trials_are_run_where_all_do_not_fit():
     work = Workload("tiny_large", "cordsnet_r2_small", 8, "inference")
-    monkeypatch.setitem(WORKLOADS._entries, work.name, work)
-    prepare = measuring.prepare
 
-    def full(work, side, batch, device):
+    def full(batch):
         if batch > 2:
             raise torch.OutOfMemoryError("full")
-        return prepare(work, side, batch, device)
+        return measuring.prepare(work, "ours", batch, DEVICE)
 
-    monkeypatch.setattr(measuring, "prepare", full)
-    assert measuring.first_run_that_fits(work.name, "ours", DEVICE)[1] == 2
+    assert measuring.first_run_that_fits(full, work.batch, DEVICE)[1] == 2
 
 
 def test_scaling_is_measured_on_the_gpu():

@@ -11,7 +11,7 @@ from cordsnet.dynamics import Solver, Status
 from cordsnet.dynamics.effects import NONE, Clamped, Effects
 from cordsnet.dynamics.solver import METHODS
 from cordsnet.errors import ConvergenceWarning
-from cordsnet.models.deq import DeqConv, DeqConvSpec, solver_trajectory
+from cordsnet.models.deq import DeqConv, DeqConvSpec, is_equilibrium_model, solver_trajectory
 from cordsnet.models.table import MODELS
 from effects_seen import Seen
 
@@ -148,6 +148,17 @@ def test_what_does_not_converge_is_said():
         gradients(model, model(images(model)))
     assert any("the equation of an implicit gradient" in str(one.message) for one in told)
     assert solver_trajectory(model, images(model)).status == (Status.STALLED,) * 3
+
+
+def test_iterations_are_counted_up_to_the_tolerance_of_each_image():
+    model = tiny(max_iterations=500, tol=1e-6)
+    found = solver_trajectory(model, images(model), "fixed_point")
+    assert max(found.iterations) == len(found.residual)
+    for k, count in enumerate(found.iterations):
+        assert float(found.residual[count - 1, k]) <= found.tol < float(found.residual[count - 2, k])
+    assert solver_trajectory(tiny(max_iterations=3), images(model)).iterations == (None,) * 3
+    assert is_equilibrium_model(cordsnet.lesion(model, "area2"))
+    assert not is_equilibrium_model(twin(model))
 
 
 def test_a_carried_state_starts_the_solver_and_changes_no_answer():

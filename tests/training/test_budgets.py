@@ -24,7 +24,7 @@ from cordsnet.training import (
     fit,
 )
 from cordsnet.training.budget import NOT_REPEATABLE, Stopwatch
-from cordsnet.training.cost import first_batch, update_cost
+from cordsnet.training.cost import first_batch, flop_counter, update_cost
 from cordsnet.training.logs import read_curve
 from cordsnet.training.loop import TrainingModule
 from cordsnet.training.stages.train import TrainedModule
@@ -82,6 +82,18 @@ def test_kernels_that_onednn_packs_are_counted():
         found[engine] = update_cost(module, batch).flops
     assert found["area_major"] == pytest.approx(found["time_major"], rel=0.35)
     assert found["time_major"] > 0
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_attention_on_a_cpu_is_counted(grad):
+    batch, heads, tokens, size = 2, 3, 5, 8
+    parts = [torch.randn(batch, heads, tokens, size, requires_grad=grad) for _ in range(3)]
+    with flop_counter() as counter:
+        found = torch.nn.functional.scaled_dot_product_attention(*parts)
+        if grad:
+            found.sum().backward()
+    product = 2 * batch * heads * tokens * tokens * size
+    assert counter.get_total_flops() == (7 if grad else 2) * product  # five backward, of which one is made again
 
 
 def test_a_budget_of_operations_is_as_many_updates_as_it_pays_for(tmp_path):

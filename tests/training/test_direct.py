@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from cordsnet import CNN, create_model, show, simulate
 from cordsnet.cli import main
 from cordsnet.cli.early import with_model_name
 from cordsnet.data.table import SHAPES
+from cordsnet.errors import DataWarning
 from cordsnet.models import MODELS, ModelSpec, build
-from cordsnet.training import RECIPES, Answer, Batch, Bound, EveryStep, LastStep, ModelChoice, Objective, Trial
+from cordsnet.training import RECIPES, Answer, Batch, Bound, EveryStep, LastStep, ModelChoice, Objective, Recipe, Trial
 from cordsnet.training.dry_run import dry_run, sentences
 from oracles import CASCADE, random_images, randomised
 
@@ -70,6 +72,16 @@ class Fixed(ModelSpec):
         super().__post_init__()
         if self.image_size != (24, 24):
             raise ValueError("image_size must be 24")
+
+
+def test_a_preferred_size_that_a_network_cannot_read_is_said():
+    recipe = Recipe("small", (), ModelChoice("blt_sync_blt_small", preferred_size=8))
+    with pytest.warns(DataWarning, match="blt_sync_blt_small cannot be made for images of 8 px.* and reads 32 px"):
+        assert recipe.load_data().train.shape[-1] == 32
+    for model in (ModelChoice("cnn_r2_small", preferred_size=8), ModelChoice("blt_sync_blt_small", 32, None, 10)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            Recipe("small", (), model).load_data()
 
 
 def test_a_preferred_size_is_taken_where_it_fits(monkeypatch):

@@ -29,10 +29,10 @@ def floor_seconds(
     total, known = 0.0, dict[Convolution, float]()
     for one in convolutions(model):
         if one not in known:
-            known[one] = forward * _fastest(one, batch, device, dtype, FORWARD, repeats)
+            known[one] = forward * fastest(one, batch, device, dtype, FORWARD, repeats)
             if backward:
-                known[one] += backward * _fastest(one, batch, device, dtype, BACKWARD_INPUT, repeats)
-                known[one] += backward * _fastest(one, batch, device, dtype, BACKWARD_WEIGHT, repeats)
+                known[one] += backward * fastest(one, batch, device, dtype, BACKWARD_INPUT, repeats)
+                known[one] += backward * fastest(one, batch, device, dtype, BACKWARD_WEIGHT, repeats)
         total += known[one]
     return total
 
@@ -64,18 +64,19 @@ FORWARD, BACKWARD_INPUT, BACKWARD_WEIGHT = _forward, _input, _weight
 
 
 @torch.no_grad()
-def _fastest(
+def fastest(
     one: Convolution,
     batch: int,
     device: str,
     dtype: torch.dtype,
     ways: Callable[..., Iterator[Callable[[], Tensor]]],
     repeats: int,
+    merged: tuple[int, ...] = (1, MERGED),
 ) -> float:
-    """Seconds for one step of all trials, in the fastest way."""
+    """Seconds for one step of all trials, in the fastest way; `merged` are the numbers of steps computed as one."""
     draw, best = torch.Generator().manual_seed(0), float("inf")
     weight = torch.randn(one.outputs, one.inputs, one.kernel, one.kernel, generator=draw).to(device, dtype)
-    for steps in (1, MERGED):
+    for steps in merged:
         maps = torch.randn(steps * batch, one.inputs, *one.size, generator=draw).to(device, dtype)
         padding = (one.kernel - 1) // 2
         upstream = torch.randn_like(functional.conv2d(maps, weight, stride=one.stride, padding=padding))

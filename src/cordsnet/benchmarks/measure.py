@@ -1,6 +1,8 @@
 """Measure one workload in its own process: seconds per repetition, and peak memory above the idle process."""
 
+import contextlib
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -8,11 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
-from cordsnet.benchmarks.sides import RunResult, Side, prepare
+from cordsnet.benchmarks.sides import Run, Side, prepare
 from cordsnet.benchmarks.workloads import WORKLOADS
 from cordsnet.dynamics import full_precision
 
@@ -78,34 +80,56 @@ def timed(run: Callable[[], T], device: str) -> tuple[float, T]:
     return before.elapsed_time(after) / 1e3, result
 
 
-def _resident(device: str) -> int:
-    """Bytes in use now: allocated on a GPU, resident on Linux, and the peak so far on other systems."""
+def resident(device: str) -> int:
+    """Bytes in use now: allocated on a GPU, resident on Linux, and the peak so far on other systems.
+
+    The peak starts again from here; where the system does not allow that, `peak` is that of the whole process.
+    """
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
     status = Path("/proc/self/statm")
     if status.is_file():
         return int(status.read_text().split()[1]) * resource.getpagesize()
-    return _peak(device)
+    return peak(device)
 
 
-def _peak(device: str) -> int:
+def peak(device: str) -> int:
+    """Largest number of bytes in use since `resident` was called.
+
+    On Linux it is read from the status of the process, since that of `getrusage` begins with what the process that
+    started it had in use.
+    """
     if device != "cpu":
         return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status")
+    if status.is_file() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return int(found[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def first_run_that_fits(workload: str, side: Side, device: str) -> tuple[Any, int, int, float, RunResult]:
+def first_run_that_fits(
+    make: Callable[[int], Callable[[], T]], batch: int, device: str
+) -> tuple[Callable[[], T], int, int, float, T]:
     """Make the first run, halving the number of trials until they fit into memory.
 
-    Returns the run, its number of trials, the bytes in use before it, its seconds and its result.
+    Parameters
+    ----------
+    make : number of trials -> the run.
+    batch : number of trials to begin with.
+    device : "cpu" or "cuda".
+
+    Returns
+    -------
+    The run, its number of trials, the bytes in use before it, its seconds and its result.
     """
-    batch = WORKLOADS[workload].batch
     while True:
         try:
-            run = prepare(WORKLOADS[workload], side, batch, device)
-            idle = _resident(device)
+            run = make(batch)
+            idle = resident(device)
             first, done = timed(run, device)
             return run, batch, idle, first, done
         except torch.OutOfMemoryError:
@@ -117,11 +141,16 @@ def first_run_that_fits(workload: str, side: Side, device: str) -> tuple[Any, in
 
 @full_precision()  # with TF32 the two sides would differ by more than MAX_DIFFERENCE
 def _main(workload: str, side: Side, repeats: int, device: str) -> None:
-    run, batch, idle, first, done = first_run_that_fits(workload, side, device)
-    peak = _peak(device) - idle
+    work = WORKLOADS[workload]
+
+    def make(batch: int) -> Run:
+        return prepare(work, side, batch, device)
+
+    run, batch, idle, first, done = first_run_that_fits(make, work.batch, device)
+    above = peak(device) - idle
     seconds = [timed(run, device)[0] for _ in range(repeats)]
     value = float(done.value.double().norm())
-    found = Measurement(first, seconds, peak, value, done.applications, batch, done.residual)
+    found = Measurement(first, seconds, above, value, done.applications, batch, done.residual)
     print(json.dumps(vars(found)))
 
 

@@ -1,9 +1,10 @@
 """`cordsnet bench --time-to-accuracy`: wall time until models read test images well enough, with one search for all."""
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -46,9 +47,11 @@ class Race:
     rates : learning rates that are tried for every model, of AdamW without a schedule.
     every : updates between two looks at the test images, during which the clock stands still.
     batch : images per update.
-    size : preferred size of images, px, for models that can read them so; None is the size of a model's row.
+    size : preferred size of images, px, for models that can read them so; others read that of their row, and a
+        sentence says so. None is the size of a model's row.
     augmentation : a row of `AUGMENTATIONS`; None is that of the data.
     seed : of weights, order and augmentation.
+    seeds : number of runs with each learning rate, with seeds from `seed` on; the rate is chosen over all of them.
     device : "cpu" or "cuda".
     loss : what is minimised.
     """
@@ -62,13 +65,14 @@ class Race:
     size: int | None = None
     augmentation: str | None = None
     seed: int = 0
+    seeds: int = 1
     device: str = "cpu"
     loss: Loss = field(default_factory=Answer)
 
     def __post_init__(self) -> None:
         if not 0 < self.target <= 1:
             raise ValueError(f"target must be a proportion of test images above 0 and at most 1, got {self.target:g}")
-        for name in ("images", "every", "batch"):
+        for name in ("images", "every", "batch", "seeds"):
             check_count(getattr(self, name), name, 1, most=10**9)
         if not self.rates:
             raise ValueError("rates must be at least one learning rate, got none")
@@ -95,10 +99,11 @@ def time_to_accuracy(
 ) -> dict[str, Any]:
     """Train models from random weights, alike, and measure when each first reads the test images well enough.
 
-    Every model is trained with every learning rate. The seconds of a row are those of the rate that reached the target
-    first, and the accuracy is the best that any rate has after the budget of images; both choices, and the time of the
-    stop, look at the test images. Times count forward and backward passes, updates and the preparation of images, and
-    not the measurements between.
+    Every model is trained with every learning rate and every seed. The rate of a row is the one with which most seeds
+    reached the target, and of several such rates the fastest; where none was reached, the most accurate. Seconds are
+    means over its seeds, and the accuracy is the best mean that any rate has after the budget of images; both choices,
+    and the time of the stop, look at the test images. Times count forward and backward passes, updates and the
+    preparation of images, and not the measurements between.
 
     Parameters
     ----------
@@ -109,7 +114,9 @@ def time_to_accuracy(
     Returns
     -------
     Plain data: "rows" with `model`, `parameters`, `flops_per_image` (forward and backward), `seconds`, `cpu_seconds`
-    and `images` to the target (None where no rate reached it), `lr`, `accuracy` and all `runs`; "settings"; "machine".
+    and `images` to the target (None unless all seeds of the rate reached it), `reached`, the number of seeds that did,
+    `lr`, `accuracy`, all `runs`, and `said`, where a model could not read the size that is preferred; "settings";
+    "machine".
 
     Raises
     ------
@@ -123,7 +130,8 @@ def time_to_accuracy(
     rows = []
     for name in models:
         row = _row(name, race)
-        report(_line(row))
+        for line in (*row["said"], _line(row)):
+            report(line)
         rows.append(row)
     settings = {name: getattr(race, name) for name in race.__dataclass_fields__ if name != "loss"}
     settings |= {"loss": race.loss.to_dict(), "updates": race.updates, "rates": list(race.rates)}
@@ -141,22 +149,49 @@ def _row(name: str, race: Race) -> dict[str, Any]:
     source.check(spec)
     runs = []
     for rate in race.rates:
-        how = Optimisation("adamw", rate, "constant", updates=race.updates, batch=race.batch, clip=1.0)
-        model = build(spec, race.seed, resolved.kind).to(race.device)
-        module = TrainedModule(model.train(), Train(loss=race.loss, optimisation=how, augmentation=augmentation))
-        runs.append({"lr": rate, **_run(module, source, race)})
+        for seed in range(race.seed, race.seed + race.seeds):
+            how = Optimisation("adamw", rate, "constant", updates=race.updates, batch=race.batch, clip=1.0)
+            model = build(spec, seed, resolved.kind).to(race.device)
+            stage = Train(loss=race.loss, optimisation=how, augmentation=augmentation)
+            module = TrainedModule(model.train(), stage, seed)
+            runs.append({"lr": rate, "seed": seed, **_run(module, source, replace(race, seed=seed))})
     cost = update_cost(module, first_batch(source, race.batch, race.seed, augmentation, model.like))
-    reached = [run for run in runs if run["seconds"] is not None]
-    best = min(reached, key=lambda run: run["seconds"]) if reached else max(runs, key=lambda run: run["accuracy"])
     return {
         "model": name,
         "parameters": sum(p.numel() for p in model.parameters()),
         "flops_per_image": cost.flops / race.batch,
         "image_size": list(model.input_shape[1:]),
-        **{key: best[key] for key in ("seconds", "cpu_seconds", "images", "lr")},
-        "accuracy": max(run["accuracy"] for run in runs),
+        **_chosen(runs, race.rates),
+        "seeds": race.seeds,
         "runs": runs,
+        "said": _said(recipe.model, race),
     }
+
+
+def _said(choice: ModelChoice, race: Race) -> list[str]:
+    """A sentence where a model is not trained on images of the size that is preferred."""
+    if race.size is None or choice.shown_size == race.size:
+        return []
+    return [f"{choice.name}: no images of {race.size} px can be read, so it is trained on {choice.shown_size} px"]
+
+
+def _chosen(runs: list[dict[str, Any]], rates: Sequence[float]) -> dict[str, Any]:
+    """The rate with which most seeds reached the target, soonest; means over its seeds; and the best mean accuracy."""
+    groups = {rate: [run for run in runs if run["lr"] == rate] for rate in rates}
+    reached = {rate: [run for run in group if run["seconds"] is not None] for rate, group in groups.items()}
+    accuracy = {rate: statistics.fmean(run["accuracy"] for run in group) for rate, group in groups.items()}
+
+    def merit(rate: float) -> tuple[float, float, float]:
+        seconds = [run["seconds"] for run in reached[rate]]
+        return len(seconds), -statistics.fmean(seconds) if seconds else 0.0, accuracy[rate]
+
+    best = max(rates, key=merit)
+    whole = len(reached[best]) == len(groups[best])
+    means = {
+        key: statistics.fmean(run[key] for run in groups[best]) if whole else None
+        for key in ("seconds", "cpu_seconds", "images")
+    }
+    return means | {"reached": len(reached[best]), "lr": best, "accuracy": max(accuracy.values())}
 
 
 def _run(module: TrainedModule, source: LabelledImages, race: Race) -> dict[str, Any]:
@@ -204,9 +239,10 @@ def _update(module: TrainedModule, optimiser: torch.optim.Optimizer, batch: Any)
 
 
 def _line(row: dict[str, Any]) -> str:
+    missed = "never" if not row["reached"] else f"{row['reached']} of {row['seeds']}"
     seconds, cpu, images = (
-        "never" if row[key] is None else f"{row[key]:,.1f}" if key != "images" else f"{row[key]:,}"
-        for key in ("seconds", "cpu_seconds", "images")
+        missed if row[key] is None else f"{row[key]:,.{digits}f}"
+        for key, digits in (("seconds", 1), ("cpu_seconds", 1), ("images", 0))
     )
     return (
         f"{row['model']:<24}{row['parameters']:>12,}{row['flops_per_image'] / 1e6:>13.2f}{seconds:>10}{cpu:>8}"

@@ -63,6 +63,8 @@ def comparable_pairs(
         if seen[ours] != seen[other]
     )
     return [pair for pair in pairs if seen[pair[0]] == seen[pair[1]]], notes
+
+
 def disjoint_pairs(split: Split) -> tuple[Split, Split]:
     """Pairs of images of two classes, each image in one pair; one image is left out where their number is odd.
 

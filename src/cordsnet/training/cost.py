@@ -6,7 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+from torch.utils.flop_counter import (
+    FlopCounterMode,
+    conv_flop_count,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 from cordsnet.data import BatchShare
 from cordsnet.dynamics.kernel import HAS_ONEDNN, ONEDNN
@@ -39,8 +44,7 @@ def update_cost(module: Any, batch: Batch) -> UpdateCost:
     """
     before = {name: p.grad for name, p in module.named_parameters()}
     statistics = [(buffer, buffer.clone()) for buffer in module.buffers()]  # of batch norms, which see this batch
-    kept, packed = Kept(module), {ONEDNN._convolution_pointwise: _packed_flops} if HAS_ONEDNN else None
-    counter = FlopCounterMode(display=False, custom_mapping=packed)
+    kept, counter = Kept(module), flop_counter()
     with torch.random.fork_rng(), counter:
         with torch.autograd.graph.saved_tensors_hooks(kept.note, lambda tensor: tensor):
             total = module.loss_of(batch).total
@@ -51,6 +55,27 @@ def update_cost(module: Any, batch: Batch) -> UpdateCost:
         for buffer, value in statistics:
             buffer.copy_(value)
     return UpdateCost(float(counter.get_total_flops()), kept.bytes)
+
+
+def flop_counter() -> FlopCounterMode:
+    """Torch's counter of operations, which also knows convolutions packed by oneDNN, and attention on a CPU."""
+    known: dict[Any, Any] = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward_flops,
+    }
+    if HAS_ONEDNN:
+        known[ONEDNN._convolution_pointwise] = _packed_flops
+    return FlopCounterMode(display=False, custom_mapping=known)
+
+
+def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+
+
+def _attention_backward_flops(
+    upstream: Sequence[int], query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+) -> int:
+    return int(sdpa_backward_flop_count(upstream, query, key, value))  # type: ignore[no-untyped-call]
 
 
 def _packed_flops(maps: Sequence[int], kernel: Sequence[int], *_: Any, out_shape: Any = None, **__: Any) -> int:

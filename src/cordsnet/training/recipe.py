@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,7 +15,7 @@ from cordsnet._checks import is_whole
 from cordsnet._files import check_name
 from cordsnet.data import Reading, is_path
 from cordsnet.data.datasets import load_any
-from cordsnet.errors import DataError, RunError
+from cordsnet.errors import DataError, DataWarning, RunError
 from cordsnet.models import MODELS, ImageSpec, ModelSpec
 from cordsnet.models.spec import square
 from cordsnet.registry import Registry
@@ -62,6 +63,11 @@ class ModelChoice:
     def kind(self) -> str:
         """Row of `KINDS` of the network."""
         return MODELS[self.name].kind
+
+    @property
+    def sets_size(self) -> bool:
+        """True if the size of images is set, so that none is preferred."""
+        return self.options.get("image_size", self.image_size) is not None
 
     @property
     def shown_size(self) -> int:
@@ -173,8 +179,19 @@ class Recipe:
         return dataclasses.replace(self, stages=tuple(stage if s is old else s for s in self.stages))
 
     def load_data(self) -> Any:
-        """The data, images at the size that the network reads. Raises DataError for a recipe that names none."""
+        """The data, images at the size that the network reads. Raises DataError for a recipe that names none.
+
+        A DataWarning says where that is not the size that the recipe prefers.
+        """
         self._check_data()
+        preferred, size = self.model.preferred_size, self.model.shown_size
+        if size and not self.model.sets_size and preferred not in (None, size):
+            warnings.warn(
+                f"{self.model.name} cannot be made for images of {preferred} px, the size that recipe {self.name!r} "
+                f"prefers, and reads {size} px; set --model.image_size for another",
+                DataWarning,
+                stacklevel=2,
+            )
         return load_any(self.data, self.model.shown_size, self.reading)
 
     def _check_data(self) -> None:

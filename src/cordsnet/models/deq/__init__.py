@@ -4,6 +4,14 @@ from cordsnet.models.deq.conv import DeqConv
 from cordsnet.models.deq.mdeq import Mdeq
 from cordsnet.models.deq.mdeq_spec import MdeqSpec
 from cordsnet.models.deq.spec import DeqConvSpec
-from cordsnet.models.deq.trajectory import SolverTrajectory, solver_trajectory
+from cordsnet.models.deq.trajectory import SolverTrajectory, is_equilibrium_model, solver_trajectory
 
-__all__ = ["DeqConv", "DeqConvSpec", "Mdeq", "MdeqSpec", "SolverTrajectory", "solver_trajectory"]
+__all__ = [
+    "DeqConv",
+    "DeqConvSpec",
+    "Mdeq",
+    "MdeqSpec",
+    "SolverTrajectory",
+    "is_equilibrium_model",
+    "solver_trajectory",
+]

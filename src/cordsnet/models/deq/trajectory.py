@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet.dynamics import NONE, Solver, Status, full_precision
+from cordsnet.dynamics import NONE, Effects, Solver, Status, System, full_precision
 from cordsnet.dynamics.fixed_point import relative_size
 from cordsnet.dynamics.lesions import LesionedSystem
 from cordsnet.dynamics.precision import own_precision
@@ -25,6 +26,7 @@ class SolverTrajectory:
     scores : [evaluations, B, K], read from those rates.
     residual : [evaluations, B], |f(x) - x| / |f(x)| of all areas together.
     status : one `Status` per trial.
+    tol : residual at which a trial has converged.
     is_time_course : True for "fixed_point" alone. With the wiring of a CordsNet its k-th entry is the state after k + 1
         steps of dt = tau, that of a discrete-time CNN. Iterates of other solvers are no course in time.
     """
@@ -33,7 +35,20 @@ class SolverTrajectory:
     scores: Tensor
     residual: Tensor
     status: tuple[Status, ...]
+    tol: float
     is_time_course: bool
+
+    @property
+    def iterations(self) -> tuple[int | None, ...]:
+        """Evaluations up to the first with a residual of at most `tol`, for each trial; None where there is none."""
+        reached = self.residual <= self.tol
+        first = reached.int().argmax(0) + 1
+        return tuple(int(n) if settled else None for n, settled in zip(first, reached.any(0), strict=True))
+
+
+def is_equilibrium_model(model: VisionModel) -> bool:
+    """True if the model solves each frame for an equilibrium, so that it has a `solver_trajectory`."""
+    return hasattr(_bare(model.system())[0], "step_of")
 
 
 @check_arguments
@@ -64,8 +79,7 @@ def solver_trajectory(
 
 def _course(model: VisionModel, images: Tensor | None, solver: Solver | str | None) -> SolverTrajectory:
     inputs = {} if images is None else {IMAGE: images}
-    whole = model.system()
-    system, effects = (whole.system, whole.effects) if isinstance(whole, LesionedSystem) else (whole, NONE)
+    system, effects = _bare(model.system())
     step_of = getattr(system, "step_of", None)
     if step_of is None:
         raise TypeError(
@@ -88,4 +102,9 @@ def _course(model: VisionModel, images: Tensor | None, solver: Solver | str | No
     scores = [system.read(start.with_values(rates))["scores"] for rates in course]
     rates = {area: torch.stack([one[area] for one in course]) for area in joined.shapes}
     residual = torch.stack([one for _, one in kept])
-    return SolverTrajectory(rates, torch.stack(scores), residual, found.status, how.method == "fixed_point")
+    return SolverTrajectory(rates, torch.stack(scores), residual, found.status, how.tol, how.method == "fixed_point")
+
+
+def _bare(whole: System[Any]) -> tuple[Any, Effects]:
+    """The system without its lesions, and what these do."""
+    return (whole.system, whole.effects) if isinstance(whole, LesionedSystem) else (whole, NONE)
