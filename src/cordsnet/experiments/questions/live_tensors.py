@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class LiveTensors(TorchDispatchMode):
+class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all tensors that operations return within a `with` block, forward and backward.
 
     Each memory counts once, from the operation that returns it until nothing refers to it any more. What was there
@@ -23,7 +23,7 @@ class LiveTensors(TorchDispatchMode):
     """
 
     def __init__(self, before: Sequence[Tensor] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.bytes = self.peak = 0
         self._known: dict[int, Any] = {}
         self._before = {value.untyped_storage()._cdata for value in before}

@@ -48,7 +48,7 @@ def figure(result: Result) -> Figure:
         for row in (row for row in finished if row["trained_ms"] == dt):
             for at in simulated:
                 face = colour if at == dt else "white"
-                axes.plot(at, row.get(f"accuracy/{at:g}"), marker, color=colour, mfc=face, markersize=5)
+                axes.plot(at, float(row[f"accuracy/{at:g}"]), marker, color=colour, mfc=face, markersize=5)
     axes.set_xscale("log", base=2)
     axes.set_xticks(simulated)
     axes.xaxis.set_major_formatter("{x:g}")
