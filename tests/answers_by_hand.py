@@ -1,14 +1,17 @@
 """Files of published answers in small, with known numbers, and the place of the real ones beside the repository."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pyarrow
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
-from cordsnet.data.people import maniquet2025, tang2018
+from cordsnet.data.people import images2025, maniquet2025, objects2018, tang2018
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 HARD = np.linspace(0.0, 1.0, 17)
@@ -86,4 +89,60 @@ def write_trials(folder, columns=None):
     """Write masking trials into a folder, as parquet."""
     columns = trials() if columns is None else columns
     parquet.write_table(pyarrow.table(columns), folder / tang2018.FILE)
+    return folder
+
+
+def objects(each=6, size=12, seed=0):
+    """Arrays of whole objects: on grey, a bright bar whose place names the category, of its own brightness."""
+    rng = np.random.default_rng(seed)
+    names = np.repeat(objects2018.CATEGORIES, each)
+    pixels = np.full((len(names), size, size), objects2018.GROUND, dtype=np.uint8)
+    for k, name in enumerate(names):
+        row = 1 + 2 * objects2018.CATEGORIES.index(name)
+        pixels[k, row : row + 2, 1:-1] = rng.integers(180, 250)
+    return {objects2018.PIXELS: pixels, objects2018.NAMES: names}
+
+
+def write_objects(folder, arrays=None):
+    """Write whole objects into a folder."""
+    np.savez_compressed(folder / objects2018.FILE, **(objects() if arrays is None else arrays))
+    return folder
+
+
+PLACES = {
+    "control": "control/control_",
+    "clutter_light": "clutter/light_clutter/lightclutter",
+    "clutter_heavy": "clutter/heavy_clutter/heavyclutter",
+    "scrambling_highpass": "phase_scrambling/highpass/hp_matched_",
+    "scrambling_lowpass": "phase_scrambling/lowpass/lp_matched_",
+} | {
+    f"occlusion_{many}_{kind}_{level}": f"occlusion/{many}/{folder}/{level}/{many.replace('_', '')}{folder}{level}_"
+    for many in ("few_large", "many_small")
+    for kind, folder in (("deletion", "deletion"), ("blobs", "blobs"), ("partial_viewing", "occluder"))
+    for level in ("low", "high")
+}
+"""Condition -> folder, and how file names begin."""
+
+
+def images(each=2, size=16, contrast=None):
+    """Name -> pixels: on grey 100, a bright square whose place names the category; `contrast` of each condition."""
+    found = {}
+    for k, condition in enumerate(maniquet2025.CONDITIONS):
+        scale = 1.0 if contrast is None else contrast[k]
+        for place, category in enumerate(maniquet2025.CATEGORIES):
+            row, column = 4 * (place // 4) + 4, 4 * (place % 4)
+            for number in range(1, each + 1):
+                pixels = np.full((size, size), 100, dtype=np.uint8)
+                pixels[row : row + 4, column : column + 4] = 100 + scale * (140 - 5 * number)
+                found[f"{PLACES[condition]}{category}{number}.jpg"] = pixels
+    return found
+
+
+def write_images(folder, found=None):
+    """Write images of the challenge set into a folder, as one archive."""
+    with zipfile.ZipFile(folder / images2025.FILE, "w") as archive:
+        for name, pixels in (images() if found is None else found).items():
+            stream = io.BytesIO()
+            Image.fromarray(pixels).save(stream, "JPEG", quality=95)
+            archive.writestr(name, stream.getvalue())
     return folder

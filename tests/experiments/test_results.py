@@ -11,7 +11,7 @@ from test_ablations import tiny
 from test_table1 import tiny_direct, tiny_staged
 from tiny import tiny_recipe
 
-from answers_by_hand import write_challenge, write_trials
+from answers_by_hand import write_challenge, write_images, write_objects, write_trials
 from cordsnet.cli import main
 from cordsnet.data import Split
 from cordsnet.errors import RunError
@@ -27,6 +27,8 @@ from cordsnet.report import write_result
 TINY = {"tiny": tiny, "tiny_run": tiny_recipe, "tiny_staged": tiny_staged, "tiny_direct": tiny_direct}
 CHANGES = {
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
+    "challenge_models": {"photographs": 2, "folds": 2, "read_ms": 150.0},
+    "masking_models": {"objects": 15, "folds": 3, "read_to_ms": 325.0},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
@@ -68,8 +70,8 @@ def test_every_result_is_read_back_equal_and_drawn_again(name, tmp_path, monkeyp
     experiment = EXPERIMENTS[name]
     changes = {"recipe": "tiny", "direct": "tiny", "seeds": 1, "probes_per_class": 1} if name in ABLATIONS else {}
     options = dataclasses.replace(experiment.presets["smoke"].options, **(changes or CHANGES.get(name, {})))
-    if experiment.stored:
-        write_challenge(write_trials(tmp_path))
+    if hasattr(options, "people"):
+        write_images(write_objects(write_challenge(write_trials(tmp_path))))
         options = dataclasses.replace(options, people=str(tmp_path))
     result = experiment(small_setting(tmp_path / "run", experiment), options)
     page, missing = write_result(result, tmp_path / "out")

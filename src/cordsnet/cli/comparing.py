@@ -9,7 +9,7 @@ from cordsnet.cli.early import check_data, given
 from cordsnet.cli.experiments import MODELS_HELP
 from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse
 from cordsnet.cli.telling import telling
-from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
+from cordsnet.experiments.table import EXPERIMENTS, MEETING, STORED, TRAINED, needs_people
 
 
 @COMMANDS.register("compare")
@@ -111,3 +111,5 @@ def _check_experiments(experiments: str | None) -> None:
             raise ValueError(f"experiment {name!r} trains its own networks and compares no models; leave it out")
         if name in STORED:
             raise ValueError(f"experiment {name!r} measures stored answers and compares no models; leave it out")
+        if name in MEETING:
+            raise ValueError(needs_people(name))

@@ -44,7 +44,13 @@ STORED = (
 )
 """Experiments that measure stored answers of people, and take no models."""
 
-for _name in STORED:
+MEETING: tuple[str, ...] = (
+    "challenge_models",
+    "masking_models",
+)  # fmt: skip
+"""Experiments in which models meet stored answers of people, whose folder is an option."""
+
+for _name in (*STORED, *MEETING):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
 TRAINED = (
@@ -54,3 +60,11 @@ TRAINED = (
     *ABLATIONS,
 )
 """Experiments that train their own networks; the others measure models that are given."""
+
+
+def needs_people(name: str) -> str:
+    """Say why an experiment of `MEETING` is not among those that are compared."""
+    return (
+        f"experiment {name!r} needs a folder of people's answers; leave it out, and run "
+        f"'cordsnet experiment {name} MODEL... --people FOLDER'"
+    )

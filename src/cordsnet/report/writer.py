@@ -20,6 +20,8 @@ REPORTS = {
     "log_weights": "ablations",
     "loss_terms": "ablations",
     "challenge": "challenge",
+    "challenge_models": "challenge_models",
+    "masking_models": "masking_models",
     "masking_people": "masking_people",
     "noise": "noise",
     "portrait": "portrait",

@@ -1,1 +1,1 @@
-"""Experiments that measure stored answers of people, and of networks of others, without a model."""
+"""Experiments with stored answers of people: of people alone, and beside models that see what they saw."""

@@ -101,9 +101,7 @@ def challenge(setting: Setting, options: ChallengeOptions) -> Result:
             "people must name the folder of human_and_models.json, the numbers published with Maniquet, Op de Beeck & "
             "Costantino (Scientific Reports 2025); got ''"
         )
-    data = read_challenge(options.people)
-    if unknown := [name for name in data.networks if name not in RECURRENT]:
-        raise DataError(f"whether {unknown[0]!r} is recurrent is not known; known: {', '.join(RECURRENT)}")
+    data = check_known(read_challenge(options.people))
     rows: list[dict[str, Any]] = []
     claims: list[Claim] = []
     for group in data.curves:
@@ -116,9 +114,16 @@ def challenge(setting: Setting, options: ChallengeOptions) -> Result:
     return Result({"challenge": rows, "people": _kept(data), "notes": notes}, claims=tuple(claims))
 
 
+def check_known(data: Challenge) -> Challenge:
+    """Return the answers. Raises DataError unless it is known of every network whether it is recurrent."""
+    if unknown := [name for name in data.networks if name not in RECURRENT]:
+        raise DataError(f"whether {unknown[0]!r} is recurrent is not known; known: {', '.join(RECURRENT)}")
+    return data
+
+
 def fit(data: Challenge, curves: Array) -> Array:
     """Correlation [R, N] of curves of people [R, 17] with each network over conditions, averaged over its seeds."""
-    return np.stack([_correlation(curves[:, None], scores[None]).mean(1) for scores in data.scores], 1)
+    return np.stack([correlation(curves[:, None], scores[None]).mean(1) for scores in data.scores], 1)
 
 
 def draw_people(data: Challenge, group: str, draws: int, rng: np.random.Generator) -> Array:
@@ -142,10 +147,11 @@ def partial_correlation(fits: Array, recurrent: Array, size: Array) -> float:
     left = [values - design @ np.linalg.lstsq(design, values, rcond=None)[0] for values in (fits, recurrent)]
     if min(float(np.abs(values).max()) for values in left) < 1e-9:
         return float("nan")
-    return float(_correlation(left[0], left[1]))
+    return float(correlation(left[0], left[1]))
 
 
-def _correlation(first: Array, second: Array) -> Array:
+def correlation(first: Array, second: Array) -> Array:
+    """Pearson's correlation over the last axis; NaN where one of the two does not vary."""
     first, second = (values - values.mean(-1, keepdims=True) for values in (first, second))
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (first * second).sum(-1) / np.sqrt((first**2).sum(-1) * (second**2).sum(-1))
@@ -159,11 +165,11 @@ def _found(data: Challenge, group: str, fits: Array, drawn: Array, rng: np.rando
     picks = rng.integers(len(fits), size=drawn.shape)
     of_size, of_recurrence = [], []
     for pick, row in zip(picks, drawn, strict=True):
-        of_size.append(float(_correlation(rankdata(row[pick]), rankdata(size[pick]))))
+        of_size.append(float(correlation(rankdata(row[pick]), rankdata(size[pick]))))
         of_recurrence.append(partial_correlation(row[pick], recurrent[pick], size[pick]))
     reached = np.take_along_axis(drawn, picks, 1).max(1) - rng.choice(ceilings, len(drawn))
     return {
-        "size_predicts_fit": _measured(float(_correlation(rankdata(fits), rankdata(size))), of_size, len(fits)),
+        "size_predicts_fit": _measured(float(correlation(rankdata(fits), rankdata(size))), of_size, len(fits)),
         "recurrence_predicts_fit": _measured(partial_correlation(fits, recurrent, size), of_recurrence, len(fits)),
         "ceiling_is_reached": _measured(float(fits.max() - ceilings.mean()), reached.tolist(), len(fits)),
     }

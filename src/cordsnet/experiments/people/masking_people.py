@@ -88,18 +88,21 @@ def _row(trials: Masking, shown: int, masked: bool, seed: int, draws: int) -> di
     }
 
 
+def count_answers(trials: Masking, shown: int, masked: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Right answers, and all answers, of every person [P] to one presentation time, with or without a mask."""
+    people = np.unique(trials.person)
+    mine = (trials.presentation_ms == shown) & (trials.masked == masked)
+    place = np.searchsorted(people, trials.person[mine])
+    right = np.bincount(place, trials.correct[mine], minlength=len(people))
+    return right, np.bincount(place, minlength=len(people)).astype(np.float64)
+
+
 def _accuracy(trials: Masking, shown: int, masks: tuple[bool, ...], seed: int, draws: int) -> Measured:
     """Accuracy over all trials with the first mask, less that with the second where there is one; people are drawn."""
-    people = np.unique(trials.person)
-    counted = []
-    for masked in masks:
-        mine = (trials.presentation_ms == shown) & (trials.masked == masked)
-        place = np.searchsorted(people, trials.person[mine])
-        right = np.bincount(place, trials.correct[mine], minlength=len(people))
-        counted.append((right, np.bincount(place, minlength=len(people))))
+    counted = [count_answers(trials, shown, masked) for masked in masks]
 
     def statistic(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
         shares = [(drawn @ right) / (drawn @ total) for right, total in counted]
         return np.asarray(shares[0] if len(shares) == 1 else shares[0] - shares[1])
 
-    return bootstrap(statistic, len(people), seed, draws)
+    return bootstrap(statistic, len(np.unique(trials.person)), seed, draws)
