@@ -19,6 +19,7 @@ EFFECTS: tuple[str, ...] = (
     "speed",
     "serial_presentation",
     "summation",
+    "readout_zones",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:
@@ -32,6 +33,7 @@ QUESTIONS: tuple[str, ...] = (
     "gradient_rules",
     "spontaneous_or_decay",
     "temporal_tasks",
+    "hard_images",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:
