@@ -89,7 +89,7 @@ def decision_times(
 
 
 @check_arguments
-def rank_correlation(counts: Array, x: Array, y: Array) -> Array:
+def rank_correlations(counts: Array, x: Array, y: Array) -> Array:
     """Spearman's correlation [R] of `x` and `y` [n] over items that are drawn `counts` [R, n] times.
 
     Infinity stands for what was censored: its rank is the last, shared by all such items. NaN where `x` or `y` is the
