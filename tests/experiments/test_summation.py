@@ -7,7 +7,7 @@ from leaky_networks import leaky_readers, lit_channels
 
 from cordsnet.data import Split
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.effects.doubled import Doubled
+from cordsnet.experiments.effects.doubled import Doubled, in_time, of_contrast
 from cordsnet.experiments.effects.summation import SummationOptions, measure, record_summation
 
 SHORT = SummationOptions(
@@ -82,6 +82,19 @@ def test_without_a_response_nothing_is_measured():
     result = EXPERIMENTS["summation"](Setting({"net": model}, dark), SHORT)
     assert {claim.value for claim in result.claims} == {None}
     assert "may be none" in result.rows("notes")[0]["note"]
+
+
+def test_a_sum_in_which_the_response_cancels_has_no_index():
+    steps = np.arange(40)
+    wave = np.sin(2 * np.pi * steps / 20)[:, None] + 0.1 * np.random.default_rng(0).random((1, 30))  # [T, B]
+    rises = np.exp(-steps / 10)[:, None] * np.ones((1, 30))
+    for rate, cancels in ((wave, True), (rises, False), (-rises, False)):
+        pairs = in_time({20.0: {"v1": rate}, 40.0: {"v1": 1.5 * rate}}, 20.0, 2.0)
+        pairs += of_contrast({0.5: {"v1": rate}, 1.0: {"v1": 1.5 * rate}}, 0.5, 2.0)
+        assert [pair.cancels for pair in pairs] == [cancels, cancels]
+        found = measure(pairs)
+        assert np.isnan(found["temporal_summation"].value) == cancels
+        assert np.isnan(found["contrast_summation"].value) == cancels
 
 
 def test_bad_options_are_refused():

@@ -26,6 +26,8 @@ class Doubled:
     single : response to the amount [B], in units of the rate times ms.
     double : response to twice as much [B].
     additive : response to twice as much in a linear network, from the response to the amount [B].
+    cancels : True if the mean rate rises and falls, so that more than half of a response is undone in its sum: a ratio
+        of such sums says nothing of how strongly an area responds.
     """
 
     of: str
@@ -34,6 +36,7 @@ class Doubled:
     single: Array
     double: Array
     additive: Array
+    cancels: bool = False
 
     def index(self, counts: Array) -> Array:
         """Index of summation [R], of images that are drawn `counts` [R, B] times."""
@@ -54,9 +57,10 @@ def in_time(courses: Mapping[float, Mapping[str, Array]], ms: float, dt_ms: floa
     later = round(ms / dt_ms)
     found = []
     for area, rate in courses[ms].items():
-        additive = rate.sum(0) + rate[: len(rate) - later].sum(0)
-        parts = rate.sum(0), courses[2 * ms][area].sum(0), additive
-        found.append(Doubled(DURATION, ms, area, *(dt_ms * part for part in parts)))
+        linear, double = rate.copy(), courses[2 * ms][area]
+        linear[later:] += rate[: len(rate) - later]
+        parts = (dt_ms * course.sum(0) for course in (rate, double, linear))
+        found.append(Doubled(DURATION, ms, area, *parts, cancels=_cancels(linear) or _cancels(double)))
     return found
 
 
@@ -65,17 +69,13 @@ def of_contrast(courses: Mapping[float, Mapping[str, Array]], factor: float, dt_
     """Responses to a contrast and to twice as much."""
     found = []
     for area, rate in courses[factor].items():
-        parts = rate.sum(0), courses[2 * factor][area].sum(0), 2 * rate.sum(0)
-        found.append(Doubled(CONTRAST, factor, area, *(dt_ms * part for part in parts)))
+        double = courses[2 * factor][area]
+        parts = (dt_ms * course.sum(0) for course in (rate, double, 2 * rate))
+        found.append(Doubled(CONTRAST, factor, area, *parts, cancels=_cancels(rate) or _cancels(double)))
     return found
 
 
-@check_arguments
-def two_signs(courses: Mapping[float, Mapping[str, Array]]) -> list[str]:
-    """A sentence for every area whose mean rate rises and falls, so that most of the response is undone in its sum."""
-    return [
-        f"{area}: with {ms:g} ms the mean rate rises and falls, and more than half of the response cancels in its sum"
-        for ms, course in courses.items()
-        for area, rate in course.items()
-        if abs(rate.sum()) < 0.5 * np.abs(rate).sum()
-    ]
+def _cancels(course: Array) -> bool:
+    """True if more than half of a course [T, B], mean over images, is undone in its sum."""
+    mean = course.mean(1)
+    return bool(abs(mean.sum()) < 0.5 * np.abs(mean).sum())

@@ -23,7 +23,6 @@ from cordsnet.experiments.effects.doubled import (
     above_never,
     in_time,
     of_contrast,
-    two_signs,
 )
 from cordsnet.experiments.effects.recordings import (
     durations_in_steps,
@@ -175,13 +174,12 @@ def record_summation(model: VisionModel, images: Tensor, options: SummationOptio
     pairs = [one for ms in durations for one in in_time(by_duration, ms, model.dt_ms)]
     pairs += [one for factor in sorted(options.contrasts) for one in of_contrast(strong, factor, model.dt_ms)]
     courses = {ms: {area: rate.mean(1) for area, rate in course.items()} for ms, course in by_duration.items()}
-    notes += two_signs(courses)
     return Summed(pairs, courses, long[durations[0]][0], notes)
 
 
 @check_arguments
 def measure(pairs: list[Doubled], seed: int = 0) -> dict[str, Measured]:
-    """Measure the claims, with intervals over images; one is not measured where a response may be none."""
+    """Measure the claims, with intervals over images; one is not measured where some area has no index."""
     long, strong = ([pair for pair in pairs if pair.of == of] for of in (DURATION, CONTRAST))
     areas = list(dict.fromkeys(pair.area for pair in long))
     n = len(pairs[0].single)
@@ -211,7 +209,7 @@ def _largest(pairs: list[Doubled], n: int, seed: int) -> Measured:
 def _index_row(pair: Doubled, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {"of": pair.of, "amount": pair.amount, "area": pair.area, "images": len(pair.single)}
     row |= {name: getattr(pair, name).mean() for name in ("single", "double", "additive")}
-    if may_be_none(mean_response(pair.additive, seed)):
+    if _lack(pair, seed):
         return row
     measured = bootstrap(pair.index, len(pair.single), seed)
     return row | {"index": measured.value} | ends(measured)
@@ -227,9 +225,17 @@ def _course_rows(summed: Summed) -> Rows:
 
 
 def _without_response(pairs: list[Doubled], seed: int) -> list[str]:
-    """A sentence for every area that may not respond to some amount: it has no index."""
-    silent = [pair for pair in pairs if may_be_none(mean_response(pair.additive, seed))]
-    return [
-        f"{pair.area}: the response to {pair.of} {pair.amount:g} may be none, so there is no index of summation"
-        for pair in silent
-    ]
+    """A sentence for every area and amount without an index."""
+    return [f"{pair.area}: {lack}" for pair in pairs if (lack := _lack(pair, seed))]
+
+
+def _lack(pair: Doubled, seed: int) -> str:
+    """Why there is no index of summation, or ""."""
+    if may_be_none(mean_response(pair.additive, seed)):
+        return f"the response to {pair.of} {pair.amount:g} may be none, so there is no index of summation"
+    if pair.cancels:
+        return (
+            f"with {pair.of} {pair.amount:g} the mean rate rises and falls, and more than half of the response cancels "
+            "in its sum, so there is no index of summation"
+        )
+    return ""
