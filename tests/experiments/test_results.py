@@ -37,6 +37,7 @@ CHANGES = {
     "mixtures": {"sweep_ms": (40.0, 80.0), "image_ms": 40.0, "hold_ms": 40.0, "dominance_ms": 40.0},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
+    "reaction_time": {"photographs": 2, "folds": 2, "read_ms": 200.0, "stay_ms": 50.0, "draws": 20},
     "spontaneous_or_decay": {"recipe": "tiny", "seeds": 1, "probes_per_class": 1},
     "table1": {
         "staged": "tiny_staged", "direct": "tiny_direct", "divide_updates": 1, "image_size": 12, "seeds": 1,

@@ -34,6 +34,7 @@ REPORTS = {
     "noise": "noise",
     "portrait": "portrait",
     "precision": "precision",
+    "reaction_time": "reaction_time",
     "readout_zones": "effects.readout_zones",
     "second_image": "second_image",
     "speed": "effects.speed",
