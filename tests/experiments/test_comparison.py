@@ -15,6 +15,7 @@ from cordsnet.errors import RunError
 from cordsnet.experiments import EXPERIMENTS, Setting, read_result
 from cordsnet.experiments.comparison import compare, rows_of
 from cordsnet.experiments.comparison.cells import _own_code, place_of
+from cordsnet.experiments.table import FIGURES, MEETING, STORED, TRAINED
 from cordsnet.models import create_model
 
 NAMES = ["second_image"]
@@ -243,3 +244,20 @@ def test_command_writes_page_cells_and_claims(runs, tmp_path, capsys):
 def test_claims_of_no_result_are_refused(tmp_path, capsys):
     assert main(["claims", str(tmp_path)]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_figure_of_the_paper_is_a_comparison(runs, tmp_path, monkeypatch):
+    for names in FIGURES.values():
+        assert {name for name in names if name in EXPERIMENTS} == set(names)
+        assert not set(names) & {*TRAINED, *STORED, *MEETING}
+    monkeypatch.setitem(FIGURES, "fig3", ("second_image",))
+    assert main(["reproduce", "fig3", runs[0], "--output", str(tmp_path / "out"), "--quiet"]) == 0
+    cells = read_result(tmp_path / "out").rows("cells")
+    assert {row["experiment"] for row in cells} == {"second_image"}
+    assert len({row["model"] for row in cells}) == 1
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_names_of_figures_are_listed(capsys):
+    assert main(["reproduce"]) == 2
+    assert "fig3, fig4a" in capsys.readouterr().err

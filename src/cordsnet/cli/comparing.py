@@ -1,15 +1,17 @@
-"""The commands about many models and many claims: `compare` and `claims`."""
+"""The commands about many models and many claims: `compare`, `reproduce` and `claims`."""
 
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cordsnet.cli.early import check_data, given
-from cordsnet.cli.experiments import MODELS_HELP
+from jsonargparse import ArgumentParser
+
+from cordsnet.cli.early import check_data, check_options, given
+from cordsnet.cli.experiments import MODELS_HELP, named_preset, run_words
 from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse
 from cordsnet.cli.telling import telling
-from cordsnet.experiments.table import EXPERIMENTS, MEETING, STORED, TRAINED, needs_people
+from cordsnet.experiments.table import EXPERIMENTS, FIGURES, MEETING, SHOWN, STORED, TRAINED, needs_people
 
 
 @COMMANDS.register("compare")
@@ -18,14 +20,43 @@ def compare(words: Sequence[str]) -> None:
     parser = make_parser("compare")
     parser.add_argument("models", nargs="+", type=str, metavar="MODEL", help=f"{MODELS_HELP}; or the folder of a sweep")
     parser.add_argument("--experiments", type=str, default="all", help="names, such as noise,time_course, or all")
+    _run(parser, words, "runs/compare")
+
+
+@COMMANDS.register("reproduce")
+def reproduce(words: Sequence[str]) -> None:
+    """Measure a figure of the paper on models, or train and report a result of it (experiment NAME)."""
+    if not words or words[0].startswith("-"):
+        parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
+        raise ValueError(f"reproduce needs a name first; known: {', '.join((*FIGURES, *TRAINED))}")
+    name, rest = words[0], words[1:]
+    if name in FIGURES:
+        _figure(name, rest)
+        return
+    EXPERIMENTS.check(name)
+    check_options(f"reproduce {name}", rest, "experiments")
+    scale = named_preset(EXPERIMENTS[name], rest)
+    run_words(f"reproduce {name}", name, rest, f"runs/reproduce/{name}_{scale}")
+
+
+def _figure(name: str, words: Sequence[str]) -> None:
+    """Run the experiments of a figure of the paper on models: one page, with a page for each model behind it."""
+    parser = make_parser(f"reproduce {name}", f"Experiments: {', '.join(FIGURES[name])}.")
+    about = f"{MODELS_HELP}; or the folder of a sweep; default: {' '.join(SHOWN)}"
+    parser.add_argument("models", nargs="*", type=str, metavar="MODEL", default=list(SHOWN), help=about)
+    _run(parser, words, f"runs/reproduce/{name}", ",".join(FIGURES[name]))
+
+
+def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments: str = "") -> None:
+    """Add the options of a comparison, parse words, compare and write; `experiments` are those of a figure."""
     parser.add_argument("--preset", "--scale", type=str, default="smoke", help="row of options of every experiment")
     parser.add_argument("--data", type=str, default=None, help="data set or path; default: what each was trained on")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
     parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, default=1, help="models measured at once, on Ray when more than one")
     parser.add_argument("--address", type=str, default=None, help='address of a Ray cluster, such as "auto"')
-    add_run_options(parser, "runs/compare")
-    _check_experiments(given(words, "--experiments"))
+    add_run_options(parser, output)
+    _check_experiments(experiments or given(words, "--experiments"))
     check_data(words)
     options = parse(parser, words)
 
@@ -38,7 +69,7 @@ def compare(words: Sequence[str]) -> None:
     from cordsnet.training.workers import Workers
 
     check_device(options.device)
-    names = experiments_of(_names(options.experiments), options.preset)
+    names = experiments_of(_names(experiments or options.experiments), options.preset)
     rows = rows_of(options.models)
     runs = sum(len(row.sources) for row in rows)
     minutes = runs * sum(EXPERIMENTS[name].preset(options.preset).minutes for name in names)

@@ -50,19 +50,6 @@ def demo(words: Sequence[str]) -> None:
     run_words("demo", "demo", words)
 
 
-@COMMANDS.register("reproduce")
-def reproduce(words: Sequence[str]) -> None:
-    """Train, measure and report a result of the paper at the scale of this machine (experiment NAME)."""
-    if not words or words[0].startswith("-"):
-        parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
-        raise ValueError(f"reproduce needs a name first; known: {', '.join(TRAINED)}")
-    name = words[0]
-    EXPERIMENTS.check(name)
-    check_options(f"reproduce {name}", words[1:], "experiments")
-    scale = named_preset(EXPERIMENTS[name], words[1:])
-    run_words(f"reproduce {name}", name, words[1:], f"runs/reproduce/{name}_{scale}")
-
-
 @COMMANDS.register("analyze")
 def analyze(words: Sequence[str]) -> None:
     """Measure trained networks as dynamical systems: spectra, attractors, certificate (experiment portrait)."""

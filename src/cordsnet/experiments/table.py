@@ -80,6 +80,19 @@ TRAINED = (
 """Experiments that train their own networks; the others measure models that are given."""
 
 
+FIGURES = {
+    "fig3": ("time_course", "second_image", "noise"),
+    "fig4a": ("portrait",),
+    "fig4b": ("latency", "speed"),
+    "fig4c": ("mixtures",),
+    "reviewers": ("degraded", "hard_images", "adversarial", "coarse_steps"),
+}
+"""Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
+
+SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
+"""Models of a figure where none are named: those that come with the package."""
+
+
 def needs_people(name: str) -> str:
     """Say why an experiment of `MEETING` is not among those that are compared."""
     return (
