@@ -12,6 +12,13 @@ if TYPE_CHECKING:
         participation_ratio,
         principal_components,
     )
+    from cordsnet.analysis.activity.decisions import (
+        DecisionTimes,
+        evidence_over_time,
+        settling_times,
+        threshold_times,
+        uncertainty_times,
+    )
     from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
     from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
     from cordsnet.analysis.convolutions.bounds import norm_bound
@@ -61,6 +68,7 @@ __all__ = [
     "CanonicalCorrelations",
     "Certificate",
     "ConvOperator",
+    "DecisionTimes",
     "Departure",
     "Diagonal",
     "DynamicalSimilarity",
@@ -104,6 +112,7 @@ __all__ = [
     "departure_from_normality",
     "dsa",
     "eigenvalues",
+    "evidence_over_time",
     "fixed_points",
     "geometry",
     "gmres",
@@ -124,9 +133,12 @@ __all__ = [
     "pseudospectrum",
     "sample_starts",
     "settled_response",
+    "settling_times",
     "slow_points",
+    "threshold_times",
     "time_constants",
     "transient_amplification",
+    "uncertainty_times",
 ]
 
 import_on_demand(__name__)
