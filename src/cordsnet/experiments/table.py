@@ -19,6 +19,7 @@ for _name in EFFECTS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.effects.{_name}:{_name}")
 
 QUESTIONS: tuple[str, ...] = (
+    "hard_images",
 )  # fmt: skip
 """What reviewers and readers of the paper asked."""
 for _name in QUESTIONS:

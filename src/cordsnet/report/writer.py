@@ -14,6 +14,7 @@ REPORTS = {
     "contraction": "ablations",
     "demo": "demo",
     "fewer_steps": "ablations",
+    "hard_images": "questions.hard_images",
     "inverse_init": "inverse_init",
     "latency": "effects.latency",
     "log_weights": "ablations",
