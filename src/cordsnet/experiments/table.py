@@ -13,6 +13,7 @@ EXPERIMENTS.add_lazy("portrait", "cordsnet.experiments.portrait.run:portrait")
 
 EFFECTS: tuple[str, ...] = (
     "latency",
+    "readout_zones",
 )  # fmt: skip
 """Effects that a model of the ventral stream is asked for."""
 for _name in EFFECTS:

@@ -87,9 +87,7 @@ def _claims() -> tuple[Claim, ...]:
         )
         for measure in MEASURES
     ]
-    lost = (
-        f"time that keeps {100 * KEPT:g} % of the accuracy at the end, of the images that {{}} less that of the others, ms"
-    )
+    lost = f"time that keeps {100 * KEPT:g} % of the last accuracy, of the images that {{}} less that of the others, ms"
     why = "reviewer: what do fewer iterations cost?"
     return (
         *found,
@@ -145,7 +143,7 @@ class Subject:
     paired=True,
 )
 def hard_images(setting: Setting, options: HardImagesOptions) -> Result:
-    """Decision times of easy and hard images, and accuracy with fewer steps, by own margin and by a CNN's confidence."""
+    """Decision times of easy and hard images and accuracy with fewer steps, by own margin and a CNN's confidence."""
     tables: dict[str, Rows] = {name: [] for name in ("times", "correlation", "halves", "steps", "notes")}
     arrays: dict[str, LabelledArray] = {}
     networks, static, seen = {}, {}, {}
@@ -263,6 +261,7 @@ def _time_rows(subject: Subject) -> Rows:
         cells = {"lower_quartile_ms": low, "median_ms": median, "upper_quartile_ms": high}
         rows.append(
             {"measure": measure, "images": len(times.ms), "undecided": times.undecided}
+            | {"at_onset": int((times.ms == subject.time_ms[0]).sum())}
             | {name: value for name, value in cells.items() if np.isfinite(value)}
         )
     return rows

@@ -104,7 +104,9 @@ def _about_halves() -> str:
 def _caption(result: Result, model: str) -> str:
     rows = result.rows("times", model=model)
     left = ", ".join(f"{row['undecided']} by {NAMES[str(row['measure'])]}" for row in rows)
+    onset = next(int(row["at_onset"]) for row in rows if row["measure"] == "threshold")
     return (
         f"Left: each dot is one of n = {rows[0]['images']} images; trials without a decision are not drawn ({left}). "
+        f"The last answer of {onset} images is already that of the spontaneous activity before them: 0 ms. "
         "Right: accuracy of the easy and the hard half of the images if the trial ended at that time."
     )
