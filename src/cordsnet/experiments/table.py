@@ -47,6 +47,7 @@ STORED = (
 MEETING: tuple[str, ...] = (
     "challenge_models",
     "masking_models",
+    "reaction_time",
 )  # fmt: skip
 """Experiments in which models meet stored answers of people, whose folder is an option."""
 

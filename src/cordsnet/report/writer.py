@@ -26,6 +26,7 @@ REPORTS = {
     "noise": "noise",
     "portrait": "portrait",
     "precision": "precision",
+    "reaction_time": "reaction_time",
     "readout_zones": "effects.readout_zones",
     "second_image": "second_image",
     "spontaneous_weight": "ablations",
