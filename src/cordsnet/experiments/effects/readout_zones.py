@@ -1,6 +1,7 @@
 """Does the state move on once the answer is right (Thorat, Doerig & Kietzmann 2023)?"""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -184,10 +185,8 @@ def measure(found: Found, seed: int = 0) -> dict[str, Measured]:
     for signal, (moves, slows) in zip(SIGNALS, (_of_signal(signal) for signal in SIGNALS), strict=True):
         after, drift, end = found.after[signal], found.drift[signal], found.end[signal]
         known = np.where(np.isfinite(after), end, np.nan)
-        measured[moves.name] = bootstrap(lambda w, more=after - drift: mean_of_finite(w, more), n, seed)
-        measured[slows.name] = bootstrap(
-            lambda w, last=known, first=after: _ratio(mean_of_finite(w, last), mean_of_finite(w, first)), n, seed
-        )
+        measured[moves.name] = bootstrap(partial(mean_of_finite, values=after - drift), n, seed)
+        measured[slows.name] = bootstrap(partial(_ratio_of_means, one=known, other=after), n, seed)
     turned = int((found.first >= 0).sum())
     measured = {name: replace(one, n=turned) for name, one in measured.items()}
     right, wrong = (np.where(found.right == value, found.norm, np.nan) for value in (1, 0))
@@ -195,6 +194,10 @@ def measure(found: Found, seed: int = 0) -> dict[str, Measured]:
         lambda w: _ratio(mean_of_finite(w, right) - mean_of_finite(w, wrong), mean_of_finite(w, found.norm)), n, seed
     )
     return measured
+
+
+def _ratio_of_means(counts: Array, one: Array, other: Array) -> Array:
+    return _ratio(mean_of_finite(counts, one), mean_of_finite(counts, other))
 
 
 def _ratio(one: Array, other: Array) -> Array:
@@ -218,7 +221,7 @@ def _rows(movement: Movement, found: Found, seed: int) -> dict[str, Rows]:
     for signal in SIGNALS:
         kinds = {"after the first right answer": found.after, "before onset": found.drift, "at the end": found.end}
         for when, values in kinds.items():
-            mean = bootstrap(lambda w, one=values[signal]: mean_of_finite(w, one), n, seed)
+            mean = bootstrap(partial(mean_of_finite, values=values[signal]), n, seed)
             ends = {} if mean.interval is None else dict(zip(("low", "high"), mean.interval, strict=True))
             speeds.append({"signal": signal, "when": when, "speed": mean.value} | ends)
         moved = float(mean_of_finite(np.ones((1, n)), found.moved[signal])[0])

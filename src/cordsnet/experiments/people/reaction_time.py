@@ -206,8 +206,8 @@ def measure(drawn: Drawn) -> dict[str, Measured]:
     values = {name: rank_correlations(medians, drawn.people) for name, medians in drawn.model.items()}
     found = {f"{name}_orders_conditions": _measured(row, drawn.photographs) for name, row in values.items()}
     all_of_them = np.stack(list(values.values()))
-    known = np.isfinite(all_of_them).any(0)
-    best, worst = np.full(len(known), np.nan), np.full(len(known), np.nan)
+    known = np.asarray(np.isfinite(all_of_them).any(axis=0))
+    best, worst = np.full(all_of_them.shape[1], np.nan), np.full(all_of_them.shape[1], np.nan)
     best[known], worst[known] = np.nanmax(all_of_them[:, known], 0), np.nanmin(all_of_them[:, known], 0)
     found["best_time_orders_conditions"] = _measured(best, drawn.photographs)
     found["worst_time_orders_conditions"] = _measured(worst, drawn.photographs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -219,7 +220,7 @@ def later_half(hits: Array, time_ms: Array, ease: Array, seed: int = 0) -> tuple
     n = len(ease)
     rows = [
         {"half": name, "images": int(half.sum()), "accuracy": _mean(hits[-1, half])}
-        | _with_ends(bootstrap(lambda counts, half=half: needed(half, counts), n, seed), "needed_ms")
+        | _with_ends(bootstrap(partial(needed, half), n, seed), "needed_ms")
         for name, half in halves.items()
     ]
     later = bootstrap(lambda counts: needed(halves["hard"], counts) - needed(halves["easy"], counts), n, seed)
@@ -241,7 +242,7 @@ def _compare(
     measured = []
     for measure, times in subject.times.items():
         ms = times.censored().numpy()
-        found = bootstrap(lambda counts, ms=ms: rank_correlation(counts, ms, ease), len(ease), seed)
+        found = bootstrap(partial(rank_correlation, x=ms, y=ease), len(ease), seed)
         decided = np.isfinite(ms)
         alone = rank_correlation(np.ones((1, int(decided.sum()))), ms[decided], ease[decided])[0]
         more = {"undecided": times.undecided, "decided_alone": alone, "images": len(ease)}
