@@ -1,91 +1,98 @@
-"""Decision times and reaction times by condition: known orders, undecided trials, and one run on files made by hand."""
+"""Decision times by condition: a network that is slow where images are faint, beside people who are slow there too."""
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 import cordsnet
-from answers_by_hand import write_challenge, write_images
+from answers_by_hand import HARD, challenge, images, real, write_challenge, write_images
+from cordsnet.data.people.maniquet2025 import read_challenge
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.people.condition_times import draw_medians, rank_correlations
+from cordsnet.experiments.people.condition_times import Drawn, draw_medians, rank_correlations
 from cordsnet.experiments.people.reaction_time import ReactionTimeOptions, measure
 
-CONDITIONS, MEASURES = 17, ("threshold", "uncertainty", "settling")
-QUICK = {"photographs": 2, "folds": 2, "read_ms": 200.0, "stay_ms": 50.0, "draws": 20}
+
+def slow_where_hard(sign=1.0):
+    """Answers of people whose reaction times rise, or fall, over the conditions in their order."""
+    found = challenge()
+    times = 900.0 + sign * 100 * HARD
+    for row in found["performance"]["participants RT"].values():
+        row[:] = [None if ms is None else float(times[c]) for c, ms in enumerate(row)]
+    return found
 
 
-def people(rng, order, count=40):
-    """Reaction times [P, C] that follow an order; each person saw half of the conditions."""
-    times = 600 + 20 * order + rng.normal(0, 5, (count, CONDITIONS))
-    times[::2, ::2] = np.nan
-    times[1::2, 1::2] = np.nan
-    return times
+@pytest.fixture(scope="module")
+def model():
+    """A network with recurrent kernels of zero and lasting weights: its course scales with the image."""
+    net = cordsnet.create_model("cordsnet_r2_small", in_channels=1, num_classes=3, width=4, image_size=16)
+    for kernel in net.wiring.recurrent.values():
+        kernel.parametrizations.weight.original0.data.zero_()
+    for value in net.bias.values():
+        value.data.fill_(1.0)  # above threshold, so that it is linear
+    return net.eval()
 
 
-def photographs(rng, order, count=30):
-    return 100 + 10 * order + rng.normal(0, 5, (count, CONDITIONS))
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_faint_images_take_longer_as_they_do_people(sign, model, tmp_path):
+    contrast = np.linspace(1.0, 0.2, 17)
+    folder = write_images(write_challenge(tmp_path, slow_where_hard(sign)), images(contrast=contrast))
+    options = ReactionTimeOptions(str(folder), read_ms=200.0, stay_ms=40.0, threshold=0.2, folds=2, draws=100)
+    result = EXPERIMENTS["reaction_time"](Setting({"net": model}), options)
+    for name in ("threshold", "uncertainty"):
+        assert result.claim(f"{name}_orders_conditions").value == pytest.approx(sign, abs=0.05)
+        assert result.claim(f"{name}_orders_conditions").verdict == ("holds" if sign > 0 else "fails")
+    correlations = [
+        row["correlation"] for row in result.rows("reaction_time") if row["measure"] not in ("best", "worst")
+    ]
+    assert result.claim("best_time_orders_conditions").value == max(correlations)
+    assert result.claim("worst_time_orders_conditions").value == min(correlations)
+    assert result.rows("conditions", measure="threshold", condition="control")[0]["people_ms"] == pytest.approx(900.0)
 
 
-def test_the_sign_of_a_known_order_is_found():
-    rng, order = np.random.default_rng(0), np.random.default_rng(1).permutation(CONDITIONS)
-    times = dict(zip(MEASURES, (photographs(rng, sign * order) for sign in (1, -1, 0)), strict=True))
-    found = measure(draw_medians(times, people(rng, order), 200))
-    assert found["threshold_orders_conditions"].interval[0] > 0.9
-    assert found["uncertainty_orders_conditions"].interval[1] < -0.9
-    low, high = found["settling_orders_conditions"].interval
-    assert low < 0.5
-    assert high > -0.5
-    assert found["best_time_orders_conditions"].value == found["threshold_orders_conditions"].value
-    assert found["worst_time_orders_conditions"].value == found["uncertainty_orders_conditions"].value
+def test_medians_are_over_those_who_saw_a_condition():
+    people = np.array([[900.0, np.nan], [1000.0, np.nan], [1100.0, np.nan], [np.nan, 700.0]])
+    times = {"threshold": np.array([[10.0, np.inf], [20.0, np.inf], [30.0, 5.0]])}
+    found = draw_medians(times, people, draws=50)
+    assert found.people[0].tolist() == [1000.0, 700.0]
+    assert found.model["threshold"][0].tolist() == [20.0, np.inf]
+    assert not np.isnan(found.people).any()
+    assert found.photographs == 3
+    again = draw_medians(times, people, draws=50)
+    assert np.array_equal(found.people, again.people)
 
 
-def test_the_first_sample_is_all_of_them():
-    rng, order = np.random.default_rng(2), np.arange(CONDITIONS)
-    times, reaction = {"threshold": photographs(rng, order)}, people(rng, order)
-    drawn = draw_medians(times, reaction, 3)
-    assert drawn.people.shape == drawn.model["threshold"].shape == (4, CONDITIONS)
-    np.testing.assert_allclose(drawn.model["threshold"][0], np.median(times["threshold"], 0))
-    np.testing.assert_allclose(drawn.people[0], np.nanmedian(reaction, 0))
-    again = draw_medians(times, reaction, 3)
-    np.testing.assert_array_equal(drawn.people, again.people)
+def test_rank_correlations_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(5, 17)), rng.integers(0, 9, (5, 17)).astype(float)
+    expected = [spearmanr(a, b).statistic for a, b in zip(one, other, strict=True)]
+    assert rank_correlations(one, other) == pytest.approx(expected)
+    assert np.isnan(rank_correlations(np.full((1, 17), np.inf), other[:1]))[0]
 
 
-def test_undecided_conditions_share_the_last_rank():
-    one = np.array([[1.0, 2.0, np.inf, np.inf], [3.0, 3.0, 3.0, 3.0]])
-    other = np.array([[5.0, 6.0, 7.0, 8.0]] * 2)
-    found = rank_correlations(one, other)
-    assert found[0] == pytest.approx(spearmanr([1, 2, 9, 9], [5, 6, 7, 8]).statistic)
-    assert np.isnan(found[1])
+def test_shuffled_conditions_are_undecided():
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=(201, 17)) for _ in range(3)]
+    drawn = Drawn(
+        dict(zip(("threshold", "uncertainty", "settling"), values, strict=True)), rng.normal(size=(201, 17)), 80
+    )
+    assert {str(one.interval[0] < 0 < one.interval[1]) for one in list(measure(drawn).values())[:3]} == {"True"}
 
 
-def test_models_are_measured_one_by_one(tmp_path):
-    folder = str(write_images(write_challenge(tmp_path)))
-    options = ReactionTimeOptions(people=folder, **QUICK)
-    ours, other = (cordsnet.create_model(name, pretrained="digits") for name in ("cordsnet_r2_small", "convgru_small"))
-    both = EXPERIMENTS["reaction_time"](Setting({"other": other, "ours": ours}), options)
-    alone = EXPERIMENTS["reaction_time"](Setting({"ours": ours}), options)
-    assert both.rows("reaction_time", model="ours") == alone.rows("reaction_time")
-    assert {row["measure"] for row in alone.rows("conditions")} == set(MEASURES)
-    for row in alone.rows("conditions"):
-        assert row["people_ms"] > 0
-        assert row.get("median_ms", 1.0) >= 0
-    assert any("resized" in row["note"] for row in alone.rows("notes"))
+def test_people_of_the_challenge_set_are_slower_where_they_err_more():
+    data = read_challenge(real("challenge_maniquet2025"))
+    people = draw_medians({"none": np.zeros((1, 17))}, data.reaction_ms, draws=10).people[:1]
+    assert rank_correlations(people, data.curves["all people"].accuracy[None])[0] < -0.5
 
 
-def test_what_cannot_be_measured_is_refused(tmp_path):
-    folder = str(write_images(write_challenge(tmp_path)))
-    setting = Setting({"cnn": cordsnet.create_model("cnn_r2_small", pretrained="digits")})
-    with pytest.raises(ValueError, match="answers at once"):
-        EXPERIMENTS["reaction_time"](setting, ReactionTimeOptions(people=folder, **QUICK))
+def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="people must name the folder"):
-        EXPERIMENTS["reaction_time"](
-            Setting({"net": cordsnet.create_model("cordsnet_r2_small", pretrained="digits")}), ReactionTimeOptions()
-        )
-    for wrong, said in (
-        ({"share": 1.5}, "share of 0 to 1"),
-        ({"read_ms": 75.0}, "read_ms must be a multiple of 50 ms"),
-        ({"draws": 0}, "draws must be"),
-        ({"threshold": 0.0}, "threshold"),
-    ):
-        with pytest.raises(ValueError, match=said):
-            ReactionTimeOptions(**wrong)
+        EXPERIMENTS["reaction_time"](Setting({"net": cordsnet.create_model("cordsnet_r2_small", in_channels=1)}))
+    with pytest.raises(ValueError, match="stay_ms must be between"):
+        ReactionTimeOptions(stay_ms=30.0)
+    with pytest.raises(ValueError, match="read_ms must be a multiple of 50"):
+        ReactionTimeOptions(read_ms=120.0)
+
+
+def test_static_models_are_refused():
+    with pytest.raises(ValueError, match="answers at once and has no dynamics"):
+        EXPERIMENTS["reaction_time"].check({"cnn": cordsnet.create_model("cnn_r2_small", in_channels=1)})

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
@@ -25,6 +26,8 @@ Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 
 GRAIN_MS, EVERY_MS = 50.0, 10.0
+LEAST = 0.1
+"""Share of the response below which a feature is not scaled up to the others, since it is read at all times."""
 CHUNK = 120
 """Images that are simulated together."""
 
@@ -162,24 +165,12 @@ def condition_times(
     readout = None
     for k, one in enumerate(pixels):
         shown = as_inputs(model, one, said if k == 0 else None)
-        course, time_ms = [], np.zeros(0)
-        for start in range(0, len(shown), CHUNK):
-            response = respond(
-                model,
-                [(shown[start : start + CHUNK], options.read_ms)],
-                grey,
-                before_ms=options.before_ms,
-                every_ms=EVERY_MS,
-                grain_ms=GRAIN_MS,
-                seed=seed,
-            )
-            said += [note for note in response.notes if note not in said]
-            course.append(response.values)
-            time_ms = response.time_ms
-        values = np.concatenate(course, 1)  # [T, N, F]
+        time_ms, values = _courses(model, shown, grey, options, seed, said)
         if readout is None:
             late = values[time_ms > 0.75 * options.read_ms].mean(0, dtype=np.float64)
-            readout = fit_readout(late, images.category, groups=images.number, folds=options.folds, seed=seed)
+            readout = fit_readout(
+                late, images.category, groups=images.number, folds=options.folds, seed=seed, floor=LEAST
+            )
         scores = torch.from_numpy(readout.scores(values))
         scores = torch.cat([torch.zeros_like(scores[:1]), scores])  # no response, and no evidence, at onset
         times = torch.from_numpy(np.concatenate([[0.0], time_ms]))
@@ -189,14 +180,34 @@ def condition_times(
     return {name: np.stack(columns, 1) for name, columns in found.items()}
 
 
+def _courses(
+    model: Any, shown: Tensor, grey: Tensor, options: ReactionTimeOptions, seed: int, notes: list[str]
+) -> tuple[Array, NDArray[np.float32]]:
+    """Times [T] and responses [T, N, F] to images that stay; notes that are new are appended."""
+    parts = []
+    for start in range(0, len(shown), CHUNK):
+        response = respond(
+            model,
+            [(shown[start : start + CHUNK], options.read_ms)],
+            grey,
+            before_ms=options.before_ms,
+            every_ms=EVERY_MS,
+            grain_ms=GRAIN_MS,
+            seed=seed,
+        )
+        notes += [note for note in response.notes if note not in notes]
+        parts.append(response)
+    return parts[0].time_ms, np.concatenate([part.values for part in parts], 1)
+
+
 @check_arguments
 def measure(drawn: Drawn) -> dict[str, Measured]:
     """Measure all claims; intervals are over people and photographs, drawn together."""
     values = {name: rank_correlations(medians, drawn.people) for name, medians in drawn.model.items()}
     found = {f"{name}_orders_conditions": _measured(row, drawn.photographs) for name, row in values.items()}
     all_of_them = np.stack(list(values.values()))
-    known = np.isfinite(all_of_them).any(0)
-    best, worst = np.full(len(known), np.nan), np.full(len(known), np.nan)
+    known = np.asarray(np.isfinite(all_of_them).any(axis=0))
+    best, worst = np.full(all_of_them.shape[1], np.nan), np.full(all_of_them.shape[1], np.nan)
     best[known], worst[known] = np.nanmax(all_of_them[:, known], 0), np.nanmin(all_of_them[:, known], 0)
     found["best_time_orders_conditions"] = _measured(best, drawn.photographs)
     found["worst_time_orders_conditions"] = _measured(worst, drawn.photographs)

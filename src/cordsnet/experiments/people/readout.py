@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, check_positive
+from cordsnet._checks import check_at_least, check_count, check_positive
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -69,6 +69,7 @@ def fit_readout(
     folds: int = 5,
     seed: int = 0,
     penalty: float = 1.0,
+    floor: float = 0.0,
 ) -> ReadOut:
     """Fit a multinomial logistic regression without intercept to the responses to objects, once for each fold.
 
@@ -82,6 +83,8 @@ def fit_readout(
     folds : number of parts; each is read by weights that were fitted to the others.
     seed : of the division into folds.
     penalty : weight of the squared norm of the weights, as a multiple of one object's loss.
+    floor : least root mean square of a feature by which it is divided, as a share of that over all features; without
+        one, features that are nearly silent with these objects weigh much where they are not, such as at other times.
 
     Raises
     ------
@@ -90,6 +93,7 @@ def fit_readout(
     """
     check_count(folds, "folds", 2)
     check_positive(penalty, "penalty")
+    check_at_least(floor, "floor", 0.0)
     values, named = _checked(responses, labels)
     categories, which = np.unique(named, return_inverse=True)
     fold = _folds(which, groups, folds, seed)
@@ -99,6 +103,7 @@ def fit_readout(
         if len(np.unique(which[fitted])) < len(categories):
             raise ValueError(f"folds = {folds} leaves a category without objects to fit; give more objects of each")
         scale = np.sqrt(np.square(values[fitted]).mean(0))
+        scale = np.maximum(scale, floor * np.sqrt(np.square(scale).mean()))
         scale[scale == 0] = 1.0
         weights[k] = _fit(values[fitted] / scale, which[fitted], penalty) / scale[:, None]
     return ReadOut(weights, fold, categories.astype(np.int64), float(np.linalg.norm(values, axis=1).mean()))
