@@ -1,6 +1,6 @@
 """Summed responses to an amount and to twice as much, beside what a linear network would answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +59,7 @@ def in_time(courses: Mapping[float, Mapping[str, Array]], ms: float, dt_ms: floa
     for area, rate in courses[ms].items():
         linear, double = rate.copy(), courses[2 * ms][area]
         linear[later:] += rate[: len(rate) - later]
-        parts = (dt_ms * course.sum(0) for course in (rate, double, linear))
-        found.append(Doubled(DURATION, ms, area, *parts, cancels=_cancels(linear) or _cancels(double)))
+        found.append(_doubled(DURATION, ms, area, [dt_ms * course for course in (rate, double, linear)]))
     return found
 
 
@@ -70,9 +69,14 @@ def of_contrast(courses: Mapping[float, Mapping[str, Array]], factor: float, dt_
     found = []
     for area, rate in courses[factor].items():
         double = courses[2 * factor][area]
-        parts = (dt_ms * course.sum(0) for course in (rate, double, 2 * rate))
-        found.append(Doubled(CONTRAST, factor, area, *parts, cancels=_cancels(rate) or _cancels(double)))
+        found.append(_doubled(CONTRAST, factor, area, [dt_ms * course for course in (rate, double, 2 * rate)]))
     return found
+
+
+def _doubled(of: str, amount: float, area: str, courses: Sequence[Array]) -> Doubled:
+    """Sums over time of the courses [T, B] of the response, of that to twice as much and of the linear prediction."""
+    single, double, additive = (course.sum(0) for course in courses)
+    return Doubled(of, amount, area, single, double, additive, any(_cancels(course) for course in courses[1:]))
 
 
 def _cancels(course: Array) -> bool:
