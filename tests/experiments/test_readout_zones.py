@@ -41,6 +41,7 @@ def test_first_right_answers_and_what_follows_them():
     claims = measure(found)
     assert claims["right_stays_right"].value == 0.5
     assert claims["right_stays_right"].n == 2
+    assert claims["scores_move_on"].interval is None  # two trials decide nothing
     assert claims["scores_move_on"].value == pytest.approx((0.1875 + 0.375) / 2)
     assert claims["scores_slow_down"].value == pytest.approx(0.0625 / 0.28125)
     assert claims["wrong_states_are_smaller"].value == pytest.approx(1 / 1.75)

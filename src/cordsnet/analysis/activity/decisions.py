@@ -89,12 +89,14 @@ def threshold_times(
         that is negative or not shorter than the course.
     """
     evidence, times = _course(evidence, times_ms, "evidence", axes=2)
-    level = torch.as_tensor(threshold, dtype=torch.float64, device=evidence.device)
-    if level.shape not in ((), evidence.shape[1:]) or not level.isfinite().all():
+    shape = tuple(threshold.shape) if isinstance(threshold, Tensor) else ()
+    if shape not in ((), tuple(evidence.shape[1:])):
         raise ArgumentError(
-            f"threshold must be a finite number, or one for each of {evidence.shape[1]} trials, got shape "
-            f"{list(level.shape)}"
+            f"threshold must be a number, or one for each of {evidence.shape[1]} trials, got {list(shape)}"
         )
+    level = torch.as_tensor(threshold, dtype=torch.float64, device=evidence.device)
+    if not level.isfinite().all():
+        raise ArgumentError("threshold must be finite")
     until = _until(times, stay_ms)
     return DecisionTimes(_last_rise(evidence, times, level.expand(evidence.shape[1]), until), until)
 
@@ -186,10 +188,10 @@ def _course(values: Tensor, times: Tensor, name: str, axes: int | None = None) -
     if values.ndim < 2 or axes not in (None, values.ndim) or not values.numel():
         due = "[T, B, ...]" if axes is None else f"[T, B{', K' * (axes - 2)}]"
         raise ArgumentError(f"{name} must have the shape {due}, got {list(values.shape)}")
-    if values.is_complex() or not values.isfinite().all():
-        raise ArgumentError(f"{name} must be finite real numbers")
     if times.shape != values.shape[:1] or len(times) < 2 or times.is_complex():
         raise ArgumentError(f"times_ms must be {len(values)} times, and two or more, got shape {list(times.shape)}")
+    if values.is_complex() or not values.isfinite().all():
+        raise ArgumentError(f"{name} must be finite real numbers")
     times = times.to(values.device, torch.float64)
     if not times.isfinite().all() or not (times.diff() > 0).all():
         raise ArgumentError("times_ms must be finite and increase")

@@ -13,7 +13,7 @@ from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_mos
 from cordsnet.experiments.effects.movement import Movement, record_movement
 from cordsnet.experiments.effects.recordings import mean_of_finite
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap
+from cordsnet.experiments.intervals import bootstrap, share
 from cordsnet.experiments.needs import classifies_images, dynamics
 from cordsnet.experiments.result import Result
 
@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 
 SIGNALS = ("scores", "top area")
+FEWEST = 10
+"""Trials that become right without which nothing about them is decided."""
 BEFORE_MS, AFTER_MS = 50.0, 200.0
 """Times around the first right answer for which means are kept for the figure."""
 
@@ -180,15 +182,18 @@ def find(movement: Movement, after_ms: float) -> Found:
 def measure(found: Found, seed: int = 0) -> dict[str, Measured]:
     """Measure all claims, with bootstrap intervals over images."""
     n = len(found.first)
-    measured = {"right_stays_right": bootstrap(lambda w: mean_of_finite(w, found.stays), n, seed, of_shares=True)}
-    measured["right_answers_gain_margin"] = bootstrap(lambda w: mean_of_finite(w, found.gain), n, seed)
+    measured = {"right_answers_gain_margin": bootstrap(lambda w: mean_of_finite(w, found.gain), n, seed)}
     for signal, (moves, slows) in zip(SIGNALS, (_of_signal(signal) for signal in SIGNALS), strict=True):
         after, drift, end = found.after[signal], found.drift[signal], found.end[signal]
         known = np.where(np.isfinite(after), end, np.nan)
         measured[moves.name] = bootstrap(partial(mean_of_finite, values=after - drift), n, seed)
         measured[slows.name] = bootstrap(partial(_ratio_of_means, one=known, other=after), n, seed)
     turned = int((found.first >= 0).sum())
-    measured = {name: replace(one, n=turned) for name, one in measured.items()}
+    measured = {
+        name: replace(one, n=turned, interval=one.interval if turned >= FEWEST else None)
+        for name, one in measured.items()
+    }
+    measured["right_stays_right"] = share(int(np.nansum(found.stays)), turned) if turned else Measured(np.nan)
     right, wrong = (np.where(found.right == value, found.norm, np.nan) for value in (1, 0))
     measured["wrong_states_are_smaller"] = bootstrap(
         lambda w: _ratio(mean_of_finite(w, right) - mean_of_finite(w, wrong), mean_of_finite(w, found.norm)), n, seed
