@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet.experiments import Result
+from cordsnet.experiments.claims import UNDECIDED
 from cordsnet.report.page import Table, markdown
 from cordsnet.report.writer import measured
 
@@ -21,6 +22,9 @@ HEADS = {
 }
 """Key of a row -> head of its column."""
 
+PLURAL = {"holds": "hold", "fails": "fail", UNDECIDED: f"are {UNDECIDED}"}
+"""Verdict -> verb for several claims."""
+
 
 def claims_page(results: Sequence[tuple[Path, Result]]) -> str:
     """Markdown with one row for every claim of some results, and how many hold, fail and are undecided.
@@ -31,7 +35,7 @@ def claims_page(results: Sequence[tuple[Path, Result]]) -> str:
     """
     rows = claims_rows(results)
     verdicts = [row["verdict"] for row in rows]
-    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in sorted(set(verdicts)))
+    counts = ", ".join(f"{verdicts.count(word)} {PLURAL.get(word, word)}" for word in sorted(set(verdicts)))
     shown = [tuple(str(row[key]) for key in HEADS) for row in rows]
     return (
         f"# Claims\n\n{len(rows)} claims, declared before their runs: {counts}. Verdicts are those of each claim "
