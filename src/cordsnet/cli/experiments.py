@@ -33,7 +33,8 @@ def experiment(words: Sequence[str]) -> None:
     """Run an experiment on models, or one that trains its own: claims, tables, figures and a report."""
     if "--list" in words:
         about = {name: EXPERIMENTS[name].description for name in EXPERIMENTS}
-        lines = "\n".join(f"{name:<20}{line}" for name, line in about.items())
+        width = max(map(len, about)) + 2
+        lines = "\n".join(f"{name:<{width}}{line}" for name, line in about.items())
         print(json.dumps(about, indent=1) if "--json" in words else lines)
         return
     if not words or words[0].startswith("-"):

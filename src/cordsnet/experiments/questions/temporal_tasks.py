@@ -36,7 +36,7 @@ class TemporalTasksOptions:
     models : rows of the table of models. One that answers at once sees frames one by one.
     seeds : networks per model and task; they count up from the seed.
     updates, batch, lr : of the training of every network (AdamW, one cycle).
-    trials : test digits, each in three movies.
+    trials : number of test images, each shown as a movie.
     image_size : height and width of the movies, px; a multiple of 4.
     dt_ms : step of models in continuous time, in training and test; None keeps each row's.
     width : channels of the first area; None keeps each row's.
