@@ -38,8 +38,8 @@ def claims_page(results: Sequence[tuple[Path, Result]]) -> str:
     counts = ", ".join(f"{verdicts.count(word)} {PLURAL.get(word, word)}" for word in sorted(set(verdicts)))
     shown = [tuple(str(row[key]) for key in HEADS) for row in rows]
     return (
-        f"# Claims\n\n{len(rows)} claims, declared before their runs: {counts}. Verdicts are those of each claim "
-        "alone; in rows of `cordsnet compare` they are corrected for their number. Written by `cordsnet claims`.\n\n"
+        f"# Claims\n\n{len(rows)} claims, as their experiments declare them: {counts}. Verdicts are those of each "
+        "claim alone; in rows of `cordsnet compare` they are corrected for their number. Written by `cordsnet claims`.\n\n"
         f"{markdown(Table(tuple(HEADS.values()), shown, words=True))}"
     )
 

@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,19 @@ class ChallengeImages:
     pixels: NDArray[np.uint8]
     category: NDArray[np.int64]
     number: NDArray[np.int64]
+
+    def first(self, count: int) -> "ChallengeImages":
+        """The first `count` photographs of each category, or all for 0.
+
+        Raises ValueError for one photograph, or more than there are.
+        """
+        each = int(np.bincount(self.category).min())
+        if not 0 <= count <= each or count == 1:
+            raise ValueError(f"photographs must be 0 for all, or from 2 to {each}, got {count}")
+        if count == 0:
+            return self
+        kept = np.concatenate([np.flatnonzero(self.category == k)[:count] for k in np.unique(self.category)])
+        return replace(self, pixels=self.pixels[:, kept], category=self.category[kept], number=self.number[kept])
 
 
 @check_arguments

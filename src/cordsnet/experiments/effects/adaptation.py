@@ -110,7 +110,7 @@ CLAIMS = (
     needs=(reads_images, dynamics),
 )
 def adaptation(setting: Setting, options: AdaptationOptions) -> Result:
-    """What an image adds when it comes second, after itself or another one, over its own first response."""
+    """Response that an image adds when it comes second, after itself or another one, over its own first response."""
     tables: dict[str, Rows] = {name: [] for name in ("adaptation", "rates", "notes")}
     claims: list[Claim] = []
     for label, model, split in setting.subjects(options.trials):

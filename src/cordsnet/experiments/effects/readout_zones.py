@@ -156,7 +156,7 @@ def readout_zones(setting: Setting, options: ReadoutZonesOptions) -> Result:
 
 @check_arguments
 def find(movement: Movement, after_ms: float) -> Found:
-    """What each trial does after its first right answer; speeds are averages over `after_ms`."""
+    """Follow each trial after its first right answer; speeds are averages over `after_ms`."""
     onset, last = movement.onset, len(movement.time_ms) - 1
     hits = movement.hits.astype(bool)
     window = max(1, round(after_ms / float(np.diff(movement.time_ms).mean())))

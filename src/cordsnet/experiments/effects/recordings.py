@@ -102,7 +102,7 @@ def mean_response(responses: Array, seed: int = 0) -> Measured:
 
 @check_arguments
 def may_be_none(measured: Measured) -> bool:
-    """Whether the interval of a response has 0 in it, or there is no interval, so that nothing can be divided by it."""
+    """True if the interval of a response has 0 in it, or there is none, so that nothing can be divided by it."""
     low, high = measured.interval or (-np.inf, np.inf)
     return not (low > 0 or high < 0)
 

@@ -71,7 +71,7 @@ def hits_alone(model: VisionModel, split: Split, timing: Timing, seed: int = 0) 
 def hits_in_stream(
     model: VisionModel, split: Split, orders: Tensor, timing: Timing, seed: int = 0
 ) -> Mapping[str, Array]:
-    """Where an image stands -> share of its showings there that are read correctly at each lag [lags, B].
+    """Place of an image in a stream -> share of its showings there that are read correctly at each lag [lags, B].
 
     Streams are those of `stream_orders`, at least three images long.
     """

@@ -1,12 +1,12 @@
 """Networks join people and published networks on the challenge set (Maniquet, Op de Beeck & Costantino 2025)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cordsnet._checks import check_count, check_positive
-from cordsnet.data.people.images2025 import ChallengeImages, read_challenge_images
+from cordsnet.data.people.images2025 import read_challenge_images
 from cordsnet.data.people.maniquet2025 import read_challenge
 from cordsnet.experiments.claims import Claim, above, at_least, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
@@ -145,7 +145,7 @@ def challenge_models(setting: Setting, options: ChallengeModelsOptions) -> Resul
             "& Costantino (Scientific Reports 2025); got ''"
         )
     data = check_known(read_challenge(options.people))
-    images = _some(read_challenge_images(options.people), options.photographs)
+    images = read_challenge_images(options.people).first(options.photographs)
     times = ChallengeTimes(options.image_ms, options.read_ms, options.before_ms)
     tables: dict[str, Rows] = {name: [] for name in ("challenge_models", "fits", "notes")}
     tables["published"] = published(data)
@@ -163,19 +163,8 @@ def challenge_models(setting: Setting, options: ChallengeModelsOptions) -> Resul
     return Result(tables, claims=tuple(claims))
 
 
-def _some(images: ChallengeImages, count: int) -> ChallengeImages:
-    """The first `count` photographs of each category (0: all). Raises ValueError where there are fewer, or one."""
-    each = int(np.bincount(images.category).min())
-    if not 0 <= count <= each or count == 1:
-        raise ValueError(f"photographs must be 0 for all, or from 2 to {each}, got {count}")
-    if count == 0:
-        return images
-    first = np.concatenate([np.flatnonzero(images.category == k)[:count] for k in np.unique(images.category)])
-    return replace(images, pixels=images.pixels[:, first], category=images.category[first], number=images.number[first])
-
-
 def _about(model: VisionModel, size: float) -> list[str]:
-    """What a small network, or one that no photographs trained, can and cannot show."""
+    """Notes on what a small network, or one that no photographs trained, can and cannot show."""
     side = min(model.input_shape[1:])
     known = model.metadata.get("data")
     trained = known.get("name", "") if isinstance(known, dict) else ""

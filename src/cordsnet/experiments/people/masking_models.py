@@ -181,7 +181,7 @@ def masking_models(setting: Setting, options: MaskingModelsOptions) -> Result:
 
 
 def _about(viewer: Viewer, seen: Seen) -> list[str]:
-    """What should be known before numbers of a model are believed."""
+    """Notes that should be read before numbers of a model are believed."""
     notes = []
     if pathways := recurrent_pathways(viewer.model):
         notes.append(f"pathways that are silenced in windows: {', '.join(pathways)}")

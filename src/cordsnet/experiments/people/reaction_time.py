@@ -1,6 +1,6 @@
 """Decision times of models against reaction times of people, by condition (Maniquet, Op de Beeck & Costantino 2025)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def reaction_time(setting: Setting, options: ReactionTimeOptions) -> Result:
             "& Costantino (Scientific Reports 2025); got ''"
         )
     data = read_challenge(options.people)
-    images = _first(read_challenge_images(options.people), options.photographs)
+    images = read_challenge_images(options.people).first(options.photographs)
     tables: dict[str, Rows] = {name: [] for name in ("reaction_time", "conditions", "notes")}
     claims: list[Claim] = []
     for k, (label, model) in enumerate(setting.models.items()):
@@ -221,17 +221,6 @@ def _measured(values: Array, n: int) -> Measured:
         return Measured(float(values[0]), None, n)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Measured(float(values[0]), (float(low), float(high)), n)
-
-
-def _first(images: ChallengeImages, count: int) -> ChallengeImages:
-    """The first `count` photographs of each category; 0 is all."""
-    each = int(np.bincount(images.category).min())
-    if count == 1 or count > each:
-        raise ValueError(f"photographs must be 0 for all, or from 2 to {each}, got {count}")
-    if not count:
-        return images
-    kept = np.concatenate([np.flatnonzero(images.category == k)[:count] for k in np.unique(images.category)])
-    return replace(images, pixels=images.pixels[:, kept], category=images.category[kept], number=images.number[kept])
 
 
 def _fit_rows(found: dict[str, Measured], undecided: dict[str, int], images: ChallengeImages) -> Rows:

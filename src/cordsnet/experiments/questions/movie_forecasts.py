@@ -71,7 +71,7 @@ def error_ratio(errors: Sequence[Errors], against: str, seed: int) -> Measured:
 
 
 def _forecasts(model: Any, head: nn.Module, frames: Tensor) -> Tensor:
-    """What the head makes of the rates at the end of every frame [F, B, C, H, W]."""
+    """Output of the head for the rates at the end of every frame [F, B, C, H, W]."""
     ms = trial_ms(model)
     assert ms is not None
     rates = rates_at_ends(Bound.of(model), {IMAGE: frames}, ms, chosen_area(model, None))

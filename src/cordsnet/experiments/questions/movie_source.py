@@ -191,7 +191,7 @@ class MovieSource:
         return {"answer_accuracy": float((found == self.answers(clips)).float().mean())}
 
     def describe(self) -> dict[str, Any]:
-        """What is shown, and how."""
+        """Content, order, size and motion of the movies."""
         return {
             "name": self.name,
             "content": self.content,
