@@ -39,7 +39,8 @@ def claims_page(results: Sequence[tuple[Path, Result]]) -> str:
     shown = [tuple(str(row[key]) for key in HEADS) for row in rows]
     return (
         f"# Claims\n\n{len(rows)} claims, as their experiments declare them: {counts}. Verdicts are those of each "
-        "claim alone; in rows of `cordsnet compare` they are corrected for their number. Written by `cordsnet claims`.\n\n"
+        "claim alone; in rows of `cordsnet compare` they are corrected for their number. "
+        "Written by `cordsnet claims`.\n\n"
         f"{markdown(Table(tuple(HEADS.values()), shown, words=True))}"
     )
 
