@@ -15,7 +15,8 @@ LAYERS = (
     {"cli"},
     {"report", "benchmarks"},
     {"experiments", "testing"},
-    {"tasks", "neural", "training"},
+    {"tasks", "neural"},
+    {"training"},
     {"models", "analysis", "stimuli", "data"},
     {"dynamics"},
     {

@@ -219,7 +219,7 @@ class Noise:
 
 
 def test_any_source_of_batches_trains_and_measures(patch, tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading: Noise())
+    monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading, options: Noise())
     recipe = Recipe("sourced", (Train(optimisation=HOW),), ModelChoice("patch_8"), data="noise")
     report = fit(recipe, tmp_path, progress=False)["train"]
     assert report.metrics["error"] == 0.25
@@ -277,7 +277,7 @@ class Trials(Noise):
 
 
 def test_a_task_with_several_inputs_and_outputs_trains_a_network_that_sees_and_decides(tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading: Trials())
+    monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading, options: Trials())
     how = Optimisation(lr=1e-2, updates=30, batch=16, clip=1.0)
     stages = (Train(loss=Masked(ms=100.0, weights=(("eye", 0.1),)), optimisation=how),)
     choice = ModelChoice("task_rnn_small", options={"units": 12})

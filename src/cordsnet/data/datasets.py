@@ -1,5 +1,6 @@
 """Data sets by name or by path, resized to the image size of a network."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from cordsnet.data.paths import Reading, load_path
 from cordsnet.data.split import Normalisation, Split, check_size
-from cordsnet.data.table import DATASETS, is_path
+from cordsnet.data.table import DATASETS, SHAPES, is_path
 from cordsnet.data.unreadable import Tolerance
 from cordsnet.data.vision import VisionData
 from cordsnet.errors import DataError
@@ -47,13 +48,15 @@ def load_data(
     return found
 
 
-def load_any(name: str | Path, image_size: int, reading: Reading) -> Any:
-    """Load what a name stands for as `load_data` does: labelled images, or another source of data by its own name."""
+def load_any(name: str | Path, image_size: int, reading: Reading, options: Mapping[str, Any] | None = None) -> Any:
+    """Load what a name stands for as `load_data` does: labelled images, or another source by its name and options."""
+    if options and (is_path(name) or name in SHAPES):
+        raise DataError(f"data {str(name)!r} has no options, got {', '.join(options)}; leave data_options out")
     if is_path(name):
         return load_path(name, image_size, reading)
     if reading != Reading():
         raise DataError(f"data set {name!r} is read in its own way; options are for paths of your own images")
-    return DATASETS[str(name)](image_size)
+    return DATASETS[str(name)](image_size, **(options or {}))
 
 
 @DATASETS.register("digits")

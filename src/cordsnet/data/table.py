@@ -8,9 +8,13 @@ from typing import Any
 from cordsnet.registry import Registry
 
 DATASETS: Registry[Callable[[int], Any]] = Registry("data set")
-"""Name -> function of an image size in px that returns `VisionData`."""
+"""Name -> function of an image size in px that returns `VisionData`, or another source of data.
+
+Data that a program makes, such as "task", trials of a cognitive task, has options too (`Recipe.data_options`).
+"""
 
 DATASETS.add_lazy("digits", "cordsnet.data.datasets:digits")
+DATASETS.add_lazy("task", "cordsnet.tasks.source:load_task")
 for _name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "imagenet", "imagenet_streamed"):
     DATASETS.add_lazy(_name, f"cordsnet.data.hub:LOADERS.{_name}")
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Pool,
         channels_last,
     )
+    from cordsnet.dynamics.noise import mix, trial_seeds
     from cordsnet.dynamics.precision import Precision, as_precision, full_precision
     from cordsnet.dynamics.rate_system import RateSystem
     from cordsnet.dynamics.recording import REDUCTIONS, Record, Recorder
@@ -101,6 +102,7 @@ __all__ = [
     "inject",
     "integrate",
     "last_state",
+    "mix",
     "own_start",
     "relax",
     "scale",
@@ -109,6 +111,7 @@ __all__ = [
     "spontaneous_state",
     "start",
     "steady_state",
+    "trial_seeds",
     "with_lesions",
 ]
 

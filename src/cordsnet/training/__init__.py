@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cordsnet.training.motion import Motion
     from cordsnet.training.objective import Losses, Objective, Trial, objective
     from cordsnet.training.optimisation import Optimisation
+    from cordsnet.training.order import mix_seed
     from cordsnet.training.probe import linear_probe
     from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
     from cordsnet.training.sources import LabelledImages, Source, as_source
@@ -84,6 +85,7 @@ __all__ = [
     "fit",
     "grid",
     "linear_probe",
+    "mix_seed",
     "objective",
     "summary",
     "sweep",

@@ -44,11 +44,13 @@ class Batch:
     inputs : input -> [B, *shape], held for the whole trial, or [F, B, *shape], F frames of equal duration.
     targets : output -> classes [B], soft labels [B, K] or values [B, ...]; or one for each frame, [F, B, ...].
     mask : output -> weights [B] or [F, B] with which its error counts; None counts everything alike.
+    frame_ms : duration of a frame, ms; None where the loss says how long a trial lasts.
     """
 
     inputs: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
     mask: Mapping[str, Tensor] | None = None
+    frame_ms: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,17 @@ from cordsnet._arguments import check_init
 from cordsnet._checks import check_at_least
 from cordsnet.dynamics import Equilibrium, Solver, steady_state
 from cordsnet.models.interface import IMAGE
-from cordsnet.training.comparison import accuracies, axes_of, checked, course, ended, error, masked, several
+from cordsnet.training.comparison import (
+    accuracies,
+    axes_of,
+    checked,
+    course,
+    ended,
+    error,
+    frames_of,
+    masked,
+    several,
+)
 from cordsnet.training.evaluate import BATCH, read_correctly
 from cordsnet.training.loss import SCORES, Batch, Bound, Loss, Terms, by_name, evolves
 from cordsnet.training.sources import LabelledImages
@@ -122,17 +132,27 @@ class Masked(Loss):
 
     Attributes
     ----------
-    ms : duration of a trial, shared equally by its frames.
+    ms : duration of a trial, shared equally by its frames; None is that of the batch's frames, or else the model's
+        `response_ms`.
     weights : coefficient of each output, as (name, coefficient) pairs; 1 for those that are not named.
     """
 
     kind = "masked"
-    ms: float = 200.0
+    ms: float | None = None
     weights: tuple[tuple[str, float], ...] = ()
 
     def __call__(self, bound: Bound, batch: Batch) -> Terms:
         """Each output's mean error over what its mask keeps, one term per output."""
-        return masked(bound, course(bound, batch.inputs, self.ms), batch, dict(self.weights))
+        return masked(bound, course(bound, batch.inputs, self._ms(bound, batch)), batch, dict(self.weights))
+
+    def _ms(self, bound: Bound, batch: Batch) -> float:
+        """Duration of a trial. Raises ValueError where the loss and the frames of the batch say different ones."""
+        if batch.frame_ms is None:
+            return float(bound.model.response_ms) if self.ms is None else self.ms
+        frames = len(frames_of(bound, batch.inputs)) * batch.frame_ms
+        if self.ms is not None and not math.isclose(self.ms, frames, rel_tol=1e-9):
+            raise ValueError(f"trials of the data last {frames:g} ms, and the loss has ms = {self.ms:g}; leave it out")
+        return frames
 
 
 @check_init

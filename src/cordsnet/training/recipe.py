@@ -3,9 +3,10 @@
 import dataclasses
 import importlib
 import importlib.util
+import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -127,6 +128,7 @@ class Recipe:
     stages : in order; each starts from another's result or from random weights.
     seed : of everything that is drawn.
     reading : for data by path, the columns of its tables, and how many images may be unreadable.
+    data_options : settings of data that a program makes, such as the task whose trials are "task".
     """
 
     name: str
@@ -135,6 +137,7 @@ class Recipe:
     data: str = "digits"
     seed: int = 0
     reading: Reading = field(default_factory=Reading)
+    data_options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", os.fspath(self.data))
@@ -192,7 +195,7 @@ class Recipe:
                 DataWarning,
                 stacklevel=2,
             )
-        return load_any(self.data, self.model.shown_size, self.reading)
+        return load_any(self.data, self.model.shown_size, self.reading, self.data_options)
 
     def _check_data(self) -> None:
         if not self.data:
@@ -216,7 +219,11 @@ class Recipe:
             return self
         if data is None:
             self._check_data()
-        sizes = _sizes(self.data, model.shown_size, self.reading) if data is None else as_source(data).sizes()
+        if data is None:
+            options = json.dumps(self.data_options, sort_keys=True)
+            sizes = _sizes(self.data, model.shown_size, self.reading, options)
+        else:
+            sizes = as_source(data).sizes()
         known = {f.name for f in dataclasses.fields(spec)} - set(model.options)
         found = {name: value for name, value in sizes.items() if name in known}
         own = {name: found.pop(name) for name in SIZES if name in found}
@@ -230,6 +237,8 @@ class Recipe:
         rest = {"name": self.name, "model": self.model.to_dict(), "data": self.data, "seed": self.seed}
         if self.reading != Reading():
             rest["reading"] = dataclasses.asdict(self.reading)
+        if self.data_options:
+            rest["data_options"] = self.data_options
         return rest | {"stages": [stage.to_dict() for stage in self.stages]}
 
 
@@ -241,8 +250,8 @@ def _one_side(size: tuple[int, int], data: str) -> int:
 
 
 @lru_cache(maxsize=32)
-def _sizes(data: str, image_size: int, reading: Reading) -> dict[str, Any]:
-    return dict(as_source(load_any(data, image_size, reading)).sizes())
+def _sizes(data: str, image_size: int, reading: Reading, options: str) -> Mapping[str, Any]:
+    return as_source(load_any(data, image_size, reading, json.loads(options))).sizes()
 
 
 RECIPES: Registry[Callable[[], Recipe]] = _ROWS

@@ -1,0 +1,83 @@
+"""Moving dots in a round aperture, with the algorithms of the field (compared by Pilly & Seitz, Vision Research 2009)."""
+
+import math
+from typing import Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor
+
+from cordsnet.tasks.trials import Plan
+
+Algorithm: TypeAlias = Literal["movshon", "limited_lifetime", "random_walk"]
+"""How dots move. A dot is a signal dot with a probability equal to the coherence.
+
+"movshon" (Newsome & Movshon): three sets of dots take turns, one per frame. When its set's turn comes, a signal dot shifts
+by the way of three frames, and any other is replotted at random.
+"limited_lifetime": every dot moves in every frame, signal dots in the direction of the trial and the others in one of
+their own; a dot keeps its part for its life and is then replotted.
+"random_walk": every dot moves in every frame, by the same way; signal or not, and the direction of those that are not,
+is drawn anew each time.
+"""
+ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+
+SETS = 3
+"""Sets of dots that take turns with "movshon"."""
+
+LIFETIME = 4
+"""Frames of a dot's life with "limited_lifetime"."""
+
+
+def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str) -> Tensor:
+    """Places of the dots of every frame [B, F, count, 2], from 0 to 1 in a square field; dots that leave it wrap around.
+
+    Parameters
+    ----------
+    plan : the trials.
+    coherence : probability of a signal dot in each trial [B].
+    angle : direction of motion [B], in radians from the right.
+    count : dots of a frame.
+    way : way of a dot in a frame, in widths of the field.
+    algorithm : how they move.
+    """
+    sets = SETS if algorithm == "movshon" else 1
+    turns = -(-plan.frames // sets)
+    drawn = plan.draws.uniform("dots", turns * sets, count, 4).view(plan.batch, turns, sets, count, 4)
+    signal, place, own = drawn[..., 0] < coherence[:, None, None, None], drawn[..., 1:3], drawn[..., 3] * 2 * math.pi
+    turn = torch.arange(turns, device=coherence.device)[:, None, None]
+    born = (turn == 0).expand(plan.batch, turns, sets, count)
+    if algorithm == "movshon":
+        born = born | ~signal
+    elif algorithm == "limited_lifetime":
+        phase = (plan.draws.uniform("age", count) * LIFETIME).long()[:, None, None, :]
+        born = born | ((turn + phase) % LIFETIME == 0)
+    birth = torch.where(born, turn, torch.zeros_like(turn)).cummax(1).values
+    if algorithm == "limited_lifetime":
+        signal, own = signal.gather(1, birth), own.gather(1, birth)
+    heading = torch.where(signal, angle[:, None, None, None], own)
+    step = torch.stack([heading.cos(), heading.sin()], -1) * (way * sets)
+    moved = torch.where(born[..., None], torch.zeros_like(step), step).cumsum(1)
+    since = birth[..., None].expand_as(moved)
+    places = torch.remainder(place.gather(1, since) + moved - moved.gather(1, since), 1)
+    return places.flatten(1, 2)[:, : plan.frames]
+
+
+def draw_dots(movie: Tensor, places: Tensor, shown: Tensor) -> Tensor:
+    """Draw dots [B, F, N, 2] over dark movies [F, B, S, S], in place, in the frames `shown` [F, B].
+
+    The aperture is round and as wide as the field; dots whose middle is outside are not seen. A dot has the area of a
+    pixel, and covers the four pixels that it lies over in proportion.
+    """
+    size = movie.shape[-1]
+    places = places.transpose(0, 1)
+    inside = (places - 0.5).square().sum(-1) <= 0.25
+    seen = (inside & shown[..., None]).to(movie)
+    x, y = places[..., 0] * size - 0.5, (1 - places[..., 1]) * size - 0.5
+    left, top = x.floor(), y.floor()
+    part_x, part_y = (x - left).to(movie), (y - top).to(movie)
+    left, top = left.long(), top.long()
+    field = movie.flatten(2)
+    for across, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = seen * (part_x if across else 1 - part_x) * (part_y if down else 1 - part_y)
+        column, row = (left + across).clamp(0, size - 1), (top + down).clamp(0, size - 1)
+        field.scatter_add_(2, row * size + column, weight)
+    return movie.clamp_max_(1)

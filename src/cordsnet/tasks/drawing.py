@@ -1,0 +1,57 @@
+"""Shapes on a dark field, in grey values from 0 to 1. Places run from -1 to 1 over the field, x to the right, y up."""
+
+import torch
+from torch import Tensor
+
+from cordsnet.tasks.trials import Plan
+
+FIXATION_RADIUS = 0.08
+"""Radius of the fixation point."""
+
+
+def grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """x and y [S, S] of the pixels."""
+    places = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) * (2 / size) - 1
+    return places.expand(size, size), -places[:, None].expand(size, size)
+
+
+def disc(x: Tensor, y: Tensor, radius: float, size: int) -> Tensor:
+    """Discs [..., S, S] at the places x, y [...]; their edge is one pixel wide, so that they move by parts of a pixel."""
+    across, up = grid(size, x)
+    away = torch.hypot(across - x[..., None, None], up - y[..., None, None])
+    return ((radius - away) * size / 2 + 0.5).clamp(0, 1)
+
+
+def bar(angle: Tensor, length: float, width: float, size: int) -> Tensor:
+    """Bars [..., S, S] through the middle, at angles [...] in radians from the horizontal; half-length and half-width."""
+    across, up = grid(size, angle)
+    cos, sin = angle.cos()[..., None, None], angle.sin()[..., None, None]
+    along, aside = across * cos + up * sin, up * cos - across * sin
+    inside = torch.minimum(length - along.abs(), width - aside.abs())
+    return (inside * size / 2 + 0.5).clamp(0, 1)
+
+
+def blank(plan: Plan, size: int) -> Tensor:
+    """Dark movies [F, B, S, S]."""
+    return torch.zeros(plan.frames, plan.batch, size, size, device=plan.draws.seeds.device, dtype=torch.float32)
+
+
+def stamp(movie: Tensor, shape: Tensor, shown: Tensor) -> Tensor:
+    """Draw a shape [S, S], or one per trial [B, S, S], over movies [F, B, S, S] in the frames `shown` [F, B].
+
+    The brighter one is seen. The movies are changed in place, and only where the shape is.
+    """
+    covered = shape.flatten(0, -3).any(0) if shape.ndim > 2 else shape > 0
+    rows, columns = covered.any(1).nonzero()[:, 0], covered.any(0).nonzero()[:, 0]
+    if not len(rows):
+        return movie
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    part = movie[..., box[0], box[1]]
+    torch.maximum(part, shown[..., None, None].to(movie) * shape[..., box[0], box[1]].to(movie), out=part)
+    return movie
+
+
+def fixation(movie: Tensor, shown: Tensor) -> Tensor:
+    """Draw the fixation point over movies, in place, in the frames `shown` [F, B]; it goes off as the go cue."""
+    zero = torch.zeros((), dtype=torch.float64, device=movie.device)
+    return stamp(movie, disc(zero, zero, FIXATION_RADIUS, movie.shape[-1]), shown)

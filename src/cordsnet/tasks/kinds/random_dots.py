@@ -1,0 +1,125 @@
+"""Random-dot motion: in which direction do most dots move?"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cordsnet._arguments import check_init
+from cordsnet._checks import check_positive, is_number
+from cordsnet.tasks.choice import ChoiceTask
+from cordsnet.tasks.dots import ALGORITHMS, Algorithm, draw_dots, moving_dots
+from cordsnet.tasks.drawing import blank, fixation
+from cordsnet.tasks.draws import Draws
+from cordsnet.tasks.trials import Plan
+
+FIXATE = "fixation"
+
+
+@check_init
+@dataclass(frozen=True)
+class RandomDots(ChoiceTask):
+    """Random-dot motion.
+
+    Attributes
+    ----------
+    coherences : proportions of dots that move together, each as likely as the others; 0 has a drawn answer, so that
+        nobody can do better than chance.
+    directions : directions of motion in degrees, anticlockwise from the right; each is an answer.
+    reaction_time : True if answers may be given as soon as the dots move, which stay until the trial ends; the
+        decision period then begins with the stimulus and follows it to its end.
+    speed_deg_s : speed of the dots, degrees of visual angle per second.
+    field_deg : width of the field, degrees.
+    density : dots per square degree and second.
+    algorithm : how dots move, "movshon", "limited_lifetime" or "random_walk".
+    """
+
+    kind: ClassVar[str] = "random_dots"
+    source: ClassVar[str] = "Britten et al., J. Neurosci. 1992; timing of neurogym's PerceptualDecisionMaking"
+    about: ClassVar[str] = "Random-dot motion: choose the direction in which most dots move."
+    periods: ClassVar = {"fixation": 100.0, "stimulus": 2000.0, "decision": 100.0}
+
+    coherences: tuple[float, ...] = (0.0, 0.064, 0.128, 0.256, 0.512)
+    directions: tuple[float, ...] = (0.0, 180.0)
+    reaction_time: bool = False
+    speed_deg_s: float = 5.0
+    field_deg: float = 5.0
+    density: float = 16.7
+    algorithm: Algorithm = "movshon"
+
+    def check(self) -> None:
+        """Raise ValueError for coherences, directions or an algorithm that cannot be."""
+        super().check()
+        for name in ("coherences", "directions"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.coherences or not all(is_number(c) and 0 <= c <= 1 for c in self.coherences):
+            raise ValueError(f"coherences must be numbers from 0 to 1, got {self.coherences!r}")
+        turned = [float(d) % 360 if is_number(d) and math.isfinite(d) else None for d in self.directions]
+        if len(turned) < 2 or None in turned or len(set(turned)) < len(turned):
+            raise ValueError(f"directions must be at least two different angles in degrees, got {self.directions!r}")
+        for name in ("speed_deg_s", "field_deg", "density"):
+            check_positive(getattr(self, name), name)
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The directions."""
+        return tuple(f"{direction:g} degrees" for direction in self.directions)
+
+    @property
+    def vector_channels(self) -> tuple[str, ...]:
+        """The fixation cue, and the evidence for each direction."""
+        return (FIXATE, *self.options)
+
+    @property
+    def dots(self) -> int:
+        """Dots in each frame."""
+        return max(1, round(self.density * self.field_deg**2 * self.frame_ms / 1000))
+
+    def draw(self, draws: Draws) -> dict[str, Tensor]:
+        """Coherence and number of the direction."""
+        return {
+            "coherence": draws.choice("coherence", self.coherences),
+            "direction": draws.integers("direction", len(self.directions)),
+        }
+
+    def edges(self, draws: Draws) -> dict[str, Tensor]:
+        """Periods in order; with `reaction_time` the decision begins with the stimulus."""
+        found = super().edges(draws)
+        if self.reaction_time:
+            found["decision"] = torch.stack([found["stimulus"][:, 0], found["decision"][:, 1]], 1)
+            found["stimulus"] = found["decision"]
+        return found
+
+    def right(self, plan: Plan) -> Tensor:
+        """The direction of motion."""
+        return plan.conditions["direction"]
+
+    def vector(self, plan: Plan) -> Tensor:
+        """The fixation cue; for each direction 1/2 + coherence / 2 x the cosine of its angle to the motion."""
+        angles = self._angles(plan.draws.seeds)
+        tuning = torch.cos(self._angle(plan)[:, None] - angles)
+        evidence = 0.5 + 0.5 * plan.conditions["coherence"][:, None] * tuning
+        cue = self._waiting(plan)[..., None].double()
+        return torch.cat([cue, plan.during("stimulus")[..., None] * evidence], -1)
+
+    def image(self, plan: Plan) -> Tensor:
+        """The fixation point and the dots."""
+        way = self.speed_deg_s * self.frame_ms / 1000 / self.field_deg
+        places = moving_dots(plan, plan.conditions["coherence"], self._angle(plan), self.dots, way, self.algorithm)
+        movie = draw_dots(blank(plan, self.image_size), places, plan.during("stimulus"))
+        return fixation(movie, self._waiting(plan))
+
+    def _waiting(self, plan: Plan) -> Tensor:
+        """True until the go cue [F, B]."""
+        return plan.index < plan.edges[self.decision][:, :1].T
+
+    def _angles(self, like: Tensor) -> Tensor:
+        degrees = torch.tensor(self.directions, dtype=torch.float64, device=like.device)
+        return torch.deg2rad(degrees)
+
+    def _angle(self, plan: Plan) -> Tensor:
+        return self._angles(plan.draws.seeds)[plan.conditions["direction"]]

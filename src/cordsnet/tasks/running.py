@@ -1,0 +1,76 @@
+"""Networks on trials: outputs frame by frame, and how the trials were answered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cordsnet._checks import check_count
+from cordsnet.dynamics import Hold, Record, integrate, start
+from cordsnet.tasks.task import Answers, Task
+from cordsnet.tasks.trials import Trials
+
+BATCH = 100
+"""Trials that are run together."""
+
+
+@torch.no_grad()
+def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
+    """Outputs of a model at the end of every frame.
+
+    Parameters
+    ----------
+    model : the network; it starts as it does by itself, and is not changed.
+    trials : what it sees.
+    seed : of its noise.
+
+    Returns
+    -------
+    Output -> its values [F, B, ...].
+
+    Raises
+    ------
+    ValueError : the model does not read the inputs, or a frame is no whole number of its steps.
+    """
+    trials = trials.to(model.like)
+    system, notes = model.system(), list[str]()
+    frames = [{name: values[k] for name, values in trials.inputs.items()} for k in range(trials.frames)]
+    model.check_inputs(frames[0])
+    steps = system.clock.cut([("duration of a frame", trials.frame_ms)] * len(frames), notes)
+    holds = [Hold(count, frame) for count, frame in zip(steps, frames, strict=True)]
+    ends = torch.tensor(steps).cumsum(0).tolist()
+    record = Record(times_ms=tuple(system.clock.time_ms(end) for end in ends))
+    state = start(system, None, len(trials), seed)
+    return dict(integrate(system, holds, state, record, ends[-1]).outputs)
+
+
+def evaluate_task(model: Any, task: Task, trials: int, seed: int = 0) -> Answers:
+    """How a model answers trials of a task.
+
+    Parameters
+    ----------
+    model : the network, set to evaluation meanwhile.
+    task : the task, in a rendering that the network reads.
+    trials : number of trials.
+    seed : of the trials and of the network's noise.
+    """
+    check_count(trials, "trials", 1)
+    training = model.training
+    found = []
+    try:
+        model.eval()
+        for first in range(0, trials, BATCH):
+            shown = task.sample(min(BATCH, trials - first), seed, first)
+            found.append(answered(task, shown, run_trials(model, shown, seed + first)))
+    finally:
+        model.train(training)
+    return Answers(*(torch.cat([getattr(one, part) for one in found]) for part in ("correct", "response", "early")))
+
+
+def answered(task: Task, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:
+    """Answers of a task's trials, on the processor. Raises ValueError, naming it, for an output that is missing."""
+    for name, _, _ in task.outputs:
+        if name not in outputs:
+            raise ValueError(f"task {task.kind!r} reads output {name!r}; the model has {', '.join(outputs)}")
+    return task.answers(trials, {name: values.cpu() for name, values in outputs.items()})

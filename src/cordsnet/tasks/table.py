@@ -1,0 +1,14 @@
+"""The table of tasks. A task is imported when it is asked for, so that names are checked at once."""
+
+from typing import Any
+
+from cordsnet.registry import Registry
+
+TASKS: Registry[Any] = Registry("task")
+"""Name -> class of the task, a `Task`."""
+
+for _name, _place in (
+    ("random_dots", "random_dots:RandomDots"),
+    ("delayed_saccade", "delayed_saccade:DelayedSaccade"),
+):
+    TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")
