@@ -1,4 +1,4 @@
-"""Moving dots in a round aperture, with the algorithms of the field (compared by Pilly & Seitz, Vision Research 2009)."""
+"""Moving dots in a round aperture, with the algorithms that Pilly & Seitz (Vision Research 2009) compare."""
 
 import math
 from typing import Literal, TypeAlias, get_args
@@ -11,8 +11,8 @@ from cordsnet.tasks.trials import Plan
 Algorithm: TypeAlias = Literal["movshon", "limited_lifetime", "random_walk"]
 """How dots move. A dot is a signal dot with a probability equal to the coherence.
 
-"movshon" (Newsome & Movshon): three sets of dots take turns, one per frame. When its set's turn comes, a signal dot shifts
-by the way of three frames, and any other is replotted at random.
+"movshon" (Newsome & Movshon): three sets of dots take turns, one per frame. When its set's turn comes, a signal dot
+shifts by the way of three frames, and any other is replotted at random.
 "limited_lifetime": every dot moves in every frame, signal dots in the direction of the trial and the others in one of
 their own; a dot keeps its part for its life and is then replotted.
 "random_walk": every dot moves in every frame, by the same way; signal or not, and the direction of those that are not,
@@ -28,7 +28,7 @@ LIFETIME = 4
 
 
 def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str) -> Tensor:
-    """Places of the dots of every frame [B, F, count, 2], from 0 to 1 in a square field; dots that leave it wrap around.
+    """Places of the dots of every frame [B, F, count, 2], from 0 to 1 in a square field, round which dots wrap.
 
     Parameters
     ----------

@@ -16,14 +16,14 @@ def grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def disc(x: Tensor, y: Tensor, radius: float, size: int) -> Tensor:
-    """Discs [..., S, S] at the places x, y [...]; their edge is one pixel wide, so that they move by parts of a pixel."""
+    """Discs [..., S, S] at the places x, y [...]; an edge one pixel wide lets them move by parts of a pixel."""
     across, up = grid(size, x)
     away = torch.hypot(across - x[..., None, None], up - y[..., None, None])
     return ((radius - away) * size / 2 + 0.5).clamp(0, 1)
 
 
 def bar(angle: Tensor, length: float, width: float, size: int) -> Tensor:
-    """Bars [..., S, S] through the middle, at angles [...] in radians from the horizontal; half-length and half-width."""
+    """Bars [..., S, S] through the middle, at angles [...] in radians from the right, of half a length and width."""
     across, up = grid(size, angle)
     cos, sin = angle.cos()[..., None, None], angle.sin()[..., None, None]
     along, aside = across * cos + up * sin, up * cos - across * sin

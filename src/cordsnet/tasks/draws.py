@@ -1,7 +1,7 @@
 """Random numbers of trials. Each depends on the seed of its trial and on a name alone.
 
-So a trial is the same in a batch of any size, on any device and in any worker, and the numbers of one part of a trial do
-not change when another part is drawn differently. Source of the counters: Salmon et al. 2011; see `dynamics/noise.py`.
+So a trial is the same in a batch of any size, on any device and in any worker, and the numbers of one part of a trial
+do not change when another part is drawn differently. Source of the counters: Salmon et al. 2011; see `dynamics/noise.py`.
 """
 
 import hashlib

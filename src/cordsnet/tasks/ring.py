@@ -54,8 +54,8 @@ def wanted(plan: Plan, angles: Tensor, going: Tensor, counted: Tensor) -> tuple[
 def answers(trials: Trials, outputs: Mapping[str, Tensor], start: Tensor, last: Tensor) -> Answers:
     """How a ring was read: its angle in the frame `last` [B], against `Trials.answer` in radians.
 
-    An answer is right within 36 degrees, if the fixation unit is below 0.5 then. It is early if that unit is below 0.5 in
-    the frame before `start` [B].
+    An answer is right within 36 degrees, if the fixation unit is below 0.5 then. It is early if that unit is below 0.5
+    in the frame before `start` [B].
     """
     values = outputs[RING]
     check_frames_of(values, trials, RING)

@@ -88,7 +88,7 @@ class Task(ABC):
             raise ValueError("a trial must last a frame at least; lengthen the timing")
         self.check()
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027
         """Raise ValueError for settings of the task itself that cannot be."""
 
     @property
