@@ -1,7 +1,7 @@
 """Random numbers of trials. Each depends on the seed of its trial and on a name alone.
 
 So a trial is the same in a batch of any size, on any device and in any worker, and the numbers of one part of a trial
-do not change when another part is drawn differently. Source of the counters: Salmon et al. 2011; see `dynamics/noise.py`.
+do not change when another part is drawn differently. The counters are those of `dynamics/noise.py`.
 """
 
 import hashlib
@@ -39,12 +39,12 @@ class Draws:
         """Numbers [B, *shape] between 0 and 1, both excluded, in double precision."""
         key = mix(self.seeds + _stream(name))[:, None]
         bits = mix(key + torch.arange(math.prod(shape), device=self.seeds.device))
-        share = ((bits >> (64 - _BITS)) & (2**_BITS - 1)).double()
+        share: Tensor = ((bits >> (64 - _BITS)) & (2**_BITS - 1)).double()
         return ((share + 0.5) / 2**_BITS).view(len(self.seeds), *shape)
 
     def normal(self, name: str, *shape: int) -> Tensor:
         """Standard normal numbers [B, *shape], in double precision (Box & Muller 1958)."""
-        radius = (-2 * self.uniform(f"{name}, radius", *shape).log()).sqrt()
+        radius = torch.sqrt(-2 * self.uniform(f"{name}, radius", *shape).log())
         return radius * torch.cos(2 * math.pi * self.uniform(f"{name}, angle", *shape))
 
     def integers(self, name: str, count: int, *shape: int) -> Tensor:

@@ -77,7 +77,8 @@ class TaskSource:
 
     def batch(self, moved: Any) -> Batch:
         """Inputs, targets and masks, frame by frame."""
-        return Batch(*moved, self.task.frame_ms)
+        inputs, targets, mask = moved
+        return Batch(inputs, targets, mask, self.task.frame_ms)
 
     def probe(self, count: int, model: torch.nn.Module) -> dict[str, Tensor]:
         """First frames of test trials."""

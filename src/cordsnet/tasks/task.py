@@ -4,7 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,7 +16,8 @@ from cordsnet.tasks.trials import Plan, Trials
 
 Rendering: TypeAlias = Literal["vector", "image"]
 
-VECTOR, IMAGE = "vector", "image"
+VECTOR: Final = "vector"
+IMAGE: Final = "image"
 """Names of the inputs in which trials are rendered: [F, B, channels] and [F, B, 1, S, S]."""
 
 MOST_FRAMES = 20_000
@@ -168,7 +169,7 @@ class Task(ABC):
         if self.rendering == IMAGE:
             movie = self.image(plan)
             movie = movie if bool(running.all()) else movie * running[..., None, None]
-            inputs = {IMAGE: movie.float()[:, :, None]}
+            inputs: dict[str, Tensor] = {IMAGE: movie.float()[:, :, None]}
         else:
             noise = plan.noise("input", self.noise, len(self.vector_channels))
             inputs = {VECTOR: ((self.vector(plan) + noise) * running[..., None]).float()}

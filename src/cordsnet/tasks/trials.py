@@ -1,5 +1,6 @@
 """Trials of a task: what is shown, what is wanted, when it counts, and what is true of each trial."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ class Plan:
             return torch.zeros(self.frames, self.batch, *shape, dtype=torch.float64, device=self.draws.seeds.device)
         # the numbers of a frame do not depend on how many frames there are, since frames are the slowest axis
         found = self.draws.normal(name, self.frames, *shape).transpose(0, 1)
-        return found * std * (100 / self.frame_ms) ** 0.5
+        return found * (std * math.sqrt(100 / self.frame_ms))
 
 
 @dataclass(frozen=True)
