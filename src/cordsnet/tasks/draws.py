@@ -39,8 +39,8 @@ class Draws:
         """Numbers [B, *shape] between 0 and 1, both excluded, in double precision."""
         key = mix(self.seeds + _stream(name))[:, None]
         bits = mix(key + torch.arange(math.prod(shape), device=self.seeds.device))
-        share: Tensor = ((bits >> (64 - _BITS)) & (2**_BITS - 1)).double()
-        return ((share + 0.5) / 2**_BITS).view(len(self.seeds), *shape)
+        share = ((bits >> (64 - _BITS)) & ((1 << _BITS) - 1)).double()
+        return ((share + 0.5) / (1 << _BITS)).view(len(self.seeds), *shape)
 
     def normal(self, name: str, *shape: int) -> Tensor:
         """Standard normal numbers [B, *shape], in double precision (Box & Muller 1958)."""
