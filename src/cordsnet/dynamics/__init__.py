@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         LowRankMap,
         Masked,
         Pool,
+        Unflatten,
         channels_last,
     )
     from cordsnet.dynamics.precision import Precision, as_precision, full_precision
@@ -87,6 +88,7 @@ __all__ = [
     "Status",
     "System",
     "Trajectory",
+    "Unflatten",
     "WarmStart",
     "anderson",
     "as_precision",
