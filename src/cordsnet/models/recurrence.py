@@ -4,7 +4,7 @@ A holder draws its weights from torch's generator and gives them as a linear map
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ HALF_NORMAL_MEAN = math.sqrt(2 / math.pi)
 """Mean of |x| for a standard normal x."""
 
 
+@runtime_checkable
 class MatrixSpec(Protocol):
     """What a holder of a matrix W [units, units] reads of a model's spec."""
 
@@ -35,6 +36,7 @@ class MatrixSpec(Protocol):
         """Spectral radius of W as it is drawn, in the limit of many units."""
 
 
+@runtime_checkable
 class KernelSpec(Protocol):
     """What the holder of a convolution reads of a model's spec."""
 
