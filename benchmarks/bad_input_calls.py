@@ -219,6 +219,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "ConvMap": lambda: {"weight": kernel()},
     "DenseMap": lambda: {"weight": draw(3, 3)},
     "Enlarge": lambda: {"size": (8, 8)},
+    "Unflatten": lambda: {"shape": (2, 8, 8)},
     "Gradient": lambda: {"rule": "implicit", "unsettled": "accept"},
     "LowRankMap": lambda: {"weight": draw(2, 3, 1)},
     "Masked": lambda: {"inner": dynamics.DenseMap(draw(3, 3)), "factor": torch.ones(3, dtype=torch.float64)},

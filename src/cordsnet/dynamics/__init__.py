@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         LowRankMap,
         Masked,
         Pool,
+        Unflatten,
         channels_last,
     )
     from cordsnet.dynamics.noise import mix, trial_seeds
@@ -88,6 +89,7 @@ __all__ = [
     "Status",
     "System",
     "Trajectory",
+    "Unflatten",
     "WarmStart",
     "anderson",
     "as_precision",

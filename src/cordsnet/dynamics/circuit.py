@@ -95,6 +95,7 @@ class Circuit:
     dtype : precision of the rates.
     noise : area -> standard deviation of its private noise, as a rate (see `RateSystem`).
     alive : area -> 1 for units that are there and 0 for lesioned ones; only areas with a lesion.
+    reads_rates : True if outputs read the rates themselves, also negative ones; False if they read what areas emit.
     """
 
     areas: tuple[str, ...]
@@ -108,6 +109,7 @@ class Circuit:
     dtype: torch.dtype
     noise: Mapping[str, float | Tensor] = field(default_factory=dict)
     alive: Mapping[str, Tensor] = field(default_factory=dict)
+    reads_rates: bool = False
 
     def __post_init__(self) -> None:
         for pathway in self.pathways:
@@ -234,12 +236,13 @@ class Circuit:
         return channels_last((total if brought is None else total + brought).to(self.dtype))
 
     def read(self, rates: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Output -> [B, ...], in the precision of its weights, from what areas emit."""
+        """Output -> [B, ...], in the precision of its weights, from what areas emit or their rates (`reads_rates`)."""
         found = {}
         for output in self.outputs:
-            bias = self.bias[output]
-            emitted = {p.source: emit(rates[p.source]).to(bias.dtype) for p in self.into[output]}
-            brought = self.drive(output, self.into[output], _reading(emitted))
+            bias, sources = self.bias[output], [p.source for p in self.into[output]]
+            signals = {name: rates[name] if self.reads_rates else emit(rates[name]) for name in sources}
+            signals = {name: signal.to(bias.dtype) for name, signal in signals.items()}
+            brought = self.drive(output, self.into[output], _reading(signals))
             assert brought is not None
             found[output] = brought + bias
         return found

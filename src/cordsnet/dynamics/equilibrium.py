@@ -22,7 +22,7 @@ from cordsnet.dynamics.rate_system import RateSystem
 from cordsnet.dynamics.simulate import Simulable, check_model
 from cordsnet.dynamics.solver import Solver, tie_to_graph
 from cordsnet.dynamics.state import State
-from cordsnet.dynamics.system import Inputs
+from cordsnet.dynamics.system import Inputs, by_name
 from cordsnet.errors import NotConvergedError
 
 Settled: TypeAlias = tuple[dict[str, Tensor], dict[str, Solution], list[Tensor]]
@@ -94,7 +94,7 @@ def steady_state(
     if unsettled not in ("refuse", "accept"):
         raise ValueError(f"unsettled must be 'refuse' or 'accept', got {unsettled!r}")
     check_model(model)
-    inputs: Inputs = {} if images is None else {"image": images} if isinstance(images, Tensor) else images
+    inputs = by_name(images)
     model.check_inputs(inputs)
     solver = solver or Solver(tol=tol)
     with torch.set_grad_enabled(grad), full_precision():

@@ -116,6 +116,21 @@ class Pool:
         return values.mean((2, 3))
 
 
+class Unflatten:
+    """Vectors [B, N] as maps [B, *shape], N = the product of `shape`: the inverse of flattening."""
+
+    weights: tuple[Tensor, ...] = ()
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        if not (isinstance(shape, Sequence) and shape and all(is_whole(side) and side > 0 for side in shape)):
+            raise ValueError(f"shape must be whole numbers above 0, such as (C, H, W), got {shape!r:.100}")
+        self.shape = tuple(shape)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """The maps."""
+        return values.unflatten(1, self.shape)
+
+
 class Enlarge:
     """Maps enlarged to (H, W) `size` by repeating the nearest unit, as feedback from a smaller map needs."""
 

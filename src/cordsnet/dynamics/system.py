@@ -16,6 +16,17 @@ Context = TypeVar("Context")
 Inputs: TypeAlias = Mapping[str, Tensor]
 """Name of an input -> its values [B, *shape] while they are held. An input that is left out is zero everywhere."""
 
+Shown: TypeAlias = Tensor | Inputs | None
+"""Images [B, C, H, W]; or inputs by name; or None, no input."""
+
+
+def by_name(shown: Shown) -> Inputs:
+    """Inputs by name, of which images have the name "image"."""
+    if shown is None:
+        return {}
+    return {"image": shown} if isinstance(shown, Tensor) else shown
+
+
 Unrolling: TypeAlias = Literal["sync", "sweep", "inner"]
 
 

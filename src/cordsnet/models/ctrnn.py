@@ -19,14 +19,13 @@ from cordsnet.dynamics import (
     Clock,
     DenseMap,
     Inputs,
-    KernelMap,
-    LowRankMap,
     Pathway,
     Precision,
     RateEquation,
     RateSystem,
 )
 from cordsnet.models.interface import IMAGE, SCORES, VisionModel
+from cordsnet.models.recurrence import Dense, LowRank, Sparse, normal, now
 from cordsnet.models.spec import ModelSpec
 from cordsnet.models.table import ModelRow
 
@@ -103,52 +102,6 @@ class RNNSpec(ModelSpec):
         return self.changed(units=width)
 
 
-class Dense(nn.Module):
-    """Every entry of W."""
-
-    def __init__(self, spec: RNNSpec) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(_normal(spec.units, spec.units, std=spec.gain / math.sqrt(spec.units)))
-
-    def map(self) -> KernelMap:
-        """W as a linear map, in the graph."""
-        return DenseMap(_now(self.weight))
-
-
-class LowRank(nn.Module):
-    """W = left right' / N, drawn so that its entries have the variance of a dense W's."""
-
-    def __init__(self, spec: RNNSpec) -> None:
-        super().__init__()
-        std = math.sqrt(spec.gain * math.sqrt(spec.units / spec.rank))
-        self.left, self.right = (nn.Parameter(_normal(spec.units, spec.rank, std=std)) for _ in range(2))
-
-    def map(self) -> KernelMap:
-        """W as a linear map by its factors, in the graph."""
-        return LowRankMap(_now(torch.stack((self.left, self.right))))
-
-
-class Sparse(nn.Module):
-    """The entries of W where the mask [N, N] is True, row by row; the others are zero and stay so in training."""
-
-    mask: Tensor
-
-    def __init__(self, spec: RNNSpec) -> None:
-        super().__init__()
-        n, count = spec.units, spec.entries
-        self.values = nn.Parameter(_normal(count, std=spec.gain / math.sqrt(count / n)))
-        mask = torch.zeros(n * n, dtype=torch.bool)
-        if not mask.is_meta:
-            mask[torch.randperm(n * n)[:count]] = True
-        self.register_buffer("mask", mask.view(n, n))
-
-    def map(self) -> KernelMap:
-        """W as a linear map, in the graph."""
-        return DenseMap(
-            _now(torch.zeros_like(self.mask, dtype=self.values.dtype).masked_scatter(self.mask, self.values))
-        )
-
-
 RECURRENCES: Mapping[str, type[Dense] | type[LowRank] | type[Sparse]] = {
     "dense": Dense,
     "lowrank": LowRank,
@@ -175,10 +128,10 @@ class ContinuousRNN(VisionModel):
     def __init__(self, spec: RNNSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.afferent = nn.Parameter(_normal(spec.units, spec.pixels, std=math.sqrt(2 / spec.pixels)))
+        self.afferent = nn.Parameter(normal(spec.units, spec.pixels, std=math.sqrt(2 / spec.pixels)))
         self.recurrent = RECURRENCES[spec.recurrence](spec)
         self.bias = nn.Parameter(torch.zeros(spec.units, dtype=torch.float32))
-        self.decoder = nn.Parameter(_normal(spec.num_classes, spec.units, std=1 / math.sqrt(spec.units)))
+        self.decoder = nn.Parameter(normal(spec.num_classes, spec.units, std=1 / math.sqrt(spec.units)))
         self.decoder_bias = nn.Parameter(torch.zeros(spec.num_classes, dtype=torch.float32))
 
     @property
@@ -210,9 +163,9 @@ class ContinuousRNN(VisionModel):
     def circuit(self, dtype: torch.dtype | None = None) -> Circuit:
         """The network as an area, pathways and scores, with rates in `dtype` (None: that of the weights)."""
         pathways = (
-            Pathway(IMAGE, AREA, DenseMap(_now(self.afferent))),
+            Pathway(IMAGE, AREA, DenseMap(now(self.afferent))),
             Pathway(AREA, AREA, self.recurrent.map(), recurrent=True),
-            Pathway(AREA, SCORES, DenseMap(_now(self.decoder))),
+            Pathway(AREA, SCORES, DenseMap(now(self.decoder))),
         )
         return Circuit(
             areas=(AREA,),
@@ -220,7 +173,7 @@ class ContinuousRNN(VisionModel):
             pathways=pathways,
             encoders={IMAGE: _image},
             feedforward={},
-            bias={AREA: _now(self.bias), SCORES: _now(self.decoder_bias)},
+            bias={AREA: now(self.bias), SCORES: now(self.decoder_bias)},
             tau_ms={AREA: self.spec.tau_ms},
             outputs=self.outputs,
             dtype=dtype or self.bias.dtype,
@@ -229,17 +182,6 @@ class ContinuousRNN(VisionModel):
 
 def _image(inputs: Inputs) -> Tensor | None:
     return inputs.get(IMAGE)
-
-
-def _now(weight: Tensor) -> Tensor:
-    """The weight in the graph; without one, its numbers as they are now, also when parameters change later."""
-    return weight if torch.is_grad_enabled() else weight.detach().clone()
-
-
-def _normal(*shape: int, std: float) -> Tensor:
-    """Normal numbers, drawn in single precision from torch's generator."""
-    made = torch.empty(*shape, dtype=torch.float32)
-    return made if made.is_meta else made.normal_(std=std)
 
 
 SOURCE = "Soo et al., NeurIPS 2024, https://openreview.net/forum?id=ZZ94aLbMOK"

@@ -21,6 +21,7 @@ from cordsnet.dynamics import (
     start,
     with_lesions,
 )
+from cordsnet.dynamics.system import by_name
 from cordsnet.dynamics.transforms import in_transform
 from cordsnet.models.changed import check_computable, refresh, refuse_vmap
 from cordsnet.models.preprocessing import warn_of_range
@@ -103,7 +104,9 @@ class VisionModel(SavedModel, ABC):
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """[C, H, W] of the images it reads."""
+        """[C, H, W] of the images it reads. Raises ValueError for a model that reads none."""
+        if IMAGE not in self.inputs:
+            raise ValueError(f"{type(self).__name__} reads {', '.join(self.inputs)} and no images")
         channels, height, width = self.inputs[IMAGE]
         return channels, height, width
 
@@ -191,7 +194,7 @@ class VisionModel(SavedModel, ABC):
         Materialises the weights at each call; a long stream is faster with `system = model.system()`,
         then `system.hold(inputs)` per frame and `system.advance(state, held)` per step.
         """
-        given = _by_name(inputs)
+        given = by_name(inputs)
         self.check_inputs(given)
         system = self.system(dt)
         state = system.admit(state)
@@ -225,7 +228,7 @@ class VisionModel(SavedModel, ABC):
         -------
         Class scores [B, K]; for a model with other outputs, all of them by name.
         """
-        given = _by_name(inputs)
+        given = by_name(inputs)
         self.check_inputs(given)
         system = self.system()
         steps = system.clock.steps(self.response_ms if ms is None else ms, "ms")
@@ -287,12 +290,6 @@ def _equal(kept: list[Tensor], tensors: list[Tensor]) -> bool:
         one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
         for one, other in zip(kept, tensors, strict=True)
     )
-
-
-def _by_name(inputs: Tensor | Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
-    if inputs is None:
-        return {}
-    return inputs if isinstance(inputs, Mapping) else {IMAGE: inputs}
 
 
 def _kind(values: object) -> str:

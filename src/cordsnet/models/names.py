@@ -38,6 +38,7 @@ KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
 KINDS.add_lazy("deq_conv", "cordsnet.models.deq.conv:DeqConv")
 KINDS.add_lazy("mdeq", "cordsnet.models.deq.mdeq:Mdeq")
 KINDS.add_lazy("ctrnn", "cordsnet.models.ctrnn:ContinuousRNN")
+KINDS.add_lazy("vector_rnn", "cordsnet.models.vector_rnn.model:VectorRNN")
 
 for _depth in (2, 4, 6, 8):
     for _size in ("", "_small"):
@@ -96,3 +97,6 @@ MODELS.add_lazy("mdeq_large", "cordsnet.models.deq.rows:MDEQ_LARGE")
 for _row in ("dense", "lowrank", "sparse"):
     MODELS.add_lazy(f"ctrnn_{_row}", f"cordsnet.models.ctrnn:{_row.upper()}")
     MODELS.add_lazy(f"ctrnn_{_row}_small", f"cordsnet.models.ctrnn:{_row.upper()}_SMALL")
+for _row in ("dense", "lowrank", "sparse", "conv"):
+    MODELS.add_lazy(f"vector_rnn_{_row}", f"cordsnet.models.vector_rnn.rows:{_row.upper()}")
+    MODELS.add_lazy(f"vector_rnn_{_row}_small", f"cordsnet.models.vector_rnn.rows:{_row.upper()}_SMALL")

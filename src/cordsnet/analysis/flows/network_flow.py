@@ -8,10 +8,11 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
-from cordsnet.analysis.networks.jacobians import network_jacobian, rate_system
+from cordsnet.analysis.networks.jacobians import network_jacobian, one_trial, rate_system
 from cordsnet.analysis.operators import LinearOperator
 from cordsnet.dynamics import Simulable
 from cordsnet.dynamics.simulate import check_model
+from cordsnet.dynamics.system import Shown
 
 
 class NetworkFlow(Flow):
@@ -20,7 +21,7 @@ class NetworkFlow(Flow):
     Parameters
     ----------
     model : a network with a rate equation and no delayed connections.
-    image : [1, C, H, W] as the model reads it; None is no input.
+    image : [1, C, H, W] as the model reads it, or inputs by name, each of one trial; None is no input.
     stepper : as for `Flow`. Networks are simulated by "euler" at their own dt; "rk4" follows the equation itself.
 
     Raises
@@ -30,15 +31,11 @@ class NetworkFlow(Flow):
     """
 
     @check_arguments
-    def __init__(self, model: Simulable, image: Tensor | None = None, stepper: str = "rk4") -> None:
+    def __init__(self, model: Simulable, image: Shown = None, stepper: str = "rk4") -> None:
         check_model(model)
-        if image is not None:
-            model.check_inputs({"image": image})
-            if len(image) != 1:
-                raise ValueError(f"image must be one image [1, C, H, W], got {len(image)}; make a flow for each")
         with torch.no_grad():
             system = rate_system(model)
-            held = system.hold({} if image is None else {"image": image})
+            held = system.hold(one_trial(model, image))
         self.system, self.held = system, held
         circuit = system.equation.circuit
         if any(circuit.delays_ms.values()):

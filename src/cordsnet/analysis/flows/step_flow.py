@@ -12,8 +12,10 @@ from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import MapFlow
+from cordsnet.analysis.networks.jacobians import one_trial
 from cordsnet.dynamics import Simulable, State
 from cordsnet.dynamics.simulate import check_model
+from cordsnet.dynamics.system import Shown
 
 LATE = 32
 """Steps after which a model is taken to be past its start: beyond the steps that batch norms and memories count."""
@@ -28,7 +30,7 @@ class StepFlow(MapFlow):
     Parameters
     ----------
     model : any dynamical model without delayed connections and without noise.
-    image : [1, C, H, W] as the model reads it; None is no input.
+    image : [1, C, H, W] as the model reads it, or inputs by name, each of one trial; None is no input.
     step : number of the step; it must not matter from then on.
 
     Attributes
@@ -41,16 +43,12 @@ class StepFlow(MapFlow):
     """
 
     @check_arguments
-    def __init__(self, model: Simulable, image: Tensor | None = None, step: int = LATE) -> None:
+    def __init__(self, model: Simulable, image: Shown = None, step: int = LATE) -> None:
         check_model(model)
         check_count(step, "step", 1)
-        if image is not None:
-            model.check_inputs({"image": image})
-            if len(image) != 1:
-                raise ValueError(f"image must be one image [1, C, H, W], got {len(image)}; make a flow for each")
         with torch.no_grad():
             self.system = model.system()
-        self.image, self.at = image, self._start(step)
+        self.inputs, self.at = one_trial(model, image), self._start(step)
         self.signals = {signal.name: torch.Size(signal.shape) for signal in self.system.signals}
         self._held: tuple[int, Any] = (0, None)
         units = sum(shape.numel() for shape in self.signals.values())
@@ -85,7 +83,7 @@ class StepFlow(MapFlow):
     def _context(self, batch: int) -> Any:
         """The held image for this many states; kept, since an analysis asks for the same number again and again."""
         if self._held[0] != batch:
-            shown = {} if self.image is None else {"image": self.image.expand(batch, -1, -1, -1)}
+            shown = {name: one.expand(batch, *one.shape[1:]) for name, one in self.inputs.items()}
             with torch.no_grad():
                 self._held = batch, self.system.hold(shown)
         return self._held[1]

@@ -13,6 +13,7 @@ from cordsnet.analysis.operators.operator import LinearOperator
 from cordsnet.analysis.operators.plain import Diagonal
 from cordsnet.dynamics import Held, RateSystem, Simulable, Solver, State, steady_state
 from cordsnet.dynamics.simulate import check_model
+from cordsnet.dynamics.system import Inputs, Shown, by_name
 
 At: TypeAlias = State | Mapping[str, Tensor] | None
 """A state of one trial; or the rates of one, area -> [1, C, H, W], long held; or None: where the network settles."""
@@ -24,7 +25,7 @@ SETTLING = 500
 
 @check_arguments
 def jacobian(
-    model: Simulable, state: At = None, image: Tensor | None = None, area: str | None = None, of: str = "target"
+    model: Simulable, state: At = None, image: Shown = None, area: str | None = None, of: str = "target"
 ) -> LinearOperator:
     """The Jacobian of a network's dynamics at a state, while `image` is shown.
 
@@ -32,7 +33,7 @@ def jacobian(
     ----------
     model : a network with a rate equation.
     state : of one trial; None solves for where the network settles under `image`.
-    image : [1, C, H, W]; None is a blank field.
+    image : [1, C, H, W], or inputs by name, each of one trial; None is a blank field.
     area : its own block, on maps [C, H, W]; None is the whole network, on flat vectors [units], whose `parts`
         gives an area's share of a vector. The spectrum of a cascade is the union of its areas' spectra, so there
         areas alone tell everything but the eigenvectors (`network_eigenvalues`).
@@ -102,14 +103,10 @@ def rate_system(model: Any) -> RateSystem:
 
 
 @exact()
-def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSystem, Held, State]:
+def point_of(model: Simulable, state: At, image: Shown) -> tuple[RateSystem, Held, State]:
     """The system, the held frame and the state at which a model is to be linearised."""
     system = rate_system(model)
-    if image is not None:
-        model.check_inputs({"image": image})
-        if len(image) != 1:
-            raise ValueError(f"image must be one, [1, C, H, W], got {len(image)}; take one of them")
-    held = system.hold({} if image is None else {"image": image})
+    held = system.hold(one_trial(model, image))
     if state is None:
         state = _settled(model, image, system.like.dtype)
     if not isinstance(state, State):
@@ -120,7 +117,18 @@ def point_of(model: Simulable, state: At, image: Tensor | None) -> tuple[RateSys
     return system, held, state
 
 
-def _settled(model: Simulable, image: Tensor | None, dtype: torch.dtype) -> Mapping[str, Tensor]:
+def one_trial(model: Simulable, image: Shown) -> Inputs:
+    """Inputs by name, checked. Raises TypeError or ValueError for what the model cannot read, or several trials."""
+    inputs = by_name(image)
+    model.check_inputs(inputs)
+    for name, values in inputs.items():
+        if len(values) != 1:
+            one = "image [1, C, H, W]" if name == "image" else "trial [1, ...]"
+            raise ValueError(f"{name} must be one {one}, got {len(values)}; take one of them")
+    return inputs
+
+
+def _settled(model: Simulable, image: Shown, dtype: torch.dtype) -> Mapping[str, Tensor]:
     tol = 1e-8 if dtype == torch.float64 else 1e-5
     found = steady_state(model, image, solver=Solver(tol=tol, max_iterations=SETTLING))
     if not found.converged:

@@ -10,6 +10,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet.analysis.krylov import Eigenpairs, eigenvalues
 from cordsnet.analysis.networks.jacobians import At, jacobian, point_of
 from cordsnet.dynamics import Simulable
+from cordsnet.dynamics.system import Shown
 
 NETWORK = "network"
 """Name under which a network with feedback stands as a whole."""
@@ -42,7 +43,7 @@ class NetworkSpectrum:
 @check_arguments
 def network_eigenvalues(
     model: Simulable,
-    image: Tensor | None = None,
+    image: Shown = None,
     state: At = None,
     *,
     k: int = 8,
