@@ -6,7 +6,9 @@ from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
     from cordsnet.tasks.create import create_task, list_tasks
-    from cordsnet.tasks.running import evaluate_task, run_trials
+    from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
+    from cordsnet.tasks.recipe import task_recipe
+    from cordsnet.tasks.running import run_trials
     from cordsnet.tasks.source import TaskSource
     from cordsnet.tasks.table import TASKS
     from cordsnet.tasks.task import Answers, Task
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TASKS",
     "Answers",
+    "Performance",
     "Task",
     "TaskSource",
     "Trials",
@@ -22,6 +25,8 @@ __all__ = [
     "evaluate_task",
     "list_tasks",
     "run_trials",
+    "task_recipe",
+    "trained_task",
 ]
 
 import_on_demand(__name__)

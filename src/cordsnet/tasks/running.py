@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count
 from cordsnet.dynamics import Hold, Record, integrate, start
 from cordsnet.tasks.task import Answers, Task
 from cordsnet.tasks.trials import Trials
@@ -43,29 +42,6 @@ def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     record = Record(times_ms=tuple(system.clock.time_ms(end) for end in ends))
     state = start(system, None, len(trials), seed)
     return dict(integrate(system, holds, state, record, ends[-1]).outputs)
-
-
-def evaluate_task(model: Any, task: Task, trials: int, seed: int = 0) -> Answers:
-    """How a model answers trials of a task.
-
-    Parameters
-    ----------
-    model : the network, set to evaluation meanwhile.
-    task : the task, in a rendering that the network reads.
-    trials : number of trials.
-    seed : of the trials and of the network's noise.
-    """
-    check_count(trials, "trials", 1)
-    training = model.training
-    found = []
-    try:
-        model.eval()
-        for first in range(0, trials, BATCH):
-            shown = task.sample(min(BATCH, trials - first), seed, first)
-            found.append(answered(task, shown, run_trials(model, shown, seed + first)))
-    finally:
-        model.train(training)
-    return Answers(*(torch.cat([getattr(one, part) for one in found]) for part in ("correct", "response", "early")))
 
 
 def answered(task: Task, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:

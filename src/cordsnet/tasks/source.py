@@ -13,7 +13,7 @@ from cordsnet.data import BatchShare
 from cordsnet.errors import RunError
 from cordsnet.models import ModelSpec
 from cordsnet.tasks.create import create_task
-from cordsnet.tasks.running import evaluate_task
+from cordsnet.tasks.performance import evaluate_task
 from cordsnet.tasks.task import IMAGE, Task
 from cordsnet.training import Batch, mix_seed
 
@@ -88,7 +88,8 @@ class TaskSource:
     def measure(self, model: Any) -> dict[str, float]:
         """Share of test trials answered correctly, and of those that were answered too early."""
         found = evaluate_task(model, self.task, self.test_trials, TEST_SEED)
-        return {"task_accuracy": float(found.correct.float().mean()), "early_share": float(found.early.float().mean())}
+        early = float(found.answers.early.double().mean())
+        return {"task_accuracy": found.accuracy, "early_share": early}
 
     def describe(self) -> dict[str, Any]:
         """Settings of the task."""
@@ -114,13 +115,13 @@ class _Updates(IterableDataset[Any]):
                 yield dict(trials.inputs), dict(trials.targets), dict(trials.mask)
 
 
-def load_task(image_size: int, *, task: str = "", test_trials: int = 500, **settings: Any) -> TaskSource:
+def load_task(size: int, /, *, task: str = "", test_trials: int = 500, **settings: Any) -> TaskSource:
     """The row "task" of the table of data sets: trials of `task`, whose movies have the size that the network reads.
 
     Raises ValueError where no task is named.
     """
     if not task:
         raise ValueError("data 'task' needs the name of a task; give data_options={'task': NAME}")
-    if settings.get("rendering") == IMAGE and image_size:
-        settings = {"image_size": image_size} | settings
+    if settings.get("rendering") == IMAGE and size:
+        settings = settings | {"image_size": size}
     return TaskSource(create_task(task, **settings), test_trials)

@@ -1,0 +1,169 @@
+"""The command of cognitive tasks: list them, show a trial, train a network, evaluate it."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cordsnet.cli.early import check_evaluated, check_model_name, given, with_model_name
+from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse, print_json
+from cordsnet.cli.telling import says_progress, telling
+from cordsnet.tasks.table import TASKS
+
+if TYPE_CHECKING:  # slow to import
+    from cordsnet.tasks import Task
+
+
+@COMMANDS.register("tasks")
+def tasks(words: Sequence[str]) -> None:
+    """Cognitive tasks: `list`, `show TASK` a trial, `train TASK` a network, `evaluate TASK CHECKPOINT`."""
+    first = words[0] if words else "list"
+    if first in ("-h", "--help"):
+        print(f"usage: cordsnet tasks {{{','.join(FURTHER)}}} [TASK] [options]\n\n{tasks.__doc__}")
+        return
+    if first not in FURTHER:
+        raise ValueError(f"tasks has no command {first!r}; it has {', '.join(FURTHER)}")
+    FURTHER[first](words[1:])
+
+
+def _list(words: Sequence[str]) -> None:
+    """Names, periods and sources."""
+    parser = make_parser("tasks list", "List the tasks.")
+    parser.add_argument("pattern", nargs="?", default="*", help="shell pattern, such as 'match_*'")
+    add_json(parser)
+    options = parse(parser, words)
+    rows = [_facts(name) for name in TASKS.names(options.pattern)]
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['name']:<20}{row['about']}\n{'':<20}{row['source']}")
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """Plain data about a task with its own settings."""
+    from cordsnet.tasks import create_task
+
+    task = create_task(name)
+    outputs = [{"name": output, "axis": axis, "size": size} for output, axis, size in task.outputs]
+    facts = {"name": name, "about": task.about, "source": task.source, "periods_ms": task.timings, "outputs": outputs}
+    return facts | {"channels": list(task.vector_channels), "settings": task.to_dict()}
+
+
+def _show(words: Sequence[str]) -> None:
+    """One trial as a movie and a timing diagram."""
+    name = _task_first("show", words)
+    parser = make_parser(f"tasks show {name}", "Draw one trial: a movie, and what is shown and wanted over time.")
+    parser.add_argument("--seed", type=int, default=0, help="of the trial")
+    add_run_options(parser, f"runs/tasks/{name}")
+    _add_task(parser, name)
+    options = parse(parser, words[1:])
+    task = _chosen(name, parser, options)
+    from cordsnet.report.trials import write_trial
+
+    written = write_trial(task, options.seed, options.output)
+    if options.json:
+        print_json(_facts(name) | {"files": [str(path) for path in written]})
+        return
+    print(task.about)
+    for label, value in _facts(name)["periods_ms"].items():
+        print(f"  {label:<12}{value} ms")
+    for path in written:
+        print(path)
+
+
+def _train(words: Sequence[str]) -> None:
+    """Train a network on trials of a task."""
+    name = _task_first("train", words)
+    words = with_model_name(words)
+    check_model_name(words)
+    rendering = given(words, "--task.rendering") or "vector"
+    from cordsnet.tasks import create_task
+    from cordsnet.tasks.recipe import task_recipe
+    from cordsnet.training import fit
+    from cordsnet.training.options import add_recipe_options, chosen_recipe
+
+    recipe = task_recipe(create_task(name, rendering=rendering), given(words, "--model.name") or "")
+    parser = make_parser(f"tasks train {name}", "Train a network on a task.")
+    add_run_options(parser, f"runs/tasks/{name}")
+    _add_task(parser, name)
+    add_recipe_options(parser, recipe)
+    options = parse(parser, words[1:])
+    task = _chosen(name, parser, options)
+    recipe = dataclasses.replace(
+        chosen_recipe(recipe, parser, options), data_options=recipe.data_options | task.to_dict()
+    )
+    with telling(options):
+        reports = fit(recipe, options.output, progress=says_progress(options))
+    found = {stage: {"seconds": report.seconds, "metrics": report.metrics} for stage, report in reports.items()}
+    if options.json:
+        print_json({"output": options.output, "stages": found})
+        return
+    for stage, report in reports.items():
+        numbers = "  ".join(f"{key} {value:.4g}" for key, value in report.metrics.items())
+        print(f"{stage:<10}{report.seconds:>7.1f} s  {numbers}")
+    print(f"model, logs and results: {options.output}; next: cordsnet tasks evaluate {name} {options.output}")
+
+
+def _evaluate(words: Sequence[str]) -> None:
+    """Accuracy of a trained network, over all trials and by condition."""
+    name = _task_first("evaluate", words)
+    parser = make_parser(f"tasks evaluate {name}", "Evaluate a trained network on new trials of a task.")
+    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("--trials", type=int, default=1000, help="number of trials")
+    parser.add_argument("--seed", type=int, default=0, help="of the trials, and of noise in the network")
+    add_json(parser)
+    _add_task(parser, name)
+    options = parse(parser, words[1:])
+    check_evaluated(options.checkpoint)
+    from cordsnet.experiments.checkpoint import find_checkpoint
+    from cordsnet.tasks import evaluate_task, trained_task
+
+    found = find_checkpoint(options.checkpoint)
+    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
+    rows = evaluate_task(found.model, task, options.trials, options.seed).rows()
+    if options.json:
+        print_json({"task": {"name": name, **task.to_dict()}, "notes": found.notes, "rows": rows})
+        return
+    for note in found.notes:
+        print(f"note: {note}")
+    for row in rows:
+        interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+        print(f"{row['condition']:<28}{100 * row['accuracy']:>6.1f} %  ({interval}), {row['trials']} trials")
+
+
+def _task_first(command: str, words: Sequence[str]) -> str:
+    """The task that the first word names. Raises ValueError when it names none."""
+    if not words or words[0].startswith("-"):
+        raise ValueError(f"tasks {command} needs a task first; known: {', '.join(TASKS)}")
+    TASKS.check(words[0])
+    return words[0]
+
+
+def _add_task(parser: ArgumentParser, name: str) -> None:
+    parser.add_class_arguments(TASKS[name], "task")
+
+
+def _chosen(name: str, parser: ArgumentParser, options: Namespace) -> "Task":
+    from cordsnet.tasks import create_task
+
+    given = parser.instantiate(options).task
+    return create_task(name, **given.to_dict())
+
+
+def _given_settings(name: str, words: Sequence[str], parser: ArgumentParser, options: Namespace) -> dict[str, Any]:
+    """Settings of the task that stand on the command line, and not the defaults."""
+    named = {word.partition("=")[0].removeprefix("--task.").split(".")[0] for word in words if "--task." in word}
+    every = _chosen(name, parser, options).to_dict()
+    return {setting: every[setting] for setting in named}
+
+
+FURTHER: dict[str, Callable[[Sequence[str]], None]] = {
+    "list": _list,
+    "show": _show,
+    "train": _train,
+    "evaluate": _evaluate,
+}
+"""Word after `cordsnet tasks` -> what it does."""

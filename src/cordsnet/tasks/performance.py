@@ -1,0 +1,116 @@
+"""How well a network does a task, over all trials and by condition."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from scipy.stats import binomtest
+from torch import Tensor
+
+from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count
+from cordsnet.tasks.create import create_task
+from cordsnet.tasks.running import BATCH, answered, run_trials
+from cordsnet.tasks.task import IMAGE, VECTOR, Answers, Task
+
+MOST_LEVELS = 12
+"""Conditions with more values than this are no levels but numbers, and have no rows of their own."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Trials that were answered.
+
+    Attributes
+    ----------
+    task : the task.
+    answers : how they were answered.
+    answer : what was right [N] or [N, ...].
+    conditions : name -> condition of each trial [N] or [N, ...].
+    """
+
+    task: Task
+    answers: Answers
+    answer: Tensor
+    conditions: Mapping[str, Tensor]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of trials answered correctly."""
+        return float(self.answers.correct.double().mean())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Accuracy with its 95 % Wilson interval: over all trials, then for each level of each condition."""
+        return [_row("all trials", self.answers.correct), *self._levels()]
+
+    def _levels(self) -> Iterator[dict[str, Any]]:
+        for name, values in self.conditions.items():
+            levels = values.unique() if values.ndim == 1 else torch.empty(0)
+            if 1 < len(levels) <= MOST_LEVELS:
+                for level in levels.tolist():
+                    yield _row(f"{name} {level:g}", self.answers.correct[values == level])
+
+
+def _row(name: str, correct: Tensor) -> dict[str, Any]:
+    count, hits = len(correct), int(correct.sum())
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    low, high = float(interval.low), float(interval.high)
+    return {"condition": name, "trials": count, "accuracy": hits / count, "low": low, "high": high}
+
+
+@check_arguments
+def evaluate_task(model: Any, task: Task, trials: int, seed: int = 0) -> Performance:
+    """Let a network do trials of a task.
+
+    Parameters
+    ----------
+    model : the network; set to evaluation meanwhile.
+    task : the task, in a rendering that the network reads.
+    trials : number of trials.
+    seed : of the trials and of the network's noise.
+
+    Raises
+    ------
+    ValueError : the network does not read the rendering, lacks an output, or cannot show a frame with its clock.
+    """
+    check_count(trials, "trials", 1)
+    if task.rendering not in model.inputs:
+        raise ValueError(
+            f"task {task.kind!r} is rendered as {task.rendering!r}, and the model reads {', '.join(model.inputs)}; "
+            f"create_task({task.kind!r}, rendering={next(iter(model.inputs))!r}) may do"
+        )
+    training, shown, found = model.training, [], []
+    try:
+        model.eval()
+        for first in range(0, trials, BATCH):
+            shown.append(task.sample(min(BATCH, trials - first), seed, first))
+            found.append(answered(task, shown[-1], run_trials(model, shown[-1], seed + first)))
+    finally:
+        model.train(training)
+    parts = {part: torch.cat([getattr(one, part) for one in found]) for part in ("correct", "response", "early")}
+    conditions = {name: torch.cat([one.conditions[name] for one in shown]) for name in shown[0].conditions}
+    return Performance(task, Answers(**parts), torch.cat([one.answer for one in shown]), conditions)
+
+
+@check_arguments
+def trained_task(model: Any, name: str, **settings: Any) -> Task:
+    """The task on which a network was trained, with some settings changed.
+
+    A network that was trained on another task, or does not say on what, gets the task with its own settings, in the
+    rendering that it reads and at its size.
+
+    Parameters
+    ----------
+    model : the network.
+    name : the task.
+    settings : changed settings.
+    """
+    known = model.metadata.get("data")
+    if isinstance(known, dict) and known.get("name") == name and isinstance(known.get("task"), dict):
+        return create_task(name, **(known["task"] | settings))
+    if IMAGE in model.inputs:
+        own: dict[str, Any] = {"rendering": IMAGE, "image_size": model.inputs[IMAGE][-1]}
+    else:
+        own = {"rendering": VECTOR}
+    return create_task(name, **(own | settings))
