@@ -51,13 +51,15 @@ class TaskSource:
 
     def check(self, spec: ModelSpec) -> None:
         """Raise RunError unless a model reads the rendering and has the outputs of the task."""
-        for field, wanted in self.sizes().items():
+        sizes = self.sizes()
+        for field in sizes:
             if not hasattr(spec, field):
                 lacks = {"outputs": "no outputs by name", "vector_size": "no vectors"}.get(field, "no images")
                 raise RunError(
                     f"a {type(spec).__name__} has {lacks}, which task {self.name!r} needs in its "
                     f"{self.task.rendering!r} rendering; choose a model of kind 'vector_rnn' or 'multi_area'"
                 )
+        for field, wanted in sizes.items():
             if getattr(spec, field) != wanted:
                 raise RunError(f"{field} must be {wanted} for task {self.name!r}, got {getattr(spec, field)}")
 
