@@ -22,11 +22,12 @@ def disc(x: Tensor, y: Tensor, radius: float, size: int) -> Tensor:
     return ((radius - away) * size / 2 + 0.5).clamp(0, 1)
 
 
-def bar(angle: Tensor, length: float, width: float, size: int) -> Tensor:
-    """Bars [..., S, S] through the middle, at angles [...] in radians from the right, of half a length and width."""
+def bar(angle: Tensor, length: float | Tensor, width: float, size: int) -> Tensor:
+    """Bars [..., S, S] through the middle, at angles [...] in radians from the right; half-length, one or [...], and half-width."""
     across, up = grid(size, angle)
     cos, sin = angle.cos()[..., None, None], angle.sin()[..., None, None]
     along, aside = across * cos + up * sin, up * cos - across * sin
+    length = length[..., None, None] if isinstance(length, Tensor) else length
     inside = torch.minimum(length - along.abs(), width - aside.abs())
     return (inside * size / 2 + 0.5).clamp(0, 1)
 
