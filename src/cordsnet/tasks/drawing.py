@@ -23,7 +23,7 @@ def disc(x: Tensor, y: Tensor, radius: float, size: int) -> Tensor:
 
 
 def bar(angle: Tensor, length: float | Tensor, width: float, size: int) -> Tensor:
-    """Bars [..., S, S] through the middle, at angles [...] in radians from the right; half-length, one or [...], and half-width."""
+    """Bars [..., S, S] through the middle, at angles [...] in radians; half-length, one or [...], and half-width."""
     across, up = grid(size, angle)
     cos, sin = angle.cos()[..., None, None], angle.sin()[..., None, None]
     along, aside = across * cos + up * sin, up * cos - across * sin
