@@ -176,6 +176,13 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "dsa": lambda: {"x": activity(), "y": activity(1), "components": 3, "delays": 2, "rank": 3, "iterations": 5},
     "eigenvalues": lambda: {"op": op(), "k": 2},
     "evidence_over_time": lambda: {"scores": draw(4, 3, 2), "of": "margin"},
+    "fit_chronometric": lambda: {
+        "strengths": [0.1, 0.1, 0.2, 0.2],
+        "correct": [1.0, 0.0, 1.0, 1.0],
+        "reaction_ms": [400.0, 420.0, 350.0, 340.0],
+        "draws": 0,
+    },
+    "fit_psychometric": lambda: {"strengths": [0.0, 0.1, 0.2], "hits": [5, 7, 9], "trials": [10, 10, 10], "draws": 0},
     "fixed_points": lambda: {"flow": flow(), "starts": draw(3, 2)},
     "geometry": lambda: {"points": draw(12, 3), "surrogates": 19},
     "gmres": lambda: {"op": op(), "b": draw(6)},

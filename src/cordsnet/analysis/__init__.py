@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     )
     from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
     from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+    from cordsnet.analysis.behaviour.chronometric import ChronometricFit, fit_chronometric
+    from cordsnet.analysis.behaviour.psychometric import PsychometricFit, fit_psychometric
     from cordsnet.analysis.convolutions.bounds import norm_bound
     from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
     from cordsnet.analysis.flows.continuation import Bifurcation, Branch, continue_fixed_point
@@ -68,6 +70,7 @@ __all__ = [
     "Branch",
     "CanonicalCorrelations",
     "Certificate",
+    "ChronometricFit",
     "ConvOperator",
     "DecisionTimes",
     "Departure",
@@ -96,6 +99,7 @@ __all__ = [
     "PrincipalComponents",
     "Procrustes",
     "Pseudospectrum",
+    "PsychometricFit",
     "RateFlow",
     "Regime",
     "RegimeEvidence",
@@ -115,6 +119,8 @@ __all__ = [
     "dsa",
     "eigenvalues",
     "evidence_over_time",
+    "fit_chronometric",
+    "fit_psychometric",
     "fixed_points",
     "geometry",
     "gmres",
