@@ -65,6 +65,7 @@ QUICK = MixturesOptions(
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=tuple(claim.name for claim in CLAIMS),
 )
 def mixtures(setting: Setting, options: MixturesOptions) -> Result:
     """Settled states, switches, loops and alternation under mixtures of two images of two classes."""

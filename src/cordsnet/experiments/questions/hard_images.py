@@ -141,6 +141,7 @@ class Subject:
     },
     claims=CLAIMS,
     needs=(classifies_images,),
+    of_readers=tuple(claim.name for claim in CLAIMS),
     paired=True,
 )
 def hard_images(setting: Setting, options: HardImagesOptions) -> Result:
