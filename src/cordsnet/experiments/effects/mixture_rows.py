@@ -177,8 +177,8 @@ def _notes(found: Ambiguity) -> list[str]:
         )
     if mixed.unsettled > MOST_UNSETTLED:
         notes.append(
-            f"{100 * mixed.unsettled:.3g} % of its states have not settled, more than {100 * MOST_UNSETTLED:g} %, so it "
-            "is not measured where they settle; give a longer image_ms"
+            f"{100 * mixed.unsettled:.3g} % of its states have not settled, more than {100 * MOST_UNSETTLED:g} %, so "
+            "it is not measured where they settle; give a longer image_ms"
         )
     if apart < pairs:
         notes.append(f"images of {pairs - apart} of {pairs} pairs get one answer, and have no switch")
