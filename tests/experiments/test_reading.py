@@ -9,7 +9,7 @@ from cordsnet.data import Split, load_data
 from cordsnet.data.split import Normalisation
 from cordsnet.experiments import EXPERIMENTS, Claim, Preset, Result, Setting, experiment
 from cordsnet.experiments.claims import FAILS, HOLDS, Measured, above, decide
-from cordsnet.experiments.reading import about_pixels, check_reading, pixel_range, without_readers
+from cordsnet.experiments.reading import about_pixels, after_control, check_reading, pixel_range, without_readers
 from cordsnet.models import create_model
 
 BRIEF = {
@@ -113,6 +113,18 @@ def test_pairs_are_withheld_where_either_model_does_not_read():
     assert {c.subject for c in none if c.value is None} == {"cnn", "net against cnn", "network against cnn"}
     assert all(c.n is None and c.interval is None for c in none if c.value is None)
     assert without_readers(all_, ("a",), []) == tuple(all_)
+
+
+def test_claims_beside_a_control_that_is_not_above_chance_are_withheld():
+    claims = (Claim("read", "R.", "s", "m", above(0.0), of="objects"), Claim("mask", "M.", "s", "m", above(0.0)))
+    for interval, kept in (((0.01, 0.3), True), ((0.0, 0.3), False), (None, False)):
+        found = {"read": Measured(0.15, interval, 40), "mask": Measured(0.4, (0.3, 0.5), 40)}
+        after, notes = after_control(decide(claims, found, "net"), "read", 0.2)
+        assert after[0].value == 0.15
+        assert after[1].value == (0.4 if kept else None)
+        assert [("net" in note, "35 % of 40 objects (chance 20 %)" in note) for note in notes] == [(True, True)] * (
+            not kept
+        )
 
 
 def test_every_experiment_of_given_models_names_declared_claims():

@@ -254,25 +254,6 @@ def _with_notes(result: Result, notes: Mapping[str, Sequence[str]]) -> Result:
     return replace(result, tables={**result.tables, "notes": (*rows, *result.tables.get("notes", ()))})
 
 
-def describe_images(model: VisionModel, split: Split, data: str) -> str:
-    """Describe what a model was shown, and how: data set, images, classes, normalisation, precision, dt and tau."""
-    labels = sorted(set(split.labels.tolist()))
-    classes = f"classes {', '.join(map(str, labels[:10]))}{', ...' if len(labels) > 10 else ''}"
-    normalise = split.normalise
-    numbers = "not normalised"
-    if normalise is not None:
-        mean, std = (", ".join(f"{value:.3g}" for value in part) for part in (normalise.mean, normalise.std))
-        numbers = f"normalised with mean {mean} and s.d. {std}"
-    tau = getattr(model.spec, "tau_ms", None)
-    constant = f", tau {tau:g} ms" if isinstance(tau, int | float) else ""
-    precision = str(model.like.dtype).removeprefix("torch.")
-    height, width = split.shape[1:]
-    return (
-        f"shown {len(split)} test images of {data or 'the data given'} ({height} x {width} px, {classes}), {numbers}; "
-        f"{precision}, dt {model.dt_ms:g} ms{constant}"
-    )
-
-
 def describe_model(model: VisionModel) -> dict[str, Any]:
     """Plain data about a model: its kind and size, its clock, and what its weights were trained on."""
     trained_on = model.metadata.get("data")

@@ -1,5 +1,6 @@
 """Whether a model reads the whole images of a run, which claims about its answers take for granted."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet.data import Split
-from cordsnet.experiments.claims import Claim
+from cordsnet.experiments.claims import Claim, Measured
 from cordsnet.experiments.intervals import share
 from cordsnet.experiments.needs import classifies_images
 from cordsnet.experiments.questions.viewing import look
@@ -111,6 +112,30 @@ def without_readers(claims: Iterable[Claim], names: Sequence[str], unread: Seque
 
 
 @check_arguments
+def after_control(claims: Sequence[Claim], control: str, chance: float) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+    """Claims about one model that rest on a read-out of its own, and a note where that is not above chance.
+
+    Parameters
+    ----------
+    claims : all of the model, measured.
+    control : name of the one that measures accuracy on whole images less chance; the others are not measured unless its
+        interval lies above 0.
+    chance : accuracy of guessing.
+    """
+    (own,) = (claim for claim in claims if claim.name == control)
+    less = Measured(math.nan if own.value is None else own.value, own.interval, own.n)
+    if not _may_be(less, 0.0):
+        return tuple(claims), ()
+    others = tuple(claim.name for claim in claims if claim.name != control)
+    found = f"{100 * (less.value + chance):.3g} %"
+    said = (
+        f"a read-out of {own.subject} reads whole images not surely better than chance, {found} of "
+        f"{own.n} {own.of} (chance {100 * chance:.3g} %), so claims that need one that does are not measured"
+    )
+    return without_readers(claims, others, (own.subject,)), (said,)
+
+
+@check_arguments
 def pixel_range(split: Split) -> PixelRange:
     """Measure the pixels of a split, with its normalisation undone."""
     low, high, same = float("inf"), float("-inf"), True
@@ -138,6 +163,25 @@ def about_pixels(model: VisionModel, split: Split, pixels: PixelRange) -> tuple[
     return (said,)
 
 
+def describe_images(model: VisionModel, split: Split, data: str) -> str:
+    """Describe what a model was shown, and how: data set, images, classes, normalisation, precision, dt and tau."""
+    labels = sorted(set(split.labels.tolist()))
+    classes = f"classes {', '.join(map(str, labels[:10]))}{', ...' if len(labels) > 10 else ''}"
+    normalise = split.normalise
+    numbers = "not normalised"
+    if normalise is not None:
+        mean, std = (", ".join(f"{value:.3g}" for value in part) for part in (normalise.mean, normalise.std))
+        numbers = f"normalised with mean {mean} and s.d. {std}"
+    tau = getattr(model.spec, "tau_ms", None)
+    constant = f", tau {tau:g} ms" if isinstance(tau, int | float) else ""
+    precision = str(model.like.dtype).removeprefix("torch.")
+    height, width = split.shape[1:]
+    return (
+        f"shown {len(split)} test images of {data or 'the data given'} ({height} x {width} px, {classes}), {numbers}; "
+        f"{precision}, dt {model.dt_ms:g} ms{constant}"
+    )
+
+
 def _why_unread(label: str, answers: Tensor, labels: Tensor, classes: int, same: str) -> str:
     """Why a model does not read images, by its answers [B] to them; "" where it does."""
     hits, n = int((answers == labels).sum()), len(labels)
@@ -149,9 +193,14 @@ def _why_unread(label: str, answers: Tensor, labels: Tensor, classes: int, same:
         return f"{same}, and reads {found}"
     if len(torch.unique(answers)) == 1 and len(torch.unique(labels)) > 1:
         return f"{label} gives one answer to all whole images, and reads {found}"
-    if measured.interval[0] <= chance:
+    if _may_be(measured, chance):
         return f"{label} reads whole images not surely better than chance, {found}"
     return ""
+
+
+def _may_be(accuracy: Measured, chance: float) -> bool:
+    """True unless the interval of an accuracy lies above chance."""
+    return accuracy.interval is None or accuracy.interval[0] <= chance
 
 
 def _is_about(subject: str, label: str) -> bool:
