@@ -86,7 +86,7 @@ def test_without_a_response_nothing_is_measured():
     dark = Split(torch.zeros_like(split.images), split.labels)
     result = EXPERIMENTS["adaptation"](Setting({"net": model}, dark), SHORT)
     assert {claim.value for claim in result.claims} == {None}
-    assert "no ratio of responses" in result.rows("notes")[0]["note"]
+    assert any("no ratio of responses" in row["note"] for row in result.rows("notes"))
 
 
 def test_bad_options_are_refused():

@@ -1,10 +1,8 @@
 """Median times by condition: known orders are found, samples are drawn, undecided conditions share the last rank."""
 
 import numpy as np
-import pytest
-from scipy.stats import spearmanr
 
-from cordsnet.experiments.people.condition_times import draw_medians, rank_correlations
+from cordsnet.experiments.people.condition_times import draw_medians
 from cordsnet.experiments.people.reaction_time import measure
 
 CONDITIONS, MEASURES = 17, ("threshold", "uncertainty", "settling")
@@ -44,11 +42,3 @@ def test_the_first_sample_is_all_of_them():
     np.testing.assert_allclose(drawn.people[0], np.nanmedian(reaction, 0))
     again = draw_medians(times, reaction, 3)
     np.testing.assert_array_equal(drawn.people, again.people)
-
-
-def test_undecided_conditions_share_the_last_rank():
-    one = np.array([[1.0, 2.0, np.inf, np.inf], [3.0, 3.0, 3.0, 3.0]])
-    other = np.array([[5.0, 6.0, 7.0, 8.0]] * 2)
-    found = rank_correlations(one, other)
-    assert found[0] == pytest.approx(spearmanr([1, 2, 9, 9], [5, 6, 7, 8]).statistic)
-    assert np.isnan(found[1])

@@ -70,7 +70,8 @@ def test_a_blank_image_has_no_latency():
     dark = Split(torch.zeros_like(split.images), split.labels)
     result = EXPERIMENTS["latency"](Setting({"net": model}, dark), SHORT)
     assert {claim.value for claim in result.claims} == {None}
-    assert "leave the mean rate as it was are left out: 20" in result.rows("notes")[0]["note"]
+    said = "leave the mean rate as it was are left out: 20"
+    assert any(said in row["note"] for row in result.rows("notes"))
 
 
 def test_bad_options_are_refused():

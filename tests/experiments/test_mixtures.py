@@ -14,7 +14,7 @@ from cordsnet.experiments import EXPERIMENTS, Setting
 from cordsnet.experiments.effects.ambiguity import MixturesOptions
 from cordsnet.experiments.effects.dominance import dominance, gamma_fit
 from cordsnet.experiments.effects.hysteresis import Loop, sweep, without_lag
-from cordsnet.experiments.effects.mixture_states import first_axis, on_line, settle_mixtures, switch_of
+from cordsnet.experiments.effects.mixture_states import Mixed, first_axis, on_line, settle_mixtures, switch_of
 from cordsnet.experiments.effects.mixtures import _rest
 from cordsnet.experiments.effects.oscillation import LEAST, judge, judge_hold
 from cordsnet.experiments.pairs import disjoint_pairs
@@ -92,8 +92,29 @@ def test_images_that_get_one_answer_have_no_switch():
     model, _ = leaky_readers()
     split = lit_channels()
     result = EXPERIMENTS["mixtures"](Setting({"net": model}, Split(split.images * 0 + 1.0, split.labels)), SHORT)
-    assert {claim.name for claim in result.claims if claim.value is not None} == {"no_oscillation"}
+    assert {claim.value for claim in result.claims} == {None}
     assert any("10 of 10 pairs get one answer" in row["note"] for row in result.rows("notes"))
+
+
+def test_where_states_settle_is_not_measured_before_they_have_settled(linear):
+    """After 120 ms a network of 10 ms has settled; after 20 ms it has not, and is read on its way."""
+    model, settled = linear
+    quick = dataclasses.replace(SHORT, image_ms=20.0, sweep_ms=(40.0, 80.0), frames=10)
+    moving = EXPERIMENTS["mixtures"](Setting({"net": model}, lit_channels()), quick)
+    where = {"settles_between", "near_line", "one_axis"}
+    assert {claim.value for claim in moving.claims if claim.name in where} == {None}
+    assert moving.claim("categorical").value is not None
+    said = "100 % of its states have not settled, more than 10 %"
+    assert any(said in row["note"] for row in moving.rows("notes"))
+    assert not any("have not settled" in row["note"] for row in settled.rows("notes"))
+    assert all("more than 10 %" in claim.measure for claim in moving.claims if claim.name in where)
+
+
+def test_states_of_pairs_that_differ_are_counted():
+    moved = np.array([[0.0, 0.02, np.nan], [0.005, 0.0, np.nan]])
+    mixed = Mixed(np.array([0.0, 1.0]), np.zeros((2, 3, 1)), np.zeros((2, 3, 2)), moved)
+    assert mixed.unsettled == 0.25
+    assert dataclasses.replace(mixed, moved=moved * np.nan).unsettled == 0.0
 
 
 def test_static_models_are_refused_in_a_sentence():

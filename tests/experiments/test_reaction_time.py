@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
 
 import cordsnet
 from answers_by_hand import HARD, challenge, images, real, write_challenge, write_images
 from cordsnet.data.people.maniquet2025 import read_challenge
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.people.condition_times import Drawn, draw_medians, rank_correlations
+from cordsnet.experiments.intervals import rank_correlations
+from cordsnet.experiments.people.condition_times import Drawn, draw_medians
 from cordsnet.experiments.people.reaction_time import ReactionTimeOptions, measure
 
 
@@ -59,14 +59,6 @@ def test_medians_are_over_those_who_saw_a_condition():
     assert found.photographs == 3
     again = draw_medians(times, people, draws=50)
     assert np.array_equal(found.people, again.people)
-
-
-def test_rank_correlations_are_those_of_scipy():
-    rng = np.random.default_rng(0)
-    one, other = rng.normal(size=(5, 17)), rng.integers(0, 9, (5, 17)).astype(float)
-    expected = [spearmanr(a, b).statistic for a, b in zip(one, other, strict=True)]
-    assert rank_correlations(one, other) == pytest.approx(expected)
-    assert np.isnan(rank_correlations(np.full((1, 17), np.inf), other[:1]))[0]
 
 
 def test_shuffled_conditions_are_undecided():

@@ -34,7 +34,7 @@ def test_modes_of_lit_channels_have_their_closed_form(slow_channel):
     _, result = slow_channel
     for row in result.rows("images"):
         assert row["decay_ms"] == pytest.approx(10 / (1 - GAIN) if row["class"] == 0 else 10.0, rel=1e-3)
-    assert result.rows("notes") == ()
+    assert [row["note"][:24] for row in result.rows("notes")] == ["pixels of its images are"]
 
 
 def test_the_time_to_settle_has_its_closed_form(slow_channel):
@@ -90,7 +90,8 @@ def test_the_order_of_models_changes_nothing(slow_channel):
 def test_a_network_that_has_not_settled_is_left_out_with_a_note(slow_channel):
     model, _ = slow_channel
     result = EXPERIMENTS["speed"](Setting({"net": model}, lit_channels()), SpeedOptions(trials=4, hold_ms=40.0))
-    assert "left out, 4 of 4 images: not within 5 % of the fixed point after 40 ms" in result.rows("notes")[0]["note"]
+    said = "left out, 4 of 4 images: not within 5 % of the fixed point after 40 ms"
+    assert any(said in row["note"] for row in result.rows("notes"))
     assert {claim.value for claim in result.claims if claim.name != "slow_modes_decide_late"} == {None}
 
 

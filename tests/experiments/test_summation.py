@@ -81,7 +81,7 @@ def test_without_a_response_nothing_is_measured():
     dark = Split(torch.zeros_like(split.images), split.labels)
     result = EXPERIMENTS["summation"](Setting({"net": model}, dark), SHORT)
     assert {claim.value for claim in result.claims} == {None}
-    assert "may be none" in result.rows("notes")[0]["note"]
+    assert any("may be none" in row["note"] for row in result.rows("notes"))
 
 
 def test_a_sum_in_which_the_response_cancels_has_no_index():

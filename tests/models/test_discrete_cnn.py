@@ -12,8 +12,8 @@ import cordsnet
 from cordsnet.analysis import jacobian
 from cordsnet.dynamics import Solver, steady_state
 from cordsnet.dynamics.effects import Effects
-from cordsnet.models import MODELS, build
-from cordsnet.models.cordsnet.discrete import DiscreteSpec, arrivals
+from cordsnet.models import MODELS, arrival_steps, build
+from cordsnet.models.cordsnet.discrete import DiscreteSpec, arrivals_by_links
 from cordsnet.models.cordsnet.published import load_published, published_state_dict
 from cordsnet.models.cordsnet.spec import ConnectionSpec
 from cordsnet.testing import CHECKS, Subject
@@ -181,10 +181,16 @@ def test_steps_with_norms_are_those_of_a_plain_loop(depth, training):
 def test_the_image_reaches_an_area_pair_by_pair(norm):
     model = small(8, **({"norm": norm} if norm else {}))
     first, second = (run(model, images(model, seed=seed), 5) for seed in (0, 1))
-    assert arrivals(model.spec) == {f"area{k + 1}": k // 2 for k in range(8)}
-    for area, arrival in arrivals(model.spec).items():
+    assert arrivals_by_links(model.spec) == {f"area{k + 1}": k // 2 + 1 for k in range(8)}
+    for area, arrival in arrivals_by_links(model.spec).items():
         seen = [not torch.equal(a.rates[area], b.rates[area]) for a, b in zip(first, second, strict=True)]
-        assert seen == [step >= arrival for step in range(5)]
+        assert seen == [step >= arrival for step in range(1, 6)]
+
+
+@pytest.mark.parametrize("name", ["dtcnn_r2_small", "dtcnn_r8_small", "cordsnet_r4_small"])
+def test_links_say_when_the_image_arrives_in_a_simulation(name):
+    spec = MODELS[name].spec.changed(**TINY)
+    assert arrival_steps(build(spec, seed=1)) == arrivals_by_links(spec)
 
 
 def test_a_delay_makes_the_image_late():
@@ -193,9 +199,10 @@ def test_a_delay_makes_the_image_late():
     spec = spec.changed(
         connections=(*links, ConnectionSpec("area1", "area2", delay_ms=20.0)), norm="bn_per_step", **TINY
     )
-    assert arrivals(spec) == {"area1": 0, "area2": 3}
+    assert arrivals_by_links(spec) == {"area1": 1, "area2": 4}
     model = build(spec, seed=1).double().train()
-    states = run(model, images(model), 4)
+    assert arrival_steps(model.eval()) == arrivals_by_links(spec)
+    states = run(model.train(), images(model), 4)
     assert [bool(state.rates["area2"].any()) for state in states] == [False, False, False, True]
 
 

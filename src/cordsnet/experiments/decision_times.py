@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
@@ -21,8 +18,6 @@ from cordsnet.analysis import (
 from cordsnet.dynamics import Record, simulate
 from cordsnet.experiments.needs import SCORES
 from cordsnet.stimuli import blank, show
-
-Array = NDArray[np.float64]
 
 MEASURES: Mapping[str, str] = {
     "threshold": "from when on the margin of the last answer stays above the threshold",
@@ -86,18 +81,3 @@ def decision_times(
         "uncertainty": uncertainty_times(scores, time_ms),
         "settling": settling_times(scores, time_ms, share, stay_ms),
     }
-
-
-@check_arguments
-def rank_correlations(counts: Array, x: Array, y: Array) -> Array:
-    """Spearman's correlation [R] of `x` and `y` [n] over items that are drawn `counts` [R, n] times.
-
-    Infinity stands for what was censored: its rank is the last, shared by all such items. NaN where `x` or `y` is the
-    same for all items drawn. Each row of `counts` sums to n.
-    """
-    rows, n = counts.shape
-    drawn = np.repeat(np.tile(np.arange(n), rows), counts.astype(int).ravel()).reshape(rows, n)
-    one, other = (rankdata(values[drawn], axis=1) - (n + 1) / 2 for values in (x, y))
-    size = np.sqrt((one**2).sum(1) * (other**2).sum(1))
-    found: Array = np.divide((one * other).sum(1), size, out=np.full(rows, np.nan), where=size > 0)
-    return found

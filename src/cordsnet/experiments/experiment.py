@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from cordsnet.data import Split
 from cordsnet.errors import RunError
 from cordsnet.experiments.claims import Claim
+from cordsnet.experiments.reading import check_reading, without_readers
 from cordsnet.experiments.result import Result, with_meta
 from cordsnet.experiments.table import EXPERIMENTS
 from cordsnet.models import VisionModel
@@ -130,6 +131,9 @@ class Experiment(Generic[Options]):
     stored : True if it measures answers that are stored in files, and takes no models.
     paired : True if its claims compare dynamical models with static ones that are given beside them.
     default : the preset that is used where none is named.
+    of_readers : names of the claims that mean something only for a model that reads its whole images; a model that
+        reads them no better than chance is not measured.
+    read_after : option with the time in ms after which a model is read; "" is each model's own time.
     """
 
     name: str
@@ -143,6 +147,12 @@ class Experiment(Generic[Options]):
     default: str = "desk"
     paired: bool = False
     stored: bool = False
+    of_readers: tuple[str, ...] = ()
+    read_after: str = ""
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.of_readers) - {claim.name for claim in self.claims}):
+            raise ValueError(f"of_readers of experiment {self.name!r} names no claim of it: {unknown[0]!r}")
 
     def preset(self, name: str | None = None) -> Preset[Options]:
         """A preset by name, or the default one. Raises ValueError for unknown names."""
@@ -173,7 +183,8 @@ class Experiment(Generic[Options]):
         options = self.preset().options if options is None else options
         about = describe_process()
         started = time.perf_counter()
-        result = self.run(setting, options)
+        setting = replace(setting, shown={})  # of this run alone
+        result = self._of_readers(self.run(setting, options), setting, options)
         if undeclared := {claim.name for claim in result.claims} - {claim.name for claim in self.claims}:
             raise RunError(f"experiment {self.name!r} reports a claim that it does not declare: {min(undeclared)!r}")
         meta = {
@@ -193,7 +204,19 @@ class Experiment(Generic[Options]):
             "seconds": time.perf_counter() - started,
             **about,
         }
-        return with_meta(_with_notes(result, setting), meta)
+        return with_meta(_with_notes(result, setting.notes), meta)
+
+    def _of_readers(self, result: Result, setting: Setting, options: Options) -> Result:
+        """The result with a note on every model that does not read its images, and without claims that need one."""
+        image_ms = getattr(options, self.read_after) if self.read_after else None
+        notes, unread = dict[str, tuple[str, ...]](), list[str]()
+        for label, files in setting.shown.items():
+            model, split = setting.models[label].eval(), setting.images(label, len(files))
+            found = check_reading(label, model, split, image_ms, setting.seed, claims=bool(self.of_readers))
+            notes[label] = found.notes
+            unread += [] if found.reads else [label]
+        claims = without_readers(result.claims, self.of_readers, unread)
+        return _with_notes(replace(result, claims=claims), notes)
 
 
 def experiment(
@@ -208,12 +231,14 @@ def experiment(
     description: str = "",
     paired: bool = False,
     stored: bool = False,
+    of_readers: Sequence[str] = (),
+    read_after: str = "",
 ) -> Callable[[Run[Options]], Experiment[Options]]:
     """Enter a function into `EXPERIMENTS`; its description is the first line of its docstring unless one is given."""
 
     def enter(run: Run[Options]) -> Experiment[Options]:
         line = description or (run.__doc__ or "").strip().splitlines()[0]
-        parts = (tuple(claims), tuple(needs), trains, default, paired, stored)
+        parts = (tuple(claims), tuple(needs), trains, default, paired, stored, tuple(of_readers), read_after)
         row = Experiment(name, line, run, options, presets, *parts)
         EXPERIMENTS.add(name, row, run.__module__)
         return row
@@ -221,31 +246,12 @@ def experiment(
     return enter
 
 
-def _with_notes(result: Result, setting: Setting) -> Result:
-    """The result with the notes of the setting before its own."""
-    chosen = [{"model": label, "note": note} for label, notes in setting.notes.items() for note in notes]
-    if not chosen:
+def _with_notes(result: Result, notes: Mapping[str, Sequence[str]]) -> Result:
+    """The result with notes on models before its own."""
+    rows = [{"model": label, "note": note} for label, about in notes.items() for note in about]
+    if not rows:
         return result
-    return replace(result, tables={**result.tables, "notes": (*chosen, *result.tables.get("notes", ()))})
-
-
-def describe_images(model: VisionModel, split: Split, data: str) -> str:
-    """Describe what a model was shown, and how: data set, images, classes, normalisation, precision, dt and tau."""
-    labels = sorted(set(split.labels.tolist()))
-    classes = f"classes {', '.join(map(str, labels[:10]))}{', ...' if len(labels) > 10 else ''}"
-    normalise = split.normalise
-    numbers = "not normalised"
-    if normalise is not None:
-        mean, std = (", ".join(f"{value:.3g}" for value in part) for part in (normalise.mean, normalise.std))
-        numbers = f"normalised with mean {mean} and s.d. {std}"
-    tau = getattr(model.spec, "tau_ms", None)
-    constant = f", tau {tau:g} ms" if isinstance(tau, int | float) else ""
-    precision = str(model.like.dtype).removeprefix("torch.")
-    height, width = split.shape[1:]
-    return (
-        f"shown {len(split)} test images of {data or 'the data given'} ({height} x {width} px, {classes}), {numbers}; "
-        f"{precision}, dt {model.dt_ms:g} ms{constant}"
-    )
+    return replace(result, tables={**result.tables, "notes": (*rows, *result.tables.get("notes", ()))})
 
 
 def describe_model(model: VisionModel) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.stats import rankdata
 
+from cordsnet._arguments import check_arguments
 from cordsnet.experiments.claims import Measured
 
 LEVEL = 0.95
@@ -98,9 +100,27 @@ def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = D
     if len(first) < 3:
         return Measured(math.nan, None, len(first))
 
-    return bootstrap(
-        lambda counts: _correlation(counts, _ranks(counts, first), _ranks(counts, second)), len(first), seed, draws
-    )
+    return bootstrap(lambda counts: rank_correlations(first, second, counts), len(first), seed, draws)
+
+
+@check_arguments
+def rank_correlations(x: Array, y: Array, counts: Array | None = None) -> Array:
+    """Spearman's correlations [R], with equal values sharing the mean of their ranks.
+
+    Infinity stands for what was censored: all infinite values share the last rank. NaN where one side is the same
+    throughout, and where it has a NaN.
+
+    Parameters
+    ----------
+    x, y : numbers of the same n items [n]; without counts also rows of them [R, n], each correlated by itself.
+    counts : how often each item is drawn [R, n], each row of sum n; None is once.
+    """
+    if counts is None:
+        one, other = (rankdata(np.atleast_2d(values), axis=1) for values in (x, y))
+        return _correlation(np.ones_like(one), one, other)
+    if np.isnan(x).any() or np.isnan(y).any():
+        return np.full(len(counts), np.nan)
+    return _correlation(counts, _ranks(counts, x), _ranks(counts, y))
 
 
 def mean_of(counts: Array, values: NDArray[Any]) -> Array:
@@ -121,7 +141,7 @@ def _ranks(counts: Array, values: Array) -> Array:
 
 def _correlation(counts: Array, first: Array, second: Array) -> Array:
     """Correlations [R] of numbers [R, n] that are drawn `counts` [R, n] times; NaN where one does not vary."""
-    first, second = (part - (counts * part).sum(1, keepdims=True) / counts.shape[1] for part in (first, second))
+    first, second = (part - (counts * part).sum(1, keepdims=True) / max(counts.shape[1], 1) for part in (first, second))
     sizes = np.sqrt((counts * first**2).sum(1) * (counts * second**2).sum(1))
     shared = (counts * first * second).sum(1)
     found: Array = np.divide(shared, sizes, out=np.full(len(counts), np.nan), where=sizes > 1e-12)

@@ -77,6 +77,8 @@ Hits = NDArray[np.float64]
     },
     claims=CLAIMS,
     needs=(classifies_images,),
+    of_readers=tuple(claim.name for claim in CLAIMS),
+    read_after="image_ms",
     paired=True,
 )
 def noise(setting: Setting, options: NoiseOptions) -> Result:

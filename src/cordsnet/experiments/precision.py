@@ -65,6 +65,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=("same_answers",),
 )
 def precision(setting: Setting, options: PrecisionOptions) -> Result:
     """Measure the error of half precision in rates, scores and gradients."""

@@ -61,6 +61,8 @@ CLAIMS = tuple(
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=tuple(claim.name for claim in CLAIMS),
+    read_after="image_ms",
 )
 def second_image(setting: Setting, options: SecondImageOptions) -> Result:
     """Accuracy on two images, one after the other, with and without a blank between them."""

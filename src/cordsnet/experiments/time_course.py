@@ -152,6 +152,7 @@ QUICK = TimeCourseOptions(trials=20, hold_ms=400.0, blank_ms=200.0, second_ms=20
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=("hold",),
 )
 def time_course(setting: Setting, options: TimeCourseOptions) -> Result:
     """Accuracy and rates through onset, hold, blank and a second image."""

@@ -1,5 +1,7 @@
 """Kernels as models draw them, and the sizes of maps that they leave."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,18 @@ def conv_layer(
         nn.init.normal_(layer.weight, std=std)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+    return layer
+
+
+def sending_conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
+    """A kernel as `conv_layer` draws it, by what a unit sends to (He et al. 2015, equation 14); biases are zero."""
+    return conv_layer(channels_in, channels_out, kernel, math.sqrt(2 / (channels_out * kernel * kernel)), stride, bias)
+
+
+def group_norm(groups: int, channels: int, gain: float = 1.0) -> nn.GroupNorm:
+    """A group norm in single precision, whose weights are all `gain` and whose biases are zero."""
+    layer = nn.GroupNorm(groups, channels, dtype=torch.float32)
+    nn.init.constant_(layer.weight, gain)
     return layer
 
 

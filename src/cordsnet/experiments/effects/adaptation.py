@@ -108,6 +108,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(reads_images, dynamics),
+    of_readers=tuple(claim.name for claim in CLAIMS),
 )
 def adaptation(setting: Setting, options: AdaptationOptions) -> Result:
     """Response that an image adds when it comes second, after itself or another one, over its own first response."""

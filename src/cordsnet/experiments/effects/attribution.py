@@ -100,6 +100,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=("late_frames_weigh_more",),
 )
 def attribution(setting: Setting, options: AttributionOptions) -> Result:
     """Evidence for the final answer that enters at each time, and how complete the attribution is."""

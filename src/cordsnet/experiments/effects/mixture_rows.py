@@ -10,15 +10,15 @@ from cordsnet.experiments.effects.ambiguity import Ambiguity
 from cordsnet.experiments.effects.dominance import LEAST_FOR_FIT, gamma_fit
 from cordsnet.experiments.effects.hysteresis import Loop, without_lag
 from cordsnet.experiments.effects.latencies import crossing_times
-from cordsnet.experiments.effects.mixture_states import first_axis, on_line, switch_of
+from cordsnet.experiments.effects.mixture_states import MOVES, first_axis, on_line, switch_of
 from cordsnet.experiments.effects.oscillation import OSCILLATES, STEADY, UNDECIDED
 from cordsnet.experiments.effects.recordings import mean_of_finite
 from cordsnet.experiments.intervals import bootstrap
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
-MOVES = 0.01
-"""Change in the last tenth of a hold, as a share of the distance between two images, above which it has not settled."""
+MOST_UNSETTLED = 0.1
+"""Share of states that have not settled above which it is not known where they lie."""
 
 
 def add_rows(tables: dict[str, Rows], label: str, found: Ambiguity, seed: int) -> None:
@@ -174,6 +174,11 @@ def _notes(found: Ambiguity) -> list[str]:
         notes.append(
             f"not settled at the end: {moving} of {mixed.moved.size} mixtures, whose rates still change by more than "
             f"{100 * MOVES:g} % of the distance between the two images in the last tenth of the time"
+        )
+    if mixed.unsettled > MOST_UNSETTLED:
+        notes.append(
+            f"{100 * mixed.unsettled:.3g} % of its states have not settled, more than {100 * MOST_UNSETTLED:g} %, so "
+            "it is not measured where they settle; give a longer image_ms"
         )
     if apart < pairs:
         notes.append(f"images of {pairs - apart} of {pairs} pairs get one answer, and have no switch")

@@ -17,6 +17,8 @@ from cordsnet.models import VisionModel
 from cordsnet.stimuli import show
 
 Array = NDArray[np.float64]
+MOVES = 0.01
+"""Change in the last tenth of a hold, as a share of the distance between two images, above which it has not settled."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Mixed:
     def answers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The network's answers to the first and to the second image of each pair [P]."""
         return self.scores[-1].argmax(-1), self.scores[0].argmax(-1)
+
+    @property
+    def unsettled(self) -> float:
+        """Share of the states, of pairs whose two images differ in theirs, that have not settled (`MOVES`)."""
+        known = self.moved[np.isfinite(self.moved)]
+        return float((known > MOVES).mean()) if known.size else 0.0
 
     def margins(self) -> Array:
         """Score of the answer to the first image less that of the answer to the second [M, P]."""

@@ -140,6 +140,7 @@ class Found:
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=tuple(claim.name for claim in CLAIMS),
 )
 def readout_zones(setting: Setting, options: ReadoutZonesOptions) -> Result:
     """Speed of scores and top area after the first right answer, and whether right answers stay right."""

@@ -120,6 +120,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(classifies_images, dynamics),
+    of_readers=tuple(claim.name for claim in CLAIMS),
 )
 def serial_presentation(setting: Setting, options: SerialPresentationOptions) -> Result:
     """Accuracy on each image of a rapid stream, against its rate and beside the same images alone."""

@@ -74,6 +74,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(classifies_images, rate_equation),
+    of_readers=("slow_modes_decide_late", "answer_before_rest"),
 )
 def speed(setting: Setting, options: SpeedOptions) -> Result:
     """Time to settle and to decide, per image, against the slowest mode where the image drives the network to."""

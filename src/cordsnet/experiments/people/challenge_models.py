@@ -7,7 +7,7 @@ import numpy as np
 
 from cordsnet._checks import check_count, check_positive
 from cordsnet.data.people.images2025 import read_challenge_images
-from cordsnet.data.people.maniquet2025 import read_challenge
+from cordsnet.data.people.maniquet2025 import CATEGORIES, read_challenge
 from cordsnet.experiments.claims import Claim, above, at_least, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.people.challenge import check_known
@@ -15,6 +15,7 @@ from cordsnet.experiments.people.challenge_fits import Joined, measure, publishe
 from cordsnet.experiments.people.challenge_trials import GRAIN_MS, ChallengeTimes, ChallengeViewer
 from cordsnet.experiments.people.masking_trials import recurrent_pathways
 from cordsnet.experiments.people.pictures import reads_pictures
+from cordsnet.experiments.reading import after_control
 from cordsnet.experiments.result import Result
 from cordsnet.models import VisionModel
 
@@ -156,10 +157,11 @@ def challenge_models(setting: Setting, options: ChallengeModelsOptions) -> Resul
         answers = viewer.see()
         size = float(np.log10(sum(parameter.numel() for parameter in model.parameters())))
         joined = Joined(data, answers, size, bool(recurrent_pathways(model)), setting.seed, options.draws)
-        notes = [{"note": note} for note in (NOTE, *_about(model, size), *dict.fromkeys(viewer.notes))]
+        decided, unread = after_control(decide(CLAIMS, measure(joined), label), "control_is_read", 1 / len(CATEGORIES))
+        notes = [{"note": note} for note in (NOTE, *unread, *_about(model, size), *dict.fromkeys(viewer.notes))]
         for name, rows in (rows_of(joined) | {"notes": notes}).items():
             tables[name] += [{"model": label} | row for row in rows]
-        claims += decide(CLAIMS, measure(joined), label)
+        claims += decided
     return Result(tables, claims=tuple(claims))
 
 

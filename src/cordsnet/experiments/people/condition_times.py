@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from cordsnet._arguments import check_arguments
 
@@ -53,16 +52,6 @@ def draw_medians(times: Mapping[str, Array], reaction_ms: Array, draws: int, see
         mine = np.flatnonzero((seen == pattern).all(1))
         whom.append(np.concatenate([mine[None], rng.choice(mine, size=(draws, len(mine)))]))
     return Drawn(model, _medians(reaction_ms, np.concatenate(whom, 1)), n)
-
-
-@check_arguments
-def rank_correlations(times: Array, others: Array) -> Array:
-    """Spearman's correlation [R] between rows [R, C]; infinite times share the last rank; NaN for constant rows."""
-    middle = (times.shape[1] + 1) / 2
-    one, other = (rankdata(values, axis=1) - middle for values in (times, others))
-    size = np.sqrt((one**2).sum(1) * (other**2).sum(1))
-    found: Array = np.divide((one * other).sum(1), size, out=np.full(len(one), np.nan), where=size > 0)
-    return found
 
 
 def _medians(values: Array, picks: NDArray[np.int64]) -> Array:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cordsnet._checks import check_count, check_positive
 from cordsnet.data.people.objects2018 import read_objects
-from cordsnet.data.people.tang2018 import PRESENTATIONS_MS, read_masking
+from cordsnet.data.people.tang2018 import CHANCE, PRESENTATIONS_MS, read_masking
 from cordsnet.experiments.claims import Claim, above, at_most, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import dynamics
@@ -22,6 +22,7 @@ from cordsnet.experiments.people.masking_trials import (
     recurrent_pathways,
 )
 from cordsnet.experiments.people.pictures import reads_pictures, sees_briefly
+from cordsnet.experiments.reading import after_control
 from cordsnet.experiments.result import Result
 
 Rows = list[dict[str, Any]]
@@ -173,10 +174,11 @@ def masking_models(setting: Setting, options: MaskingModelsOptions) -> Result:
         seen = viewer.see()
         found = measure(seen, people, setting.seed, options.draws)
         new = rows_of(seen, people, found, setting.seed, options.draws)
-        new["notes"] = [{"note": note} for note in (NOTE, *seen.notes, *_about(viewer, seen))]
+        decided, unread = after_control(decide(CLAIMS, found, label), "whole_objects_are_read", CHANCE)
+        new["notes"] = [{"note": note} for note in (NOTE, *unread, *seen.notes, *_about(viewer, seen))]
         for name, rows in new.items():
             tables[name] += [{"model": label} | row for row in rows]
-        claims += decide(CLAIMS, found, label)
+        claims += decided
     return Result(tables, claims=tuple(claims))
 
 

@@ -15,8 +15,9 @@ from cordsnet.data.people.maniquet2025 import read_challenge
 from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.decision_times import MEASURES, decision_times
 from cordsnet.experiments.experiment import Preset, Setting, experiment
+from cordsnet.experiments.intervals import rank_correlations
 from cordsnet.experiments.needs import dynamics
-from cordsnet.experiments.people.condition_times import Drawn, draw_medians, rank_correlations
+from cordsnet.experiments.people.condition_times import Drawn, draw_medians
 from cordsnet.experiments.people.pictures import as_inputs, reads_pictures
 from cordsnet.experiments.people.readout import fit_readout
 from cordsnet.experiments.people.responses import respond

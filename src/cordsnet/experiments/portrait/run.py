@@ -4,13 +4,14 @@ import math
 from typing import Any
 
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_most, below, decide
-from cordsnet.experiments.experiment import Preset, Setting, describe_images, experiment
+from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import classifies_images, dynamics
 from cordsnet.experiments.portrait.attractors import MOVING
 from cordsnet.experiments.portrait.findings import BLANK, Findings
 from cordsnet.experiments.portrait.network import measure_network
 from cordsnet.experiments.portrait.options import PortraitOptions
 from cordsnet.experiments.portrait.sitter import Sitter
+from cordsnet.experiments.reading import describe_images
 from cordsnet.experiments.result import LabelledArray, Result
 
 CLAIMS = (

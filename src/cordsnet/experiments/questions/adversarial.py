@@ -101,6 +101,8 @@ SMOKE = AdversarialOptions(trials=20, epsilons=(8.0, 32.0, 128.0), steps=3, rest
     },
     claims=CLAIMS,
     needs=(classifies_images,),
+    of_readers=tuple(claim.name for claim in CLAIMS),
+    read_after="image_ms",
     paired=True,
 )
 def adversarial(setting: Setting, options: AdversarialOptions) -> Result:

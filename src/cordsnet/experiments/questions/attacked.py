@@ -92,7 +92,7 @@ def attack_model(model: VisionModel, split: Split, options: AdversarialOptions, 
     whole = viewing.hits(split, lambda images, _: viewing.held(images), seed).bool()
     notes = list(viewing.notes)
     if not attacker.pixels.bounded:
-        notes.append("pixels of its images are not from 0 to 1, so that attacked ones are not kept there")
+        notes.append("attacked images are not kept from 0 to 1, since whole ones are not there")
     curves = {}
     for name in (PGD, FGSM, NOISE):
         right = [whole]
@@ -101,8 +101,10 @@ def attack_model(model: VisionModel, split: Split, options: AdversarialOptions, 
         curves[name] = torch.stack(right).double().numpy()
     epsilons, chance = np.array([0.0, *options.epsilons]), 1 / model.num_classes
     half = float(half_strength(curves[PGD].mean(1)[None], epsilons, chance)[0])
-    if np.isnan(half):
-        notes.append(_why_no_half(float(whole.double().mean()), chance))
+    if np.isnan(half) and float(whole.double().mean()) > chance:
+        notes.append(
+            "no strength takes its accuracy halfway to chance, so that no attack is calibrated; give larger epsilons"
+        )
     controls = _controls(attacker, split, half, options, whole, seed)
     silent = _silent(attacker, split, whole)
     return Attacked(attacker, split, epsilons, curves, chance, half, controls, silent, tuple(notes))
@@ -159,9 +161,3 @@ def _silent(attacker: Attacker, split: Split, whole: Tensor) -> float:
 
     attacker.survive(split, ask, whole)
     return float(np.mean(gone)) if gone else 0.0
-
-
-def _why_no_half(whole: float, chance: float) -> str:
-    if whole <= chance:
-        return "it reads whole images no better than chance, so that no attack is calibrated"
-    return "no strength takes its accuracy halfway to chance, so that no attack is calibrated; give larger epsilons"

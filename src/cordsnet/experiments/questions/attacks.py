@@ -13,6 +13,7 @@ from cordsnet.data import Split
 from cordsnet.dynamics.noise import normal
 from cordsnet.experiments.questions.viewing import Viewing
 from cordsnet.experiments.questions.worse_images import TOGETHER, image_seeds
+from cordsnet.experiments.reading import pixel_range
 
 LEVELS = 255
 """Levels of 8-bit pixels, in which the strength of attacks is given."""
@@ -51,13 +52,7 @@ class Pixels:
             else images.new_tensor(getattr(known, name))[:, None, None]
             for name, plain in (("mean", 0.0), ("std", 1.0))
         )
-        loose = cls(mean, std, bounded=False)
-        slack = 1e-4
-        inside = all(
-            bool(((seen >= -slack) & (seen <= 1 + slack)).all())
-            for seen in (loose.of(some) for some, _ in split.batches(TOGETHER))
-        )
-        return cls(mean, std, inside)
+        return cls(mean, std, pixel_range(split).inside)
 
     def of(self, images: Tensor) -> Tensor:
         """Pixel values of images [B, C, H, W]."""

@@ -88,6 +88,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(classifies_images, free_step, rate_equation, no_noise),
+    of_readers=("refined_answers", "coarse_answers", "discrete_answers"),
 )
 def coarse_steps(setting: Setting, options: CoarseStepsOptions) -> Result:
     """Answers, accuracy and trajectories at coarser and finer steps than the model's own."""

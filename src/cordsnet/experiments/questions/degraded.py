@@ -153,6 +153,8 @@ SMOKE = DegradedOptions(trials=20, sigmas=(1.0, 2.0), covered=(0.2, 0.5), contra
     },
     claims=CLAIMS,
     needs=(classifies_images,),
+    of_readers=tuple(claim.name for claim in CLAIMS),
+    read_after="image_ms",
     paired=True,
 )
 def degraded(setting: Setting, options: DegradedOptions) -> Result:

@@ -15,9 +15,9 @@ from cordsnet._checks import check_positive
 from cordsnet.analysis import DecisionTimes, evidence_over_time, threshold_times
 from cordsnet.data import Split
 from cordsnet.experiments.claims import Claim, Measured, above, below, decide
-from cordsnet.experiments.decision_times import MEASURES, decision_times, rank_correlations, scores_from_onset
+from cordsnet.experiments.decision_times import MEASURES, decision_times, scores_from_onset
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap
+from cordsnet.experiments.intervals import bootstrap, rank_correlations
 from cordsnet.experiments.needs import classifies_images, is_dynamical
 from cordsnet.experiments.result import Axis, LabelledArray, Result, axis
 
@@ -141,6 +141,7 @@ class Subject:
     },
     claims=CLAIMS,
     needs=(classifies_images,),
+    of_readers=tuple(claim.name for claim in CLAIMS),
     paired=True,
 )
 def hard_images(setting: Setting, options: HardImagesOptions) -> Result:
@@ -242,9 +243,9 @@ def _compare(
     measured = []
     for measure, times in subject.times.items():
         ms = times.censored().numpy()
-        found = bootstrap(partial(rank_correlations, x=ms, y=ease), len(ease), seed)
+        found = bootstrap(partial(rank_correlations, ms, ease), len(ease), seed)
         decided = np.isfinite(ms)
-        alone = rank_correlations(np.ones((1, int(decided.sum()))), ms[decided], ease[decided])[0]
+        alone = rank_correlations(ms[decided], ease[decided])[0]
         more = {"undecided": times.undecided, "decided_alone": alone, "images": len(ease)}
         tables["correlation"].append(about | {"measure": measure} | _with_ends(found, "correlation") | more)
         measured.append(found)

@@ -57,13 +57,17 @@ class Viewing:
         end = Record(times_ms=(self.system.clock.time_ms(self.steps),), outputs=(SCORES,))
         return integrate(self.system, shown, state, end, self.steps).outputs[SCORES][-1]
 
-    @torch.no_grad()
     def hits(self, split: Split, shown: Shown, seed: int = 0, together: int = TOGETHER) -> Tensor:
         """1 where an image of the split is read correctly at the end, else 0 [B]."""
+        return (self.answers(split, shown, seed, together) == split.labels.cpu()).double()
+
+    @torch.no_grad()
+    def answers(self, split: Split, shown: Shown, seed: int = 0, together: int = TOGETHER) -> Tensor:
+        """Number of the class with the highest score at the end for each image of the split [B]."""
         seeds = torch.split(image_seeds(split, seed), together)
         found = [
-            (self.scores(shown(images, some), some).argmax(1) == labels).double().cpu()
-            for (images, labels), some in zip(split.batches(together), seeds, strict=True)
+            self.scores(shown(images, some), some).argmax(1).cpu()
+            for (images, _), some in zip(split.batches(together), seeds, strict=True)
         ]
         return torch.cat(found)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cordsnet.dynamics.effects import Effects
 from cordsnet.dynamics.precision import Precision
@@ -17,7 +17,7 @@ from cordsnet.models.blt.system import BLTSystem, Held
 from cordsnet.models.blt.wiring import POOLS, Connection, chain
 from cordsnet.models.interface import IMAGE
 from cordsnet.models.stepped.layers import Watch
-from cordsnet.models.weights import conv_layer, halved
+from cordsnet.models.weights import conv_layer, group_norm, halved
 
 PAPER = "https://github.com/boranw-api/BLT_recurrent_models"
 
@@ -164,10 +164,6 @@ class BLTSync(BLTModel):
         size = spec.in_channels, spec.channels[0], spec.stem_kernel, std, spec.stem_stride
         self.stem = conv_layer(*size, bias=True)
         self.add_layers(layers_of(spec.connections))
-        norms = {f"{a}.norm": _group_norm(spec.groups, shape[0]) for a, shape in spec.shapes.items()}
+        norms = {f"{a}.norm": group_norm(spec.groups, shape[0]) for a, shape in spec.shapes.items()}
         self.add_layers(norms)
         self.decoder = decoder(spec.channels[-1], spec.num_classes)
-
-
-def _group_norm(groups: int, channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(groups, channels, dtype=torch.float32)

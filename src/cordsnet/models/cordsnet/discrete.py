@@ -53,8 +53,8 @@ class DiscreteSpec(NetworkSpec):
                 f"tau_ms must be dt_ms = {self.dt_ms:g} ms, since a discrete-time network has no time constants; use a "
                 "CordsNet for others"
             )
-        if self.norm and self.steps <= (latest := max(arrivals(self).values())):
-            raise ValueError(f"steps must be at least {latest + 1}, so that the image reaches all areas")
+        if self.norm and self.steps < (latest := max(arrivals_by_links(self).values())):
+            raise ValueError(f"steps must be at least {latest}, so that the image reaches all areas")
 
     def changed(
         self, width: int | None = None, recurrent: Literal["all", "top"] = "all", **changes: Any
@@ -71,9 +71,12 @@ class DiscreteSpec(NetworkSpec):
 
 
 @check_arguments
-def arrivals(spec: NetworkSpec) -> dict[str, int]:
-    """Area -> the first step, counted from 0, in which its drive depends on an image that is shown from step 0 on."""
-    found = {STEM: -1}
+def arrivals_by_links(spec: NetworkSpec) -> dict[str, int]:
+    """Area -> the step at which an image first reaches it, counted from 1, by the links of a network not built yet.
+
+    It is the step that `cordsnet.models.arrival_steps` finds by simulation.
+    """
+    found = {STEM: 0}
     for _ in spec.areas:
         for link in spec.connections:
             if link.source in found:
@@ -114,9 +117,9 @@ class DiscreteCNN(MeasuresBatchNorms, CordsNet):
         self.norms = nn.ModuleDict()
         if spec.norm is not None:
             self.bias = nn.ParameterDict()
-            for area, first in arrivals(spec).items():
+            for area, first in arrivals_by_links(spec).items():
                 channels = spec.area(area).channels
-                norms = {str(t): nn.BatchNorm2d(channels, dtype=torch.float32) for t in range(first, spec.steps)}
+                norms = {str(t): nn.BatchNorm2d(channels, dtype=torch.float32) for t in range(first - 1, spec.steps)}
                 self.norms[area] = nn.ModuleDict(norms)
 
     @property

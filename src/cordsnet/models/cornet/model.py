@@ -1,6 +1,5 @@
 """CORnet-S: layers, initialisation, and the statistics of its batch norms."""
 
-import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ from cordsnet.models.cornet.spec import AREAS, PAPER, CornetSpec
 from cordsnet.models.cornet.system import CornetSystem
 from cordsnet.models.stepped.batch_norms import MeasuresBatchNorms
 from cordsnet.models.stepped.model import SteppedModel
-from cordsnet.models.weights import conv_layer
+from cordsnet.models.weights import sending_conv
 
 ITERATION_MS: Mapping[str, tuple[tuple[float, float], ...]] = {
     "V1": ((50.0, 150.0),),
@@ -84,9 +83,9 @@ def _first_area(spec: CornetSpec) -> nn.ModuleDict:
     channels = spec.channels[0]
     return nn.ModuleDict(
         {
-            "conv1": _conv(spec.in_channels, channels, spec.stem_kernel, spec.stem_stride),
+            "conv1": sending_conv(spec.in_channels, channels, spec.stem_kernel, spec.stem_stride),
             "norm1": _batch_norm(channels),
-            "conv2": _conv(channels, channels, 3),
+            "conv2": sending_conv(channels, channels, 3),
             "norm2": _batch_norm(channels),
         }
     )
@@ -95,22 +94,17 @@ def _first_area(spec: CornetSpec) -> nn.ModuleDict:
 def _area(channels_in: int, channels: int, expansion: int, iterations: int) -> nn.ModuleDict:
     inner = channels * expansion
     layers: dict[str, nn.Module] = {
-        "conv_input": _conv(channels_in, channels, 1),
-        "skip": _conv(channels, channels, 1, 2),
+        "conv_input": sending_conv(channels_in, channels, 1),
+        "skip": sending_conv(channels, channels, 1, 2),
         "norm_skip": _batch_norm(channels),
-        "conv1": _conv(channels, inner, 1),
-        "conv2": _conv(inner, inner, 3),
-        "conv3": _conv(inner, channels, 1),
+        "conv1": sending_conv(channels, inner, 1),
+        "conv2": sending_conv(inner, inner, 3),
+        "conv3": sending_conv(inner, channels, 1),
     }
     for t in range(iterations):
         layers |= {f"norm1_{t}": _batch_norm(inner), f"norm2_{t}": _batch_norm(inner)}
         layers[f"norm3_{t}"] = _batch_norm(channels)
     return nn.ModuleDict(layers)
-
-
-def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """He initialisation by what a unit sends to (He et al. 2015, equation 14)."""
-    return conv_layer(channels_in, channels_out, kernel, math.sqrt(2 / (channels_out * kernel * kernel)), stride)
 
 
 def _batch_norm(channels: int) -> nn.BatchNorm2d:

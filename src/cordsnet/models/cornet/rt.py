@@ -1,6 +1,5 @@
 """CORnet-RT and CORnet-R: areas with recurrence of their own, updated together or bottom to top."""
 
-import math
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ from cordsnet.models.cornet.spec import AREAS, PREPRINT, CornetRTSpec
 from cordsnet.models.stepped.layers import Watch
 from cordsnet.models.stepped.model import SteppedModel
 from cordsnet.models.stepped.system import SteppedSystem
-from cordsnet.models.weights import conv_layer
+from cordsnet.models.weights import group_norm, sending_conv
 
 
 class CornetRTSystem(SteppedSystem[Tensor]):
@@ -112,10 +111,10 @@ class CornetRT(SteppedModel):
         below, kernel, stride = spec.in_channels, spec.stem_kernel, spec.stem_stride
         for area, channels in zip(AREAS, spec.channels, strict=True):
             layers = {
-                "conv_input": _conv(below, channels, kernel, stride, bias=True),
-                "norm_input": _group_norm(channels, spec.groups),
-                "conv1": _conv(channels, channels, 3),
-                "norm1": _group_norm(channels, spec.groups),
+                "conv_input": sending_conv(below, channels, kernel, stride, bias=True),
+                "norm_input": group_norm(spec.groups, channels),
+                "conv1": sending_conv(channels, channels, 3),
+                "norm1": group_norm(spec.groups, channels),
             }
             self.add_module(area, nn.ModuleDict(layers))
             below, kernel, stride = channels, 3, 2
@@ -126,12 +125,3 @@ class CornetRT(SteppedModel):
         """How the network keeps time, in words."""
         order = {"sync": "in which all areas are updated together", "sweep": "in which areas are updated bottom to top"}
         return f"steps of {self.spec.ms_per_step:g} ms by convention, {order[self.spec.unroll]}"
-
-
-def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
-    """He initialisation by what a unit sends to (He et al. 2015, equation 14), and zero bias."""
-    return conv_layer(channels_in, channels_out, kernel, math.sqrt(2 / (channels_out * kernel * kernel)), stride, bias)
-
-
-def _group_norm(channels: int, groups: int) -> nn.GroupNorm:
-    return nn.GroupNorm(groups, channels, dtype=torch.float32)

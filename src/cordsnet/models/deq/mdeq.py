@@ -10,7 +10,7 @@ from cordsnet.models.deq.mdeq_spec import MdeqSpec
 from cordsnet.models.deq.mdeq_system import MdeqSystem
 from cordsnet.models.stepped.batch_norms import MeasuresBatchNorms
 from cordsnet.models.stepped.model import SteppedModel
-from cordsnet.models.weights import conv_layer
+from cordsnet.models.weights import conv_layer, group_norm
 
 PAPER = "https://arxiv.org/abs/2006.08656"
 CELL_STD = 0.01
@@ -98,10 +98,10 @@ def _block(c: int, spec: MdeqSpec, sees: bool) -> nn.ModuleDict:
     return nn.ModuleDict(
         {
             "conv1": conv_layer(c, wide, 3, CELL_STD),
-            "norm1": _group_norm(spec.groups, wide),
+            "norm1": group_norm(spec.groups, wide),
             "conv2": conv_layer(wide, c, 3, CELL_STD),
-            "norm2": _group_norm(spec.groups, c),
-            "norm3": _group_norm(spec.groups, c, 1.0 if sees else RECURRENT_GAIN),
+            "norm2": group_norm(spec.groups, c),
+            "norm3": group_norm(spec.groups, c, 1.0 if sees else RECURRENT_GAIN),
         }
     )
 
@@ -112,12 +112,12 @@ def _between(source: int, target: int, levels: int, groups: int) -> nn.ModuleDic
     for k in range(1, max(levels, 1) + 1):
         out = target if k >= levels else source
         layers[f"conv{k}"] = conv_layer(source, out, 3 if levels > 0 else 1, CELL_STD, 2 if levels > 0 else 1)
-        layers[f"norm{k}"] = _group_norm(groups, out, 1.0 if levels > 0 else RECURRENT_GAIN)
+        layers[f"norm{k}"] = group_norm(groups, out, 1.0 if levels > 0 else RECURRENT_GAIN)
     return nn.ModuleDict(layers)
 
 
 def _after(c: int, groups: int) -> nn.ModuleDict:
-    return nn.ModuleDict({"conv": conv_layer(c, c, 1, CELL_STD), "norm": _group_norm(groups, c, RECURRENT_GAIN)})
+    return nn.ModuleDict({"conv": conv_layer(c, c, 1, CELL_STD), "norm": group_norm(groups, c, RECURRENT_GAIN)})
 
 
 def _head(spec: MdeqSpec) -> nn.ModuleDict:
@@ -150,9 +150,3 @@ def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1, bia
 
 def _batch_norm(channels: int, affine: bool = True) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, affine=affine, dtype=torch.float32)
-
-
-def _group_norm(groups: int, channels: int, gain: float = 1.0) -> nn.GroupNorm:
-    layer = nn.GroupNorm(groups, channels, dtype=torch.float32)
-    nn.init.constant_(layer.weight, gain)
-    return layer
