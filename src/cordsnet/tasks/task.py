@@ -141,6 +141,11 @@ class Task(ABC):
             now = then
         return found
 
+    def duration_ms(self, draws: Draws, period: str) -> Tensor:
+        """Duration of a period in every trial [B], ms."""
+        edges = self.edges(draws)[period]
+        return (edges[:, 1] - edges[:, 0]) * self.frame_ms
+
     def plan(self, batch: int, seed: int = 0, first: int = 0, device: torch.device | str = "cpu") -> Plan:
         """Conditions and periods of trials `first` to `first + batch` of a seed."""
         check_count(batch, "batch", 1)
