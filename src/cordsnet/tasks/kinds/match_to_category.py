@@ -83,7 +83,7 @@ class MatchToCategory(MatchTask):
         found: dict[str, Tensor] = {}
         for name, which in (("sample", side), ("test", torch.where(match, side, 1 - side))):
             number = first + which * half + draws.integers(name, half)
-            found[f"{name}_deg"] = torch.remainder(number, self.directions) * step
+            found[f"{name}_deg"] = torch.remainder(number, self.directions).double() * step
             off = torch.remainder(found[f"{name}_deg"] - self.boundary_deg, 180)
             found[f"{name}_category"] = which
             found[f"{name}_from_boundary_deg"] = torch.minimum(off, 180 - off)
@@ -91,9 +91,7 @@ class MatchToCategory(MatchTask):
 
     def vector(self, plan: Plan) -> Tensor:
         """The fixation cue, and a bump on a ring at the direction that is shown."""
-        sample, test = (
-            ring.bump(torch.deg2rad(plan.conditions[f"{name}_deg"]).double()) for name in ("sample", "test")
-        )
+        sample, test = (ring.bump(torch.deg2rad(plan.conditions[f"{name}_deg"])) for name in ("sample", "test"))
         return self.in_turn(plan, sample, test)
 
     def image(self, plan: Plan) -> Tensor:
@@ -106,7 +104,7 @@ class MatchToCategory(MatchTask):
 
     def _places(self, plan: Plan, period: str, way: float) -> Tensor:
         """Places of the dots of one stimulus [B, F, N, 2], from 0 to 1."""
-        angle = torch.deg2rad(plan.conditions[f"{period}_deg"]).double()
+        angle = torch.deg2rad(plan.conditions[f"{period}_deg"])
         step = torch.stack([angle.cos(), angle.sin()], -1) * way
         frames = (plan.index - plan.edges[period][:, 0]).T[..., None, None]
         started = plan.draws.uniform(f"dots of {period}", self.dots, 2)
