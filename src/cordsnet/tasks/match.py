@@ -10,9 +10,6 @@ from cordsnet.tasks.choice import ChoiceTask
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
 
-FIXATE = "fixation"
-"""Channel of the fixation cue, which goes off as the go cue."""
-
 
 @dataclass(frozen=True)
 class MatchTask(ChoiceTask):
@@ -35,10 +32,6 @@ class MatchTask(ChoiceTask):
     def right(self, plan: Plan) -> Tensor:
         """Match, or no match."""
         return 1 - plan.conditions["match"]
-
-    def waiting(self, plan: Plan) -> Tensor:
-        """True until the go cue [F, B]."""
-        return plan.index < plan.edges[self.decision][:, 0]
 
     def in_turn(self, plan: Plan, sample: Tensor, test: Tensor) -> Tensor:
         """Channels [F, B, 1 + C] of the fixation cue, and of the sample and the test [B, C] while they are shown."""

@@ -12,5 +12,6 @@ for _name, _place in (
     ("delayed_saccade", "delayed_saccade:DelayedSaccade"),
     ("match_to_sample", "match_to_sample:MatchToSample"),
     ("match_to_category", "match_to_category:MatchToCategory"),
+    ("context_decision", "context_decision:ContextDecision"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")

@@ -10,10 +10,11 @@ from torch import Tensor
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_count, check_positive, is_number
 from cordsnet.tasks import ring
+from cordsnet.tasks.choice import FIXATE
 from cordsnet.tasks.dots import draw_dots
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
-from cordsnet.tasks.match import FIXATE, MatchTask
+from cordsnet.tasks.match import MatchTask
 from cordsnet.tasks.trials import Plan
 
 _NEAR = 1e-6

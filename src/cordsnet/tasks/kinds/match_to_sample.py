@@ -11,9 +11,10 @@ from torch.nn import functional
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_count
 from cordsnet.tasks import ring
+from cordsnet.tasks.choice import FIXATE
 from cordsnet.tasks.drawing import bar, blank, fixation, stamp
 from cordsnet.tasks.draws import Draws
-from cordsnet.tasks.match import FIXATE, MatchTask
+from cordsnet.tasks.match import MatchTask
 from cordsnet.tasks.pictures import SPLITS, Pictures, load_pictures
 from cordsnet.tasks.task import Task
 from cordsnet.tasks.trials import Plan
