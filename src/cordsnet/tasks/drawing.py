@@ -32,6 +32,14 @@ def bar(angle: Tensor, length: float | Tensor, width: float, size: int) -> Tenso
     return (inside * size / 2 + 0.5).clamp(0, 1)
 
 
+def grating(cycles: Tensor, phase: Tensor, radius: float, size: int) -> Tensor:
+    """Round vertical gratings [..., S, S], of cycles [...] per width of the field and phases [...] in radians."""
+    across, _ = grid(size, cycles)
+    wave = torch.sin(torch.pi * cycles[..., None, None] * across + phase[..., None, None])
+    zero = torch.zeros_like(cycles)
+    return (0.5 + 0.5 * wave) * disc(zero, zero, radius, size)
+
+
 def blank(plan: Plan, size: int) -> Tensor:
     """Dark movies [F, B, S, S]."""
     return torch.zeros(plan.frames, plan.batch, size, size, device=plan.draws.seeds.device, dtype=torch.float32)

@@ -13,5 +13,7 @@ for _name, _place in (
     ("match_to_sample", "match_to_sample:MatchToSample"),
     ("match_to_category", "match_to_category:MatchToCategory"),
     ("context_decision", "context_decision:ContextDecision"),
+    ("parametric_memory", "parametric_memory:ParametricMemory"),
+    ("sequence", "sequence:Sequence"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")

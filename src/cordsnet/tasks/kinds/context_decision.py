@@ -127,7 +127,7 @@ class ContextDecision(ChoiceTask):
         return torch.cat([waiting, waiting * torch.stack(cues, -1), evidence], -1)
 
     def image(self, plan: Plan) -> Tensor:
-        """Mid-grey with the fixation point, the dots, and a disc at the upper left (motion) or lower right (luminance)."""
+        """Mid-grey with fixation point, dots, and a disc at the upper left (motion) or the lower right (luminance)."""
         way = self.speed_deg_s * self.frame_ms / 1000 / self.field_deg
         motion, luminance = (plan.conditions[feature] for feature in FEATURES)
         heading = plan.conditions["motion_side"].double() * math.pi
