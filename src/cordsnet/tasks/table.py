@@ -15,5 +15,6 @@ for _name, _place in (
     ("context_decision", "context_decision:ContextDecision"),
     ("parametric_memory", "parametric_memory:ParametricMemory"),
     ("sequence", "sequence:Sequence"),
+    ("flip_flop", "flip_flop:FlipFlop"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")
