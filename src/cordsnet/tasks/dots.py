@@ -84,12 +84,15 @@ def draw_dots(movie: Tensor, places: Tensor, shown: Tensor, contrast: Tensor | N
     pixel, and covers the four pixels that it lies over in proportion; it adds `contrast` [B, F, N] to their grey value,
     or 1. Where dots add up, values are cut to 0 and 1.
     """
-    size = movie.shape[-1]
-    places = places.transpose(0, 1)
+    size, whole = movie.shape[-1], movie
+    if not len(used := shown.any(1).nonzero()):
+        return whole
+    part = slice(int(used[0]), int(used[-1]) + 1)
+    movie, shown, places = movie[part], shown[part], places.transpose(0, 1)[part]
     inside = (places - 0.5).square().sum(-1) <= 0.25
     seen = (inside & shown[..., None]).to(movie)
     if contrast is not None:
-        seen = seen * contrast.transpose(0, 1).to(movie)
+        seen = seen * contrast.transpose(0, 1)[part].to(movie)
     x, y = places[..., 0] * size - 0.5, (1 - places[..., 1]) * size - 0.5
     left, top = x.floor(), y.floor()
     part_x, part_y = (x - left).to(movie), (y - top).to(movie)
@@ -99,4 +102,5 @@ def draw_dots(movie: Tensor, places: Tensor, shown: Tensor, contrast: Tensor | N
         weight = seen * (part_x if across else 1 - part_x) * (part_y if down else 1 - part_y)
         column, row = (left + across).clamp(0, size - 1), (top + down).clamp(0, size - 1)
         field.scatter_add_(2, row * size + column, weight)
-    return movie.clamp_(0, 1)
+    movie.clamp_(0, 1)
+    return whole
