@@ -34,20 +34,26 @@ def test_vectors_hold_the_cue_and_the_evidence():
     assert (trials.inputs["vector"][start, torch.arange(50)] == 0).all()
 
 
-def test_dots_are_bright_in_the_proportion_of_the_coherence():
-    task = create_task("context_decision", rendering="image", coherences=(0.5,), timing={"delay": 10})
-    trials = task.sample(60, seed=3)
+def light_of_dots(coherence):
+    """Light that dots add in the stimulus [B], in pixels of full contrast, and luminance of the trials."""
+    settings = {"coherences": (coherence,), "algorithm": "limited_lifetime", "timing": {"delay": 20}}
+    trials = create_task("context_decision", rendering="image", **settings).sample(200, seed=3)
     start, end = trials.periods["stimulus"][0].tolist()
-    middle = trials.inputs["image"][start:end, :, 0, 8:24, 8:24]
-    excess = (middle > 0.5).sum((0, 2, 3)) - (middle < 0.5).sum((0, 2, 3))
-    before = trials.inputs["image"][0, :, 0, 8:24, 8:24].unsqueeze(0)
-    assert (before >= 0.5).all()
-    fixated = (before > 0.5).sum((0, 2, 3)) * (end - start)
-    assert torch.equal((excess - fixated > 0).long(), (trials.conditions["luminance"] > 0).long())
+    added = trials.inputs["image"][start:end] - trials.inputs["image"][:1]
+    return added.sum((0, 2, 3, 4)), trials.conditions["luminance"].sign()
+
+
+def test_dots_are_bright_in_the_proportion_of_the_coherence():
+    full, sign = light_of_dots(1.0)
+    assert torch.equal(full.sign(), sign.float())
+    dark, bright = full[sign < 0].mean(), full[sign > 0].mean()
+    half, sign = light_of_dots(0.5)
+    assert abs(half[sign > 0].mean() - (0.75 * bright + 0.25 * dark)) < 0.05 * bright
+    assert abs(half[sign < 0].mean() - (0.25 * bright + 0.75 * dark)) < 0.05 * bright
 
 
 def test_a_dot_keeps_its_mark_until_it_is_replotted():
-    plan = create_task("context_decision", timing={"delay": 10}).plan(3)
+    plan = create_task("context_decision", timing={"delay": 20}).plan(3)
     one, angle = torch.ones(3), torch.zeros(3)
     for algorithm in ("movshon", "random_walk"):
         places, marks = marked_dots(plan, one, angle, 5, 0.01, algorithm)
@@ -68,7 +74,7 @@ def test_the_delay_is_drawn_and_kept():
     delay = create_task("context_decision").plan(3000).conditions["delay_ms"]
     assert delay.min() == 300
     assert delay.max() <= 3000
-    assert abs((delay == 300).double().mean() - (1 - torch.tensor(-305 / 600).exp())) < 0.04
+    assert abs((delay == 300).double().mean() - (1 - torch.tensor(-310 / 600).exp())) < 0.04
 
 
 @pytest.mark.parametrize("coherences", [(), (1.5,), ("high",)])

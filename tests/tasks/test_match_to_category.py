@@ -31,12 +31,18 @@ def test_no_direction_lies_on_the_boundary():
 
 
 def test_neither_stimulus_alone_tells_the_answer():
-    trials = create_task("match_to_category", timing={"delay": 10}).plan(6000, seed=3)
+    trials = create_task("match_to_category", timing={"delay": 20}).plan(6000, seed=3)
     match = trials.conditions["match"].double()
     for name in ("sample_deg", "test_deg"):
         for value in trials.conditions[name].unique():
             of = match[trials.conditions[name] == value]
             assert abs(of.mean() - 0.5) < 4 * 0.5 / len(of) ** 0.5
+
+
+def test_the_timing_of_the_paper_can_be_had():
+    task = create_task("match_to_category", frame_ms=10, timing={"sample": 650, "test": 650})
+    edges = task.sample(1).edges_ms("sample")[0]
+    assert edges[1] - edges[0] == 650
 
 
 def test_dots_move_in_the_direction_at_the_speed():

@@ -1,10 +1,12 @@
 """Delayed match to sample: balanced answers, and stimuli that training never shows."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from cordsnet.data import load_data
-from cordsnet.tasks import Answers, TaskSource, create_task
+from cordsnet.tasks import Answers, Performance, TaskSource, create_task, trained_task
 
 
 @pytest.mark.parametrize("stimuli", ["angles", "digits"])
@@ -60,7 +62,7 @@ def test_networks_are_measured_on_what_is_for_tests(monkeypatch):
 
     def watched(model, task, trials, seed):
         measured.append(task)
-        return Answers(*torch.ones(3, trials))
+        return Performance(task, Answers(*torch.ones(3, trials)), torch.ones(trials), {})
 
     monkeypatch.setattr("cordsnet.tasks.source.evaluate_task", watched)
     task = create_task("match_to_sample", held_out=2)
@@ -81,3 +83,13 @@ def test_networks_are_measured_on_what_is_for_tests(monkeypatch):
 def test_stimuli_that_cannot_be_are_refused(settings, said, as_users_run_it):
     with pytest.raises(ValueError, match=said):
         create_task("match_to_sample", **settings)
+
+
+def test_a_trained_network_gets_the_task_for_tests():
+    task = create_task("match_to_sample", held_out=2, angles=6)
+    known = {"data": {"name": "match_to_sample", "task": task.to_dict()}}
+    model = SimpleNamespace(inputs={"vector": (33,)}, metadata=known)
+    assert trained_task(model, "match_to_sample") == task.for_tests()
+    assert trained_task(model, "match_to_sample", images="train", timing={"delay": 400}) == task.changed(
+        timing={"delay": 400}
+    )

@@ -173,7 +173,7 @@ class Task(ABC):
         running = plan.running
         if self.rendering == IMAGE:
             movie = self.image(plan)
-            movie = movie if bool(running.all()) else movie * running[..., None, None]
+            movie = movie if bool(running.all()) else movie.mul_(running[..., None, None])
             inputs: dict[str, Tensor] = {IMAGE: movie.float()[:, :, None]}
         else:
             noise = plan.noise("input", self.noise, len(self.vector_channels))

@@ -35,9 +35,10 @@ class ContextDecision(ChoiceTask):
     colour of the paper is replaced by luminance, since movies are grey. The context is shown from the start to the go
     cue, at which the fixation point goes off.
 
-    For the timing of Valente et al. (2022), where the context precedes the stimulus by 350 ms, give
-    `timing={"fixation": 450, "stimulus": 800, "delay": 100, "decision": 20}` and `grace_ms=0`. Frames last 10 ms, since
-    750 ms are no whole number of frames of 20 ms.
+    The stimulus lasts 750 ms in the paper, which are no whole number of frames of 20 ms; here it lasts 760 ms. For 750
+    ms give `frame_ms=10` and `timing={"stimulus": 750}`. In Valente et al. (2022), 100 ms of fixation come before the
+    context, which precedes the stimulus by 350 ms; the nearest is `frame_ms=10`, `grace_ms=0` and
+    `timing={"fixation": 450, "stimulus": 800, "delay": 100, "decision": 20}`.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class ContextDecision(ChoiceTask):
     about: ClassVar[str] = "Context-dependent decision: report the motion of dots or their luminance, as the cue says."
     periods: ClassVar = {
         "fixation": 300.0,
-        "stimulus": 750.0,
+        "stimulus": 760.0,
         "delay": ("exponential", 600.0, 300.0, 3000.0),
         "decision": 100.0,
     }
@@ -67,7 +68,6 @@ class ContextDecision(ChoiceTask):
         "luminance: dark",
     )
 
-    frame_ms: float = 10.0
     coherences: tuple[float, ...] = (0.05, 0.15, 0.5)
     speed_deg_s: float = 5.0
     field_deg: float = 5.0

@@ -29,7 +29,8 @@ class MatchToCategory(MatchTask):
     A boundary through the middle halves the directions into two categories. Two different directions of one category
     match; so does a direction with itself. No direction lies on the boundary, and each category has as many as the
     other. The monkeys of the paper answered during the test; here a decision period of its own follows, as in neurogym.
-    Frames last 10 ms, since 650 ms are no whole number of frames of 20 ms.
+    Sample and test last 650 ms in the paper, which are no whole number of frames of 20 ms; here they last 660 ms. For
+    650 ms give `frame_ms=10` and `timing={"sample": 650, "test": 650}`.
 
     Attributes
     ----------
@@ -43,10 +44,9 @@ class MatchToCategory(MatchTask):
     kind: ClassVar[str] = "match_to_category"
     source: ClassVar[str] = "Freedman & Assad, Nature 2006; timing of neurogym's DelayedMatchCategory"
     about: ClassVar[str] = "Delayed match to category: say if two directions of motion belong to the same category."
-    periods: ClassVar = {"fixation": 500.0, "sample": 650.0, "delay": 1000.0, "test": 650.0, "decision": 500.0}
+    periods: ClassVar = {"fixation": 500.0, "sample": 660.0, "delay": 1000.0, "test": 660.0, "decision": 500.0}
     channels: ClassVar = (FIXATE, *(f"{360 * k / ring.UNITS:g} degrees" for k in range(ring.UNITS)))
 
-    frame_ms: float = 10.0
     directions: int = 12
     boundary_deg: float = 45.0
     speed_deg_s: float = 5.0
