@@ -14,6 +14,9 @@ from cordsnet.tasks.task import Answers, Task
 from cordsnet.tasks.timing import longest
 from cordsnet.tasks.trials import Plan, Trials
 
+FIXATE = "fixation"
+"""Channel of the fixation cue, which goes off as the go cue."""
+
 CHOICE = "choice"
 """Name of the output, [F, B, 1 + options]: option 0 is to fixate, the others are the answers."""
 
@@ -51,6 +54,10 @@ class ChoiceTask(Task):
     @abstractmethod
     def right(self, plan: Plan) -> Tensor:
         """Number of the right answer [B], from 0."""
+
+    def waiting(self, plan: Plan) -> Tensor:
+        """True until the go cue [F, B]."""
+        return plan.index < plan.edges[self.decision][:, 0]
 
     @property
     def outputs(self) -> tuple[tuple[str, str, int], ...]:

@@ -39,6 +39,23 @@ def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: f
     way : way of a dot in a frame, in widths of the field.
     algorithm : how they move.
     """
+    places, _ = _tracks(plan, coherence, angle, count, way, algorithm)
+    return places.flatten(1, 2)[:, : plan.frames]
+
+
+def marked_dots(
+    plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str
+) -> tuple[Tensor, Tensor]:
+    """Places as of `moving_dots`, and a number from 0 to 1 per dot [B, F, count], drawn anew when it is replotted."""
+    places, birth = _tracks(plan, coherence, angle, count, way, algorithm)
+    marks = plan.draws.uniform("marks of dots", *birth.shape[1:]).gather(1, birth)
+    return places.flatten(1, 2)[:, : plan.frames], marks.flatten(1, 2)[:, : plan.frames]
+
+
+def _tracks(
+    plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str
+) -> tuple[Tensor, Tensor]:
+    """Places [B, turns, sets, count, 2], and the turn in which each dot was last plotted."""
     sets = SETS if algorithm == "movshon" else 1
     turns = -(-plan.frames // sets)
     drawn = plan.draws.uniform("dots", turns * sets, count, 4).view(plan.batch, turns, sets, count, 4)
@@ -57,20 +74,25 @@ def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: f
     step = torch.stack([heading.cos(), heading.sin()], -1) * (way * sets)
     moved = torch.where(born[..., None], torch.zeros_like(step), step).cumsum(1)
     since = birth[..., None].expand_as(moved)
-    places = torch.remainder(place.gather(1, since) + moved - moved.gather(1, since), 1)
-    return places.flatten(1, 2)[:, : plan.frames]
+    return torch.remainder(place.gather(1, since) + moved - moved.gather(1, since), 1), birth
 
 
-def draw_dots(movie: Tensor, places: Tensor, shown: Tensor) -> Tensor:
-    """Draw dots [B, F, N, 2] over dark movies [F, B, S, S], in place, in the frames `shown` [F, B].
+def draw_dots(movie: Tensor, places: Tensor, shown: Tensor, contrast: Tensor | None = None) -> Tensor:
+    """Draw dots [B, F, N, 2] over movies [F, B, S, S], in place, in the frames `shown` [F, B].
 
     The aperture is round and as wide as the field; dots whose middle is outside are not seen. A dot has the area of a
-    pixel, and covers the four pixels that it lies over in proportion.
+    pixel, and covers the four pixels that it lies over in proportion; it adds `contrast` [B, F, N] to their grey value,
+    or 1. Where dots add up, values are cut to 0 and 1.
     """
-    size = movie.shape[-1]
-    places = places.transpose(0, 1)
+    size, whole = movie.shape[-1], movie
+    if not len(used := shown.any(1).nonzero()):
+        return whole
+    part = slice(int(used[0]), int(used[-1]) + 1)
+    movie, shown, places = movie[part], shown[part], places.transpose(0, 1)[part]
     inside = (places - 0.5).square().sum(-1) <= 0.25
     seen = (inside & shown[..., None]).to(movie)
+    if contrast is not None:
+        seen = seen * contrast.transpose(0, 1)[part].to(movie)
     x, y = places[..., 0] * size - 0.5, (1 - places[..., 1]) * size - 0.5
     left, top = x.floor(), y.floor()
     part_x, part_y = (x - left).to(movie), (y - top).to(movie)
@@ -80,4 +102,5 @@ def draw_dots(movie: Tensor, places: Tensor, shown: Tensor) -> Tensor:
         weight = seen * (part_x if across else 1 - part_x) * (part_y if down else 1 - part_y)
         column, row = (left + across).clamp(0, size - 1), (top + down).clamp(0, size - 1)
         field.scatter_add_(2, row * size + column, weight)
-    return movie.clamp_max_(1)
+    movie.clamp_(0, 1)
+    return whole

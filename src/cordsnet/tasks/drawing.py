@@ -32,6 +32,21 @@ def bar(angle: Tensor, length: float | Tensor, width: float, size: int) -> Tenso
     return (inside * size / 2 + 0.5).clamp(0, 1)
 
 
+def square(x: Tensor, y: Tensor, half: float, size: int) -> Tensor:
+    """Squares [..., S, S] of half a side at the places x, y [...], with edges one pixel wide as of `disc`."""
+    across, up = grid(size, x)
+    away = torch.maximum((across - x[..., None, None]).abs(), (up - y[..., None, None]).abs())
+    return ((half - away) * size / 2 + 0.5).clamp(0, 1)
+
+
+def grating(cycles: Tensor, phase: Tensor, radius: float, size: int) -> Tensor:
+    """Round vertical gratings [..., S, S], of cycles [...] per width of the field and phases [...] in radians."""
+    across, _ = grid(size, cycles)
+    wave = torch.sin(torch.pi * cycles[..., None, None] * across + phase[..., None, None])
+    zero = torch.zeros_like(cycles)
+    return (0.5 + 0.5 * wave) * disc(zero, zero, radius, size)
+
+
 def blank(plan: Plan, size: int) -> Tensor:
     """Dark movies [F, B, S, S]."""
     return torch.zeros(plan.frames, plan.batch, size, size, device=plan.draws.seeds.device, dtype=torch.float32)
@@ -49,6 +64,20 @@ def stamp(movie: Tensor, shape: Tensor, shown: Tensor) -> Tensor:
     box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
     part = movie[..., box[0], box[1]]
     torch.maximum(part, shown[..., None, None].to(movie) * shape[..., box[0], box[1]].to(movie), out=part)
+    return movie
+
+
+def add(movie: Tensor, shape: Tensor, contrast: Tensor) -> Tensor:
+    """Add a shape [S, S] to movies [F, B, S, S], times the contrast of each frame [F, B], cut to grey values 0 to 1.
+
+    The movies are changed in place, and only where the shape is.
+    """
+    covered = shape > 0
+    rows, columns = covered.any(1).nonzero()[:, 0], covered.any(0).nonzero()[:, 0]
+    if len(rows):
+        box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        part = movie[..., box[0], box[1]]
+        part.add_(contrast[..., None, None].to(movie) * shape[box].to(movie)).clamp_(0, 1)
     return movie
 
 

@@ -95,7 +95,7 @@ def evaluate_task(model: Any, task: Task, trials: int, seed: int = 0) -> Perform
 
 @check_arguments
 def trained_task(model: Any, name: str, **settings: Any) -> Task:
-    """The task on which a network was trained, with some settings changed.
+    """The task on which a network was trained, with what it shows in tests alone, and with some settings changed.
 
     A network that was trained on another task, or does not say on what, gets the task with its own settings, in the
     rendering that it reads and at its size.
@@ -108,9 +108,10 @@ def trained_task(model: Any, name: str, **settings: Any) -> Task:
     """
     known = model.metadata.get("data")
     if isinstance(known, dict) and known.get("name") == name and isinstance(known.get("task"), dict):
-        return create_task(name, **(known["task"] | settings))
+        tested = create_task(name, **known["task"]).for_tests()
+        return create_task(name, **(tested.to_dict() | settings))
     if IMAGE in model.inputs:
         own: dict[str, Any] = {"rendering": IMAGE, "image_size": model.inputs[IMAGE][-1]}
     else:
         own = {"rendering": VECTOR}
-    return create_task(name, **(own | settings))
+    return create_task(name, **(create_task(name, **own).for_tests().to_dict() | settings))

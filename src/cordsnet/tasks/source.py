@@ -84,12 +84,12 @@ class TaskSource:
 
     def probe(self, count: int, model: torch.nn.Module) -> dict[str, Tensor]:
         """First frames of test trials."""
-        trials = self.task.sample(count, TEST_SEED).to(next(model.parameters()))
+        trials = self.task.for_tests().sample(count, TEST_SEED).to(next(model.parameters()))
         return {name: values[0] for name, values in trials.inputs.items()}
 
     def measure(self, model: Any) -> dict[str, float]:
         """Share of test trials answered correctly, and of those that were answered too early."""
-        found = evaluate_task(model, self.task, self.test_trials, TEST_SEED)
+        found = evaluate_task(model, self.task.for_tests(), self.test_trials, TEST_SEED)
         early = float(found.answers.early.double().mean())
         return {"task_accuracy": found.accuracy, "early_share": early}
 

@@ -10,5 +10,11 @@ TASKS: Registry[Any] = Registry("task")
 for _name, _place in (
     ("random_dots", "random_dots:RandomDots"),
     ("delayed_saccade", "delayed_saccade:DelayedSaccade"),
+    ("match_to_sample", "match_to_sample:MatchToSample"),
+    ("match_to_category", "match_to_category:MatchToCategory"),
+    ("context_decision", "context_decision:ContextDecision"),
+    ("parametric_memory", "parametric_memory:ParametricMemory"),
+    ("sequence", "sequence:Sequence"),
+    ("flip_flop", "flip_flop:FlipFlop"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")
