@@ -71,7 +71,8 @@ def _show(words: Sequence[str]) -> None:
 def _shown(name: str, value: Any) -> str:
     """A fact in words."""
     if name == "arrival":
-        return ", ".join(f"{area} {'never' if step is None else step}" for area, step in value.items()) or "no image"
+        steps = (f"{area} {'never' if step is None else step}" for area, step in value.items())
+        return ", ".join(steps) or "it reads no images"
     if isinstance(value, dict):
         return ", ".join(f"{key} ({' x '.join(map(str, shape))})" for key, shape in value.items())
     if name in ("cannot", "remarks"):

@@ -9,7 +9,7 @@ SOURCE = "Yang et al., Nature Neuroscience 2019, https://doi.org/10.1038/s41593-
 SOURCES: dict[str, str] = {
     "dense": SOURCE,
     "lowrank": "Mastrogiuseppe & Ostojic, Neuron 2018, https://doi.org/10.1016/j.neuron.2018.07.003",
-    "sparse": SOURCE,
+    "sparse": "Song et al., PLoS Computational Biology 2016, https://doi.org/10.1371/journal.pcbi.1004792",
     "conv": SOURCE,
 }
 CLOCK = "continuous, tau 100 ms"
