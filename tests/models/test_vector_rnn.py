@@ -10,7 +10,7 @@ import torch
 from torch.testing import assert_close
 
 import cordsnet
-from cordsnet.analysis import NetworkFlow, StepFlow, eigenvalues, jacobian, network_eigenvalues
+from cordsnet.analysis import NetworkFlow, StepFlow, eigenvalues, jacobian, network_eigenvalues, settled_response
 from cordsnet.dynamics import Record, Unflatten, noise, steady_state
 from cordsnet.errors import RunError
 from cordsnet.models import MODELS, build
@@ -251,6 +251,21 @@ def test_flows_and_spectra_of_networks_take_inputs_by_name():
         jacobian(model, None, {"vector": vectors(model, 2)})
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_settled_outputs_change_with_the_vector_as_by_hand(activation):
+    model = small(gain=0.4, activation=activation)
+    shown = vectors(model, 1)
+    end = steady_state(model, {"vector": shown}, tol=1e-13).rates["area1"][0].numpy()
+    slope = (end > 0) * 1.0 if activation == "relu" else 1 - end**2
+    w = {name: value.detach().numpy() for name, value in model.named_parameters()}
+    inward = np.linalg.inv(np.eye(18) - slope[:, None] * matrix_of(model)) @ (slope[:, None] * w["afferent"])
+    for to, wanted in (("area1", inward), ("choice", w["decoders.to_choice"] @ inward)):
+        found = settled_response(model, {"vector": shown}, to, tol=1e-12)
+        assert_close(found.to_dense().numpy(), wanted, rtol=1e-6, atol=1e-9)
+    with pytest.raises(ValueError, match="to must be one of area1, choice, eye, got 'logits'"):
+        settled_response(model, {"vector": shown})
+
+
 def test_data_with_images_are_refused(as_users_run_it, tmp_path):
     recipe = dataclasses.replace(find_recipe("demo"), model=ModelChoice("vector_rnn_dense_small"))
     with pytest.raises(RunError, match="vector_rnn_dense_small reads no images, and 'digits' has images"):
@@ -350,6 +365,10 @@ def test_images_are_refused(as_users_run_it):
         model({"vector": torch.zeros(2, 6).double()})
     with pytest.raises(ValueError, match="VectorRNN reads vector and no images"):
         _ = model.input_shape
+    with pytest.raises(ValueError, match="VectorRNN has no class scores; read its outputs choice, eye"):
+        model.readout(model.initial_state(1))
+    with pytest.raises(ValueError, match="network 'small' reads no images, so there is nothing to normalise"):
+        _ = model.preprocessing
 
 
 def test_unflatten_is_the_inverse_of_flattening():
