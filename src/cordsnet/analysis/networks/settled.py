@@ -43,7 +43,8 @@ def settled_response(
 
     Returns
     -------
-    LinearOperator from images [C, H, W], or from values of the other input. At a point that is not a fixed point it means nothing.
+    LinearOperator from images [C, H, W], or from values of the other input. At a point that is not a fixed point it
+    means nothing.
 
     Raises
     ------

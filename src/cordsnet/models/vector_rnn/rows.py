@@ -25,7 +25,7 @@ TINY = {
 REMARKS = (
     "It reads vectors and no images, so what needs images refuses it.",
     "The equation is that of rates, -r + phi(W r), and not that of currents, -v + W phi(v), of other libraries.",
-    "Noise is scaled so that fluctuations do not depend on dt; at dt 20 ms it is 5 % weaker than in the paper.",
+    "Noise is scaled so that linear units fluctuate alike at every dt; at dt 20 ms it is 5 % weaker than in the paper.",
 )
 MORE: dict[str, tuple[str, ...]] = {
     "dense": (),
