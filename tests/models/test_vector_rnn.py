@@ -304,7 +304,7 @@ def test_a_matched_map_keeps_its_side_where_that_is_as_near():
 @pytest.mark.parametrize("changes", [{"activation": "tanh"}, {"recurrence": "conv", "dale": 0.5, "gain": 0.3}])
 def test_other_options_keep_the_contract(changes, as_users_run_it):
     row = MODELS["vector_rnn_dense"]
-    check_model(build(row.spec.changed(**row.tiny, **changes), 0, row.kind), skip=["compiled_is_the_same"])
+    check_model(build(row.spec.changed(**{**row.tiny, **changes}), 0, row.kind), skip=["compiled_is_the_same"])
 
 
 def test_specs_are_plain_data_and_models_are_saved(tmp_path, as_users_run_it):

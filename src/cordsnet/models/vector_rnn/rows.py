@@ -21,6 +21,7 @@ TINY = {
     "density": 0.3,
     "channels": 2,
     "side": 3,
+    "gain": 0.5,
 }
 REMARKS = (
     "It reads vectors and no images, so what needs images refuses it.",
