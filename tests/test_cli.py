@@ -231,6 +231,7 @@ def test_who_has_read_enough_of_the_output_sees_no_error():
         ("cornet_s_small", ["V4 (32 x 4 x 4)", "Kubilius", "no rate equation"]),
         ("cnn_r2_small", ["static", "no dynamics"]),
         ("task_rnn_small", ["fixation", "no class scores"]),
+        ("vector_rnn_lowrank_small", ["vector (8)", "choice", "reads vector and no images", "Ostojic"]),
     ],
 )
 def test_a_model_is_shown_in_full(capsys, name, parts):

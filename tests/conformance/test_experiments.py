@@ -26,7 +26,8 @@ SHORT = {
 
 def setting(name):
     model = cordsnet.create_model(name, **MODELS[name].tiny)
-    images = torch.randn(24, *model.input_shape, generator=torch.Generator().manual_seed(0))
+    shape = model.input_shape if "image" in model.inputs else (1, 8, 8)
+    images = torch.randn(24, *shape, generator=torch.Generator().manual_seed(0))
     return Setting({"net": model}, Split(images, torch.arange(24) % 3))
 
 

@@ -36,4 +36,5 @@ def test_nearly_every_kind_was_recorded():
         "deq_conv",  # thousands of operations of a solver in a step
         "mdeq",
         "task_rnn",  # reads a cue too
+        "vector_rnn",  # no images
     }

@@ -1,5 +1,6 @@
 """Recurrent networks on vectors: steps, noise, signs, masks, spectra and sizes, against what is worked out here."""
 
+import dataclasses
 import json
 import math
 
@@ -9,13 +10,16 @@ import torch
 from torch.testing import assert_close
 
 import cordsnet
-from cordsnet.analysis import eigenvalues, jacobian
+from cordsnet.analysis import NetworkFlow, StepFlow, eigenvalues, jacobian, network_eigenvalues, settled_response
 from cordsnet.dynamics import Record, Unflatten, noise, steady_state
+from cordsnet.errors import RunError
 from cordsnet.models import MODELS, build
 from cordsnet.models.ctrnn import ContinuousRNN, RNNSpec
 from cordsnet.models.vector_rnn import VectorRNN, VectorSpec, matched
 from cordsnet.stimuli import give
 from cordsnet.testing import check_model
+from cordsnet.training import ModelChoice, find_recipe, fit
+from cordsnet.training.dry_run import dry_run
 
 OUTPUTS = (("choice", "option", 3), ("eye", "coordinate", 2))
 SMALL = VectorSpec(
@@ -231,6 +235,45 @@ def test_fixed_points_and_spectra_are_those_of_the_matrix(recurrence, activation
     assert_close(flow, (dense - np.eye(len(dense))) / 100.0, rtol=1e-6, atol=1e-9)
 
 
+def test_flows_and_spectra_of_networks_take_inputs_by_name():
+    model = small(gain=0.4, activation="softplus")
+    shown = {"vector": vectors(model, 1)}
+    end = torch.from_numpy(by_hand(model, shown["vector"], 400)[0][-1])
+    flow = NetworkFlow(model, shown)
+    assert float(flow.velocity(end).abs().max()) < 1e-9
+    assert_close(flow.pack(steady_state(model, shown, tol=1e-12).rates), end, rtol=1e-8, atol=1e-9)
+    step = StepFlow(model, shown)
+    assert float(step.velocity(end).abs().max()) < 1e-9
+    found = network_eigenvalues(model, shown, k=1, tol=1e-8).parts["area1"].values[0]
+    slope = 1 - np.exp(-end[0].numpy())  # of softplus, from its own value
+    assert float(found.real) == pytest.approx(np.linalg.eigvals(slope[:, None] * matrix_of(model)).real.max(), rel=1e-6)
+    with pytest.raises(ValueError, match=r"vector must be one trial \[1, ...\], got 2; take one of them"):
+        jacobian(model, None, {"vector": vectors(model, 2)})
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_settled_outputs_change_with_the_vector_as_by_hand(activation):
+    model = small(gain=0.4, activation=activation)
+    shown = vectors(model, 1)
+    end = steady_state(model, {"vector": shown}, tol=1e-13).rates["area1"][0].numpy()
+    slope = (end > 0) * 1.0 if activation == "relu" else 1 - end**2
+    w = {name: value.detach().numpy() for name, value in model.named_parameters()}
+    inward = np.linalg.inv(np.eye(18) - slope[:, None] * matrix_of(model)) @ (slope[:, None] * w["afferent"])
+    for to, wanted in (("area1", inward), ("choice", w["decoders.to_choice"] @ inward)):
+        found = settled_response(model, {"vector": shown}, to, tol=1e-12)
+        assert_close(found.to_dense().numpy(), wanted, rtol=1e-6, atol=1e-9)
+    with pytest.raises(ValueError, match="to must be one of area1, choice, eye, got 'logits'"):
+        settled_response(model, {"vector": shown})
+
+
+def test_data_with_images_are_refused(as_users_run_it, tmp_path):
+    recipe = dataclasses.replace(find_recipe("demo"), model=ModelChoice("vector_rnn_dense_small"))
+    with pytest.raises(RunError, match="vector_rnn_dense_small reads no images, and 'digits' has images"):
+        fit(recipe, tmp_path, progress=False)
+    with pytest.raises(RunError, match="a VectorSpec reads no images, and 'digits' has images"):
+        dry_run(recipe)
+
+
 @pytest.mark.parametrize("by", ["units", "parameters"])
 @pytest.mark.parametrize("target", RECURRENCES)
 @pytest.mark.parametrize("source", RECURRENCES)
@@ -258,10 +301,10 @@ def test_a_matched_map_keeps_its_side_where_that_is_as_near():
         matched(SMALL.changed(dale=0.8), "lowrank")
 
 
-@pytest.mark.parametrize("changes", [{"activation": "tanh"}, {"dale": 0.75}, {"recurrence": "conv", "dale": 0.5}])
+@pytest.mark.parametrize("changes", [{"activation": "tanh"}, {"recurrence": "conv", "dale": 0.5, "gain": 0.3}])
 def test_other_options_keep_the_contract(changes, as_users_run_it):
     row = MODELS["vector_rnn_dense"]
-    check_model(build(row.spec.changed(**row.tiny, **changes), 0, row.kind), skip=["compiled_is_the_same"])
+    check_model(build(row.spec.changed(**{**row.tiny, **changes}), 0, row.kind), skip=["compiled_is_the_same"])
 
 
 def test_specs_are_plain_data_and_models_are_saved(tmp_path, as_users_run_it):
@@ -322,6 +365,10 @@ def test_images_are_refused(as_users_run_it):
         model({"vector": torch.zeros(2, 6).double()})
     with pytest.raises(ValueError, match="VectorRNN reads vector and no images"):
         _ = model.input_shape
+    with pytest.raises(ValueError, match="VectorRNN has no class scores; read its outputs choice, eye"):
+        model.readout(model.initial_state(1))
+    with pytest.raises(ValueError, match="network 'small' reads no images, so there is nothing to normalise"):
+        _ = model.preprocessing
 
 
 def test_unflatten_is_the_inverse_of_flattening():

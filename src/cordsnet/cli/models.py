@@ -71,7 +71,8 @@ def _show(words: Sequence[str]) -> None:
 def _shown(name: str, value: Any) -> str:
     """A fact in words."""
     if name == "arrival":
-        return ", ".join(f"{area} {'never' if step is None else step}" for area, step in value.items())
+        steps = (f"{area} {'never' if step is None else step}" for area, step in value.items())
+        return ", ".join(steps) or "it reads no images"
     if isinstance(value, dict):
         return ", ".join(f"{key} ({' x '.join(map(str, shape))})" for key, shape in value.items())
     if name in ("cannot", "remarks"):
@@ -91,7 +92,13 @@ def _facts(name: str) -> dict[str, Any]:
     with torch.device("meta"):  # shapes alone
         model = build(row.spec, kind=row.kind)
     facts = dataclasses.asdict(model.summary())
-    facts |= {"name": name, "tags": list(facts["tags"]), "source": row.source, "clock": row.clock}
+    facts |= {
+        "outputs": list(model.outputs),
+        "name": name,
+        "tags": list(facts["tags"]),
+        "source": row.source,
+        "clock": row.clock,
+    }
     facts["published_parameters"] = row.published
     facts["licence"] = row.licence or "no weights by its authors"
     facts["pretrained"] = [data for known, data in list_pretrained() if known == name]
@@ -99,7 +106,7 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _abilities(name: str) -> dict[str, Any]:
-    """Outputs, order of updates, arrival of the image, and what a model cannot do; asked of a small one of its kind."""
+    """Order of updates, arrival of the image, and what a model cannot do; asked of a small one of its kind."""
     from cordsnet.experiments import needs
     from cordsnet.models import arrival_steps, build
 
@@ -108,7 +115,6 @@ def _abilities(name: str) -> dict[str, Any]:
     asked = (needs.classifies_images, needs.dynamics, needs.rate_equation)
     lacks = dict.fromkeys(need(model).partition(";")[0] for need in asked)
     return {
-        "outputs": list(model.outputs),
         "unrolling": UNROLLING[model.system().unrolling] if needs.is_dynamical(model) else "none: it answers at once",
         "arrival": arrival_steps(model) if "image" in model.inputs else {},
         "cannot": [lack for lack in lacks if lack],

@@ -213,7 +213,9 @@ class VisionModel(SavedModel, ABC):
             return system.read(system.admit(state))
 
     def readout(self, state: State) -> Tensor:
-        """Class scores [B, K] at `state`."""
+        """Class scores [B, K] at `state`. Raises ValueError for a model without scores."""
+        if SCORES not in self.outputs:
+            raise ValueError(f"{type(self).__name__} has no class scores; read its outputs {', '.join(self.outputs)}")
         return self.read(state)[SCORES]
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Any:

@@ -69,6 +69,8 @@ class Preprocessing:
         Raises UnknownPreprocessingError when it does not say, or does not fit the model.
         """
         name = getattr(spec, "name", type(spec).__name__)
+        if not isinstance(spec, ImageSpec):
+            raise UnknownPreprocessingError(f"network {name!r} reads no images, so there is nothing to normalise")
         try:
             mean, std, classes = (tuple(metadata["data"][key]) for key in ("mean", "std", "classes"))
         except (KeyError, TypeError) as error:
@@ -76,8 +78,6 @@ class Preprocessing:
                 f"network {name!r} does not say how its images were normalised; it has random weights, or was "
                 "saved without metadata['data'] (mean, std, classes)"
             ) from error
-        if not isinstance(spec, ImageSpec):
-            raise UnknownPreprocessingError(f"network {name!r} reads no images, so there is nothing to normalise")
         if not len(mean) == len(std) == spec.in_channels or len(classes) != spec.num_classes:
             raise UnknownPreprocessingError(
                 f"metadata of {name!r} has {len(mean)} means, {len(std)} s.d. and {len(classes)} classes for "

@@ -64,8 +64,8 @@ class ModelSpec:
         return spec if width is None else spec.with_width(plain_number(width))
 
     def is_sized(self, row: "ModelSpec") -> bool:
-        """True if the spec is that of a row of the table, made for other images and classes, or of another width."""
-        sizes = ("image_size", "in_channels", "num_classes", "name")
+        """True if the spec is that of a row of the table, made for other data, or of another width."""
+        sizes = ("image_size", "in_channels", "num_classes", "vector_size", "outputs", "name")
         given = {name: getattr(self, name) for name in sizes if hasattr(self, name)}
         return type(row) is type(self) and row.changed(self.width, **given) == self
 

@@ -16,6 +16,7 @@ from cordsnet._checks import is_whole
 from cordsnet._files import check_name
 from cordsnet.data import Reading, is_path
 from cordsnet.data.datasets import load_any
+from cordsnet.data.table import SHAPES
 from cordsnet.errors import DataError, DataWarning, RunError
 from cordsnet.models import MODELS, ImageSpec, ModelSpec
 from cordsnet.models.spec import square
@@ -202,6 +203,8 @@ class Recipe:
             raise DataError(
                 f"recipe {self.name!r} is for images of your own; give their folder with --data PATH (data= in Python)"
             )
+        if not self.model.shown_size and (is_path(self.data) or self.data in SHAPES):
+            raise RunError(f"{self.model.name} reads no images, and {self.data!r} has images; choose other data")
 
     @property
     def data_name(self) -> str:

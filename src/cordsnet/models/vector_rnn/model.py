@@ -37,7 +37,9 @@ class VectorRNN(VisionModel):
     The private noise of a step has the standard deviation sigma sqrt(2 tau / dt - 1) in the drive, sigma the spec's
     `noise`, so that a linear unit without recurrence fluctuates with the standard deviation sigma at every dt. In Yang
     et al. (2019) it is sigma sqrt(2 tau / dt), whose unit fluctuates with sigma / sqrt(1 - dt / (2 tau)): at dt = 20
-    and tau = 100 ms their sigma of 0.05 is `noise` = 0.0527, and for short steps the two agree.
+    and tau = 100 ms their sigma of 0.05 is `noise` = 0.0527, and for short steps the two agree. Noise is rectified
+    with the drive: near the kink of "relu" the mean rate that it brings grows as 1 / sqrt(dt), in their equation too:
+    compare networks with noise at one dt.
 
     With `dale`, the weight in use is |weight| times a saved sign of its source, so that training cannot change a sign
     (Song et al. 2016). The sources that come first excite. W is drawn such that excitation and inhibition of every

@@ -9,7 +9,7 @@ SOURCE = "Yang et al., Nature Neuroscience 2019, https://doi.org/10.1038/s41593-
 SOURCES: dict[str, str] = {
     "dense": SOURCE,
     "lowrank": "Mastrogiuseppe & Ostojic, Neuron 2018, https://doi.org/10.1016/j.neuron.2018.07.003",
-    "sparse": SOURCE,
+    "sparse": "Song et al., PLoS Computational Biology 2016, https://doi.org/10.1371/journal.pcbi.1004792",
     "conv": SOURCE,
 }
 CLOCK = "continuous, tau 100 ms"
@@ -21,11 +21,12 @@ TINY = {
     "density": 0.3,
     "channels": 2,
     "side": 3,
+    "gain": 0.5,
 }
 REMARKS = (
     "It reads vectors and no images, so what needs images refuses it.",
     "The equation is that of rates, -r + phi(W r), and not that of currents, -v + W phi(v), of other libraries.",
-    "Noise is scaled so that fluctuations do not depend on dt; at dt 20 ms it is 5 % weaker than in the paper.",
+    "Noise is scaled so that linear units fluctuate alike at every dt; at dt 20 ms it is 5 % weaker than in the paper.",
 )
 MORE: dict[str, tuple[str, ...]] = {
     "dense": (),
