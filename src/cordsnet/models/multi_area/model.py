@@ -16,6 +16,7 @@ from cordsnet.models.interface import SCORES, VisionModel
 from cordsnet.models.kernels import seeded
 from cordsnet.models.multi_area.spec import MultiAreaSpec, clock_field, options_between
 from cordsnet.models.multi_area.system import MultiAreaSystem, VectorArea
+from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.pretrained import load_pretrained
 from cordsnet.models.saving import is_time
 from cordsnet.models.table import KINDS, MODELS
@@ -167,6 +168,18 @@ class MultiArea(VisionModel):
         """Number of class scores. Raises ValueError for a network without scores."""
         sizes = {name: size for name, _, size in self.spec.outputs}
         return sizes[SCORES] if SCORES in sizes else super().num_classes
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Turns pixels into the images that the network, or its front end before, was trained on; without classes.
+
+        Raises AttributeError, so that `hasattr` answers, when the metadata does not say how they were normalised.
+        """
+        data = self.metadata.get("data", {})
+        mean, std = (tuple(data.get(name, ())) for name in ("mean", "std"))
+        if not len(mean) == len(std) == self.spec.in_channels:
+            raise self._no_preprocessing()
+        return Preprocessing(self.spec.image_size, mean, std, tuple(data.get("classes", ())))
 
     @property
     def clock(self) -> Clock:

@@ -19,8 +19,8 @@ REMARKS = (
 )
 STEPS = ("The step of the whole network, dt_ms, is the duration of a step of the front end: both are a convention.",)
 STATIC = (
-    "The feedforward front end sees a held image once and a movie frame by frame. Its batch norms keep their statistics "
-    "in training, which are a mean of 0 and a variance of 1 for random weights.",
+    "The feedforward front end sees a held image once and a movie frame by frame. Its batch norms keep their "
+    "statistics in training, which are a mean of 0 and a variance of 1 for random weights.",
 )
 
 

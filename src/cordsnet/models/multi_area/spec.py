@@ -59,7 +59,7 @@ class MultiAreaSpec(ModelSpec):
     kind: ClassVar[str] = "multi_area"
     name: str = "multi_area"
     front: str = "cordsnet_r2_small"
-    front_options: tuple[tuple[str, Any], ...] = ()
+    front_options: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()
     front_weights: str = ""
     in_channels: int = 1
     image_size: tuple[int, int] = (16, 16)
@@ -108,8 +108,8 @@ class MultiAreaSpec(ModelSpec):
         step = options.pop(clock, self.dt_ms)
         if step != self.dt_ms:
             raise ValueError(
-                f"dt_ms = {self.dt_ms!r} does not fit the clock of front {self.front!r}, whose {clock} is {step!r}; give "
-                "both the same, or leave that option out"
+                f"dt_ms = {self.dt_ms!r} does not fit the clock of front {self.front!r}, whose {clock} is {step!r}; "
+                "give both the same, or leave that option out"
             )
         sizes = {"image_size": self.image_size, "in_channels": self.in_channels}
         try:
