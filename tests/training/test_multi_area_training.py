@@ -79,7 +79,7 @@ def test_a_frozen_front_end_keeps_its_weights_bit_for_bit(tmp_path, monkeypatch,
 
 
 def test_a_network_learns_a_task_from_movies_and_a_finished_stage_is_not_repeated(tmp_path, monkeypatch):
-    options = {"areas": [["pfc", 24, 50.0]], "front_options": {"num_classes": 10, "tau_ms": 20.0}}
+    options = {"areas": (("pfc", 24, 50.0),), "front_options": {"num_classes": 10, "tau_ms": 20.0}}
     recipe, report = trained(tmp_path, monkeypatch, "cordsnet_pfc_small", updates=30, **options)
     assert report.model().front.spec.tau_ms == 20.0
     _, course = read_curve(tmp_path / "train", "loss")

@@ -284,7 +284,9 @@ def _front_of(spec: MultiAreaSpec) -> VisionModel:
     front: VisionModel = KINDS[MODELS[spec.front].kind](spec.front_spec)
     if not spec.front_weights or front.like.is_meta:
         return front
-    options = {name: value for name, value in spec.front_options if not is_time(name) and name != "num_classes"}
+    options = {
+        name: value for name, value in dict(spec.front_options).items() if not is_time(name) and name != "num_classes"
+    }
     given = {"image_size": spec.image_size, "in_channels": spec.in_channels, **options}
     return load_pretrained(spec.front, spec.front_weights, given)
 
