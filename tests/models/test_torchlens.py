@@ -35,5 +35,6 @@ def test_nearly_every_kind_was_recorded():
         "crbp_hgru",  # no class scores
         "deq_conv",  # thousands of operations of a solver in a step
         "mdeq",
+        "multi_area",  # no class scores
         "task_rnn",  # reads a cue too
     }
