@@ -11,9 +11,14 @@ from cordsnet import create_model, lesion, load_model, save_model, silence, simu
 from cordsnet.errors import CheckpointError
 from cordsnet.models import MODELS
 from cordsnet.models.multi_area import MultiArea, MultiAreaSpec
+from cordsnet.stimuli import together
 from cordsnet.testing import CHECKS, check_model
 
 ROWS = ["cordsnet_pfc_small", "cnn_pfc_small", "cornet_rt_pfc_small", "blt_pfc_small", "convgru_pfc_small"]
+SMALL_FIRST = sorted(MODELS, key=lambda name: not name.endswith("_small"))
+FRONTS = {MODELS[name].kind: name for name in SMALL_FIRST[::-1]}
+"""Kind -> its first small row."""
+FRONTS.pop("multi_area")
 TWO = (("pfc", 6, 100.0), ("pm", 5, 50.0))
 STEPS = 8
 
@@ -42,6 +47,35 @@ def test_areas_of_the_front_end_are_those_of_the_front_end_alone(name):
     assert tuple(alone.rates) == model.front.areas
     for area, rates in alone.rates.items():
         assert torch.equal(rates, whole.rates[area])
+
+
+@pytest.mark.parametrize("kind", FRONTS)
+def test_a_model_of_every_kind_can_be_a_front_end(kind):
+    row = MODELS[FRONTS[kind]]
+    front = create_model(row.name, **row.tiny).double().eval()
+    model = MultiArea.from_front(front, areas=(("pfc", 5, 2.5 * front.dt_ms),), noise=0.0).eval()
+    draw = torch.Generator().manual_seed(1)
+    inputs = {k: torch.randn(2, *shape, generator=draw, dtype=torch.float64) for k, shape in model.inputs.items()}
+    protocol = together(*(cordsnet.give(name, values, 6 * model.dt_ms) for name, values in inputs.items()))
+    whole, alone = (simulate(one, protocol, record="all", engine="time_major", grad=True) for one in (model, front))
+    assert all(torch.equal(rates, whole.rates[area]) for area, rates in alone.rates.items())
+    assert float(whole.rates["pfc"].detach().abs().max()) > 0
+    assert MultiAreaSpec.from_dict(model.spec.to_dict()) == model.spec
+
+
+def test_batch_norms_of_a_trained_front_end_are_measured_and_those_of_a_frozen_one_are_kept():
+    tiny_norms = {"width": 4, "norm": "bn_per_step"}
+    movie = torch.randn(2, 6, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    for how in ("fine_tuned", "frozen"):
+        spec = {"front": "dtcnn_r2_small", "front_options": tiny_norms, "dt_ms": 10.0, "train_front": how}
+        model = create_model("cordsnet_pfc_small", **spec, seed=1)
+        assert model.front.training is (how == "fine_tuned")
+        before, front = copy.deepcopy(model.front.state_dict()), copy.deepcopy(model.front)
+        model.calibrate([movie])
+        front.calibrate(list(movie))
+        wanted = front.state_dict() if how == "fine_tuned" else before
+        assert all(torch.equal(value, wanted[name]) for name, value in model.front.state_dict().items())
+        assert any(not torch.equal(value, before[name]) for name, value in front.state_dict().items())
 
 
 @pytest.mark.parametrize("reads", ["pool", "flatten"])
@@ -108,6 +142,10 @@ def test_lesions_act_in_the_front_end_and_in_vector_areas(tmp_path):
     again = simulate(high, shown(high), record="all", seed=2)
     assert (again.rates["pfc"][:, :, 2] == 0).all()
     assert torch.equal(again.rates["area2"], found.rates["area2"])
+    hurt = copy.deepcopy(model)
+    hurt.front = lesion(hurt.front, "area1", units=[0, 1])
+    save_model(hurt, tmp_path / "hurt")
+    assert load_model(tmp_path / "hurt").lesions == low.lesions
     save_model(high, tmp_path)
     loaded = load_model(tmp_path)
     assert loaded.lesions == high.lesions

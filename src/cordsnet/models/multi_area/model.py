@@ -1,9 +1,8 @@
 """A visual front end of any kind, and vector areas that read it."""
 
 import copy
-import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -12,13 +11,12 @@ from torch import Tensor, nn
 from cordsnet.dynamics import Clock, Lesion, Precision, RateSystem, System, with_lesions
 from cordsnet.dynamics.steppers import STEPPERS, Relaxation
 from cordsnet.models.capabilities import Calibrated
-from cordsnet.models.interface import SCORES, VisionModel
+from cordsnet.models.interface import VisionModel
 from cordsnet.models.kernels import seeded
+from cordsnet.models.multi_area.front import frames, front_of, keeps_statistics, set_times
 from cordsnet.models.multi_area.spec import MultiAreaSpec, clock_field, options_between
 from cordsnet.models.multi_area.system import MultiAreaSystem, VectorArea
 from cordsnet.models.preprocessing import Preprocessing
-from cordsnet.models.pretrained import load_pretrained
-from cordsnet.models.saving import is_time
 from cordsnet.models.table import KINDS, MODELS
 
 Model = TypeVar("Model", bound="MultiArea")
@@ -39,7 +37,7 @@ class MultiArea(VisionModel):
     Parameters
     ----------
     spec : the network as data.
-    front : the front end; None makes it as the spec says.
+    front : the front end, which becomes part of the network; None makes it as the spec says.
     """
 
     kind = "multi_area"
@@ -51,7 +49,7 @@ class MultiArea(VisionModel):
     def __init__(self, spec: MultiAreaSpec, front: VisionModel | None = None) -> None:
         super().__init__()
         self.spec = spec
-        self._adopt(_front_of(spec) if front is None else front)
+        self._adopt(front_of(spec) if front is None else front)
         read = math.prod(self.front.shapes[self.top]) if spec.reads == "flatten" else self.front.shapes[self.top][0]
         into, within, bias = {}, {}, {}
         for name, units, _ in spec.areas:
@@ -111,7 +109,7 @@ class MultiArea(VisionModel):
 
     def _adopt(self, front: VisionModel) -> None:
         """Make a model the front end, with the step of the whole network; lesions are then this network's."""
-        _set_times(front, self.spec.front_spec)
+        set_times(front, self.spec.front_spec)
         self.front = front
         self._check_front()
         self.lesions, front.lesions = tuple(dict.fromkeys((*self.lesions, *front.lesions))), ()
@@ -164,12 +162,6 @@ class MultiArea(VisionModel):
         return {name: (axis,) for name, axis, _ in self.spec.outputs}
 
     @property
-    def num_classes(self) -> int:
-        """Number of class scores. Raises ValueError for a network without scores."""
-        sizes = {name: size for name, _, size in self.spec.outputs}
-        return sizes[SCORES] if SCORES in sizes else super().num_classes
-
-    @property
     def preprocessing(self) -> Preprocessing:
         """Turns pixels into the images that the network, or its front end before, was trained on; without classes.
 
@@ -211,9 +203,8 @@ class MultiArea(VisionModel):
     def train(self: Model, mode: bool = True) -> Model:
         """As every module; batch norms that nothing measures after training stay in evaluation mode."""
         super().train(mode)
-        if self.frozen or not isinstance(self.front, Calibrated):
-            for module in self.front.modules() if self.frozen or _has_batch_norms(self.front) else ():
-                module.training = False
+        if self.frozen or keeps_statistics(self.front):
+            self.front.eval()
         return self
 
     def calibrate(self, batches: Iterable[Tensor]) -> None:
@@ -227,7 +218,7 @@ class MultiArea(VisionModel):
             return
         front.lesions = self._lesions_of_front(front.system())
         try:
-            front.calibrate(_images(batches))
+            front.calibrate(frames(batches))
         finally:
             front.lesions = ()
 
@@ -267,8 +258,10 @@ class MultiArea(VisionModel):
         return tuple(one for one in self.lesions if one.target in front.areas or one.target in front.pathways)
 
     def description(self) -> dict[str, Any]:
-        """The network without its weights, ready for JSON."""
-        return super().description() | {"front": self.front.description()}
+        """The network without its weights, ready for JSON; what the front end has lost is written as lost here."""
+        lost = tuple(dict.fromkeys((*self.lesions, *self.front.lesions)))
+        described = super().description() | {"front": self.front.description()}
+        return described | ({"lesions": [one.to_dict() for one in lost]} if lost else {})
 
     @classmethod
     def from_described(cls, description: Mapping[str, Any]) -> "MultiArea":
@@ -277,38 +270,6 @@ class MultiArea(VisionModel):
         front: VisionModel = KINDS[said["kind"]].from_described(said)
         front.metadata = dict(said["metadata"])
         return cls(cls.spec_type.from_dict(description["spec"]), front)
-
-
-def _front_of(spec: MultiAreaSpec) -> VisionModel:
-    """The front end of a spec, with random or pretrained weights."""
-    front: VisionModel = KINDS[MODELS[spec.front].kind](spec.front_spec)
-    if not spec.front_weights or front.like.is_meta:
-        return front
-    options = {
-        name: value for name, value in dict(spec.front_options).items() if not is_time(name) and name != "num_classes"
-    }
-    given = {"image_size": spec.image_size, "in_channels": spec.in_channels, **options}
-    return load_pretrained(spec.front, spec.front_weights, given)
-
-
-def _set_times(front: VisionModel, spec: Any) -> None:
-    """Give a front end the time constants and the step of a spec."""
-    for field in dataclasses.fields(spec):
-        value = getattr(spec, field.name)
-        if is_time(field.name) and getattr(front.spec, field.name) != value:
-            setattr(front, field.name, value)
-
-
-def _images(batches: Iterable[Tensor]) -> Iterator[Tensor]:
-    for images in batches:
-        if isinstance(images, Tensor) and images.ndim == 5:
-            yield from images
-        else:
-            yield images
-
-
-def _has_batch_norms(front: nn.Module) -> bool:
-    return any(isinstance(module, nn.BatchNorm2d) for module in front.modules())
 
 
 def _normal(*shape: int, gain: float) -> Tensor:

@@ -120,6 +120,14 @@ class MultiAreaSpec(ModelSpec):
                 f"{self.image_size[1]}] with its front_options: {error}"
             ) from error
 
+    @property
+    def num_classes(self) -> int:
+        """Number of class scores. Raises AttributeError, so that `hasattr` answers, for a network without scores."""
+        sizes = [size for name, _, size in self.outputs if name == "scores"]
+        if not sizes:
+            raise AttributeError(f"{self.name!r} has no class scores")
+        return sizes[0]
+
     def _check_areas(self) -> None:
         """Raise ValueError unless vector areas have names of their own, units and time constants."""
         for name, units, tau in self.areas:
@@ -150,18 +158,19 @@ def options_between(row: ModelSpec, spec: ModelSpec) -> tuple[tuple[str, Any], .
     """
     if type(row) is not type(spec):
         raise ValueError(f"front must be made from its row, a {type(row).__name__}, got a {type(spec).__name__}")
-    base, found = row, dict[str, Any]()
-    if spec.width is not None and spec.width != row.width:
-        found["width"], base = spec.width, row.changed(width=spec.width)
-    for field in dataclasses.fields(spec):
-        if not field.compare or field.name in (*OWN, clock_field(row)):
-            continue
-        value = getattr(spec, field.name)
-        if value != getattr(base, field.name):
-            if not _is_plain(value):
-                raise ValueError(f"front differs from its row in {field.name!r}, which front_options cannot hold")
-            found[field.name] = value
+    found = _differences(row, spec)
+    if spec.width is not None and not _is_plain(tuple(found.values())):  # parts that are scaled by a width
+        found = {"width": spec.width, **_differences(row.changed(width=spec.width), spec)}
+    if other := [name for name, value in found.items() if not _is_plain(value)]:
+        raise ValueError(f"front differs from its row in {other[0]!r}, which front_options cannot hold")
     return tuple(found.items())
+
+
+def _differences(row: ModelSpec, spec: ModelSpec) -> dict[str, Any]:
+    """Fields of a spec that differ from its row, sizes of images and the clock aside."""
+    given = (*OWN, clock_field(row))
+    names = [field.name for field in dataclasses.fields(spec) if field.compare and field.name not in given]
+    return {name: getattr(spec, name) for name in names if getattr(spec, name) != getattr(row, name)}
 
 
 def _is_plain(value: Any) -> bool:
