@@ -24,12 +24,14 @@ STATIC = (
 )
 
 
-def _row(name: str, front: str, clock: str, remarks: tuple[str, ...] = (), **fields: Any) -> ModelRow:
-    """A front end of the table and a prefrontal area of 64 units."""
+def _row(
+    name: str, front: str, clock: str, remarks: tuple[str, ...] = (), smallest: int | None = None, **fields: Any
+) -> ModelRow:
+    """A front end of the table and a prefrontal area of 64 units; `smallest` is the image size for checks."""
     spec = MultiAreaSpec(name, front, (("num_classes", 10),), **fields)
     small = {k: v for k, v in MODELS[front].tiny.items() if k not in ("image_size", "in_channels")}
     tiny = {
-        "image_size": MODELS[front].tiny["image_size"],
+        "image_size": smallest or MODELS[front].tiny["image_size"],
         "front_options": tuple(small.items()),
         "areas": (("pfc", 6, 100.0),),
     }
@@ -37,9 +39,9 @@ def _row(name: str, front: str, clock: str, remarks: tuple[str, ...] = (), **fie
 
 
 CORDSNET = _row(
-    "cordsnet_pfc_small", "cordsnet_r2_small", "continuous, tau 10 ms (front end) and 100 ms (pfc)", dt_ms=5.0
+    "cordsnet_pfc_small", "cordsnet_r2_small", "continuous, tau 10 ms (front end) and 100 ms (pfc)", (), 8, dt_ms=5.0
 )
-CNN = _row("cnn_pfc_small", "cnn_r2_small", "continuous, tau 100 ms in pfc alone", STATIC, dt_ms=5.0)
+CNN = _row("cnn_pfc_small", "cnn_r2_small", "continuous, tau 100 ms in pfc alone", STATIC, 8, dt_ms=5.0)
 CORNET_RT = _row(
     "cornet_rt_pfc_small", "cornet_rt_small", "steps of 20 ms by convention", STEPS, image_size=(32, 32), dt_ms=20.0
 )
