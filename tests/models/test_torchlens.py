@@ -35,6 +35,7 @@ def test_nearly_every_kind_was_recorded():
         "crbp_hgru",  # no class scores
         "deq_conv",  # thousands of operations of a solver in a step
         "mdeq",
+        "multi_area",  # no class scores
         "task_rnn",  # reads a cue too
         "vector_rnn",  # no images
     }

@@ -9,7 +9,8 @@ from cordsnet.models import MODELS, export_step, to_torch_module
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
 
 OF_A_KIND = {MODELS[name].kind: name for name in reversed(list(MODELS))}
-IMAGE_MODELS = [name for kind, name in OF_A_KIND.items() if kind not in ("task_rnn", "crbp_hgru", "vector_rnn")]
+NOT_OF_IMAGES_ALONE = ("task_rnn", "crbp_hgru", "vector_rnn", "multi_area")
+IMAGE_MODELS = [name for kind, name in OF_A_KIND.items() if kind not in NOT_OF_IMAGES_ALONE]
 SOLVED = [name for name in IMAGE_MODELS if MODELS[name].kind in ("deq_conv", "mdeq")]
 
 

@@ -1,0 +1,191 @@
+"""A front end and vector areas bound to a step: what the engines run."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cordsnet.dynamics import NONE, Clock, Effects, Inputs, RateSystem, Signal, State, System
+from cordsnet.dynamics.circuit import emit
+from cordsnet.dynamics.noise import normal
+from cordsnet.dynamics.transforms import in_transform
+
+
+@dataclass(frozen=True, eq=False)
+class VectorArea:
+    """A vector area with its weights materialised.
+
+    Attributes
+    ----------
+    name, source : of the area, and of the area that it reads.
+    units : number N of units.
+    into : weights of what it reads [N, M].
+    within : recurrent weights [N, N].
+    bias : [N].
+    share : of the way to its target that one step covers.
+    noise : standard deviation of the noise in its drive; 0 for none.
+    stream : number of its noise.
+    """
+
+    name: str
+    source: str
+    units: int
+    into: Tensor
+    within: Tensor
+    bias: Tensor
+    share: float
+    noise: float
+    stream: int
+
+
+class MultiAreaSystem(System[tuple[Any, bool]]):
+    """A front end's own system, and vector areas that read the rates of the step before, as areas of circuits do.
+
+    The context is that of the front end, and if a gradient can reach it through its inputs. A frozen front end runs
+    without a graph unless its inputs, its state or what acts on it need one.
+
+    Interventions: those on areas and pathways of the front end are its own; the drive of a vector area is the argument
+    of its rectifier, noise included. Feedback joins the drive of the front end's area.
+
+    Parameters
+    ----------
+    model : a `MultiArea`.
+    front : the system of its front end.
+    clock : of the whole network.
+    vectors : vector areas, the first of which reads the front end.
+    ways : pathways of the front end, also those that it has lost.
+    """
+
+    def __init__(
+        self, model: Any, front: System[Any], clock: Clock, vectors: tuple[VectorArea, ...], ways: tuple[str, ...]
+    ) -> None:
+        self.front, self.clock, self.vectors, self.outputs = front, clock, vectors, model.outputs
+        self.top, self.reads, self.frozen, self.like = model.top, model.spec.reads, model.frozen, front.like
+        self.emits = isinstance(front, RateSystem)
+        self.signals = (*front.signals, *(Signal(area.name, (area.units,)) for area in vectors))
+        self.sources, self.noisy = front.sources, any(area.noise for area in vectors)
+        self.has_noise = front.has_noise or self.noisy
+        self.identity = front.identity, self.reads, tuple((area.share, area.noise) for area in vectors)
+        for name in ("unrolling",):  # as the front end says; vector areas are synchronous
+            setattr(self, name, getattr(front, name))
+        dtype, last = self.like.dtype, vectors[-1].name
+        self.back = model.back.to(dtype) if model.spec.feedback else None
+        self.way_back = f"{last} -> {self.top}"
+        own = [way for area in vectors for way in (f"{area.source} -> {area.name}", f"{area.name} -> {area.name}")]
+        self.ways = frozenset(ways)
+        self.pathways = (*ways, *own, *((self.way_back,) if self.back is not None else ()))
+        self.head = {name: (model.head[name].to(dtype), model.bias[name].to(dtype)) for name in self.outputs}
+
+    def zero_state(self, batch: int, seed: int = 0) -> State:
+        """All signals at zero."""
+        return self._joined(self.front.zero_state(batch, seed), batch, seed)
+
+    def begin(self, batch: int, seed: int = 0) -> State:
+        """The front end's own start, and zero rates in the vector areas."""
+        return self._joined(self.front.begin(batch, seed), batch, seed)
+
+    def silent_past(self, batch: int) -> dict[str, tuple[Tensor, ...]]:
+        """Zeros in delayed pathways of the front end."""
+        return self.front.silent_past(batch)
+
+    def hold(self, inputs: Inputs) -> tuple[Any, bool]:
+        """What the front end computes once, and if inputs need a gradient."""
+        needs = in_transform() or any(values.requires_grad for values in inputs.values())
+        with self._graph(needs):
+            return self.front.hold(inputs), needs
+
+    def encoded(self, context: tuple[Any, bool]) -> Mapping[str, Tensor]:
+        """The held inputs as the front end gives them on."""
+        return self.front.encoded(context[0])
+
+    def advance(self, state: State, context: tuple[Any, bool], effects: Effects = NONE) -> State:
+        """One step of the front end and of the vector areas, all from the state before."""
+        before, acting = self._of_front(state), self._on_front(effects)
+        if self.back is not None:
+            acting = acting & Effects(currents={self.top: self._fed_back(state, effects)})
+        held, needs = context
+        needs = needs or bool(acting) or in_transform() or any(value.requires_grad for value in before.values.values())
+        with self._graph(needs):
+            after = self.front.advance(before, held, acting)
+        values = dict(after.values)
+        for area in self.vectors:
+            values[area.name] = self._advanced(area, state, effects)
+        return state.after(values, after.past)
+
+    def read(self, state: State) -> dict[str, Tensor]:
+        """Outputs, linear in what the last vector area emits."""
+        emitted = emit(state.values[self.vectors[-1].name])
+        return {name: functional.linear(emitted, weight, bias) for name, (weight, bias) in self.head.items()}
+
+    def check_state(self, state: State) -> None:
+        """As for every system, the front end's own checks included."""
+        super().check_state(state)
+        if self.has_noise and state.seeds is None:
+            raise ValueError("initial_state has no seeds for the noise of this model; start from model.initial_state()")
+        self.front.check_state(self._of_front(state))
+
+    def admit(self, state: State) -> State:
+        """A state that comes from outside, checked, and without what the front end has lost."""
+        state = super().admit(state)
+        return state.with_values(self.front.admit(self._of_front(state)).values)
+
+    def intervened(self, state: State, effects: Effects) -> State:
+        """The state with which interventions begin, without what the front end has lost."""
+        state = effects.begin(state)
+        return state.with_values(self.front.intervened(self._of_front(state), self._on_front(effects)).values)
+
+    def _joined(self, front: State, batch: int, seed: int) -> State:
+        """A state of the front end with zero rates in the vector areas."""
+        zeros = {area.name: self.like.new_zeros(batch, area.units) for area in self.vectors}
+        return State({**front.values, **zeros}, 0, self.seeds(batch, seed), front.past)
+
+    def _of_front(self, state: State) -> State:
+        """The part of a state that is the front end's."""
+        values = {signal.name: state.values[signal.name] for signal in self.front.signals}
+        return State(values, state.step, state.seeds, state.past)
+
+    def _on_front(self, effects: Effects) -> Effects:
+        """What acts on areas and pathways of the front end."""
+        if not effects:
+            return NONE
+        areas = set(self.front.areas)
+        return Effects(
+            {area: value for area, value in effects.currents.items() if area in areas},
+            {area: value for area, value in effects.clamps.items() if area in areas},
+            {way: value for way, value in effects.factors.items() if way in self.ways},
+            effects.seen,
+        )
+
+    def _graph(self, needs: bool) -> AbstractContextManager[Any]:
+        """Run the front end without a graph where it is frozen and nothing needs one."""
+        return torch.set_grad_enabled(False) if self.frozen and not needs else nullcontext()
+
+    def _fed_back(self, state: State, effects: Effects) -> Tensor:
+        """Current that the last vector area sends to the maps of the front end's area, [B, C, H, W]."""
+        assert self.back is not None
+        sent = functional.linear(emit(state.values[self.vectors[-1].name]), self.back)
+        maps = sent[:, :, None, None].expand_as(state.values[self.top])
+        return effects.pathway(self.way_back, maps)
+
+    def _advanced(self, area: VectorArea, state: State, effects: Effects) -> Tensor:
+        """New rates of a vector area [B, N]."""
+        rate, name = state.values[area.name], area.name
+        drive = effects.pathway(f"{area.source} -> {name}", functional.linear(self._source(area, state), area.into))
+        drive = drive + effects.pathway(f"{name} -> {name}", functional.linear(rate, area.within)) + area.bias
+        if area.noise:
+            assert state.seeds is not None
+            drive = drive + area.noise * normal(state.seeds, area.stream, state.step, (area.units,), drive.dtype)
+        target = functional.relu(effects.drive(name, drive))
+        return effects.rate(name, torch.lerp(rate, target, area.share))
+
+    def _source(self, area: VectorArea, state: State) -> Tensor:
+        """What a vector area reads [B, M]: rectified rates of circuits and vector areas, rates of other kinds as is."""
+        rates = state.values[area.source]
+        if area.source != self.top:
+            return emit(rates)
+        rates = emit(rates) if self.emits else rates
+        return rates.mean((2, 3)) if self.reads == "pool" and rates.ndim == 4 else rates.flatten(1)
