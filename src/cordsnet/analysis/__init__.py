@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
     from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
     from cordsnet.analysis.behaviour.chronometric import ChronometricFit, fit_chronometric
+    from cordsnet.analysis.behaviour.onset import InformationOnset, OnsetStatus, information_onset
     from cordsnet.analysis.behaviour.psychometric import PsychometricFit, fit_psychometric
     from cordsnet.analysis.convolutions.bounds import norm_bound
     from cordsnet.analysis.convolutions.periodic import PeriodicSpectrum, periodic_singular_values, periodic_spectrum
@@ -84,6 +85,7 @@ __all__ = [
     "FunctionFlow",
     "Geometry",
     "Identity",
+    "InformationOnset",
     "Inverse",
     "KreissBound",
     "LinearOperator",
@@ -95,6 +97,7 @@ __all__ = [
     "NetworkFlow",
     "NetworkSpectrum",
     "NumericalAbscissa",
+    "OnsetStatus",
     "PeriodicSpectrum",
     "PrincipalComponents",
     "Procrustes",
@@ -124,6 +127,7 @@ __all__ = [
     "fixed_points",
     "geometry",
     "gmres",
+    "information_onset",
     "integrated_gradients",
     "jacobian",
     "kreiss_bound",

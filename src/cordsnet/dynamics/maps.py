@@ -128,7 +128,7 @@ class Unflatten:
 
     def __call__(self, values: Tensor) -> Tensor:
         """The maps."""
-        return values.unflatten(1, self.shape)
+        return values.reshape(len(values), *self.shape)
 
 
 class Enlarge:

@@ -1,6 +1,7 @@
 """A trial of a task as a movie and as a timing diagram."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def timing_diagram(task: Task, trials: Trials) -> Figure:
     return figure
 
 
-def _periods(top, bottom, trials):  # type: ignore[no-untyped-def]  # matplotlib types its axes as Any
+def _periods(top: Any, bottom: Any, trials: Trials) -> None:
     """Lines where periods begin, and their names above the first panel."""
     for name, edges in trials.periods.items():
         start, stop = (edges[0] * trials.frame_ms).tolist()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.stats import binomtest
 from torch import Tensor
@@ -46,9 +47,9 @@ class Performance:
 
     def _levels(self) -> Iterator[dict[str, Any]]:
         for name, values in self.conditions.items():
-            levels = values.unique() if values.ndim == 1 else torch.empty(0)
+            levels = np.unique(values.numpy()).tolist() if values.ndim == 1 else []
             if 1 < len(levels) <= MOST_LEVELS:
-                for level in levels.tolist():
+                for level in levels:
                     yield _row(f"{name} {level:g}", self.answers.correct[values == level])
 
 

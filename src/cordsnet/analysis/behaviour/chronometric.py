@@ -87,7 +87,9 @@ def fit_chronometric(
         again = [generator.choice(row, len(row)) for row in rows]
         samples.append(_fitted(levels, again, hit, ms, found)[0])
     intervals = percentiles(samples, NAMES) if draws else {}
-    return ChronometricFit(*map(float, found), intervals, len(x), status_of(found, bounds, converged))
+    bound, sensitivity, residual = (float(value) for value in found)
+    status = status_of(found, bounds, converged)
+    return ChronometricFit(bound, sensitivity, residual, intervals, len(x), status)
 
 
 def _fitted(

@@ -26,7 +26,8 @@ class FitStatus(Enum):
 
 def best(cost: Callable[[Array], float], starts: Sequence[Any], bounds: Bounds) -> tuple[Array, float, bool]:
     """Parameters of the lowest cost from several starts, the cost, and whether the search converged."""
-    found = [minimize(cost, np.clip(start, *zip(*bounds, strict=True)), bounds=bounds) for start in starts]
+    low, high = np.array(bounds).T
+    found = [minimize(cost, np.clip(start, low, high), bounds=bounds) for start in starts]
     chosen = min(found, key=lambda one: float(one.fun))
     return np.asarray(chosen.x, dtype=float), float(chosen.fun), bool(chosen.success)
 

@@ -119,8 +119,8 @@ def fit_psychometric(
     found = _in_units(curve, at, unit)
     saturated = -float((xlogy(k, k / n) + xlogy(n - k, 1 - k / n)).sum())
     return PsychometricFit(
-        curve,
-        *map(float, found),
+        curve=curve,
+        **dict(zip(NAMES, map(float, found), strict=True)),
         intervals=percentiles(samples, NAMES[: 3 if guess is not None else 4]) if draws else {},
         deviance=2 * max(0.0, cost - saturated),
         freedom=len(x) - (3 if guess is not None else 4),
