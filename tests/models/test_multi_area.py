@@ -179,7 +179,7 @@ def test_a_trained_front_end_keeps_weights_lesions_and_preprocessing(tmp_path):
     assert loaded.spec == model.spec
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
     assert not any(p.requires_grad for p in loaded.front.parameters())
-    images = torch.rand(2, *model.input_shape)
+    images = torch.randn(2, *model.input_shape)
     assert torch.equal(loaded(images, 100.0)["choice"], model.eval()(images, 100.0)["choice"])
 
 

@@ -49,7 +49,7 @@ class Movies:
         return {"choice_size": float(model(self.probe(3, model), 100.0)["choice"].detach().abs().mean())}
 
 
-def trained(tmp_path, monkeypatch, name, updates=6, **options):
+def trained(tmp_path, monkeypatch, name, updates=4, **options):
     monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading: Movies())
     how = Optimisation(lr=1e-2, updates=updates, batch=16, clip=1.0)
     choice = ModelChoice(name, options={"outputs": (("choice", "option", 2),), **options})
@@ -80,7 +80,7 @@ def test_a_frozen_front_end_keeps_its_weights_bit_for_bit(tmp_path, monkeypatch,
 
 def test_a_network_learns_a_task_from_movies_and_a_finished_stage_is_not_repeated(tmp_path, monkeypatch):
     options = {"areas": (("pfc", 24, 50.0),), "front_options": {"num_classes": 10, "tau_ms": 20.0}}
-    recipe, report = trained(tmp_path, monkeypatch, "cordsnet_pfc_small", updates=30, **options)
+    recipe, report = trained(tmp_path, monkeypatch, "cordsnet_pfc_small", updates=24, **options)
     assert report.model().front.spec.tau_ms == 20.0
     _, course = read_curve(tmp_path / "train", "loss")
     assert sum(course[-5:]) < sum(course[:5])
