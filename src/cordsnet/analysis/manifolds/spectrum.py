@@ -9,12 +9,13 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
-from cordsnet.analysis.flows.linear_algebra import leading_eigenvalues
+from cordsnet.analysis.flows.linear_algebra import DENSE, leading_eigenvalues
 from cordsnet.analysis.flows.slow_points import slow_points
 from cordsnet.analysis.krylov import Eigenpairs
 from cordsnet.analysis.manifolds.orbits import CLOSE, TurnDerivative, find_turn
 from cordsnet.analysis.manifolds.runs import chosen, movement, norms
 from cordsnet.analysis.manifolds.witness import AT_REST, GROWS, KEPT, LOST, SAME, Judged, Witness, check_scales, gather
+from cordsnet.analysis.operators import LinearOperator, MatrixOperator
 from cordsnet.analysis.status import Status
 
 LEADING = 3
@@ -87,7 +88,10 @@ def _on_orbit(flow: Flow, x: Tensor, slow_ms: float, dt: float, seed: int) -> Ju
     turn = find_turn(flow, x, slow_ms, dt)
     if turn is None:
         return Judged("none", {"period_ms": math.inf})
-    found = leading_eigenvalues(TurnDerivative(flow, turn, dt), LEADING, "LM", seed, vectors="both")
+    derivative: LinearOperator = TurnDerivative(flow, turn, dt)
+    if flow.units <= DENSE:  # one turn with all displacements at once
+        derivative = MatrixOperator(derivative.to_dense())
+    found = leading_eigenvalues(derivative, LEADING, "LM", seed, vectors="both")
     values, error, turns = found.values, _errors(found), slow_ms / (turn.steps * dt)
     phase = int((values - 1).abs().argmin())
     others = torch.arange(len(values)) != phase

@@ -19,6 +19,8 @@ from cordsnet.analysis.regimes.persistence import landmarks, persistent_homology
 
 SNAPSHOTS, MOST_CLOUD = 12, 600
 """Times within `slow_ms` at which states are looked at, and largest number of points of the cloud."""
+COPIES = 0.01
+"""Points closer than this proportion of the width of the cloud count once: a state at rest is the same at all times."""
 FEWEST = 12
 """Fewest states whose shape can be told."""
 MOST_LANDMARKS = 200
@@ -50,7 +52,7 @@ def topology_witness(
     """Tell the shape of the set of `states` [K, *domain], at least twelve, by its clusters (H0) and loops (H1).
 
     The cloud is the states at twelve times within `slow_ms`, of which `points` evenly spread ones are used. The null is
-    39 clouds of as many points, drawn evenly from a disc and treated alike. In this order:
+    39 clouds of as many different points, drawn evenly from a disc and treated alike. In this order:
 
     1. "one place": the cloud is no wider than a twentieth of `size`.
     2. "places": up to K / 3 clusters of states; the smallest distance between clusters is at least five times the
@@ -78,8 +80,9 @@ def topology_witness(
     extent = float(_between(cloud).max())
     if extent <= SAME * size:
         return Witness("one place", {"extent": extent / size, "places": 1.0})
+    cloud = cloud[landmarks(_between(cloud), MOST_CLOUD, COPIES * extent)]
     own = _shape(ends, cloud, points)
-    nulls = [_shape(*_disc(len(ends), len(cloud), draws), points) for _ in range(NULLS)]
+    nulls = [_shape(_disc(len(ends), draws), _disc(len(cloud), draws), points) for _ in range(NULLS)]
     numbers = {
         "extent": extent / size,
         "places": float(own.places),
@@ -132,11 +135,10 @@ def _scores(flat: Cloud) -> Cloud:
     return scores
 
 
-def _disc(ends: int, cloud: int, draws: np.random.Generator) -> tuple[Cloud, Cloud]:
-    """Points drawn evenly from a disc: the first of them, and all."""
-    angle, radius = 2 * np.pi * draws.random(cloud), np.sqrt(draws.random(cloud))
-    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
-    return points[:ends], points
+def _disc(count: int, draws: np.random.Generator) -> Cloud:
+    """Points drawn evenly from a disc."""
+    angle, radius = 2 * np.pi * draws.random(count), np.sqrt(draws.random(count))
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
 
 
 def _shape(ends: Cloud, cloud: Cloud, points: int) -> Shape:

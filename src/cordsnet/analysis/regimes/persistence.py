@@ -124,11 +124,14 @@ def _loops(edges: _Edges, tree: set[int]) -> list[tuple[float, float]]:
     return found
 
 
-def landmarks(distances: Distances, count: int) -> Indices:
-    """Indices of evenly spread points: each is the one furthest from those before it (Gonzalez 1985)."""
+def landmarks(distances: Distances, count: int, least: float = 0.0) -> Indices:
+    """Indices of evenly spread points: each is the one furthest from those before it (Gonzalez 1985).
+
+    Points within `least` of those before them are left out.
+    """
     chosen = [int(distances.sum(1).argmax())]
     gap = distances[chosen[0]].copy()
-    while len(chosen) < min(count, len(distances)) and gap.max() > 0:
+    while len(chosen) < min(count, len(distances)) and gap.max() > least:
         chosen.append(int(gap.argmax()))
         gap = np.minimum(gap, distances[chosen[-1]])
     return np.array(chosen, dtype=np.int64)
