@@ -32,9 +32,10 @@ def large_ring(units=10_000, even=-1.0, tuned=4.0):
     angle = 2 * math.pi * torch.arange(units, dtype=torch.float64) / units
     waves = torch.stack([torch.ones_like(angle), angle.cos(), angle.sin()], 1)
     flow = RateFlow(LowRank(waves * torch.tensor([even, tuned, tuned]).double() / units, waves), 1.0, "relu", 10.0)
-    drawn = torch.rand(48, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    starts = (3 * drawn[:, :1] + 0.5) * (angle - 2 * math.pi * drawn[:, 1:]).cos().clamp(min=0)
-    return flow, starts + 0.5 * draw(48, units), {"slow_ms": 100.0, "dt": 2.5, "settle_ms": 400.0}
+    drawn = torch.rand(32, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    places = 2 * math.pi * (torch.arange(32)[:, None] + drawn[:, 1:]) / 32
+    starts = (3 * drawn[:, :1] + 0.5) * (angle - places).cos().clamp(min=0)
+    return flow, starts + 0.5 * draw(32, units), {"slow_ms": 100.0, "dt": 5.0, "settle_ms": 200.0, "tested": 4}
 
 
 def integrator(units=32):
@@ -66,4 +67,8 @@ def contracting(units=50):
     weights = draw(units, units, seed=6)
     weights = weights + weights.T
     weights = 0.5 * weights / torch.linalg.matrix_norm(weights, 2)
-    return RateFlow(MatrixOperator(weights), draw(units, seed=7), "tanh", 10.0), draw(48, units), {"slow_ms": 100.0, "dt": 2.0}
+    return (
+        RateFlow(MatrixOperator(weights), draw(units, seed=7), "tanh", 10.0),
+        draw(48, units),
+        {"slow_ms": 100.0, "dt": 2.0},
+    )

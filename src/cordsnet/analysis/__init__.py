@@ -39,6 +39,11 @@ if TYPE_CHECKING:
         gmres,
         partial_svd,
     )
+    from cordsnet.analysis.manifolds.find import ManifoldReport, find_manifold
+    from cordsnet.analysis.manifolds.perturbation import perturbation_witness
+    from cordsnet.analysis.manifolds.spectrum import spectrum_witness
+    from cordsnet.analysis.manifolds.topology import topology_witness
+    from cordsnet.analysis.manifolds.witness import Witness
     from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
     from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
     from cordsnet.analysis.networks.certificates import AreaCertificate, Certificate, certify_monostable
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
     from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, LinearOperator, MatrixOperator
     from cordsnet.analysis.regimes.attractors import Geometry, geometry
     from cordsnet.analysis.regimes.flow_regimes import FlowReport, classify_flow
+    from cordsnet.analysis.regimes.persistence import Barcodes, persistent_homology
     from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
     from cordsnet.analysis.regimes.thresholds import RegimeSettings
     from cordsnet.analysis.status import Status
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AreaCertificate",
     "Attribution",
+    "Barcodes",
     "Bifurcation",
     "Branch",
     "CanonicalCorrelations",
@@ -86,6 +93,7 @@ __all__ = [
     "LinearOperator",
     "LinearSolution",
     "LyapunovSpectrum",
+    "ManifoldReport",
     "MapFlow",
     "MatrixOperator",
     "ModeMap",
@@ -106,6 +114,7 @@ __all__ = [
     "StepFlow",
     "TimeConstants",
     "TransientAmplification",
+    "Witness",
     "cca",
     "certify_monostable",
     "classify_flow",
@@ -115,6 +124,7 @@ __all__ = [
     "dsa",
     "eigenvalues",
     "evidence_over_time",
+    "find_manifold",
     "fixed_points",
     "geometry",
     "gmres",
@@ -130,6 +140,8 @@ __all__ = [
     "participation_ratio",
     "periodic_singular_values",
     "periodic_spectrum",
+    "persistent_homology",
+    "perturbation_witness",
     "principal_components",
     "procrustes",
     "pseudospectrum",
@@ -137,8 +149,10 @@ __all__ = [
     "settled_response",
     "settling_times",
     "slow_points",
+    "spectrum_witness",
     "threshold_times",
     "time_constants",
+    "topology_witness",
     "transient_amplification",
     "uncertainty_times",
 ]

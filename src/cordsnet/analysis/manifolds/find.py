@@ -131,9 +131,7 @@ def find_manifold(
     topology = topology_witness(flow, states, slow_ms=slow_ms, dt=dt, size=unit, seed=seed)
     kind = verdict((spectrum, pushed, topology))
     notes = _notes(kind, {"spectrum": spectrum, "perturbation": pushed, "topology": topology})
-    return ManifoldReport(
-        kind, spectrum, pushed, topology, states, slow_ms, settle, unit, spectrum.status, notes
-    )
+    return ManifoldReport(kind, spectrum, pushed, topology, states, slow_ms, settle, unit, spectrum.status, notes)
 
 
 def _size(starts: Tensor) -> float:
@@ -154,5 +152,7 @@ def _diverged(states: Tensor, slow_ms: float, settle_ms: float, size: float) -> 
 def _notes(kind: str, witnesses: dict[str, Witness]) -> tuple[str, ...]:
     notes = [f"{name}: {note}" for name, witness in witnesses.items() for note in witness.notes]
     if kind == "undecided":
-        notes.append("the witnesses do not agree: " + ", ".join(f"{name} {one.kind}" for name, one in witnesses.items()))
+        notes.append(
+            "the witnesses do not agree: " + ", ".join(f"{name} {one.kind}" for name, one in witnesses.items())
+        )
     return tuple(notes)

@@ -48,9 +48,7 @@ def perturbation_witness(
     return gather(judged)
 
 
-def _at_rest(
-    flow: Flow, x: Tensor, states: Tensor, random: Tensor, push: float, slow_ms: float, dt: float
-) -> Judged:
+def _at_rest(flow: Flow, x: Tensor, states: Tensor, random: Tensor, push: float, slow_ms: float, dt: float) -> Judged:
     along, across = _chords(x, states, push)
     ways = torch.stack([*random, *(way for way in (along, across) if way is not None)])
     ends = run(flow, torch.cat([x[None], x + push * ways]), slow_ms, dt)

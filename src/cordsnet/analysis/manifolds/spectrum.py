@@ -55,7 +55,9 @@ def spectrum_witness(
     moves = movement(flow, some, slow_ms, dt)
     return gather(
         [
-            _at_rest(flow, x, slow_ms, size, seed) if float(moved) <= AT_REST * size else _on_orbit(flow, x, slow_ms, dt, seed)
+            _at_rest(flow, x, slow_ms, size, seed)
+            if float(moved) <= AT_REST * size
+            else _on_orbit(flow, x, slow_ms, dt, seed)
             for x, moved in zip(some, moves, strict=True)
         ]
     )

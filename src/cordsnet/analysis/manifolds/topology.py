@@ -32,6 +32,7 @@ GAP, LEAD, STRAIGHT = 5.0, 2.0, 0.8
 and least proportion of the minimum spanning tree that is on its longest path along an arc."""
 
 Cloud = NDArray[np.float64]
+"""Distances between all points of a cloud."""
 
 
 class Shape(NamedTuple):
@@ -76,13 +77,13 @@ def topology_witness(
     if len(states) < FEWEST:
         raise ValueError(f"states must be at least {FEWEST} to tell a shape, got {len(states)}; give more starts")
     draws = np.random.default_rng(check_count(seed, "seed", 0))
-    ends, cloud = _cloud(flow, states, slow_ms, dt, draws)
-    extent = float(_between(cloud).max())
+    apart = _between(_cloud(flow, states, slow_ms, dt, draws))
+    ends, extent = min(len(states), MOST_CLOUD // 2), float(apart.max())
     if extent <= SAME * size:
         return Witness("one place", {"extent": extent / size, "places": 1.0})
-    cloud = cloud[landmarks(_between(cloud), MOST_CLOUD, COPIES * extent)]
-    own = _shape(ends, cloud, points)
-    nulls = [_shape(_disc(len(ends), draws), _disc(len(cloud), draws), points) for _ in range(NULLS)]
+    different = _among(apart, landmarks(apart, MOST_CLOUD, COPIES * extent))
+    own = _shape(apart[:ends, :ends], different, points)
+    nulls = [_shape(_disc(ends, draws), _disc(len(different), draws), points) for _ in range(NULLS)]
     numbers = {
         "extent": extent / size,
         "places": float(own.places),
@@ -108,58 +109,52 @@ def _word(own: Shape, numbers: dict[str, float]) -> str:
     return "none"
 
 
-def _cloud(flow: Flow, states: Tensor, slow_ms: float, dt: float, draws: np.random.Generator) -> tuple[Cloud, Cloud]:
-    """The states, and the states at several times, in coordinates of their own span."""
-    kept, x = [states], states
+def _cloud(flow: Flow, states: Tensor, slow_ms: float, dt: float, draws: np.random.Generator) -> Tensor:
+    """The states [K, units], or as many as there is room for, and then states at later times."""
+    kept, x = [], states
     steps = round(slow_ms / dt)
     looks = {round(steps * (k + 1) / SNAPSHOTS) for k in range(SNAPSHOTS)}
     for step in range(1, steps + 1):
         x = flow.step(x, dt)
         if step in looks:
             kept.append(x)
-    every = torch.cat(kept).double().flatten(1).cpu().numpy()
-    count = min(len(states), MOST_CLOUD // 2)
-    rows = np.arange(len(every))
-    if len(every) > MOST_CLOUD:
-        later = draws.choice(len(every) - count, MOST_CLOUD - count, replace=False) + count
-        rows = np.concatenate([np.arange(count), np.sort(later)])
-    scores = _scores(every[rows])
-    return scores[:count], scores
+    first, later = states[: MOST_CLOUD // 2], torch.cat(kept)
+    room = min(MOST_CLOUD - len(first), len(later))
+    rows = torch.from_numpy(np.sort(draws.choice(len(later), room, replace=False))).to(later.device)
+    return torch.cat([first, later[rows]]).double().flatten(1)
 
 
-def _scores(flat: Cloud) -> Cloud:
-    """Points in coordinates of their own span, so that distances cost no more in large networks."""
-    centred = flat - flat.mean(0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    scores: Cloud = left * sizes
-    return scores
+def _between(points: Tensor) -> Cloud:
+    """Distances between points; by inner products, which cost little in large networks, to eight digits."""
+    centred = points - points.mean(0)
+    inner = centred @ centred.T
+    square = inner.diagonal()
+    apart = (square[:, None] + square[None] - 2 * inner).clamp_min(0).sqrt().cpu().numpy()
+    distances: Cloud = np.maximum(apart, apart.T)
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def _among(distances: Cloud, rows: NDArray[np.int64]) -> Cloud:
+    """Distances between some of the points."""
+    found: Cloud = distances[np.ix_(rows, rows)]
+    return found
 
 
 def _disc(count: int, draws: np.random.Generator) -> Cloud:
-    """Points drawn evenly from a disc."""
+    """Distances between points drawn evenly from a disc."""
     angle, radius = 2 * np.pi * draws.random(count), np.sqrt(draws.random(count))
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
+    distances: Cloud = squareform(pdist(np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)))
+    return distances
 
 
 def _shape(ends: Cloud, cloud: Cloud, points: int) -> Shape:
-    merges = linkage(pdist(ends), "single")[::-1, 2]  # single linkage is H0: where clusters merge, last first
-    most, tiny = len(ends) // 3, max(1e-9 * float(merges[0]), 1e-300)
+    merges = linkage(squareform(ends), "single")[::-1, 2]  # single linkage is H0: where clusters merge, last first
+    most, tiny = len(ends) // 3, max(1e-7 * float(merges[0]), 1e-300)
     ratios = merges[: most - 1] / np.maximum(merges[1:most], tiny)
-    near = _spread(_between(cloud), points)
+    near = _among(cloud, landmarks(cloud, points))
     loops = persistent_homology(near).loops
     ratio = [*(loops[:, 1] / np.maximum(loops[:, 0], tiny)), 1.0, 1.0]
     tree = minimum_spanning_tree(near)
     path = float(shortest_path(tree, directed=False).max() / tree.sum())
     return Shape(float(ratios.max()), int(ratios.argmax()) + 2, float(ratio[0]), float(ratio[1]), path)
-
-
-def _spread(distances: Cloud, count: int) -> Cloud:
-    """Distances between evenly spread landmarks."""
-    rows = landmarks(distances, count)
-    found: Cloud = distances[np.ix_(rows, rows)]
-    return found
-
-
-def _between(points: Cloud) -> Cloud:
-    distances: Cloud = squareform(pdist(points))
-    return distances
