@@ -1,4 +1,4 @@
-"""First witness: directions in which a linearised flow is slow, at states at rest, and Floquet multipliers of orbits."""
+"""First witness: slow directions of the linearised flow at states at rest, and Floquet multipliers of orbits."""
 
 import math
 from dataclasses import replace
