@@ -94,7 +94,8 @@ def find_manifold(
     | cycle | one multiplier near 1, others fast | come back with a shifted phase | loop |
 
     Only what some start leads to is seen: spread them widely, since a part of a ring is an arc. A cycle slower than
-    `slow_ms`, and one of few steps of a map, is undecided.
+    `slow_ms`, one of few steps of a map, and a line whose states drift by a tenth of `size` within `slow_ms`, such as
+    that of a leaky integrator, are undecided.
 
     Parameters
     ----------

@@ -26,10 +26,10 @@ def perturbation_witness(
 
     States at rest (as for `spectrum_witness`) are pushed by a twentieth of `size` in random directions, towards the
     nearest other state, and across that, towards others near by. All pushes come back to within a tenth of their
-    length: a "point". Only the push towards the neighbour stays, by at least a half, while all others come back but for a
-    shift along it: a "curve". States that move are pushed at random and along the orbit: all come back to the orbit,
-    which closes, and a push along it shifts the phase: a "cycle". Anything else is "none"; a push that keeps between a
-    tenth and a half leaves the state "undecided".
+    length: a "point". The push towards the neighbour keeps at least a half, and all others come back but for a shift
+    along the same line: a "curve". States that move are pushed at random and along the orbit. All come back to the
+    orbit, which closes, and a push along it shifts the phase: a "cycle". Anything else is "none"; a push that keeps
+    between a tenth and a half leaves the state "undecided".
 
     Parameters and errors as for `spectrum_witness`.
 
