@@ -81,9 +81,8 @@ def find_manifold(
 ) -> ManifoldReport:
     """Say onto what a flow settles from `starts`, by three witnesses that do not know of one another.
 
-    The flow runs for `settle_ms` from each start. Its spectrum there (`spectrum_witness`), its answer to pushes
-    (`perturbation_witness`) and the shape of the set of states (`topology_witness`) are each judged alone. A verdict is
-    given only where exactly one attractor is compatible with all three:
+    The flow runs for `settle_ms` from each start. A verdict is given only where exactly one attractor is compatible
+    with `spectrum_witness`, `perturbation_witness` and `topology_witness` of the states there:
 
     | attractor | spectrum | pushes | topology |
     |---|---|---|---|
@@ -93,9 +92,8 @@ def find_manifold(
     | ring | one slow direction | come back to a shifted place | loop |
     | cycle | one multiplier near 1, others fast | come back with a shifted phase | loop |
 
-    Only what some start leads to is seen: spread them widely, since a part of a ring is an arc. A cycle slower than
-    `slow_ms`, one of few steps of a map, and a line whose states drift by a tenth of `size` within `slow_ms`, such as
-    that of a leaky integrator, are undecided.
+    Spread the starts widely, since a part of a ring is an arc. A cycle slower than `slow_ms`, one of few steps of a
+    map, and a line whose states drift by a tenth of `size` within `slow_ms`, as of a leaky integrator, are undecided.
 
     Parameters
     ----------

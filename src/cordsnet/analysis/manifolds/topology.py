@@ -16,6 +16,7 @@ from cordsnet.analysis.exact import exact
 from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.manifolds.witness import SAME, Witness, check_scales
 from cordsnet.analysis.regimes.persistence import landmarks, persistent_homology
+from cordsnet.analysis.status import Status
 
 SNAPSHOTS, MOST_CLOUD = 12, 600
 """Times within `slow_ms` at which states are looked at, and largest number of points of the cloud."""
@@ -78,6 +79,8 @@ def topology_witness(
         raise ValueError(f"states must be at least {FEWEST} to tell a shape, got {len(states)}; give more starts")
     draws = np.random.default_rng(check_count(seed, "seed", 0))
     apart = _between(_cloud(flow, states, slow_ms, dt, draws))
+    if not np.isfinite(apart).all():
+        return Witness("undecided", status=Status.DIVERGED, notes=("states diverged within slow_ms",))
     ends, extent = min(len(states), MOST_CLOUD // 2), float(apart.max())
     if extent <= SAME * size:
         return Witness("one place", {"extent": extent / size, "places": 1.0})
