@@ -66,6 +66,11 @@ def flow() -> Any:
     return a.FunctionFlow(cubic, (2,))
 
 
+def settled() -> dict[str, Any]:
+    """Return a double well, states of it, and the scales by which a witness judges them."""
+    return {"flow": flow(), "states": draw(12, 2), "slow_ms": 5.0, "dt": 0.5, "size": 1.0}
+
+
 def shown(ms: float = 8.0) -> c.Protocol:
     """Return a short protocol."""
     return c.show(images(), ms)
@@ -183,6 +188,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         "draws": 0,
     },
     "fit_psychometric": lambda: {"strengths": [0.0, 0.1, 0.2], "hits": [5, 7, 9], "trials": [10, 10, 10], "draws": 0},
+    "find_manifold": lambda: {"flow": flow(), "starts": draw(12, 2), "slow_ms": 5.0, "dt": 0.5, "tested": 2},
     "fixed_points": lambda: {"flow": flow(), "starts": draw(3, 2)},
     "geometry": lambda: {"points": draw(12, 3), "surrogates": 19},
     "gmres": lambda: {"op": op(), "b": draw(6)},
@@ -208,6 +214,8 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "participation_ratio": lambda: {"activity": activity(), "bootstrap": 5},
     "periodic_singular_values": lambda: {"kernel": kernel(), "size": (5, 6)},
     "periodic_spectrum": lambda: {"kernel": kernel(), "size": (5, 6)},
+    "persistent_homology": lambda: {"distances": np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))},
+    "perturbation_witness": lambda: settled() | {"tested": 2},
     "principal_components": lambda: {"activity": activity(), "k": 2},
     "procrustes": lambda: {"x": activity(), "y": activity(1), "shuffles": 5, "bootstrap": 5},
     "pseudospectrum": lambda: {"op": op(), "z": [0.1 + 0.1j, 1.0]},
@@ -215,6 +223,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "settled_response": lambda: {"model": model(), "image": images(1)},
     "settling_times": lambda: {"states": draw(4, 3, 2), "times_ms": torch.arange(4.0), "share": 0.1, "stay_ms": 1.0},
     "slow_points": lambda: {"flow": flow(), "starts": draw(3, 2), "max_iterations": 20},
+    "spectrum_witness": lambda: settled() | {"tested": 2},
     "threshold_times": lambda: {
         "evidence": draw(4, 3),
         "times_ms": torch.arange(4.0),
@@ -222,6 +231,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         "stay_ms": 1.0,
     },
     "time_constants": lambda: {"eigenvalues": torch.tensor([-0.5, -0.2 + 0.1j]), "tau_ms": 10.0},
+    "topology_witness": lambda: settled() | {"points": 12},
     "transient_amplification": lambda: {"op": op(), "times_ms": [1.0, 2.0]},
     "uncertainty_times": lambda: {"scores": draw(4, 3, 2), "times_ms": torch.arange(4.0)},
     "BatchShare": lambda: {"first": 0, "parts": 2},

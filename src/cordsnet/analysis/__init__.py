@@ -42,6 +42,11 @@ if TYPE_CHECKING:
         gmres,
         partial_svd,
     )
+    from cordsnet.analysis.manifolds.find import ManifoldReport, find_manifold
+    from cordsnet.analysis.manifolds.perturbation import perturbation_witness
+    from cordsnet.analysis.manifolds.spectrum import spectrum_witness
+    from cordsnet.analysis.manifolds.topology import topology_witness
+    from cordsnet.analysis.manifolds.witness import Witness
     from cordsnet.analysis.modes.mode_maps import ModeMap, mode_map
     from cordsnet.analysis.modes.timescales import TimeConstants, time_constants
     from cordsnet.analysis.networks.certificates import AreaCertificate, Certificate, certify_monostable
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
     from cordsnet.analysis.operators import ConvOperator, Diagonal, Identity, LinearOperator, MatrixOperator
     from cordsnet.analysis.regimes.attractors import Geometry, geometry
     from cordsnet.analysis.regimes.flow_regimes import FlowReport, classify_flow
+    from cordsnet.analysis.regimes.persistence import Barcodes, persistent_homology
     from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence, RegimeReport, classify_regime
     from cordsnet.analysis.regimes.thresholds import RegimeSettings
     from cordsnet.analysis.status import Status
@@ -67,6 +73,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AreaCertificate",
     "Attribution",
+    "Barcodes",
     "Bifurcation",
     "Branch",
     "CanonicalCorrelations",
@@ -91,6 +98,7 @@ __all__ = [
     "LinearOperator",
     "LinearSolution",
     "LyapunovSpectrum",
+    "ManifoldReport",
     "MapFlow",
     "MatrixOperator",
     "ModeMap",
@@ -113,6 +121,7 @@ __all__ = [
     "StepFlow",
     "TimeConstants",
     "TransientAmplification",
+    "Witness",
     "cca",
     "certify_monostable",
     "classify_flow",
@@ -122,6 +131,7 @@ __all__ = [
     "dsa",
     "eigenvalues",
     "evidence_over_time",
+    "find_manifold",
     "fit_chronometric",
     "fit_psychometric",
     "fixed_points",
@@ -140,6 +150,8 @@ __all__ = [
     "participation_ratio",
     "periodic_singular_values",
     "periodic_spectrum",
+    "persistent_homology",
+    "perturbation_witness",
     "principal_components",
     "procrustes",
     "pseudospectrum",
@@ -147,8 +159,10 @@ __all__ = [
     "settled_response",
     "settling_times",
     "slow_points",
+    "spectrum_witness",
     "threshold_times",
     "time_constants",
+    "topology_witness",
     "transient_amplification",
     "uncertainty_times",
 ]
