@@ -16,5 +16,7 @@ for _name, _place in (
     ("parametric_memory", "parametric_memory:ParametricMemory"),
     ("sequence", "sequence:Sequence"),
     ("flip_flop", "flip_flop:FlipFlop"),
+    ("go_nogo", "go_nogo:GoNogo"),
+    ("multisensory", "multisensory:Multisensory"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")

@@ -141,6 +141,11 @@ class Task(ABC):
             now = then
         return found
 
+    def duration_ms(self, draws: Draws, period: str) -> Tensor:
+        """Duration of a period in every trial [B], ms."""
+        edges = self.edges(draws)[period]
+        return (edges[:, 1] - edges[:, 0]).double() * self.frame_ms
+
     def plan(self, batch: int, seed: int = 0, first: int = 0, device: torch.device | str = "cpu") -> Plan:
         """Conditions and periods of trials `first` to `first + batch` of a seed."""
         check_count(batch, "batch", 1)
@@ -184,6 +189,10 @@ class Task(ABC):
         if unknown := sorted(set(settings) - set(known)):
             raise ValueError(f"task {self.kind!r} has no setting {unknown[0]!r}; it has {', '.join(known)}")
         return dataclasses.replace(self, **settings)
+
+    def for_tests(self) -> "Task":
+        """The task whose trials measure a network: itself, unless it has stimuli that training must not show."""
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Settings as plain data, ready for JSON."""
