@@ -18,5 +18,7 @@ for _name, _place in (
     ("flip_flop", "flip_flop:FlipFlop"),
     ("go_nogo", "go_nogo:GoNogo"),
     ("multisensory", "multisensory:Multisensory"),
+    ("contour_tracing", "contour_tracing:ContourTracing"),
+    ("visual_search", "visual_search:VisualSearch"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")
