@@ -43,8 +43,8 @@ class ContourTracing(ChoiceTask):
     radii on both: its place alone tells nothing.
 
     The vector rendering has no geometry. It is the graph of the same two curves, as nodes joined by edges: for each
-    pair of 14 nodes whether an edge joins them, and which nodes are the start and the cue. Nodes are numbered anew in each
-    trial, so a network must follow the edges; a trial has as many steps as in movies.
+    pair of 14 nodes whether an edge joins them, and which nodes are the start and the cue. Nodes are numbered anew in
+    each trial, so a network must follow the edges; a trial has as many steps as in movies.
 
     Attributes
     ----------
