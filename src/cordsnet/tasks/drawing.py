@@ -62,8 +62,11 @@ def stamp(movie: Tensor, shape: Tensor, shown: Tensor) -> Tensor:
     if not len(rows):
         return movie
     box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    part = movie[..., box[0], box[1]]
-    torch.maximum(part, shown[..., None, None].to(movie) * shape[..., box[0], box[1]].to(movie), out=part)
+    part, drawn = movie[..., box[0], box[1]], shape[..., box[0], box[1]].to(movie)
+    some, every = shown.any(1).tolist(), shown.all(1).tolist()
+    for k in (k for k in range(len(movie)) if some[k]):  # frame by frame, so that a frame stays in the cache
+        seen = drawn if every[k] else drawn * shown[k, :, None, None].to(movie)
+        torch.maximum(part[k], seen, out=part[k])
     return movie
 
 

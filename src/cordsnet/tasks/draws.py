@@ -18,6 +18,9 @@ from cordsnet.dynamics import mix, trial_seeds
 _BITS = 53
 """Bits of a number in double precision."""
 
+_PART = 2**15
+"""Numbers that are drawn together on a processor, 256 KiB."""
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -37,15 +40,17 @@ class Draws:
 
     def uniform(self, name: str, *shape: int) -> Tensor:
         """Numbers [B, *shape] between 0 and 1, both excluded, in double precision."""
-        key = mix(self.seeds + _stream(name))[:, None]
-        bits = mix(key + torch.arange(math.prod(shape), device=self.seeds.device))
-        share = ((bits >> (64 - _BITS)) & ((1 << _BITS) - 1)).double()
-        return ((share + 0.5) / (1 << _BITS)).view(len(self.seeds), *shape)
+        count = math.prod(shape)
+        return _joined([_shares(seeds, name, count) for seeds in self._parts(count)]).view(len(self.seeds), *shape)
 
     def normal(self, name: str, *shape: int) -> Tensor:
         """Standard normal numbers [B, *shape], in double precision (Box & Muller 1958)."""
-        radius = torch.sqrt(-2 * self.uniform(f"{name}, radius", *shape).log())
-        return radius * torch.cos(2 * math.pi * self.uniform(f"{name}, angle", *shape))
+        count = math.prod(shape)
+        found = []
+        for seeds in self._parts(count):
+            radius = _shares(seeds, f"{name}, radius", count).log_().mul_(-2).sqrt_()
+            found.append(radius.mul_(_shares(seeds, f"{name}, angle", count).mul_(2 * math.pi).cos_()))
+        return _joined(found).view(len(self.seeds), *shape)
 
     def integers(self, name: str, count: int, *shape: int) -> Tensor:
         """Whole numbers [B, *shape] from 0 to `count` - 1, each as likely as the others."""
@@ -55,6 +60,23 @@ class Draws:
         """Elements [B, *shape] of `values`, in double precision, each as likely as the others."""
         table = torch.tensor(values, dtype=torch.float64, device=self.seeds.device)
         return table[self.integers(name, len(values), *shape)]
+
+    def _parts(self, count: int) -> Sequence[Tensor]:
+        """The seeds in parts whose numbers, `count` per trial, fit the cache of a processor."""
+        size = len(self.seeds) if self.seeds.device.type != "cpu" else max(1, _PART // max(count, 1))
+        return self.seeds.split(size) if len(self.seeds) > size else (self.seeds,)
+
+
+def _shares(seeds: Tensor, name: str, count: int) -> Tensor:
+    """Numbers [B, count] between 0 and 1."""
+    key = mix(seeds + _stream(name))[:, None]
+    bits = mix(key + torch.arange(count, device=seeds.device))
+    share = ((bits >> (64 - _BITS)) & ((1 << _BITS) - 1)).double()
+    return share.add_(0.5).mul_(2.0**-_BITS)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 @lru_cache(maxsize=1024)

@@ -45,7 +45,7 @@ def decoded(activity: Tensor) -> Tensor:
 
 def wanted(plan: Plan, angles: Tensor, going: Tensor, counted: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Targets and masks: fixate until the frames `going` [F, B], then a bump at `angles` [B] or [F, B]."""
-    shown = bump(angles if angles.ndim == 2 else angles.expand(plan.frames, -1)) + LOW
+    shown = (bump(angles) + LOW).expand(plan.frames, -1, -1)
     ring = torch.where(going[..., None], shown, torch.full_like(shown, LOW))
     fixate = torch.where(going, LOW, HIGH).to(ring)
     return {RING: torch.cat([fixate[..., None], ring], -1)}, {RING: counted}

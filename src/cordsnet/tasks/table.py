@@ -16,5 +16,9 @@ for _name, _place in (
     ("parametric_memory", "parametric_memory:ParametricMemory"),
     ("sequence", "sequence:Sequence"),
     ("flip_flop", "flip_flop:FlipFlop"),
+    ("go_nogo", "go_nogo:GoNogo"),
+    ("multisensory", "multisensory:Multisensory"),
+    ("contour_tracing", "contour_tracing:ContourTracing"),
+    ("visual_search", "visual_search:VisualSearch"),
 ):
     TASKS.add_lazy(_name, f"cordsnet.tasks.kinds.{_place}")

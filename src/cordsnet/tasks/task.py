@@ -172,9 +172,10 @@ class Task(ABC):
         targets, mask, answer = self.wanted(plan)
         running = plan.running
         if self.rendering == IMAGE:
-            movie = self.image(plan)
-            movie = movie if bool(running.all()) else movie.mul_(running[..., None, None])
-            inputs: dict[str, Tensor] = {IMAGE: movie.float()[:, :, None]}
+            movie = self.image(plan).float()
+            for k, length in enumerate(plan.lengths.tolist()):
+                movie[length:, k] = 0
+            inputs: dict[str, Tensor] = {IMAGE: movie[:, :, None]}
         else:
             noise = plan.noise("input", self.noise, len(self.vector_channels))
             inputs = {VECTOR: ((self.vector(plan) + noise) * running[..., None]).float()}

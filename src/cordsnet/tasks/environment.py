@@ -1,0 +1,190 @@
+"""Tasks as environments of gymnasium: a frame is a step."""
+
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor
+from torch.nn import functional
+
+from cordsnet._checks import check_count
+from cordsnet.dynamics import Hold, Record, integrate, start
+from cordsnet.tasks.choice import CHOICE, ChoiceTask
+from cordsnet.tasks.task import IMAGE, Task
+from cordsnet.tasks.trials import Trials
+
+Frame: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
+
+RIGHT, BROKEN = 1.0, -0.1
+"""Reward of a right answer, and of an answer before it is asked for."""
+
+
+class TaskEnvironment(gymnasium.Env[Frame, Any]):
+    """Trials of a task with a choice, frame by frame; an episode is a trial.
+
+    Observations are frames: [channels] or [1, S, S]. Actions are options: 0 to fixate, k for answer k. An answer ends
+    the trial, with a reward of 1 if it is right and comes in the decision period, -0.1 if it comes before (broken
+    fixation), and 0 else. A trial without an answer ends after its last frame; withholding where that is right
+    (`go_nogo`) then brings 1. `info` holds the period, the conditions, and the wanted option of the frame that is seen.
+
+    Episode k of a seed is trial k of that seed, whatever came before. `reset(seed=...)` starts again at episode 0 of
+    another seed.
+
+    Parameters
+    ----------
+    task : the task, a choice task.
+    seed : of the trials.
+    gaze : True if the gaze moves: actions are {"option", "gaze"}, where "gaze" is its place in half-widths of the field
+        (x to the right, y up, -1 to 1), and the next frame is shifted so that this place is in its middle, in parts of
+        a pixel; what lies outside the movie is dark. Needs images.
+
+    Raises
+    ------
+    ValueError : the task has no choice, or `gaze` is True without images.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as gymnasium declares it
+
+    def __init__(self, task: Task, seed: int = 0, gaze: bool = False) -> None:
+        if not isinstance(task, ChoiceTask):
+            raise ValueError(f"task must end with a choice, got {task.kind!r}, whose answer is no option")
+        if gaze and task.rendering != IMAGE:
+            raise ValueError(f"gaze = True needs rendering='image', got rendering={task.rendering!r}")
+        self.task, self.gaze, self.trial_seed, self.episode = task, gaze, check_count(seed, "seed", 0), -1
+        self.answers = spaces.Discrete(1 + len(task.options))
+        if gaze:
+            look = spaces.Box(-1.0, 1.0, (2,), np.float32)
+            self.action_space: spaces.Space[Any] = spaces.Dict({"option": self.answers, "gaze": look})
+        else:
+            self.action_space = self.answers
+        size, low, high = (len(task.vector_channels),), -np.inf, np.inf
+        if task.rendering == IMAGE:
+            size, low, high = (1, task.image_size, task.image_size), 0.0, 1.0
+        self.observation_space = spaces.Box(low, high, size, np.float32)
+        self.trials: Trials | None = None
+        self.frame, self.place = 0, torch.zeros(2)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frame, dict[str, Any]]:
+        """Begin the next episode; with a seed, episode 0 of that seed; with options {"episode": k}, episode k."""
+        super().reset(seed=seed)
+        if seed is not None:
+            self.trial_seed, self.episode = seed, -1
+        self.episode = check_count((options or {}).get("episode", self.episode + 1), "options['episode']", 0)
+        self.trials = self.task.sample(1, self.trial_seed, self.episode)
+        self.frame, self.place = 0, torch.zeros(2)
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
+        """Act on the frame that is seen. Raises ValueError for an action that cannot be, or after the trial's end."""
+        if self.trials is None or self.frame >= self.trials.frames:
+            raise ValueError("step needs a trial that runs; call reset() first")
+        if not self.action_space.contains(action):
+            raise ValueError(f"action must be one of {self.action_space}, got {action!r:.100}")
+        option = int(action["option"] if self.gaze else action)
+        if self.gaze:
+            self.place = torch.as_tensor(action["gaze"], dtype=torch.float32)
+        reward, ended = self._judged(self.trials, option)
+        info = self._info()
+        seen = self._observation(min(self.frame + 1, self.trials.frames - 1))
+        self.frame = self.trials.frames if ended else self.frame + 1
+        return seen, reward, ended, False, info if ended else self._info()
+
+    def _judged(self, trials: Trials, option: int) -> tuple[float, bool]:
+        """Reward of an option in the present frame, and whether the trial ends with it."""
+        begin = int(trials.periods[self.task.decision][0, 0])  # type: ignore[attr-defined]
+        wanted = int(trials.targets[CHOICE][self.frame, 0])
+        last = self.frame == trials.frames - 1
+        if option == 0:
+            return (RIGHT if last and wanted == 0 else 0.0), last
+        if self.frame < begin:
+            return BROKEN, True
+        return (RIGHT if option == wanted else 0.0), True
+
+    def _observation(self, frame: int = 0) -> Frame:
+        assert self.trials is not None
+        seen = self.trials.inputs[self.task.rendering][frame, 0]
+        if self.gaze:
+            seen = looked_at(seen[None], self.place[None])[0]
+        made: Frame = seen.numpy().astype(np.float32)
+        return made
+
+    def _info(self) -> dict[str, Any]:
+        assert self.trials is not None
+        trials, now = self.trials, min(self.frame, self.trials.frames - 1)
+        running = [name for name, edges in trials.periods.items() if edges[0, 0] <= now < edges[0, 1]]
+        conditions = {name: value[0].tolist() for name, value in trials.conditions.items()}
+        truth = int(trials.targets[CHOICE][now, 0])
+        return {"period": running[-1], "conditions": conditions, "ground_truth": truth, "episode": self.episode}
+
+
+def looked_at(frames: Tensor, places: Tensor) -> Tensor:
+    """Frames [B, C, S, S] shifted so that the places [B, 2] are in the middle, bilinearly; beyond the border is dark.
+
+    Parameters
+    ----------
+    frames : grey values.
+    places : x to the right and y up, in half-widths of the field.
+    """
+    size = frames.shape[-1]
+    middles = (torch.arange(size, dtype=frames.dtype, device=frames.device) + 0.5) * (2 / size) - 1
+    across = middles.expand(size, size) + places[:, 0, None, None]
+    down = middles[:, None].expand(size, size) - places[:, 1, None, None]
+    return functional.grid_sample(frames, torch.stack([across, down], -1), align_corners=False).clamp(0, 1)
+
+
+@torch.no_grad()
+def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Let a network play episodes, step by step: it answers with the option that leads at the end of every frame.
+
+    Parameters
+    ----------
+    model : the network, with an output "choice"; set to evaluation meanwhile.
+    environment : an environment without gaze.
+    episodes : number of episodes, from the environment's next one.
+    seed : of the network's noise.
+
+    Returns
+    -------
+    For each episode "episode", "reward", "frames" (until the answer), "option", and "outputs" [frames, options], those
+    of `run_trials` for the same trial.
+
+    Raises
+    ------
+    ValueError : the environment moves its gaze, or a frame is no whole number of the network's steps.
+    """
+    check_count(episodes, "episodes", 1)
+    if environment.gaze:
+        raise ValueError("environment must have gaze=False; a network without an output of gaze cannot move it")
+    training = model.training
+    try:
+        model.eval()
+        return [_episode(model, environment, seed) for _ in range(episodes)]
+    finally:
+        model.train(training)
+
+
+def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, Any]:
+    system, notes = model.system(), list[str]()
+    seen, info = environment.reset()
+    assert environment.trials is not None
+    steps = system.clock.cut([("duration of a frame", environment.task.frame_ms)] * environment.trials.frames, notes)
+    state, scores, reward, option, ended = start(system, None, 1, seed), [], 0.0, 0, False
+    while not ended:
+        count = steps[len(scores)]
+        shown = {environment.task.rendering: torch.as_tensor(seen).to(model.like)[None]}
+        model.check_inputs(shown)
+        record = Record(times_ms=(system.clock.time_ms(count),))
+        found = integrate(system, [Hold(count, shown)], state, record, count)
+        state = found.final_state
+        scores.append(found.outputs[CHOICE][-1, 0].cpu())
+        option = int(scores[-1].argmax())
+        seen, reward, ended, _, _ = environment.step(option)
+    return {
+        "episode": info["episode"],
+        "reward": reward,
+        "frames": len(scores),
+        "option": option,
+        "outputs": torch.stack(scores),
+    }

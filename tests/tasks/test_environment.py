@@ -1,0 +1,91 @@
+"""Tasks as environments: episodes are trials, rewards are as said, and nothing leaks from one to the next."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+
+from cordsnet import create_model
+from cordsnet.tasks import create_task, run_trials
+from cordsnet.tasks.environment import TaskEnvironment, looked_at, play
+
+SHORT = {"fixation": 40.0, "stimulus": 100.0, "decision": 60.0}
+
+
+def dots(**settings):
+    return create_task("random_dots", **({"timing": SHORT, "image_size": 16} | settings))
+
+
+@pytest.mark.parametrize("settings", [{}, {"rendering": "image"}, {"rendering": "image", "gaze": True}])
+def test_gymnasium_finds_nothing_wrong(settings):
+    gaze = settings.pop("gaze", False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(infinity|spec).*")
+        check_env(TaskEnvironment(dots(**settings), gaze=gaze), skip_render_check=True)
+
+
+def test_answers_are_rewarded_as_said():
+    environment = TaskEnvironment(dots(), seed=3)
+    for waits, reward in ((3, -0.1), (7, 1.0)):
+        _, info = environment.reset()
+        for _ in range(waits):
+            _, got, ended, _, info = environment.step(0)
+            assert (got, ended) == (0, False)
+        assert info["period"] == ("stimulus" if waits == 3 else "decision")
+        _, got, ended, truncated, _ = environment.step(1 + info["conditions"]["direction"])
+        assert (got, ended, truncated) == (reward, True, False)
+        with pytest.raises(ValueError, match="call reset"):
+            environment.step(0)
+    _, info = environment.reset()
+    for _ in range(7):
+        environment.step(0)
+    assert environment.step(2 - info["conditions"]["direction"])[1:3] == (0.0, True)
+    environment.reset()
+    with pytest.raises(ValueError, match="action must be one of"):
+        environment.step(9)
+
+
+def test_a_thousand_episodes_leave_nothing_behind():
+    environment, generator = TaskEnvironment(dots(), seed=5), np.random.default_rng(0)
+    for k in range(1000):
+        seen, info = environment.reset()
+        assert info["episode"] == k
+        for _ in range(generator.integers(0, 4)):
+            if environment.step(int(generator.integers(0, 3)))[2]:
+                break
+    fresh, _ = TaskEnvironment(dots(), seed=5).reset(options={"episode": 999})
+    assert np.array_equal(seen, fresh)
+    assert np.array_equal(environment.reset(seed=5)[0], TaskEnvironment(dots(), seed=5).reset()[0])
+    other = TaskEnvironment(dots())
+    other.reset(seed=1)
+    assert set(vars(environment)) == set(vars(other))
+    assert len(environment.trials) == 1
+
+
+def test_the_gaze_moves_the_picture_by_parts_of_a_pixel():
+    movie = torch.rand(1, 1, 8, 8)
+    assert torch.allclose(looked_at(movie, torch.zeros(1, 2)), movie, atol=1e-6)
+    right = looked_at(movie, torch.tensor([[0.25, 0.0]]))[0, 0]  # a pixel of eight
+    assert torch.allclose(right[:, :-1], movie[0, 0, :, 1:], atol=1e-6)
+    assert (right[:, -1] == 0).all()
+    up = looked_at(movie, torch.tensor([[0.0, 0.125]]))[0, 0]
+    assert torch.allclose(up[1:], (movie[0, 0, 1:] + movie[0, 0, :-1]) / 2, atol=1e-6)
+
+
+def test_a_network_plays_what_it_does_on_trials():
+    task = dots(noise=0.0)
+    model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    for found in play(model, TaskEnvironment(task, seed=2), 4):
+        trials = task.sample(1, 2, found["episode"])
+        whole = run_trials(model, trials)["choice"][:, 0]
+        assert torch.allclose(found["outputs"], whole[: found["frames"]], atol=1e-6)
+        assert found["frames"] == trials.frames or found["option"] > 0
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="task must end with a choice"):
+        TaskEnvironment(create_task("delayed_saccade"))
+    with pytest.raises(ValueError, match="gaze = True needs rendering='image'"):
+        TaskEnvironment(dots(), gaze=True)
