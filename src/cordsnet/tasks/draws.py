@@ -64,7 +64,7 @@ class Draws:
     def _parts(self, count: int) -> Sequence[Tensor]:
         """The seeds in parts whose numbers, `count` per trial, fit the cache of a processor."""
         size = len(self.seeds) if self.seeds.device.type != "cpu" else max(1, _PART // max(count, 1))
-        return self.seeds.split(size) if len(self.seeds) > size else (self.seeds,)
+        return torch.split(self.seeds, size) if len(self.seeds) > size else (self.seeds,)
 
 
 def _shares(seeds: Tensor, name: str, count: int) -> Tensor:

@@ -59,7 +59,8 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
             self.action_space: spaces.Space[Any] = spaces.Dict({"option": self.answers, "gaze": look})
         else:
             self.action_space = self.answers
-        size, low, high = (len(task.vector_channels),), -np.inf, np.inf
+        size: tuple[int, ...] = (len(task.vector_channels),)
+        low, high = -np.inf, np.inf
         if task.rendering == IMAGE:
             size, low, high = (1, task.image_size, task.image_size), 0.0, 1.0
         self.observation_space = spaces.Box(low, high, size, np.float32)
@@ -93,7 +94,7 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
 
     def _judged(self, trials: Trials, option: int) -> tuple[float, bool]:
         """Reward of an option in the present frame, and whether the trial ends with it."""
-        begin = int(trials.periods[self.task.decision][0, 0])  # type: ignore[attr-defined]
+        begin = int(trials.periods[self.task.decision][0, 0])
         wanted = int(trials.targets[CHOICE][self.frame, 0])
         last = self.frame == trials.frames - 1
         if option == 0:
@@ -170,10 +171,11 @@ def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, A
     seen, info = environment.reset()
     assert environment.trials is not None
     steps = system.clock.cut([("duration of a frame", environment.task.frame_ms)] * environment.trials.frames, notes)
-    state, scores, reward, option, ended = start(system, None, 1, seed), [], 0.0, 0, False
+    state, scores = start(system, None, 1, seed), list[Tensor]()
+    reward, option, ended = 0.0, 0, False
     while not ended:
         count = steps[len(scores)]
-        shown = {environment.task.rendering: torch.as_tensor(seen).to(model.like)[None]}
+        shown: dict[str, Tensor] = {environment.task.rendering: torch.as_tensor(seen).to(model.like)[None]}
         model.check_inputs(shown)
         record = Record(times_ms=(system.clock.time_ms(count),))
         found = integrate(system, [Hold(count, shown)], state, record, count)
