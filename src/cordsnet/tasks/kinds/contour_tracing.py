@@ -142,4 +142,5 @@ def _length(curve: Tensor, steps: Tensor) -> Tensor:
     """Length of the curve from the middle to a step [B]."""
     shares = torch.linspace(0, 1, 201, dtype=curve.dtype, device=curve.device)
     points = [torch.stack(_place(curve, _radius(steps) * share, 0.0), -1) for share in shares]
-    return torch.linalg.vector_norm(torch.stack(points).diff(dim=0), dim=-1).sum(0)
+    ways: Tensor = torch.linalg.vector_norm(torch.stack(points).diff(dim=0), dim=-1)
+    return ways.sum(0)
