@@ -90,7 +90,13 @@ def test_the_right_answers_are_right_and_no_answer_is_wrong(name):
     for n, axis, _ in task.outputs:
         if axis == "option":
             nothing[n][..., 0] = 20.0
-    assert task.answers(trials, nothing).correct.float().mean() < 0.2
+    found = task.answers(trials, nothing).correct
+    if all(axis == "option" for _, axis, _ in task.outputs):  # right to withhold is only what never asks for an answer
+        asked = torch.stack([(trials.targets[n] != 0).any(0) for n, _, _ in task.outputs]).any(0)
+        assert torch.equal(found, ~asked)
+        assert asked.float().mean() > 0.3
+    else:
+        assert found.float().mean() < 0.2
 
 
 def test_nothing_is_shown_and_nothing_counts_after_a_trial_ends(name):

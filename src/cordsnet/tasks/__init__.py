@@ -6,6 +6,7 @@ from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
     from cordsnet.tasks.create import create_task, list_tasks
+    from cordsnet.tasks.environment import TaskEnvironment, play
     from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
     from cordsnet.tasks.recipe import task_recipe
     from cordsnet.tasks.running import run_trials
@@ -19,11 +20,13 @@ __all__ = [
     "Answers",
     "Performance",
     "Task",
+    "TaskEnvironment",
     "TaskSource",
     "Trials",
     "create_task",
     "evaluate_task",
     "list_tasks",
+    "play",
     "run_trials",
     "task_recipe",
     "trained_task",

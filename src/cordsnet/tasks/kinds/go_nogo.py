@@ -45,7 +45,7 @@ class GoNogo(ChoiceTask):
     periods: ClassVar = {"stimulus": 500.0, "delay": 500.0, "decision": 500.0}
     channels: ClassVar = ("fixation", "no-go", "go")
 
-    go_share: float = 0.85
+    go_share: float = 0.5
 
     def check(self) -> None:
         """Raise ValueError unless both kinds of trials are possible."""
