@@ -32,7 +32,7 @@ class GoNogo(ChoiceTask):
     An upright bar says to answer, a level one to keep fixating, also in the decision period, at whose start the
     fixation point goes off. There is one option beside fixating, since to withhold is to fixate. So a subject that
     always answers has an accuracy of `go_share`, and one that never does of 1 - `go_share`: read the accuracy of each
-    kind of trial. No-go trials are rare here, so that answering is the habit; neurogym has as many of either.
+    kind of trial.
 
     Attributes
     ----------
