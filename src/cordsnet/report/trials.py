@@ -62,16 +62,16 @@ def timing_diagram(task: Task, trials: Trials) -> Figure:
     tidy(every[-1], "time from the start of the trial (ms)", "weight", "weight of an error")
     for (colour, output), weights in zip(in_colours(trials.mask), trials.mask.values(), strict=False):
         every[-1].step(time, weights[:, 0].numpy(), where="mid", color=colour, label=output)
-    _periods(every[0], every[-1], trials)
+    _periods(every, trials)
     return figure
 
 
-def _periods(top: Any, bottom: Any, trials: Trials) -> None:
+def _periods(panels: Any, trials: Trials) -> None:
     """Lines where periods begin, and their names above the first panel."""
     for name, edges in trials.periods.items():
         start, stop = (edges[0] * trials.frame_ms).tolist()
         if stop > start:
             middle = (start + stop) / 2
-            top.annotate(name, (middle, 1.02), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
-            for axes in (top, bottom):
+            panels[0].annotate(name, (middle, 1.02), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
+            for axes in panels:
                 axes.axvline(start, color="0.7", linewidth=0.7, zorder=0)
