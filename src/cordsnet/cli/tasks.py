@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # slow to import
 
 @COMMANDS.register("tasks")
 def tasks(words: Sequence[str]) -> None:
-    """Cognitive tasks: `list`, `show TASK` a trial, `train TASK` a network, `evaluate TASK CHECKPOINT`."""
+    """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate TASK CHECKPOINT`, `curves TASK CHECKPOINT`."""
     first = words[0] if words else "list"
     if first in ("-h", "--help"):
         print(f"usage: cordsnet tasks {{{','.join(FURTHER)}}} [TASK] [options]\n\n{tasks.__doc__}")
@@ -134,6 +134,49 @@ def _evaluate(words: Sequence[str]) -> None:
         print(f"{row['condition']:<28}{100 * row['accuracy']:>6.1f} %  ({interval}), {row['trials']} trials")
 
 
+def _curves(words: Sequence[str]) -> None:
+    """Psychometric and chronometric curves of a trained network."""
+    name = _task_first("curves", words)
+    parser = make_parser(f"tasks curves {name}", "Fit how accuracy and reaction time depend on the stimulus.")
+    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("--trials", type=int, default=2000, help="number of trials")
+    parser.add_argument("--strength", type=str, default="coherence", help="condition: how strong a stimulus is")
+    parser.add_argument("--threshold", type=float, default=0.8, help="probability at which an answer is given")
+    parser.add_argument("--monkeys", type=str, default=None, help="CSV file of Roitman & Shadlen 2002, drawn beside")
+    parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the bootstrap")
+    add_run_options(parser, f"runs/tasks/{name}_curves")
+    _add_task(parser, name)
+    options = parse(parser, words[1:])
+    check_evaluated(options.checkpoint)
+    from cordsnet.data.people.roitman2002 import load_dots
+    from cordsnet.experiments.checkpoint import find_checkpoint
+    from cordsnet.report.task_curves import as_plain, write_curves
+    from cordsnet.tasks import behaviour_curves, trained_task
+
+    monkeys = None if options.monkeys is None else load_dots(options.monkeys)
+    found = find_checkpoint(options.checkpoint)
+    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
+    how = {"strength": options.strength, "threshold": options.threshold, "seed": options.seed}
+    curves = behaviour_curves(found.model, task, options.trials, **how)
+    written = write_curves(curves, options.output, 1 / len(task.options), monkeys)
+    if options.json:
+        print_json(as_plain(curves, monkeys) | {"files": [str(path) for path in written]})
+        return
+    for note in (*found.notes, *curves.notes):
+        print(f"note: {note}")
+    for row in curves.reactions.rows():
+        said = "no answers"
+        if "accuracy" in row:
+            said = f"{100 * row['accuracy']:.1f} % ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+            said += f", median {row['median_ms']:.0f} ms, {100 * row['answered']:.0f} % of {row['trials']} answered"
+        print(f"{options.strength} {row['strength']:<8g}{said}")
+    for label, fit in (("psychometric", curves.psychometric), ("chronometric", curves.chronometric)):
+        for parameter, (low, high) in (fit.intervals if fit is not None else {}).items():
+            print(f"{label} {parameter}: {getattr(fit, parameter):.4g} ({low:.4g} to {high:.4g})")
+    for path in written:
+        print(path)
+
+
 def _task_first(command: str, words: Sequence[str]) -> str:
     """The task that the first word names. Raises ValueError when it names none."""
     if not words or words[0].startswith("-"):
@@ -165,5 +208,6 @@ FURTHER: dict[str, Callable[[Sequence[str]], None]] = {
     "show": _show,
     "train": _train,
     "evaluate": _evaluate,
+    "curves": _curves,
 }
 """Word after `cordsnet tasks` -> what it does."""

@@ -6,6 +6,7 @@ from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
     from cordsnet.tasks.create import create_task, list_tasks
+    from cordsnet.tasks.curves import BehaviourCurves, Reactions, behaviour_curves
     from cordsnet.tasks.environment import TaskEnvironment, play
     from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
     from cordsnet.tasks.recipe import task_recipe
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 __all__ = [
     "TASKS",
     "Answers",
+    "BehaviourCurves",
     "Performance",
+    "Reactions",
     "Task",
     "TaskEnvironment",
     "TaskSource",
     "Trials",
+    "behaviour_curves",
     "create_task",
     "evaluate_task",
     "list_tasks",

@@ -12,8 +12,9 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.tasks.create import create_task
-from cordsnet.tasks.running import BATCH, answered, run_trials
+from cordsnet.tasks.running import BATCH, run_trials
 from cordsnet.tasks.task import IMAGE, VECTOR, Answers, Task
+from cordsnet.tasks.trials import Trials
 
 MOST_LEVELS = 12
 """Conditions with more values than this are no levels but numbers, and have no rows of their own."""
@@ -75,23 +76,41 @@ def evaluate_task(model: Any, task: Task, trials: int, seed: int = 0) -> Perform
     ------
     ValueError : the network does not read the rendering, lacks an output, or cannot show a frame with its clock.
     """
+    shown, found = [], []
+    for part, outputs in answered_batches(model, task, trials, seed):
+        shown.append(part)
+        found.append(task.answers(part, outputs))
+    parts = {part: torch.cat([getattr(one, part) for one in found]) for part in ("correct", "response", "early")}
+    conditions = {name: torch.cat([one.conditions[name] for one in shown]) for name in shown[0].conditions}
+    return Performance(task, Answers(**parts), torch.cat([one.answer for one in shown]), conditions)
+
+
+def answered_batches(model: Any, task: Task, trials: int, seed: int) -> Iterator[tuple[Trials, dict[str, Tensor]]]:
+    """Batches of trials with a network's outputs at the ends of frames [F, B, ...], on the processor.
+
+    The network is set to evaluation meanwhile.
+
+    Raises
+    ------
+    ValueError : the network does not read the rendering, lacks an output, or cannot show a frame with its clock.
+    """
     check_count(trials, "trials", 1)
     if task.rendering not in model.inputs:
         raise ValueError(
             f"task {task.kind!r} is rendered as {task.rendering!r}, and the model reads {', '.join(model.inputs)}; "
             f"create_task({task.kind!r}, rendering={next(iter(model.inputs))!r}) may do"
         )
-    training, shown, found = model.training, [], []
+    if lacking := [name for name, _, _ in task.outputs if name not in model.outputs]:
+        raise ValueError(f"task {task.kind!r} reads output {lacking[0]!r}; the model has {', '.join(model.outputs)}")
+    training = model.training
     try:
         model.eval()
         for first in range(0, trials, BATCH):
-            shown.append(task.sample(min(BATCH, trials - first), seed, first))
-            found.append(answered(task, shown[-1], run_trials(model, shown[-1], seed + first)))
+            shown = task.sample(min(BATCH, trials - first), seed, first)
+            outputs = run_trials(model, shown, seed + first)
+            yield shown, {name: values.cpu() for name, values in outputs.items()}
     finally:
         model.train(training)
-    parts = {part: torch.cat([getattr(one, part) for one in found]) for part in ("correct", "response", "early")}
-    conditions = {name: torch.cat([one.conditions[name] for one in shown]) for name in shown[0].conditions}
-    return Performance(task, Answers(**parts), torch.cat([one.answer for one in shown]), conditions)
 
 
 @check_arguments

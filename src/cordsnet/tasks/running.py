@@ -1,13 +1,11 @@
 """Networks on trials: outputs frame by frame, and how the trials were answered."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from cordsnet.dynamics import Hold, Record, integrate, start
-from cordsnet.tasks.task import Answers, Task
 from cordsnet.tasks.trials import Trials
 
 BATCH = 100
@@ -42,11 +40,3 @@ def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     record = Record(times_ms=tuple(system.clock.time_ms(end) for end in ends))
     state = start(system, None, len(trials), seed)
     return dict(integrate(system, holds, state, record, ends[-1]).outputs)
-
-
-def answered(task: Task, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:
-    """Answers of a task's trials, on the processor. Raises ValueError, naming it, for an output that is missing."""
-    for name, _, _ in task.outputs:
-        if name not in outputs:
-            raise ValueError(f"task {task.kind!r} reads output {name!r}; the model has {', '.join(outputs)}")
-    return task.answers(trials, {name: values.cpu() for name, values in outputs.items()})
