@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # slow to import
 
 @COMMANDS.register("tasks")
 def tasks(words: Sequence[str]) -> None:
-    """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate TASK CHECKPOINT`, `curves TASK CHECKPOINT`."""
+    """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate | curves | attractors TASK CHECKPOINT`."""
     first = words[0] if words else "list"
     if first in ("-h", "--help"):
         print(f"usage: cordsnet tasks {{{','.join(FURTHER)}}} [TASK] [options]\n\n{tasks.__doc__}")
@@ -158,7 +158,7 @@ def _curves(words: Sequence[str]) -> None:
     task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
     how = {"strength": options.strength, "threshold": options.threshold, "seed": options.seed}
     curves = behaviour_curves(found.model, task, options.trials, **how)
-    written = write_curves(curves, options.output, 1 / len(task.options), monkeys)
+    written = write_curves(curves, options.output, monkeys)
     if options.json:
         print_json(as_plain(curves, monkeys) | {"files": [str(path) for path in written]})
         return
@@ -175,6 +175,36 @@ def _curves(words: Sequence[str]) -> None:
             print(f"{label} {parameter}: {getattr(fit, parameter):.4g} ({low:.4g} to {high:.4g})")
     for path in written:
         print(path)
+
+
+def _attractors(words: Sequence[str]) -> None:
+    """What a trained network settles onto in a period of the task."""
+    name = _task_first("attractors", words)
+    parser = make_parser(f"tasks attractors {name}", "Say onto what a trained network settles, by three witnesses.")
+    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("--period", type=str, default="", help="period whose inputs are held; default: the delay")
+    parser.add_argument("--trials", type=int, default=48, help="number of trials whose states are the starts")
+    parser.add_argument("--slow_ms", type=float, default=None, help="time beyond which a direction counts as slow")
+    parser.add_argument("--seed", type=int, default=0, help="of the trials and of all that is drawn")
+    add_json(parser)
+    _add_task(parser, name)
+    options = parse(parser, words[1:])
+    check_evaluated(options.checkpoint)
+    from cordsnet.experiments.checkpoint import find_checkpoint
+    from cordsnet.tasks import task_attractor, trained_task
+
+    found = find_checkpoint(options.checkpoint)
+    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
+    report = task_attractor(found.model, task, options.period, options.trials, options.slow_ms, options.seed)
+    if options.json:
+        print_json({"notes": [*found.notes, *report.notes], "slow_ms": report.slow_ms, **report.row()})
+        return
+    for note in (*found.notes, *report.notes):
+        print(f"note: {note}")
+    print(f"{report.kind}, of directions slower than {report.slow_ms:g} ms")
+    for label, witness in report.witnesses.items():
+        numbers = ", ".join(f"{key} {value:.3g}" for key, value in witness.numbers.items())
+        print(f"  {label:<14}{witness.kind:<12}{numbers}")
 
 
 def _task_first(command: str, words: Sequence[str]) -> str:
@@ -209,5 +239,6 @@ FURTHER: dict[str, Callable[[Sequence[str]], None]] = {
     "train": _train,
     "evaluate": _evaluate,
     "curves": _curves,
+    "attractors": _attractors,
 }
 """Word after `cordsnet tasks` -> what it does."""

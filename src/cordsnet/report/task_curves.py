@@ -15,13 +15,11 @@ from cordsnet.tasks import BehaviourCurves
 GREYS = ("0.35", "0.65")
 
 
-def write_curves(
-    curves: BehaviourCurves, folder: str | Path, chance: float, monkeys: DotTrials | None = None
-) -> list[Path]:
+def write_curves(curves: BehaviourCurves, folder: str | Path, monkeys: DotTrials | None = None) -> list[Path]:
     """Write `curves.png`, `curves.svg` and `curves.json` into a folder."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    figure = curves_figure(curves, chance, monkeys)
+    figure = curves_figure(curves, monkeys)
     written = [place / "curves.png", place / "curves.svg", place / "curves.json"]
     figure.savefig(written[0], dpi=120)
     figure.savefig(written[1])
@@ -29,7 +27,7 @@ def write_curves(
     return written
 
 
-def curves_figure(curves: BehaviourCurves, chance: float, monkeys: DotTrials | None = None) -> Figure:
+def curves_figure(curves: BehaviourCurves, monkeys: DotTrials | None = None) -> Figure:
     """Accuracy and reaction time against the strength of the stimulus; strength 0 stands at the left."""
     figure = new_figure(WIDTH, 3.2)
     accuracy, times = figure.subplots(1, 2)
@@ -42,7 +40,7 @@ def curves_figure(curves: BehaviourCurves, chance: float, monkeys: DotTrials | N
     ends = [[s - row["low"] for s, row in zip(shares, rows, strict=True)],
             [row["high"] - s for s, row in zip(shares, rows, strict=True)]]  # fmt: skip
     accuracy.errorbar(x, shares, ends, fmt="o", color=BLUE, markersize=4, label="network")
-    accuracy.axhline(chance, color="0.7", linestyle=":", linewidth=1)
+    accuracy.axhline(curves.chance, color="0.7", linestyle=":", linewidth=1)
     times.plot(x, [row["median_ms"] for row in rows], "o", color=BLUE, markersize=4, label="network")
     fine = np.linspace(0, max(x, default=1.0), 400)
     if curves.psychometric is not None:

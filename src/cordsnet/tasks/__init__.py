@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from cordsnet.tasks.attractors import task_attractor
     from cordsnet.tasks.create import create_task, list_tasks
     from cordsnet.tasks.curves import BehaviourCurves, Reactions, behaviour_curves
     from cordsnet.tasks.environment import TaskEnvironment, play
@@ -32,6 +33,7 @@ __all__ = [
     "list_tasks",
     "play",
     "run_trials",
+    "task_attractor",
     "task_recipe",
     "trained_task",
 ]

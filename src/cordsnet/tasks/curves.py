@@ -65,6 +65,7 @@ class BehaviourCurves:
     chronometric : reaction time and accuracy against strength, where answers may come while it is shown;
         else None.
     notes : what was assumed, left out or could not be fitted.
+    chance : accuracy of a guess.
     """
 
     strength: str
@@ -73,6 +74,7 @@ class BehaviourCurves:
     psychometric: PsychometricFit | None
     chronometric: ChronometricFit | None
     notes: tuple[str, ...]
+    chance: float
 
 
 @check_arguments
@@ -122,6 +124,7 @@ def behaviour_curves(
         _psychometric(found, 1 / len(task.options), seed, draws, notes),
         _chronometric(found, task, seed, draws, notes),
         tuple(notes),
+        1 / len(task.options),
     )
 
 

@@ -1,0 +1,58 @@
+"""Attractors that a network has grown in a task: onto what it settles while the inputs of a period last."""
+
+from typing import Any
+
+import torch
+
+from cordsnet._arguments import check_arguments
+from cordsnet.analysis import ManifoldReport, NetworkFlow, find_manifold
+from cordsnet.tasks.running import rates_at_frames
+from cordsnet.tasks.task import Task
+from cordsnet.tasks.timing import longest
+
+PERIODS = ("delay", "go", "decision")
+"""Periods that are looked at where none is named: the first of them that the task has."""
+
+
+@check_arguments
+def task_attractor(
+    model: Any, task: Task, period: str = "", trials: int = 48, slow_ms: float | None = None, seed: int = 0
+) -> ManifoldReport:
+    """Say onto what a network settles in a period of a task, by the three witnesses of `find_manifold`.
+
+    The states in which trials are when the period ends are the starts; from there the network runs without noise, with
+    the inputs of the period's last frame held, without their noise.
+
+    Parameters
+    ----------
+    model : the network; it needs a rate equation.
+    task : the task, in a rendering that the network reads.
+    period : a period in which all trials have the same inputs; "" is the delay, or else when the answer is due.
+    trials : number of trials, at least 12.
+    slow_ms : time scale beyond which a direction is slow, ms; None is the longest duration of the period.
+    seed : of the trials, of noise, and of all that is drawn.
+
+    Raises
+    ------
+    ValueError : the task has no such period, or inputs in it differ between trials.
+    TypeError : a model without a rate equation.
+    """
+    chosen = period or next((name for name in PERIODS if name in task.periods), "")
+    if chosen not in task.periods:
+        raise ValueError(f"task {task.kind!r} has no period {chosen!r}; it has {', '.join(task.periods)}")
+    shown = task.for_tests().changed(noise=0.0).sample(trials, seed)
+    last = shown.periods[chosen][:, 1] - 1
+    kept = last >= shown.periods[chosen][:, 0]
+    if int(kept.sum()) < trials:
+        raise ValueError(f"period {chosen!r} has no frame in some trials; give it a timing above 0")
+    each = torch.arange(trials)
+    held = {name: values[last, each] for name, values in shown.inputs.items()}
+    for name, values in held.items():
+        if not torch.allclose(values, values[:1].expand_as(values), atol=1e-6):
+            others = ", ".join(other for other in task.periods if other != chosen)
+            raise ValueError(f"input {name!r} differs between trials in period {chosen!r}; choose one of {others}")
+    flow = NetworkFlow(model, {name: values[:1].to(model.like) for name, values in held.items()})
+    rates = rates_at_frames(model, shown, seed)
+    starts = flow.pack({area: values[last, each] for area, values in rates.items()})
+    slow = longest(task.timings[chosen]) if slow_ms is None else slow_ms
+    return find_manifold(flow, starts, slow_ms=slow, dt=float(model.dt_ms), seed=seed)
