@@ -115,13 +115,9 @@ def find_manifold(
     Source: three lines of evidence for attractors, Khona & Fiete 2022; see the witnesses.
     """
     flow.check_states(starts)
-    if len(starts) < FEWEST:
-        raise ValueError(f"starts must be at least {FEWEST}, to see the shape of where they end, got {len(starts)}")
     unit = _size(starts) if size is None else size
     settle = 2 * slow_ms if settle_ms is None else settle_ms
-    check_scales(flow, starts, slow_ms, dt, unit, tested)
-    check_positive(settle, "settle_ms")
-    check_steps(flow, settle, dt, "settle_ms")
+    _check(flow, starts, slow_ms, dt, unit, tested, settle)
     states = run(flow, starts, settle, dt)
     if not bool(torch.isfinite(states).all()):
         return _diverged(states, slow_ms, settle, unit)
@@ -131,6 +127,14 @@ def find_manifold(
     kind = verdict((spectrum, pushed, topology))
     notes = _notes(kind, {"spectrum": spectrum, "perturbation": pushed, "topology": topology})
     return ManifoldReport(kind, spectrum, pushed, topology, states, slow_ms, settle, unit, spectrum.status, notes)
+
+
+def _check(flow: Flow, starts: Tensor, slow_ms: float, dt: float, size: float, tested: int, settle_ms: float) -> None:
+    if len(starts) < FEWEST:
+        raise ValueError(f"starts must be at least {FEWEST}, to see the shape of where they end, got {len(starts)}")
+    check_scales(flow, starts, slow_ms, dt, size, tested, "starts")
+    check_positive(settle_ms, "settle_ms")
+    check_steps(flow, settle_ms, dt, "settle_ms")
 
 
 def _size(starts: Tensor) -> float:

@@ -98,11 +98,13 @@ def _median(values: Sequence[float]) -> float:
     return float(np.median(known)) if known else math.nan
 
 
-def check_scales(flow: Flow, states: Tensor, slow_ms: float, dt: float, size: float, tested: int) -> None:
+def check_scales(
+    flow: Flow, states: Tensor, slow_ms: float, dt: float, size: float, tested: int, named: str = "states"
+) -> None:
     """Raise TypeError or ValueError, by name, unless states, times and sizes fit the flow."""
-    flow.check_states(states, "states")
+    flow.check_states(states, named)
     if not bool(torch.isfinite(states).all()):
-        raise ValueError("states hold values that are not finite; leave those states out")
+        raise ValueError(f"{named} hold values that are not finite; leave those states out")
     for name, value in {"slow_ms": slow_ms, "dt": dt, "size": size}.items():
         check_positive(value, name)
     check_steps(flow, slow_ms, dt, "slow_ms")
