@@ -207,10 +207,14 @@ class Experiment(Generic[Options]):
         return with_meta(_with_notes(result, setting.notes), meta)
 
     def _of_readers(self, result: Result, setting: Setting, options: Options) -> Result:
-        """The result with a note on every model that does not read its images, and without claims that need one."""
+        """The result with a note on every model that does not read its images, and without claims that need one.
+
+        Networks that the experiment trained itself are not among the models; it measures what they read.
+        """
         image_ms = getattr(options, self.read_after) if self.read_after else None
         notes, unread = dict[str, tuple[str, ...]](), list[str]()
-        for label, files in setting.shown.items():
+        shown = {label: files for label, files in setting.shown.items() if label in setting.models}
+        for label, files in shown.items():
             model, split = setting.models[label].eval(), setting.images(label, len(files))
             found = check_reading(label, model, split, image_ms, setting.seed, claims=bool(self.of_readers))
             notes[label] = found.notes
