@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # slow to import
 
 @COMMANDS.register("tasks")
 def tasks(words: Sequence[str]) -> None:
-    """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate | curves | attractors TASK CHECKPOINT`."""
+    """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate | curves | attractors | onsets TASK CHECKPOINT`."""
     first = words[0] if words else "list"
     if first in ("-h", "--help"):
         print(f"usage: cordsnet tasks {{{','.join(FURTHER)}}} [TASK] [options]\n\n{tasks.__doc__}")
@@ -207,6 +207,38 @@ def _attractors(words: Sequence[str]) -> None:
         print(f"  {label:<14}{witness.kind:<12}{numbers}")
 
 
+def _onsets(words: Sequence[str]) -> None:
+    """When each area of a trained network knows a condition."""
+    name = _task_first("onsets", words)
+    parser = make_parser(f"tasks onsets {name}", "Say from when on each area knows a condition of the trial.")
+    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("--condition", type=str, required=True, help="condition that is decoded")
+    parser.add_argument("--trials", type=int, default=200, help="number of trials")
+    parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the decoder")
+    add_json(parser)
+    _add_task(parser, name)
+    options = parse(parser, words[1:])
+    check_evaluated(options.checkpoint)
+    from cordsnet.experiments.checkpoint import find_checkpoint
+    from cordsnet.tasks import task_onsets, trained_task
+
+    found = find_checkpoint(options.checkpoint)
+    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
+    areas = task_onsets(found.model, task, options.condition, options.trials, options.seed)
+    fields = ("onset_ms", "interval_ms", "threshold", "chance", "p_value", "share_found")
+    if options.json:
+        rows = {a: {f: getattr(one, f) for f in fields} | {"status": one.status.value} for a, one in areas.items()}
+        print_json({"condition": options.condition, "notes": found.notes, "areas": rows})
+        return
+    for note in found.notes:
+        print(f"note: {note}")
+    for area, one in areas.items():
+        low, high = one.interval_ms or (float("nan"), float("nan"))
+        best = f"best accuracy {100 * one.accuracy.max():.0f} %, threshold {100 * one.threshold:.0f} %"
+        said = f"{one.onset_ms:.0f} ms ({low:.0f} to {high:.0f})" if one.interval_ms else one.status.value
+        print(f"{area:<14}{said}; {best}")
+
+
 def _task_first(command: str, words: Sequence[str]) -> str:
     """The task that the first word names. Raises ValueError when it names none."""
     if not words or words[0].startswith("-"):
@@ -240,5 +272,6 @@ FURTHER: dict[str, Callable[[Sequence[str]], None]] = {
     "evaluate": _evaluate,
     "curves": _curves,
     "attractors": _attractors,
+    "onsets": _onsets,
 }
 """Word after `cordsnet tasks` -> what it does."""

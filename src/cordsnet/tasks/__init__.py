@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cordsnet.tasks.create import create_task, list_tasks
     from cordsnet.tasks.curves import BehaviourCurves, Reactions, behaviour_curves
     from cordsnet.tasks.environment import TaskEnvironment, play
+    from cordsnet.tasks.onsets import task_onsets
     from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
     from cordsnet.tasks.recipe import task_recipe
     from cordsnet.tasks.running import run_trials
@@ -34,6 +35,7 @@ __all__ = [
     "play",
     "run_trials",
     "task_attractor",
+    "task_onsets",
     "task_recipe",
     "trained_task",
 ]
