@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cordsnet.data import BatchShare
-from cordsnet.errors import RunError
+from cordsnet.errors import DataError, RunError
 from cordsnet.models import create_model
 from cordsnet.tasks import TaskSource, create_task, evaluate_task, run_trials, task_recipe, trained_task
 from cordsnet.training import Batch, Bound, Masked, find_recipe, fit
@@ -114,3 +114,11 @@ def test_networks_that_cannot_do_a_task_are_refused_in_a_sentence(tmp_path, as_u
     slow = create_model("vector_rnn_dense_small", vector_size=3, outputs=DOTS.outputs, dt_ms=15.0)
     refused(ValueError, "20 ms", lambda: evaluate_task(slow, DOTS, 4))
     refused(RunError, "trials of 'random_dots' are not augmented", lambda: TaskSource(DOTS).feed("small_affine"))
+
+
+def test_a_network_that_was_handed_on_opens_no_folder(tmp_path):
+    task = create_task("match_to_sample", stimuli="digits")
+    model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    model.metadata = {"data": {"name": "match_to_sample", "task": task.to_dict() | {"stimuli": str(tmp_path)}}}
+    refused(DataError, "a folder; give stimuli to read one", lambda: trained_task(model, "match_to_sample"))
+    assert trained_task(model, "match_to_sample", stimuli="digits").stimuli == "digits"

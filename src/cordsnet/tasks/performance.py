@@ -11,6 +11,8 @@ from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
+from cordsnet.data import is_path
+from cordsnet.errors import DataError
 from cordsnet.tasks.create import create_task
 from cordsnet.tasks.running import BATCH, run_trials
 from cordsnet.tasks.task import IMAGE, VECTOR, Answers, Task
@@ -125,10 +127,19 @@ def trained_task(model: Any, name: str, **settings: Any) -> Task:
     model : the network.
     name : the task.
     settings : changed settings.
+
+    Raises
+    ------
+    DataError : the task shows pictures of a folder that only the network names.
     """
     known = model.metadata.get("data")
     if isinstance(known, dict) and known.get("name") == name and isinstance(known.get("task"), dict):
-        tested = create_task(name, **known["task"]).for_tests()
+        for setting, value in known["task"].items():  # a model that was handed on opens no folder that nobody named
+            if setting not in settings and isinstance(value, str) and value and is_path(value):
+                raise DataError(
+                    f"the network was trained with {setting} = {value!r}, a folder; give {setting} to read one"
+                )
+        tested = create_task(name, **(known["task"] | settings)).for_tests()
         return create_task(name, **(tested.to_dict() | settings))
     if IMAGE in model.inputs:
         own: dict[str, Any] = {"rendering": IMAGE, "image_size": model.inputs[IMAGE][-1]}
