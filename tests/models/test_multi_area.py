@@ -16,7 +16,7 @@ from cordsnet.testing import CHECKS, check_model
 
 ROWS = ["cordsnet_pfc_small", "cnn_pfc_small", "cornet_rt_pfc_small", "blt_pfc_small", "convgru_pfc_small"]
 SMALL_FIRST = sorted(MODELS, key=lambda name: not name.endswith("_small"))
-FRONTS = {MODELS[name].kind: name for name in SMALL_FIRST[::-1]}
+FRONTS = {MODELS[name].kind: name for name in SMALL_FIRST[::-1] if hasattr(MODELS[name].spec, "image_size")}
 """Kind -> its first small row."""
 FRONTS.pop("multi_area")
 TWO = (("pfc", 6, 100.0), ("pm", 5, 50.0))
@@ -310,6 +310,10 @@ def test_wrong_input_is_refused_in_one_sentence(case):
 
 
 def test_front_ends_that_do_not_fit_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="VectorRNN reads vector and no images"):
+        MultiArea.from_front(create_model("vector_rnn_dense_small"))
+    with pytest.raises(ValueError, match="vector_rnn_dense_small"):
+        create_model("cordsnet_pfc_small", front="vector_rnn_dense_small")
     model = tiny("cordsnet_pfc_small")
     with pytest.raises(ValueError, match="front must be a 'cordsnet' with areas and images as this network's"):
         model.take(tiny("convgru_pfc_small").front)
