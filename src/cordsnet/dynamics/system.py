@@ -24,7 +24,7 @@ def by_name(shown: Shown) -> Inputs:
     """Inputs by name, of which images have the name "image"."""
     if shown is None:
         return {}
-    return {"image": shown} if isinstance(shown, Tensor) else shown
+    return shown if isinstance(shown, Mapping) else {"image": shown}  # anything else is refused as images, by name
 
 
 Unrolling: TypeAlias = Literal["sync", "sweep", "inner"]
