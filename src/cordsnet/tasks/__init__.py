@@ -7,6 +7,7 @@ from cordsnet._lazy import import_on_demand
 if TYPE_CHECKING:
     from cordsnet.tasks.create import create_task, list_tasks
     from cordsnet.tasks.environment import TaskEnvironment, play
+    from cordsnet.tasks.neurogym import NeurogymTrials, from_neurogym
     from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
     from cordsnet.tasks.recipe import task_recipe
     from cordsnet.tasks.running import run_trials
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TASKS",
     "Answers",
+    "NeurogymTrials",
     "Performance",
     "Task",
     "TaskEnvironment",
@@ -25,6 +27,7 @@ __all__ = [
     "Trials",
     "create_task",
     "evaluate_task",
+    "from_neurogym",
     "list_tasks",
     "play",
     "run_trials",

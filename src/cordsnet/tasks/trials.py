@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -125,7 +125,7 @@ class Trials:
         parts: dict[str, Any] = {n: moved(getattr(self, n)) for n in ("inputs", "targets", "mask", "conditions")}
         edges = {name: value.to(like.device) for name, value in self.periods.items()}
         answer, lengths = self.answer.to(like.device), self.lengths.to(like.device)
-        return Trials(**parts, periods=edges, answer=answer, lengths=lengths, frame_ms=self.frame_ms)
+        return replace(self, **parts, periods=edges, answer=answer, lengths=lengths)
 
     def batch(self) -> Batch:
         """Inputs, targets and masks, as a loss reads them."""
