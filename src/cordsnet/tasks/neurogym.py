@@ -53,7 +53,8 @@ def from_neurogym(
     """Make trials of an environment of neurogym.
 
     Trials are put beside one another and padded at their end, where nothing is shown and nothing counts; they are not
-    joined to one long sequence as by neurogym's `Dataset`, so that no network carries one trial into the next.
+    joined to one long sequence as by neurogym's `Dataset`, so that no network carries one trial into the next. A period
+    that an environment leaves out of a trial keeps the times of an earlier one, as in neurogym.
 
     Parameters
     ----------
