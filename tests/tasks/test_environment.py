@@ -19,6 +19,9 @@ GROWTH = 64 * 1024
 """Bytes by which memory may grow in 900 episodes; a trial that was kept would take 2 KiB beside its tensors."""
 
 
+BRIEF = {"fixation": 60.0, "stimulus": 60.0, "delay": 40.0, "go": 160.0}
+
+
 def dots(**settings):
     return create_task("random_dots", **({"timing": SHORT, "image_size": 16} | settings))
 
@@ -109,8 +112,63 @@ def test_a_network_plays_what_it_does_on_trials():
         assert found["frames"] == trials.frames or found["option"] > 0
 
 
+def saccade(**settings):
+    return TaskEnvironment(create_task("delayed_saccade", timing=BRIEF, **settings), seed=2)
+
+
+@pytest.mark.parametrize("name", ["delayed_saccade", "sequence"])
+def test_an_angle_is_an_action(name):
+    environment = TaskEnvironment(create_task(name), seed=4)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(infinity|spec|symmetric).*")
+        check_env(environment, skip_render_check=True)
+    for turned, reward in ((0, 1.0), (8, 0.0)):
+        _, info = environment.reset()
+        ended, got = False, 0.0
+        while not ended:
+            assert got == 0
+            wanted = np.array(info["ground_truth"], np.float32)
+            wanted[1:] = np.roll(wanted[1:], turned)
+            _, got, ended, _, info = environment.step(wanted)
+        assert got == reward
+
+
+def test_fixation_may_begin_late_and_must_not_break():
+    up, down = np.full(33, 0.05, np.float32), np.full(33, 0.05, np.float32)
+    up[0] = 0.85
+    for given, rewards in (
+        ([down] * 3 + [up] * 5, [0.0] * 8),
+        ([up, down], [0.0, -0.1]),
+        ([down] * 8, [0.0] * 7 + [-0.1]),
+    ):
+        environment = saccade()
+        environment.reset()
+        found = [environment.step(action)[1:3] for action in given]
+        assert found == [(reward, reward < 0) for reward in rewards]
+    environment = saccade()
+    environment.reset()
+    for wrong in (np.full(33, np.nan, np.float32), np.full(33, 11, np.float32), np.zeros(32, np.float32), 3):
+        with pytest.raises(ValueError, match="action must be one of Box"):
+            environment.step(wrong)
+
+
+def test_a_network_points_as_it_does_on_trials():
+    environment = saccade(noise=0.0)
+    task = environment.task
+    model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    for found in play(model, environment, 4):
+        trials = task.sample(1, 2, found["episode"])
+        whole = run_trials(model, trials)["ring"]
+        assert torch.allclose(found["outputs"], whole[: found["frames"], 0], atol=1e-6)
+        early = bool(task.answers(trials, {"ring": whole}).early[0])
+        assert found["reward"] == -0.1 if early else found["frames"] <= trials.frames
+        assert "option" not in found
+
+
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="task must end with a choice"):
-        TaskEnvironment(create_task("delayed_saccade"))
+    with pytest.raises(ValueError, match="task must end with a choice or with an angle on a ring, got 'flip_flop'"):
+        TaskEnvironment(create_task("flip_flop"))
+    with pytest.raises(ValueError, match="gaze = True needs a task with a choice, got 'sequence'"):
+        TaskEnvironment(create_task("sequence", rendering="image"), gaze=True)
     with pytest.raises(ValueError, match="gaze = True needs rendering='image'"):
         TaskEnvironment(dots(), gaze=True)
