@@ -42,14 +42,15 @@ def test_answers_are_rewarded_as_said():
             _, got, ended, _, info = environment.step(0)
             assert (got, ended) == (0, False)
         assert info["period"] == ("stimulus" if waits == 3 else "decision")
-        _, got, ended, truncated, _ = environment.step(1 + info["conditions"]["direction"])
+        right = 1 + int(info["conditions"]["direction_deg"] == 180)
+        _, got, ended, truncated, _ = environment.step(right)
         assert (got, ended, truncated) == (reward, True, False)
         with pytest.raises(ValueError, match="call reset"):
             environment.step(0)
     _, info = environment.reset()
     for _ in range(7):
         environment.step(0)
-    assert environment.step(2 - info["conditions"]["direction"])[1:3] == (0.0, True)
+    assert environment.step(1 + int(info["conditions"]["direction_deg"] == 0))[1:3] == (0.0, True)
     environment.reset()
     with pytest.raises(ValueError, match="action must be one of"):
         environment.step(9)
