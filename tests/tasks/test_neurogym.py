@@ -161,3 +161,17 @@ def test_environments_and_numbers_that_cannot_be_are_refused():
     stale = {"gt": lambda gt: first, "ob": lambda ob: np.zeros((9, 3)), "start_t": lambda t: {}, "end_t": lambda t: {}}
     with pytest.raises(ValueError, match=r"env\.gt must be set by new_trial\(\), and trial 1 left it"):
         from_neurogym(Louder(**stale), 2)
+
+
+def test_neurogym_itself():
+    neurogym = pytest.importorskip("neurogym", reason="neurogym is not installed")
+    trials = from_neurogym(neurogym.make("PerceptualDecisionMaking-v0", dt=20), 8, seed=1)
+    assert trials.inputs["vector"].shape == (110, 8, 3)
+    assert trials.periods["decision"].tolist() == [[105, 110]] * 8
+    env = neurogym.make("PerceptualDecisionMaking-v0", dt=20).unwrapped
+    env.seed(1)
+    for k in range(8):
+        made = env.new_trial()
+        assert np.array_equal(trials.inputs["vector"][:, k].numpy(), env.ob)
+        assert np.array_equal(trials.targets["choice"][:, k].numpy(), env.gt)
+        assert made["coh"] == trials.conditions["coh"][k]
