@@ -135,6 +135,11 @@ def nan_in_frame_3(ob):
         ({"gt": lambda gt: gt + 2}, "env.gt must be one of 3 actions, got 4|got 3"),
         ({"gt": lambda gt: gt[:, None]}, "env.gt must be one whole number per frame"),
         ({"end_t": lambda end: end | {"decision": 1e4}}, "period 'decision' must lie within its trial"),
+        ({"end_t": lambda end: end | {"decision": np.nan}}, "period 'decision' must begin and end at a time in ms"),
+        (
+            {"start_t": lambda start: start | {"decision": "now"}},
+            "period 'decision' must begin and end at a time in ms",
+        ),
         ({"end_t": lambda end: {}}, "env.start_t and env.end_t must map the same periods"),
     ],
 )

@@ -185,6 +185,9 @@ def _periods(env: Any, frames: int, frame_ms: float, number: int) -> Iterator[tu
     if not isinstance(begins, Mapping) or not isinstance(ends, Mapping) or set(begins) != set(ends):
         raise ValueError("env.start_t and env.end_t must map the same periods to times in ms")
     for name in begins:
+        for times in (begins, ends):
+            if not is_number(times[name]) or not np.isfinite(times[name]):
+                raise ValueError(f"period {name!r} must begin and end at a time in ms, got {times[name]!r:.60}")
         first, last = (int(np.floor(float(times[name]) / frame_ms + _WHOLE)) for times in (begins, ends))
         if not 0 <= first <= last <= frames:
             raise ValueError(
