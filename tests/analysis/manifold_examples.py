@@ -24,42 +24,42 @@ class LowRank(LinearOperator):
 
 def ring_network(units=64):
     """Ben-Yishai et al. 1995, and random states from which a bump grows."""
-    return ring(units), draw(64, units), {"slow_ms": 100.0, "dt": 2.0, "settle_ms": 1000.0}
+    return ring(units), draw(64, units), {"slow_ms": 100.0, "dt": 5.0, "settle_ms": 1000.0}
 
 
-def large_ring(units=10_000, even=-1.0, tuned=4.0):
+def large_ring(units=10_000, even=-1.0, tuned=4.0, count=16):
     """The same weights as three factors, and noisy bumps of random place and height."""
     angle = 2 * math.pi * torch.arange(units, dtype=torch.float64) / units
     waves = torch.stack([torch.ones_like(angle), angle.cos(), angle.sin()], 1)
     flow = RateFlow(LowRank(waves * torch.tensor([even, tuned, tuned]).double() / units, waves), 1.0, "relu", 10.0)
-    drawn = torch.rand(32, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    places = 2 * math.pi * (torch.arange(32)[:, None] + drawn[:, 1:]) / 32
+    drawn = torch.rand(count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    places = 2 * math.pi * (torch.arange(count)[:, None] + drawn[:, 1:]) / count
     starts = (3 * drawn[:, :1] + 0.5) * (angle - places).cos().clamp(min=0)
-    return flow, starts + 0.5 * draw(32, units), {"slow_ms": 100.0, "dt": 5.0, "settle_ms": 200.0, "tested": 4}
+    return flow, starts + 0.5 * draw(count, units), {"slow_ms": 100.0, "dt": 10.0, "settle_ms": 200.0, "tested": 1}
 
 
 def integrator(units=32):
     """Weights u u' of gain one below saturation: a line of fixed points between two ends (Seung 1996)."""
     u = draw(units, seed=1).sign() / math.sqrt(units)
     flow = FunctionFlow(lambda x: ((x @ u)[..., None] * u).clamp(-1, 1) / 10 - x / 10, (units,))
-    return flow, 1.2 * draw(48, units), {"slow_ms": 100.0, "dt": 2.0}
+    return flow, 1.2 * draw(24, units), {"slow_ms": 100.0, "dt": 5.0}
 
 
 def hopfield(units=60, patterns=3):
     """Hopfield 1984: patterns and their opposites are stable; states near one of them."""
     stored = draw(patterns, units, seed=2).sign()
     flow = RateFlow(MatrixOperator(2.0 * stored.T @ stored / units), 0.0, "tanh", 10.0)
-    which = torch.arange(48) % (2 * patterns)
-    starts = torch.cat([stored, -stored])[which] + 0.5 * draw(48, units)
-    return flow, starts, {"slow_ms": 100.0, "dt": 2.0}
+    which = torch.arange(24) % (2 * patterns)
+    starts = torch.cat([stored, -stored])[which] + 0.5 * draw(24, units)
+    return flow, starts, {"slow_ms": 100.0, "dt": 5.0}
 
 
-def oscillator(units=40):
+def oscillator(units=30):
     """A rotation that grows until it saturates, in two directions of a network; all others decay."""
     basis, _ = torch.linalg.qr(draw(units, 2, seed=5))
     turn = 1.6 * torch.tensor([[1.0, -0.7], [0.7, 1.0]]).double()
     flow = RateFlow(MatrixOperator(basis @ turn @ basis.T), 0.0, "tanh", 10.0)
-    return flow, draw(48, units), {"slow_ms": 150.0, "dt": 2.0, "settle_ms": 600.0}
+    return flow, draw(24, units), {"slow_ms": 150.0, "dt": 2.0, "settle_ms": 400.0}
 
 
 def contracting(units=50):
@@ -69,6 +69,6 @@ def contracting(units=50):
     weights = 0.5 * weights / torch.linalg.matrix_norm(weights, 2)
     return (
         RateFlow(MatrixOperator(weights), draw(units, seed=7), "tanh", 10.0),
-        draw(48, units),
-        {"slow_ms": 100.0, "dt": 2.0},
+        draw(24, units),
+        {"slow_ms": 100.0, "dt": 5.0},
     )

@@ -23,24 +23,27 @@ def test_ten_thousand_units_by_products_alone():
 
 def test_a_plane_of_fixed_points_is_none_of_these():
     flow = FunctionFlow(lambda x: -x * torch.tensor([0.0, 0.0, 0.1, 0.1]).double(), (4,))
-    found = find_manifold(flow, draw(40, 4), slow_ms=100.0, dt=2.0, **FEW)
+    found = find_manifold(flow, draw(20, 4), slow_ms=100.0, dt=5.0, **FEW)
     assert (found.spectrum.kind, found.spectrum.numbers["slow"]) == ("none", 2)
     assert found.perturbation.kind == "none"
     assert not found.claims
 
 
 def test_what_is_slow_depends_on_the_time_scale():
-    """A direction that decays in 2 s bridges 100 ms, and is lost after 6 s."""
-    flow = FunctionFlow(lambda x: -x / torch.tensor([2000.0, 10.0, 10.0]).double(), (3,))
-    short = find_manifold(flow, draw(40, 3), slow_ms=100.0, dt=2.0, **FEW)
-    long = find_manifold(flow, draw(40, 3), slow_ms=6000.0, dt=10.0, **FEW)
+    """A direction that decays in 1.5 s bridges 100 ms, and is lost after 4 s."""
+    flow = FunctionFlow(lambda x: -x / torch.tensor([1500.0, 10.0, 10.0]).double(), (3,))
+    starts = draw(20, 3).clamp(-2, 2)  # a start far out drifts by more than a tenth of the spread, and is not at rest
+    short = find_manifold(flow, starts, slow_ms=100.0, dt=5.0, **FEW)
+    long = find_manifold(flow, starts, slow_ms=4000.0, dt=20.0, **FEW)
     assert (short.kind, long.kind) == ("line", "single point")
     assert short.spectrum.numbers["kept_1"] == pytest.approx(math.exp(-1 / 20))
 
 
 def test_a_leaky_integrator_whose_states_drift_is_undecided():
     flow = FunctionFlow(lambda x: -x / torch.tensor([300.0, 10.0, 10.0]).double(), (3,))
-    found = find_manifold(flow, draw(40, 3), slow_ms=100.0, dt=2.0, **FEW)
+    starts = draw(20, 3)
+    starts[:, 0] = torch.linspace(2, 4, 20)  # far from rest, so that each drifts by more than a tenth of the spread
+    found = find_manifold(flow, starts, slow_ms=100.0, dt=5.0, **FEW)
     assert found.kind == "undecided"
     assert found.topology.kind == "arc"
 
@@ -52,7 +55,7 @@ def test_a_map_with_a_rotation_is_a_cycle():
         turned = torch.stack([c * x[..., 0] - s * x[..., 1], s * x[..., 0] + c * x[..., 1]], -1)
         return turned * (1 + 0.5 * (1 - radius)) / radius.clamp_min(1e-9) * radius.clamp(max=2)
 
-    found = find_manifold(MapFlow(turn, (2,)), draw(40, 2), slow_ms=80.0, dt=1.0, tested=2)
+    found = find_manifold(MapFlow(turn, (2,)), draw(24, 2), slow_ms=80.0, dt=1.0, tested=1)
     assert found.kind == "cycle"
     assert found.spectrum.numbers["period_ms"] == pytest.approx(2 * math.pi / 0.2, rel=1e-3)
 
@@ -87,7 +90,7 @@ def test_the_multipliers_of_a_known_orbit():
     flow = FunctionFlow(
         lambda s: torch.stack([-s[..., 1], s[..., 0]], -1) + s * (1 - s.square().sum(-1, keepdim=True)), (2,)
     )
-    turn = find_turn(flow, torch.tensor([1.0, 0.0]).double(), 10.0, 0.05)
+    turn = find_turn(flow, torch.tensor([1.0, 0.0]).double(), 7.0, 0.05)
     assert turn.steps * 0.05 == pytest.approx(2 * math.pi, rel=1e-5)
     derivative = TurnDerivative(flow, turn, 0.05)
     values = torch.linalg.eigvals(derivative.to_dense()).real.sort().values.tolist()

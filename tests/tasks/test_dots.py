@@ -132,10 +132,17 @@ def test_dots_are_as_dense_as_said_in_the_aperture():
 def test_every_answer_is_as_likely_at_every_coherence():
     trials = create_task("random_dots", directions=(0.0, 90.0, 180.0)).plan(6000, seed=3).conditions
     for coherence in trials["coherence"].unique():
-        answers = trials["direction"][trials["coherence"] == coherence]
-        for answer in range(3):
+        answers = trials["direction_deg"][trials["coherence"] == coherence]
+        for answer in (0, 90, 180):
             low, high = binom.ppf([CHANCE / 2, 1 - CHANCE / 2], len(answers), 1 / 3)
             assert low <= int((answers == answer).sum()) <= high
+
+
+def test_the_condition_is_the_direction_in_degrees_and_the_answer_its_number():
+    trials = create_task("random_dots", directions=(-90.0, 45.0, 200)).sample(200, seed=1)
+    degrees = torch.tensor([-90.0, 45.0, 200.0], dtype=torch.float64)
+    assert set(trials.answer.tolist()) == {0, 1, 2}
+    assert torch.equal(trials.conditions["direction_deg"], degrees[trials.answer])
 
 
 @pytest.mark.parametrize("rendering", ["vector", "image"])
@@ -143,7 +150,9 @@ def test_every_answer_is_as_likely_at_every_coherence():
 def test_without_coherence_the_answer_is_not_in_the_stimulus(rendering, algorithm):
     task = create_task("random_dots", rendering=rendering, algorithm=algorithm, coherences=(0.0,), image_size=16)
     one = task.plan(12, seed=2)
-    other = dataclasses.replace(one, conditions=one.conditions | {"direction": 1 - one.conditions["direction"]})
+    other = dataclasses.replace(
+        one, conditions=one.conditions | {"direction_deg": 180 - one.conditions["direction_deg"]}
+    )
     assert isinstance(other, Plan)
     assert torch.equal(task.render(one).inputs[rendering], task.render(other).inputs[rendering])
     assert not torch.equal(task.render(one).answer, task.render(other).answer)
@@ -152,5 +161,7 @@ def test_without_coherence_the_answer_is_not_in_the_stimulus(rendering, algorith
 def test_with_coherence_the_direction_changes_the_stimulus():
     task = create_task("random_dots", rendering="image", coherences=(0.5,), image_size=16)
     one = task.plan(12, seed=2)
-    other = dataclasses.replace(one, conditions=one.conditions | {"direction": 1 - one.conditions["direction"]})
+    other = dataclasses.replace(
+        one, conditions=one.conditions | {"direction_deg": 180 - one.conditions["direction_deg"]}
+    )
     assert not torch.equal(task.render(one).inputs["image"], task.render(other).inputs["image"])

@@ -1,5 +1,7 @@
 """Tasks as environments: episodes are trials, rewards are as said, and nothing leaks from one to the next."""
 
+import gc
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -12,6 +14,12 @@ from cordsnet.tasks import create_task, run_trials
 from cordsnet.tasks.environment import TaskEnvironment, looked_at, play
 
 SHORT = {"fixation": 40.0, "stimulus": 100.0, "decision": 60.0}
+
+GROWTH = 64 * 1024
+"""Bytes by which memory may grow in 900 episodes; a trial that was kept would take 2 KiB beside its tensors."""
+
+
+BRIEF = {"fixation": 60.0, "stimulus": 60.0, "delay": 40.0, "go": 160.0}
 
 
 def dots(**settings):
@@ -34,34 +42,57 @@ def test_answers_are_rewarded_as_said():
             _, got, ended, _, info = environment.step(0)
             assert (got, ended) == (0, False)
         assert info["period"] == ("stimulus" if waits == 3 else "decision")
-        _, got, ended, truncated, _ = environment.step(1 + info["conditions"]["direction"])
+        right = 1 + int(info["conditions"]["direction_deg"] == 180)
+        _, got, ended, truncated, _ = environment.step(right)
         assert (got, ended, truncated) == (reward, True, False)
         with pytest.raises(ValueError, match="call reset"):
             environment.step(0)
     _, info = environment.reset()
     for _ in range(7):
         environment.step(0)
-    assert environment.step(2 - info["conditions"]["direction"])[1:3] == (0.0, True)
+    assert environment.step(1 + int(info["conditions"]["direction_deg"] == 0))[1:3] == (0.0, True)
     environment.reset()
     with pytest.raises(ValueError, match="action must be one of"):
         environment.step(9)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_a_thousand_episodes_leave_nothing_behind():
-    environment, generator = TaskEnvironment(dots(), seed=5), np.random.default_rng(0)
+    timing = {"stimulus": 20.0, "delay": 20.0, "decision": 20.0}
+    task = create_task("go_nogo", timing=timing, grace_ms=0.0, noise=0.0)
+    environment, generator = TaskEnvironment(task, seed=5), np.random.default_rng(0)
+    held = dict[int, tuple[int, int]]()
+    tracemalloc.start()
     for k in range(1000):
         seen, info = environment.reset()
         assert info["episode"] == k
-        for _ in range(generator.integers(0, 4)):
-            if environment.step(int(generator.integers(0, 3)))[2]:
+        for _ in range(generator.integers(0, 3)):
+            if environment.step(int(generator.integers(0, 2)))[2]:
                 break
-    fresh, _ = TaskEnvironment(dots(), seed=5).reset(options={"episode": 999})
+        if k in (99, 999):
+            gc.collect()
+            tensors = sum(type(one) is torch.Tensor for one in gc.get_objects())
+            held[k] = (tracemalloc.get_traced_memory()[0], tensors)
+    tracemalloc.stop()
+    assert held[999][0] - held[99][0] < GROWTH
+    assert held[999][1] == held[99][1]
+    fresh, told = TaskEnvironment(task, seed=5).reset(options={"episode": 999})
     assert np.array_equal(seen, fresh)
-    assert np.array_equal(environment.reset(seed=5)[0], TaskEnvironment(dots(), seed=5).reset()[0])
-    other = TaskEnvironment(dots())
+    assert info == told  # with a grey value that no other trial has
+    assert np.array_equal(environment.reset(seed=5)[0], TaskEnvironment(task, seed=5).reset()[0])
+    other = TaskEnvironment(task)
     other.reset(seed=1)
     assert set(vars(environment)) == set(vars(other))
     assert len(environment.trials) == 1
+
+
+def test_a_late_episode_is_made_without_those_before_it():
+    environment = TaskEnvironment(dots(), seed=5)
+    seen, info = environment.reset(options={"episode": 10**12})
+    assert info["episode"] == 10**12
+    assert np.array_equal(seen, dots().sample(1, 5, 10**12).inputs["vector"][0, 0].numpy())
+    with pytest.raises(ValueError, match="first must be at most"):
+        environment.reset(options={"episode": 2**63})
 
 
 def test_the_gaze_moves_the_picture_by_parts_of_a_pixel():
@@ -84,8 +115,63 @@ def test_a_network_plays_what_it_does_on_trials():
         assert found["frames"] == trials.frames or found["option"] > 0
 
 
+def saccade(**settings):
+    return TaskEnvironment(create_task("delayed_saccade", timing=BRIEF, **settings), seed=2)
+
+
+@pytest.mark.parametrize("name", ["delayed_saccade", "sequence"])
+def test_an_angle_is_an_action(name):
+    environment = TaskEnvironment(create_task(name), seed=4)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(infinity|spec|symmetric).*")
+        check_env(environment, skip_render_check=True)
+    for turned, reward in ((0, 1.0), (8, 0.0)):
+        _, info = environment.reset()
+        ended, got = False, 0.0
+        while not ended:
+            assert got == 0
+            wanted = np.array(info["ground_truth"], np.float32)
+            wanted[1:] = np.roll(wanted[1:], turned)
+            _, got, ended, _, info = environment.step(wanted)
+        assert got == reward
+
+
+def test_fixation_may_begin_late_and_must_not_break():
+    up, down = np.full(33, 0.05, np.float32), np.full(33, 0.05, np.float32)
+    up[0] = 0.85
+    for given, rewards in (
+        ([down] * 3 + [up] * 5, [0.0] * 8),
+        ([up, down], [0.0, -0.1]),
+        ([down] * 8, [0.0] * 7 + [-0.1]),
+    ):
+        environment = saccade()
+        environment.reset()
+        found = [environment.step(action)[1:3] for action in given]
+        assert found == [(reward, reward < 0) for reward in rewards]
+    environment = saccade()
+    environment.reset()
+    for wrong in (np.full(33, np.nan, np.float32), np.full(33, 11, np.float32), np.zeros(32, np.float32), 3):
+        with pytest.raises(ValueError, match="action must be one of Box"):
+            environment.step(wrong)
+
+
+def test_a_network_points_as_it_does_on_trials():
+    environment = saccade(noise=0.0)
+    task = environment.task
+    model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    for found in play(model, environment, 4):
+        trials = task.sample(1, 2, found["episode"])
+        whole = run_trials(model, trials)["ring"]
+        assert torch.allclose(found["outputs"], whole[: found["frames"], 0], atol=1e-6)
+        early = bool(task.answers(trials, {"ring": whole}).early[0])
+        assert found["reward"] == -0.1 if early else found["frames"] <= trials.frames
+        assert "option" not in found
+
+
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="task must end with a choice"):
-        TaskEnvironment(create_task("delayed_saccade"))
+    with pytest.raises(ValueError, match="task must end with a choice or with an angle on a ring, got 'flip_flop'"):
+        TaskEnvironment(create_task("flip_flop"))
+    with pytest.raises(ValueError, match="gaze = True needs a task with a choice, got 'sequence'"):
+        TaskEnvironment(create_task("sequence", rendering="image"), gaze=True)
     with pytest.raises(ValueError, match="gaze = True needs rendering='image'"):
         TaskEnvironment(dots(), gaze=True)

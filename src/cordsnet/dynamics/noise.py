@@ -17,10 +17,14 @@ _GOLDEN, _FIRST, _SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644
 _HALF = 0xFFFFFFFF
 
 
-def trial_seeds(seed: int, batch: int, device: torch.device | str = "cpu") -> Tensor:
-    """One seed per trial [B] from one seed. Raises ValueError for a negative seed."""
+def trial_seeds(seed: int, batch: int, device: torch.device | str = "cpu", first: int = 0) -> Tensor:
+    """One seed per trial [B], of trials `first` to `first + batch`, from one seed.
+
+    Raises ValueError for a seed or a first trial below 0.
+    """
     number = torch.tensor(check_count(seed, "seed", 0), dtype=torch.int64, device=device)
-    return mix(torch.arange(batch, dtype=torch.int64, device=device) + mix(number))
+    start = check_count(first, "first", 0, most=2**62)
+    return mix(torch.arange(start, start + batch, dtype=torch.int64, device=device) + mix(number))
 
 
 def normal(seeds: Tensor, stream: int, step: int, shape: Sequence[int], dtype: torch.dtype) -> Tensor:

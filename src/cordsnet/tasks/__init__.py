@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cordsnet.tasks.create import create_task, list_tasks
     from cordsnet.tasks.curves import BehaviourCurves, Reactions, behaviour_curves
     from cordsnet.tasks.environment import TaskEnvironment, play
+    from cordsnet.tasks.neurogym import NeurogymTrials, from_neurogym
     from cordsnet.tasks.onsets import task_onsets
     from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
     from cordsnet.tasks.recipe import task_recipe
@@ -22,6 +23,7 @@ __all__ = [
     "TASKS",
     "Answers",
     "BehaviourCurves",
+    "NeurogymTrials",
     "Performance",
     "Reactions",
     "Task",
@@ -31,6 +33,7 @@ __all__ = [
     "behaviour_curves",
     "create_task",
     "evaluate_task",
+    "from_neurogym",
     "list_tasks",
     "play",
     "run_trials",

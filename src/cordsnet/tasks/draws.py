@@ -36,7 +36,7 @@ class Draws:
     @classmethod
     def of(cls, seed: int, batch: int, first: int = 0, device: torch.device | str = "cpu") -> "Draws":
         """Those of trials `first` to `first + batch` of a seed."""
-        return cls(trial_seeds(seed, first + batch, device)[first:])
+        return cls(trial_seeds(seed, batch, device, first))
 
     def uniform(self, name: str, *shape: int) -> Tensor:
         """Numbers [B, *shape] between 0 and 1, both excluded, in double precision."""

@@ -11,54 +11,54 @@ from torch.nn import functional
 
 from cordsnet._checks import check_count
 from cordsnet.dynamics import Hold, Record, integrate, start
-from cordsnet.tasks.choice import CHOICE, ChoiceTask
+from cordsnet.tasks.acting import Choosing, acting
 from cordsnet.tasks.task import IMAGE, Task
 from cordsnet.tasks.trials import Trials
 
 Frame: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
-RIGHT, BROKEN = 1.0, -0.1
-"""Reward of a right answer, and of an answer before it is asked for."""
-
 
 class TaskEnvironment(gymnasium.Env[Frame, Any]):
-    """Trials of a task with a choice, frame by frame; an episode is a trial.
+    """Trials of a task with a choice or an angle, frame by frame; an episode is a trial.
 
     Observations are frames: [channels] or [1, S, S]. Actions are options: 0 to fixate, k for answer k. An answer ends
     the trial, with a reward of 1 if it is right and comes in the decision period, -0.1 if it comes before (broken
     fixation), and 0 else. A trial without an answer ends after its last frame; withholding where that is right
-    (`go_nogo`) then brings 1. `info` holds the period, the conditions, and the wanted option of the frame that is seen.
+    (`go_nogo`) then brings 1. `info` holds the period, the conditions, and the wanted action of the frame that is seen.
+
+    Where the answer is an angle (`delayed_saccade`, `sequence`), actions are activities [33] from -10 to 10 of the
+    fixation unit and the ring. A trial ends after its last frame, with 1 if the task takes them for a right answer.
+    Before the go cue it ends with -0.1 when the fixation unit falls below 0.5, or is below it in the last frame.
 
     Episode k of a seed is trial k of that seed, whatever came before. `reset(seed=...)` starts again at episode 0 of
     another seed.
 
     Parameters
     ----------
-    task : the task, a choice task.
+    task : the task, whose answer is a choice or an angle.
     seed : of the trials.
     gaze : True if the gaze moves: actions are {"option", "gaze"}, where "gaze" is its place in half-widths of the field
         (x to the right, y up, -1 to 1), and the next frame is shifted so that this place is in its middle, in parts of
-        a pixel; what lies outside the movie is dark. Needs images.
+        a pixel; what lies outside the movie is dark. Needs images and a choice.
 
     Raises
     ------
-    ValueError : the task has no choice, or `gaze` is True without images.
+    ValueError : the task has neither, or `gaze` is True without images or without a choice.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as gymnasium declares it
 
     def __init__(self, task: Task, seed: int = 0, gaze: bool = False) -> None:
-        if not isinstance(task, ChoiceTask):
-            raise ValueError(f"task must end with a choice, got {task.kind!r}, whose answer is no option")
+        self.acting = acting(task)
+        if gaze and not isinstance(self.acting, Choosing):
+            raise ValueError(f"gaze = True needs a task with a choice, got {task.kind!r}, whose answer is an angle")
         if gaze and task.rendering != IMAGE:
             raise ValueError(f"gaze = True needs rendering='image', got rendering={task.rendering!r}")
         self.task, self.gaze, self.trial_seed, self.episode = task, gaze, check_count(seed, "seed", 0), -1
-        self.answers = spaces.Discrete(1 + len(task.options))
+        self.action_space: spaces.Space[Any] = self.acting.space
         if gaze:
             look = spaces.Box(-1.0, 1.0, (2,), np.float32)
-            self.action_space: spaces.Space[Any] = spaces.Dict({"option": self.answers, "gaze": look})
-        else:
-            self.action_space = self.answers
+            self.action_space = spaces.Dict({"option": self.acting.space, "gaze": look})
         size: tuple[int, ...] = (len(task.vector_channels),)
         low, high = -np.inf, np.inf
         if task.rendering == IMAGE:
@@ -75,6 +75,7 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
         self.episode = check_count((options or {}).get("episode", self.episode + 1), "options['episode']", 0)
         self.trials = self.task.sample(1, self.trial_seed, self.episode)
         self.frame, self.place = 0, torch.zeros(2)
+        self.acting.begin()
         return self._observation(), self._info()
 
     def step(self, action: Any) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
@@ -83,25 +84,13 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
             raise ValueError("step needs a trial that runs; call reset() first")
         if not self.action_space.contains(action):
             raise ValueError(f"action must be one of {self.action_space}, got {action!r:.100}")
-        option = int(action["option"] if self.gaze else action)
         if self.gaze:
             self.place = torch.as_tensor(action["gaze"], dtype=torch.float32)
-        reward, ended = self._judged(self.trials, option)
+        reward, ended = self.acting.judged(self.trials, self.frame, action["option"] if self.gaze else action)
         info = self._info()
         seen = self._observation(min(self.frame + 1, self.trials.frames - 1))
         self.frame = self.trials.frames if ended else self.frame + 1
         return seen, reward, ended, False, info if ended else self._info()
-
-    def _judged(self, trials: Trials, option: int) -> tuple[float, bool]:
-        """Reward of an option in the present frame, and whether the trial ends with it."""
-        begin = int(trials.periods[self.task.decision][0, 0])
-        wanted = int(trials.targets[CHOICE][self.frame, 0])
-        last = self.frame == trials.frames - 1
-        if option == 0:
-            return (RIGHT if last and wanted == 0 else 0.0), last
-        if self.frame < begin:
-            return BROKEN, True
-        return (RIGHT if option == wanted else 0.0), True
 
     def _observation(self, frame: int = 0) -> Frame:
         assert self.trials is not None
@@ -116,7 +105,7 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
         trials, now = self.trials, min(self.frame, self.trials.frames - 1)
         running = [name for name, edges in trials.periods.items() if edges[0, 0] <= now < edges[0, 1]]
         conditions = {name: value[0].tolist() for name, value in trials.conditions.items()}
-        truth = int(trials.targets[CHOICE][now, 0])
+        truth = self.acting.wanted(trials, now)
         return {"period": running[-1], "conditions": conditions, "ground_truth": truth, "episode": self.episode}
 
 
@@ -137,19 +126,20 @@ def looked_at(frames: Tensor, places: Tensor) -> Tensor:
 
 @torch.no_grad()
 def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Let a network play episodes, step by step: it answers with the option that leads at the end of every frame.
+    """Let a network play episodes, step by step: it answers with its output at the end of every frame.
 
     Parameters
     ----------
-    model : the network, with an output "choice"; set to evaluation meanwhile.
+    model : the network, with an output "choice", of which the leading option is its action, or "ring", which is its
+        action itself; set to evaluation meanwhile.
     environment : an environment without gaze.
     episodes : number of episodes, from the environment's next one.
     seed : of the network's noise.
 
     Returns
     -------
-    For each episode "episode", "reward", "frames" (until the answer), "option", and "outputs" [frames, options], those
-    of `run_trials` for the same trial.
+    For each episode "episode", "reward", "frames" (until the answer), "option" (the last one; not of a ring), and
+    "outputs" [frames, options or units], those of `run_trials` for the same trial.
 
     Raises
     ------
@@ -172,7 +162,7 @@ def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, A
     assert environment.trials is not None
     steps = system.clock.cut([("duration of a frame", environment.task.frame_ms)] * environment.trials.frames, notes)
     state, scores = start(system, None, 1, seed), list[Tensor]()
-    reward, option, ended = 0.0, 0, False
+    reward, ended, told = 0.0, False, dict[str, Any]()
     while not ended:
         count = steps[len(scores)]
         shown: dict[str, Tensor] = {environment.task.rendering: torch.as_tensor(seen).to(model.like)[None]}
@@ -180,13 +170,10 @@ def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, A
         record = Record(times_ms=(system.clock.time_ms(count),))
         found = integrate(system, [Hold(count, shown)], state, record, count)
         state = found.final_state
-        scores.append(found.outputs[CHOICE][-1, 0].cpu())
-        option = int(scores[-1].argmax())
-        seen, reward, ended, _, _ = environment.step(option)
-    return {
-        "episode": info["episode"],
-        "reward": reward,
-        "frames": len(scores),
-        "option": option,
-        "outputs": torch.stack(scores),
-    }
+        scores.append(found.outputs[environment.acting.output][-1, 0].cpu())
+        action = environment.acting.of(scores[-1])
+        if isinstance(environment.acting, Choosing):
+            told = {"option": action}
+        seen, reward, ended, _, _ = environment.step(action)
+    told |= {"episode": info["episode"], "reward": reward, "frames": len(scores), "outputs": torch.stack(scores)}
+    return told

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -34,17 +35,17 @@ class Plan:
         """Number of trials."""
         return len(self.draws.seeds)
 
-    @property
+    @cached_property
     def lengths(self) -> Tensor:
         """Number of frames of each trial [B]."""
         return torch.stack([edges[:, 1] for edges in self.edges.values()]).max(0).values
 
-    @property
+    @cached_property
     def frames(self) -> int:
         """Number of frames of the longest trial of the batch, F."""
         return int(self.lengths.max())
 
-    @property
+    @cached_property
     def index(self) -> Tensor:
         """Numbers of the frames [F, 1]."""
         return torch.arange(self.frames, device=self.draws.seeds.device)[:, None]
@@ -124,7 +125,7 @@ class Trials:
         parts: dict[str, Any] = {n: moved(getattr(self, n)) for n in ("inputs", "targets", "mask", "conditions")}
         edges = {name: value.to(like.device) for name, value in self.periods.items()}
         answer, lengths = self.answer.to(like.device), self.lengths.to(like.device)
-        return Trials(**parts, periods=edges, answer=answer, lengths=lengths, frame_ms=self.frame_ms)
+        return replace(self, **parts, periods=edges, answer=answer, lengths=lengths)
 
     def batch(self) -> Batch:
         """Inputs, targets and masks, as a loss reads them."""

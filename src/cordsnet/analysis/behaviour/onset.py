@@ -102,11 +102,9 @@ def information_onset(
     best = np.array([_best_run(curve, consecutive) for curve in curves])
     threshold = _threshold(best)
     onset = _onset(curves[0], times, threshold, consecutive)
-    found = np.array([])
-    if np.isfinite(onset) and draws:
-        samples = [_resampled(codes, place, rng) for _ in range(draws)]
-        kept = [_accuracy(rates[:, s], codes[s][None], place[s], len(classes), penalty)[0] for s in samples]
-        found = np.array([_onset(curve, times, threshold, consecutive) for curve in kept])
+    samples = [_resampled(codes, place, rng) for _ in range(draws)] if np.isfinite(onset) else []
+    kept = [_accuracy(rates[:, s], codes[s][None], place[s], len(classes), penalty)[0] for s in samples]
+    found = np.array([_onset(curve, times, threshold, consecutive) for curve in kept])
     known = found[np.isfinite(found)]
     return InformationOnset(
         time_ms=times,

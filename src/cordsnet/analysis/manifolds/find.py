@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -121,12 +122,19 @@ def find_manifold(
     states = run(flow, starts, settle, dt)
     if not bool(torch.isfinite(states).all()):
         return _diverged(states, slow_ms, settle, unit)
-    spectrum = spectrum_witness(flow, states, slow_ms=slow_ms, dt=dt, size=unit, tested=tested, seed=seed)
-    pushed = perturbation_witness(flow, states, slow_ms=slow_ms, dt=dt, size=unit, tested=tested, seed=seed)
-    topology = topology_witness(flow, states, slow_ms=slow_ms, dt=dt, size=unit, seed=seed)
+    scales = {"slow_ms": slow_ms, "dt": dt, "size": unit, "seed": seed}
+    return _report(flow, states, scales, settle, tested)
+
+
+def _report(flow: Flow, states: Tensor, scales: dict[str, Any], settle_ms: float, tested: int) -> ManifoldReport:
+    """What the witnesses say of the states that a flow has reached."""
+    spectrum = spectrum_witness(flow, states, tested=tested, **scales)
+    pushed = perturbation_witness(flow, states, tested=tested, **scales)
+    topology = topology_witness(flow, states, **scales)
     kind = verdict((spectrum, pushed, topology))
     notes = _notes(kind, {"spectrum": spectrum, "perturbation": pushed, "topology": topology})
-    return ManifoldReport(kind, spectrum, pushed, topology, states, slow_ms, settle, unit, spectrum.status, notes)
+    slow_ms, size = scales["slow_ms"], scales["size"]
+    return ManifoldReport(kind, spectrum, pushed, topology, states, slow_ms, settle_ms, size, spectrum.status, notes)
 
 
 def _check(flow: Flow, starts: Tensor, slow_ms: float, dt: float, size: float, tested: int, settle_ms: float) -> None:

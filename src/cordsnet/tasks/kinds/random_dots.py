@@ -9,13 +9,11 @@ from torch import Tensor
 
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive, is_number
-from cordsnet.tasks.choice import ChoiceTask
+from cordsnet.tasks.choice import FIXATE, ChoiceTask
 from cordsnet.tasks.dots import ALGORITHMS, Algorithm, draw_dots, moving_dots
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
-
-FIXATE = "fixation"
 
 
 @check_init
@@ -80,10 +78,10 @@ class RandomDots(ChoiceTask):
         return max(1, round(self.density * self.field_deg**2 * self.frame_ms / 1000))
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
-        """Coherence and number of the direction."""
+        """Coherence, and direction in degrees."""
         return {
             "coherence": draws.choice("coherence", self.coherences),
-            "direction": draws.integers("direction", len(self.directions)),
+            "direction_deg": draws.choice("direction", self.directions),
         }
 
     def edges(self, draws: Draws) -> dict[str, Tensor]:
@@ -95,15 +93,16 @@ class RandomDots(ChoiceTask):
         return found
 
     def right(self, plan: Plan) -> Tensor:
-        """The direction of motion."""
-        return plan.conditions["direction"]
+        """Number of the direction of motion."""
+        degrees = plan.conditions["direction_deg"]
+        return (degrees[:, None] == self._degrees(degrees)).long().argmax(1)
 
     def vector(self, plan: Plan) -> Tensor:
         """The fixation cue; for each direction 1/2 + coherence / 2 x the cosine of its angle to the motion."""
-        angles = self._angles(plan.draws.seeds)
-        tuning = torch.cos(self._angle(plan)[:, None] - angles)
+        own = torch.deg2rad(self._degrees(plan.conditions["direction_deg"]))
+        tuning = torch.cos(self._angle(plan)[:, None] - own)
         evidence = 0.5 + 0.5 * plan.conditions["coherence"][:, None] * tuning
-        cue = self._waiting(plan)[..., None].double()
+        cue = self.waiting(plan)[..., None].double()
         return torch.cat([cue, plan.during("stimulus")[..., None] * evidence], -1)
 
     def image(self, plan: Plan) -> Tensor:
@@ -111,15 +110,11 @@ class RandomDots(ChoiceTask):
         way = self.speed_deg_s * self.frame_ms / 1000 / self.field_deg
         places = moving_dots(plan, plan.conditions["coherence"], self._angle(plan), self.dots, way, self.algorithm)
         movie = draw_dots(blank(plan, self.image_size), places, plan.during("stimulus"))
-        return fixation(movie, self._waiting(plan))
+        return fixation(movie, self.waiting(plan))
 
-    def _waiting(self, plan: Plan) -> Tensor:
-        """True until the go cue [F, B]."""
-        return plan.index < plan.edges[self.decision][:, :1].T
-
-    def _angles(self, like: Tensor) -> Tensor:
-        degrees = torch.tensor(self.directions, dtype=torch.float64, device=like.device)
-        return torch.deg2rad(degrees)
+    def _degrees(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.directions, dtype=torch.float64, device=like.device)
 
     def _angle(self, plan: Plan) -> Tensor:
-        return self._angles(plan.draws.seeds)[plan.conditions["direction"]]
+        """Direction of motion in radians [B]."""
+        return torch.deg2rad(plan.conditions["direction_deg"])
