@@ -14,12 +14,12 @@ FEW = {"trials": 40, "permutations": 39, "draws": 20, "folds": 4}
 
 def test_a_direction_is_known_when_it_is_shown_and_chance_never():
     model = create_model("vector_rnn_dense_small", vector_size=3, outputs=TASK.outputs, units=12, noise=0.01, seed=1)
-    found = task_onsets(model, TASK, "direction", **FEW)
+    found = task_onsets(model, TASK, "direction_deg", **FEW)
     assert list(found) == ["area1"]
     assert 100 < found["area1"].onset_ms <= 160
     assert found["area1"].accuracy.max() > 0.95
     silent = TASK.changed(coherences=(0.0,))
-    assert math.isnan(task_onsets(model, silent, "direction", **FEW)["area1"].onset_ms)
+    assert math.isnan(task_onsets(model, silent, "direction_deg", **FEW)["area1"].onset_ms)
 
 
 def test_every_area_of_a_network_that_sees_is_decoded():
@@ -34,6 +34,6 @@ def test_what_cannot_be_decoded_is_refused():
     with pytest.raises(ValueError, match="has no condition 'colour'; it has coherence"):
         task_onsets(model, TASK, "colour", **FEW)
     with pytest.raises(ValueError, match="trials differ in duration"):
-        task_onsets(model, TASK.changed(timing=TIMING | {"stimulus": (100, 200)}), "direction", **FEW)
+        task_onsets(model, TASK.changed(timing=TIMING | {"stimulus": (100, 200)}), "direction_deg", **FEW)
     with pytest.raises(ValueError, match="must have 2 to 12 values"):
         task_onsets(model, TASK, "coherence", **FEW)
