@@ -39,6 +39,11 @@ QUESTIONS: tuple[str, ...] = (
 for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
+COGNITION: tuple[str, ...] = ("expressivity",)
+"""Experiments in which networks learn cognitive tasks."""
+for _name in COGNITION:
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.cognition.{_name}:{_name}")
+
 ABLATIONS = (
     "spontaneous_weight",
     "log_weights",
@@ -75,6 +80,7 @@ TRAINED = (
     "spontaneous_or_decay",
     "table1",
     "temporal_tasks",
+    *COGNITION,
     *ABLATIONS,
 )
 """Experiments that train their own networks; the others measure models that are given."""

@@ -1,0 +1,85 @@
+"""Networks of several recurrences and as many units: the trials that they learn, and how they are trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cordsnet.models import MODELS
+from cordsnet.models.vector_rnn import VectorSpec, matched
+from cordsnet.tasks import Task, create_task, task_recipe
+from cordsnet.training import Recipe, Run, StageReport
+
+STAGE = "train"
+
+SHORT: Mapping[str, Mapping[str, Any]] = {
+    "match_to_sample": {
+        "timing": {"fixation": 80.0, "sample": 200.0, "delay": 200.0, "test": 200.0, "decision": 200.0},
+    },
+    "context_decision": {
+        "timing": {"fixation": 80.0, "stimulus": 400.0, "delay": 120.0, "decision": 200.0},
+        "coherences": (0.15, 0.5),
+    },
+    "parametric_memory": {
+        "timing": {"fixation": 80.0, "f1": 200.0, "delay": 200.0, "f2": 200.0, "decision": 200.0},
+    },
+    "delayed_saccade": {
+        "timing": {"fixation": 80.0, "stimulus": 200.0, "delay": (120.0, 200.0, 400.0), "go": 240.0},
+    },
+    "sequence": {
+        "timing": {"fixation": 80.0, "cue": 200.0, "delay": (120.0, 200.0), "go": 800.0},
+    },
+}
+"""Task -> settings of its short trials. Of the context-dependent decision they leave out the weakest coherence, 0.05:
+in 400 ms even an ideal observer of the noisy input reads it in 76 % of trials alone."""
+
+
+def task_of(name: str, timing: str, frame_ms: float) -> Task:
+    """A task with short trials or its own, in frames of `frame_ms`."""
+    return create_task(name, frame_ms=frame_ms, **(SHORT[name] if timing == "short" else {}))
+
+
+def spec_options(name: str, units: int, dt_ms: float) -> dict[str, Any]:
+    """Fields of the spec of a row of the table of models, with which it has `units` units and the step `dt_ms`.
+
+    Raises ValueError for a row without a recurrence that could be exchanged, and for units that it cannot have.
+    """
+    spec = MODELS[name].spec
+    if not isinstance(spec, VectorSpec):
+        raise ValueError(f"models must be networks that read vectors, such as vector_rnn_dense_small, got {name!r}")
+    made = matched(spec.changed(recurrence="dense", units=units), spec.recurrence)
+    if made.size != units:
+        raise ValueError(f"units must be a number that {name!r} can have, got {units}; the nearest is {made.size}")
+    fields = ("channels", "side") if spec.recurrence == "conv" else ("units",)
+    return {field: getattr(made, field) for field in fields} | {"dt_ms": dt_ms}
+
+
+def recipe_of(
+    task: Task, name: str, options: Mapping[str, Any], seed: int, effort: Mapping[str, Any], trials: int
+) -> Recipe:
+    """The recipe of `cordsnet tasks train`, with another seed, and updates, batch and lr where they are given."""
+    recipe = task_recipe(task, name, trials, **options)
+    stage: Any = recipe.stage(STAGE)
+    changed = replace(stage.optimisation, **{key: value for key, value in effort.items() if value is not None})
+    return replace(recipe, seed=seed, stages=(replace(stage, optimisation=changed),))
+
+
+def runs_of(
+    task: Task, name: str, units: int, dt_ms: float, seeds: Sequence[int], effort: Mapping[str, Any], trials: int
+) -> list[Run]:
+    """A run for every seed of a row of the table of models on a task."""
+    options = spec_options(name, units, dt_ms)
+    return [
+        Run(
+            f"{task.kind}/{units}_units/{name}/seed={seed}",
+            recipe_of(task, name, options, seed, effort, trials),
+            {"task": task.kind, "model": name, "units": units},
+        )
+        for seed in seeds
+    ]
+
+
+def count_parameters(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, int]:
+    """Number of parameters of the network with which a run ended, and updates of its training."""
+    stage: Any = recipe.stage(STAGE)
+    parameters = sum(parameter.numel() for parameter in reports[STAGE].model().parameters())
+    return {"parameters": parameters, "updates": stage.optimisation.updates}
