@@ -167,9 +167,9 @@ def _measure(
             trained[row["model"], row["seed"]] = mean_courses(_model(row, setting), shown)
     untrained = {network: mean_courses(_drawn(task, network, units, options), shown) for network in trained}
     pairs, notes = _distances(trained, untrained)
-    learnt = [(row["model"], row["seed"]) for row in rows if row["learnt"]]
+    learnt = sorted((row["model"], row["seed"]) for row in rows if row["learnt"])
     here = {"task": task.kind, "units": units}
-    ratios = [here | row for row in _ratio_rows(pairs, learnt, list(trained), setting.seed)]
+    ratios = [here | row for row in _ratio_rows(pairs, learnt, sorted(trained), setting.seed)]
     ours = _of_claim(pairs, learnt, setting.seed)
     measured = {"all_learn": lowest_mean({k: np.stack(v) for k, v in right.items()}, setting.seed), "alike": ours}
     if missing := len(rows) - len(learnt):
