@@ -95,6 +95,9 @@ FIGURES = {
 }
 """Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
 
+TRAINED_FIGURES = {"figs2": "expressivity", "figs3": "expressivity"}
+"""Figure of the supplement of Soo et al. (2024) -> the experiment that trains networks for it."""
+
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""
 
