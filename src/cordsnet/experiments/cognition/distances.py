@@ -100,13 +100,14 @@ def matrix(rows: Sequence[Mapping[str, Any]], networks: Sequence[tuple[str, int]
 
 
 def _ratios(pairs: Array, same: NDArray[Any], different: NDArray[Any], counts: Array) -> Array:
-    means = []
+    means = list[Array]()
     for kind in (different, same):
         weights = counts[:, :, None] * counts[:, None] * (kind & np.isfinite(pairs))
         total = weights.sum((1, 2))
         summed = (weights * np.nan_to_num(pairs)).sum((1, 2))
         means.append(np.divide(summed, total, out=np.full(len(counts), np.nan), where=total > 0))
-    found: Array = np.divide(*means, out=np.full(len(counts), np.nan), where=means[1] > 0)
+    over, under = means
+    found: Array = np.divide(over, under, out=np.full(len(counts), np.nan), where=under > 0)
     return found
 
 

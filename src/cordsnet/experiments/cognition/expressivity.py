@@ -208,8 +208,8 @@ def _drawn(task: Task, network: Network, units: int, options: ExpressivityOption
     """A network with random weights."""
     name, seed = network
     fields = spec_options(name, units, options.dt_ms)
-    sizes = {"vector_size": len(task.vector_channels), "outputs": task.outputs}
-    return create_model(name, seed=seed, **fields, **sizes).eval()
+    fields |= {"vector_size": len(task.vector_channels), "outputs": task.outputs}
+    return create_model(name, seed=seed, **fields).eval()
 
 
 def _distances(
@@ -275,7 +275,7 @@ def _arrays(task: Task, units: int, trained: Mapping[Network, Tensor], shown: Sh
             left, sizes, _ = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
             scores = (left * sizes)[:, :SHOWN_COMPONENTS].reshape(*course.shape[:2], -1)
             times = axis("time", [(k + 1) * shown.trials.frame_ms for k in range(course.shape[1])], "ms")
-            axes = [axis("condition", shown.conditions), times, "component"]
+            axes = (axis("condition", shown.conditions), times, axis("component", range(1, 1 + scores.shape[-1])))
             found[label] = labelled(scores, axes, description="rates along the first principal components")
     return found
 

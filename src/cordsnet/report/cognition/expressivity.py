@@ -38,7 +38,7 @@ def summary(result: Result) -> Table:
         (
             *(str(row[name]) for name in ("task", "model", "units", "seed")),
             _accuracy(row),
-            *(f"{row[name]:.3g}" if name in row else "-" for name in ("parameters", "updates", "seconds")),
+            *(f"{row[name]:,.0f}" if name in row else "-" for name in ("parameters", "updates", "seconds")),
         )
         for row in result.rows("networks")
     ]
