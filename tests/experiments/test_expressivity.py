@@ -14,7 +14,7 @@ from cordsnet.experiments.cognition.expressivity import MODELS, ExpressivityOpti
 from cordsnet.experiments.cognition.recurrences import SHORT, spec_options, task_of
 from cordsnet.models import MODELS as ROWS
 from cordsnet.models import create_model
-from cordsnet.tasks import create_task
+from cordsnet.tasks import create_task, ring
 from cordsnet.tasks.running import run_rates
 
 TINY = {"updates": 1, "batch": 4, "trials": 20, "units": (16,), "tasks": ("delayed_saccade",)}
@@ -62,6 +62,18 @@ def test_durations_that_vary_become_one():
     assert [lists.timings[name] for name in ("fixation", "stimulus", "delay")] == [500, 400, 800]
     drawn = one_timing(create_task("sequence", timing={"delay": ["uniform", 100, 345]}))
     assert drawn.timings["delay"] == 220
+
+
+def test_a_sequence_is_not_answered_by_standing_still():
+    task = task_of("sequence", "short", 40.0)
+    trials = task.sample(40, 1)
+    start, sign = trials.conditions["start"], 1 - 2 * trials.conditions["direction"]
+    for ahead in torch.arange(0, 220, 10).deg2rad():
+        values = torch.zeros(trials.frames, 40, 33)
+        values[..., 1:] = ring.bump(start + sign * ahead)
+        assert not task.answers(trials, {"ring": values}).correct.any()
+    right = trials.targets["ring"]
+    assert task.answers(trials, {"ring": right}).correct.all()
 
 
 def test_courses_are_means_of_rates_without_noise():
@@ -204,7 +216,8 @@ def test_a_network_that_diverged_answers_nothing(monkeypatch, tmp_path):
 def test_options_that_make_no_sense_are_refused(tmp_path):
     wrong = (
         {"tasks": ()}, {"tasks": ("random_dots",)}, {"models": NAMES[:1]}, {"models": (NAMES[0],) * 2}, {"units": ()},
-        {"units": (1,)}, {"seeds": 0}, {"updates": 0}, {"lr": 0.0}, {"timing": "long"}, {"dt_ms": 0.0}, {"trials": 0},
+        {"units": (1,)}, {"seeds": 0}, {"updates": 0}, {"lr": 0.0}, {"gain": 0.0}, {"timing": "long"}, {"dt_ms": 0.0},
+        {"trials": 0},
     )  # fmt: skip
     for changes in wrong:
         with pytest.raises((ValueError, TypeError), match=next(iter(changes))):
