@@ -10,7 +10,7 @@ from cordsnet.experiments import EXPERIMENTS, Setting
 from cordsnet.experiments.cognition import expressivity as module
 from cordsnet.experiments.cognition.courses import CONDITIONS, mean_courses, one_timing, show_trials
 from cordsnet.experiments.cognition.distances import distances, lowest_mean, matrix, ratio
-from cordsnet.experiments.cognition.expressivity import MODELS, ExpressivityOptions
+from cordsnet.experiments.cognition.options import MODELS, ExpressivityOptions
 from cordsnet.experiments.cognition.recurrences import SHORT, spec_options, task_of
 from cordsnet.models import MODELS as ROWS
 from cordsnet.models import create_model

@@ -2,103 +2,36 @@
 
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_count, check_positive
 from cordsnet.errors import RunError
-from cordsnet.experiments.claims import Claim, Measured, at_least, at_most, decide
-from cordsnet.experiments.cognition.courses import CONDITIONS, Shown, mean_courses, show_trials
+from cordsnet.experiments.claims import Claim, Measured, decide
+from cordsnet.experiments.cognition.courses import Shown, mean_courses, show_trials
 from cordsnet.experiments.cognition.distances import Array, distances, lowest_mean, matrix, ratio
-from cordsnet.experiments.cognition.recurrences import STAGE, count_parameters, runs_of, spec_options, task_of
+from cordsnet.experiments.cognition.options import CLAIMS, LEARNT, MODELS, ExpressivityOptions
+from cordsnet.experiments.cognition.recurrences import (
+    STAGE,
+    count_parameters,
+    effort_of,
+    runs_of,
+    task_of,
+)
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import share
 from cordsnet.experiments.result import LabelledArray, Result, axis, labelled
-from cordsnet.experiments.training_claims import check_seeds
 from cordsnet.models import create_model
 from cordsnet.tasks import Task, evaluate_task
 from cordsnet.tasks.source import TEST_SEED
-from cordsnet.training import Run, StageReport, sweep
+from cordsnet.training import ModelChoice, Run, StageReport, sweep
 
-LEARNT, FACTOR = 0.9, 1.25
-"""Accuracy from which a network counts as one that learnt, and largest ratio of distances that counts as alike."""
-
-MODELS = tuple(f"vector_rnn_{name}_small" for name in ("dense", "lowrank", "sparse", "conv"))
-FIGURES = "Soo et al. 2024, Figures S2 and S3"
 SHOWN_COMPONENTS = 3
 
 Network: TypeAlias = tuple[str, int]
 """(model, seed)."""
-
-
-@dataclass(frozen=True)
-class ExpressivityOptions:
-    """Options of expressivity: tasks, networks, and how they are trained.
-
-    Attributes
-    ----------
-    tasks : rows of the table of tasks.
-    models : rows of the table of models that read vectors, at least two.
-    units : numbers of units; every network of a size has exactly as many.
-    seeds : networks per task, model and size; they count up from the seed.
-    updates, batch, lr : of the training of every network; None takes the task's own (`cordsnet tasks train`).
-    trials : number of test trials for accuracies.
-    timing : "short" has delays of a few hundred ms; "own" is each task's own timing.
-    dt_ms : step of the networks and duration of a frame, ms.
-    gain : spectral radius of the recurrence as it is drawn; None keeps each row's. Since ReLU passes half of the
-        variance, fluctuations neither grow nor fade near 1.4; networks with 2 learn memories in a third of the updates.
-    """
-
-    tasks: tuple[str, ...] = tuple(CONDITIONS)
-    models: tuple[str, ...] = MODELS
-    units: tuple[int, ...] = (64,)
-    seeds: int = 3
-    updates: int | None = None
-    batch: int | None = None
-    lr: float | None = None
-    trials: int = 500
-    timing: Literal["short", "own"] = "short"
-    dt_ms: float = 40.0
-    gain: float | None = 2.0
-
-    def __post_init__(self) -> None:
-        check_seeds(self.seeds)
-        check_count(self.trials, "trials", 1)
-        check_positive(self.dt_ms, "dt_ms")
-        for name in ("updates", "batch"):
-            if (value := getattr(self, name)) is not None:
-                check_count(value, name, 1)
-        for name in ("lr", "gain"):
-            if (rate := getattr(self, name)) is not None:
-                check_positive(rate, name)
-        for name, least in (("tasks", 1), ("models", 2), ("units", 1)):
-            values = getattr(self, name)
-            if len(values) < least or len(set(values)) < len(values):
-                raise ValueError(f"{name} must hold at least {least}, each once, got {', '.join(map(str, values))}")
-        if unknown := [name for name in self.tasks if name not in CONDITIONS]:
-            raise ValueError(f"tasks must be among {', '.join(CONDITIONS)}, got {unknown[0]!r}")
-        for count in self.units:
-            check_count(count, "units", 2)
-        if self.timing not in ("short", "own"):
-            raise ValueError(f"timing must be 'short' or 'own', got {self.timing!r}")
-
-    def spec(self, model: str, units: int) -> dict[str, Any]:
-        """Fields of the spec of a model of one size."""
-        return spec_options(model, units, self.dt_ms, self.gain)
-
-
-CLAIMS = (
-    Claim("all_learn", "Every recurrence answers at least 90 % of new trials.", FIGURES,
-          "lowest of the recurrences' mean accuracies over seeds", at_least(LEARNT), of="networks"),
-    # 1.25 is the bound up to which a ratio of two means is by convention taken as equivalent to 1 (bioequivalence)
-    Claim("alike", "Trajectories of two recurrences are no farther apart than 1.25 times two seeds of one recurrence.",
-          FIGURES, "mean Procrustes distance of networks of different recurrences over that of different seeds of one, "
-          "among networks that answer 90 % of new trials", at_most(FACTOR), of="networks"),
-)  # fmt: skip
 
 
 @experiment(
@@ -133,6 +66,7 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
     """
     tasks = {name: task_of(name, options.timing, options.dt_ms) for name in options.tasks}
     runs = [run for task in tasks.values() for run in _runs(task, setting.seed, options)]
+    made = {run.name: run for run in runs}
     swept = sweep(runs, setting.folder(), measure=count_parameters, workers=setting.workers, progress=setting.progress)
     if failed := [row for row in swept if row["status"] == "failed"]:
         raise RunError(f"run {failed[0]['run']!r} failed: {failed[0]['error']}")
@@ -142,7 +76,8 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
     for name, task in tasks.items():
         for units in options.units:
             rows = [row for row in swept if (row["task"], row["units"]) == (name, units)]
-            part = _measure(task, units, rows, setting, options)
+            choices = {row["run"]: made[row["run"]].recipe.model for row in rows}
+            part = _measure(task, units, rows, choices, setting, options)
             for table, found in part.tables.items():
                 tables[table] += [dict(row) for row in found]
             arrays |= part.arrays
@@ -151,7 +86,8 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
 
 
 def _runs(task: Task, seed: int, options: ExpressivityOptions) -> list[Run]:
-    effort = {"updates": options.updates, "batch": options.batch, "lr": options.lr}
+    given = {"updates": options.updates, "batch": options.batch, "lr": options.lr}
+    effort = effort_of(task.kind, options.timing, **given)
     seeds = range(seed, seed + options.seeds)
     return [
         run
@@ -162,18 +98,23 @@ def _runs(task: Task, seed: int, options: ExpressivityOptions) -> list[Run]:
 
 
 def _measure(
-    task: Task, units: int, swept: Sequence[Mapping[str, Any]], setting: Setting, options: ExpressivityOptions
+    task: Task,
+    units: int,
+    swept: Sequence[Mapping[str, Any]],
+    choices: Mapping[str, ModelChoice],
+    setting: Setting,
+    options: ExpressivityOptions,
 ) -> Result:
     """Accuracies, courses and distances of all networks of a task and size."""
     right, rows = dict[str, list[Array]](), list[dict[str, Any]]()
-    shown, trained = show_trials(task), dict[Network, Tensor]()
+    shown, trained, untrained = show_trials(task), dict[Network, Tensor](), dict[Network, Tensor]()
     for row in swept:
         made, hits = _network(task, row, setting, options)
         rows.append(made)
         right.setdefault(row["model"], []).append(hits)
         if row["status"] == "finished":
             trained[row["model"], row["seed"]] = mean_courses(_model(row, setting), shown)
-    untrained = {network: mean_courses(_drawn(task, network, units, options), shown) for network in trained}
+            untrained[row["model"], row["seed"]] = mean_courses(_drawn(task, choices[row["run"]], row["seed"]), shown)
     pairs, notes = _distances(trained, untrained)
     learnt = sorted((row["model"], row["seed"]) for row in rows if row["learnt"])
     here = {"task": task.kind, "units": units}
@@ -212,12 +153,10 @@ def _model(row: Mapping[str, Any], setting: Setting) -> Any:
     return StageReport(STAGE, setting.folder() / str(row["run"]) / STAGE, {}, 0.0).model().eval()
 
 
-def _drawn(task: Task, network: Network, units: int, options: ExpressivityOptions) -> Any:
-    """A network with random weights."""
-    name, seed = network
-    fields = options.spec(name, units)
-    fields |= {"vector_size": len(task.vector_channels), "outputs": task.outputs}
-    return create_model(name, seed=seed, **fields).eval()
+def _drawn(task: Task, choice: ModelChoice, seed: int) -> Any:
+    """The network of a run with random weights, drawn as those were with which it began."""
+    fields = choice.options | {"vector_size": len(task.vector_channels), "outputs": task.outputs}
+    return create_model(choice.name, seed=seed, **fields).eval()
 
 
 def _distances(

@@ -7,6 +7,7 @@ from typing import Any
 from cordsnet.models import MODELS
 from cordsnet.models.vector_rnn import VectorSpec, matched
 from cordsnet.tasks import Task, create_task, task_recipe
+from cordsnet.tasks.recipe import Effort
 from cordsnet.training import Recipe, Run, StageReport
 
 STAGE = "train"
@@ -38,6 +39,22 @@ over the 180 degrees after the grace time its mean error is at least 45 degrees.
 """
 
 
+EFFORTS: Mapping[str, Effort] = {
+    "match_to_sample": Effort(400, 64, 1e-2),
+    "context_decision": Effort(120, 64, 1e-2),
+    "parametric_memory": Effort(80, 64, 1e-2),
+    "delayed_saccade": Effort(200, 64, 1e-2),
+    "sequence": Effort(800, 64, 1e-2),
+}
+"""Task -> effort of its short trials."""
+
+
+def effort_of(name: str, timing: str, **given: float | None) -> dict[str, Any]:
+    """Settings of training that differ from the task's own: those of its short trials, and those that are given."""
+    short = {key: getattr(EFFORTS[name], key) for key in given} if timing == "short" else {}
+    return short | {key: value for key, value in given.items() if value is not None}
+
+
 def task_of(name: str, timing: str, frame_ms: float) -> Task:
     """A task with short trials or its own, in frames of `frame_ms`."""
     return create_task(name, frame_ms=frame_ms, **(SHORT[name] if timing == "short" else {}))
@@ -64,10 +81,10 @@ def spec_options(name: str, units: int, dt_ms: float, gain: float | None = None)
 def recipe_of(
     task: Task, name: str, options: Mapping[str, Any], seed: int, effort: Mapping[str, Any], trials: int
 ) -> Recipe:
-    """The recipe of `cordsnet tasks train`, with another seed, and updates, batch and lr where they are given."""
+    """The recipe of `cordsnet tasks train`, with another seed and another effort."""
     recipe = task_recipe(task, name, trials, **options)
     stage: Any = recipe.stage(STAGE)
-    changed = replace(stage.optimisation, **{key: value for key, value in effort.items() if value is not None})
+    changed = replace(stage.optimisation, **effort)
     return replace(recipe, seed=seed, stages=(replace(stage, optimisation=changed),))
 
 
