@@ -40,11 +40,11 @@ over the 180 degrees after the grace time its mean error is at least 45 degrees.
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "match_to_sample": Effort(400, 64, 1e-2),
-    "context_decision": Effort(120, 64, 1e-2),
-    "parametric_memory": Effort(80, 64, 1e-2),
-    "delayed_saccade": Effort(200, 64, 1e-2),
-    "sequence": Effort(800, 64, 1e-2),
+    "match_to_sample": Effort(600, 64, 1e-2),
+    "context_decision": Effort(150, 64, 1e-2),
+    "parametric_memory": Effort(120, 64, 1e-2),
+    "delayed_saccade": Effort(300, 64, 1e-2),
+    "sequence": Effort(450, 64, 1e-2),
 }
 """Task -> effort of its short trials."""
 
