@@ -10,6 +10,7 @@ from cordsnet.data import BatchShare
 from cordsnet.errors import DataError, RunError
 from cordsnet.models import create_model
 from cordsnet.tasks import TaskSource, create_task, evaluate_task, run_trials, task_recipe, trained_task
+from cordsnet.tasks.recipe import EFFORTS, Effort
 from cordsnet.training import Batch, Bound, Masked, find_recipe, fit
 
 TIMING = {"fixation": 40.0, "stimulus": 200.0, "decision": 100.0}
@@ -93,6 +94,15 @@ def test_recipes_of_tasks_are_plain_data(trained):
     assert written["data"] == "task"
     assert written["data_options"] == json.loads(json.dumps(recipe.data_options))
     assert "data_options" not in find_recipe("digits").to_dict()
+
+
+def test_a_task_may_set_gain_and_effort_of_its_networks(monkeypatch):
+    monkeypatch.setitem(EFFORTS, "random_dots", Effort(7, 8, 0.5, gain=1.5))
+    recipe = task_recipe(DOTS, units=16)
+    assert recipe.model.options == {"gain": 1.5, "units": 16}
+    assert (recipe.stages[0].optimisation.updates, recipe.stages[0].optimisation.lr) == (7, 0.5)
+    assert task_recipe(DOTS, gain=0.3).model.options == {"gain": 0.3}
+    assert task_recipe(DOTS.changed(rendering="image", image_size=16)).model.options == {}
 
 
 def refused(kind, said, call):

@@ -11,7 +11,16 @@ from cordsnet.cli.early import check_data, check_options, given
 from cordsnet.cli.experiments import MODELS_HELP, named_preset, run_words
 from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse
 from cordsnet.cli.telling import telling
-from cordsnet.experiments.table import EXPERIMENTS, FIGURES, MEETING, SHOWN, STORED, TRAINED, needs_people
+from cordsnet.experiments.table import (
+    EXPERIMENTS,
+    FIGURES,
+    MEETING,
+    SHOWN,
+    STORED,
+    TRAINED,
+    TRAINED_FIGURES,
+    needs_people,
+)
 
 
 @COMMANDS.register("compare")
@@ -28,8 +37,8 @@ def reproduce(words: Sequence[str]) -> None:
     """Measure a figure of the paper on models, or train and report a result of it (experiment NAME)."""
     if not words or words[0].startswith("-"):
         parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
-        raise ValueError(f"reproduce needs a name first; known: {', '.join((*FIGURES, *TRAINED))}")
-    name, rest = words[0], words[1:]
+        raise ValueError(f"reproduce needs a name first; known: {', '.join((*FIGURES, *TRAINED_FIGURES, *TRAINED))}")
+    name, rest = TRAINED_FIGURES.get(words[0], words[0]), words[1:]
     if name in FIGURES:
         _figure(name, rest)
         return

@@ -193,7 +193,7 @@ def print_result(result: "Result", path: Path) -> None:
 
     print(path.with_name(TABLE).read_text(), end="")
     for row in result.tables.get("notes", ()):
-        print(f"note: {row['model']}, {row['note']}")
+        print(f"note: {', '.join(map(str, row.values()))}")  # of a model, a task, or of all
     for row in result.tables.get("skipped", ()):
         word = "failed" if row.get("failed") else "does not apply"
         print(f"{word}: {row['model']}, {row['part']}, because {row['reason']}")

@@ -39,6 +39,11 @@ QUESTIONS: tuple[str, ...] = (
 for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
+COGNITION: tuple[str, ...] = ("expressivity",)
+"""Experiments in which networks learn cognitive tasks."""
+for _name in COGNITION:
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.cognition.{_name}:{_name}")
+
 ABLATIONS = (
     "spontaneous_weight",
     "log_weights",
@@ -75,6 +80,7 @@ TRAINED = (
     "spontaneous_or_decay",
     "table1",
     "temporal_tasks",
+    *COGNITION,
     *ABLATIONS,
 )
 """Experiments that train their own networks; the others measure models that are given."""
@@ -88,6 +94,9 @@ FIGURES = {
     "reviewers": ("degraded", "hard_images", "adversarial", "coarse_steps"),
 }
 """Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
+
+TRAINED_FIGURES = {"figs2": "expressivity", "figs3": "expressivity"}
+"""Figure of the supplement of Soo et al. (2024) -> the experiment that trains networks for it."""
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cordsnet.tasks.task import IMAGE, Task
+from cordsnet.models import MODELS
+from cordsnet.tasks.task import IMAGE, VECTOR, Task
 from cordsnet.training import Masked, ModelChoice, Optimisation, Recipe, Train
 
 MODEL = {"vector": "vector_rnn_dense_small", "image": "cordsnet_pfc_small"}
@@ -17,11 +18,13 @@ class Effort:
     Attributes
     ----------
     updates, batch, lr : of AdamW with one cycle of learning rates.
+    gain : spectral radius of W as it is drawn, of networks that read vectors; None keeps the row's.
     """
 
     updates: int = 600
     batch: int = 64
     lr: float = 3e-3
+    gain: float | None = None
 
 
 EFFORTS: dict[str, Effort] = {}
@@ -44,9 +47,12 @@ def task_recipe(task: Task, model: str = "", test_trials: int = 500, **options: 
     """
     effort = EFFORTS.get(task.kind, Effort())
     optimisation = Optimisation(lr=effort.lr, updates=effort.updates, batch=effort.batch, clip=1.0)
-    choice = ModelChoice(model or MODEL[task.rendering], options=options)
+    name = model or MODEL[task.rendering]
+    if effort.gain is not None and task.rendering == VECTOR and hasattr(MODELS[name].spec, "gain"):
+        options = {"gain": effort.gain} | options
+    choice = ModelChoice(name, options=options)
     if task.rendering == IMAGE and "image_size" not in options:
-        choice = ModelChoice(model or MODEL[task.rendering], image_size=task.image_size, options=options)
+        choice = ModelChoice(name, image_size=task.image_size, options=options)
     data = {"task": task.kind, "test_trials": test_trials, **task.to_dict()}
     stage = Train(loss=Masked(), optimisation=optimisation)
     return Recipe(task.kind, (stage,), choice, data="task", data_options=data)

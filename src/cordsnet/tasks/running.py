@@ -1,11 +1,13 @@
 """Networks on trials: outputs frame by frame, and how the trials were answered."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics import Hold, Record, Trajectory, integrate, start
+from cordsnet.dynamics import Hold, RateSystem, Record, Trajectory, integrate, start
 from cordsnet.tasks.trials import Trials
 
 BATCH = 100
@@ -30,22 +32,46 @@ def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     ------
     ValueError : the model does not read the inputs, or a frame is no whole number of its steps.
     """
-    return dict(_run(model, trials, seed, ()).outputs)
+    return dict(_run(model, model.system(), trials, Record, seed).outputs)
 
 
 @torch.no_grad()
 def rates_at_frames(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     """Area -> rates at the end of every frame [F, B, ...]; parameters and errors are those of `run_trials`."""
-    return dict(_run(model, trials, seed, tuple(model.areas)).rates)
+    record = partial(Record, tuple(model.areas), outputs=())
+    return dict(_run(model, model.system(), trials, record, seed).rates)
 
 
-def _run(model: Any, trials: Trials, seed: int, areas: tuple[str, ...]) -> Trajectory:
+@torch.no_grad()
+def run_rates(model: Any, trials: Trials, area: str) -> Tensor:
+    """Rates of an area at the end of every frame [F, B, ...], without the network's private noise.
+
+    Parameters
+    ----------
+    model : the network; it starts as it does by itself, and is not changed.
+    trials : what it sees.
+    area : the area.
+
+    Raises
+    ------
+    ValueError : the model does not read the inputs, a frame is no whole number of its steps, the area is not there, or
+        the model has noise that cannot be left out.
+    """
+    system = model.system()
+    if system.has_noise:
+        if not isinstance(system, RateSystem):
+            raise ValueError(f"a {type(model).__name__} has private noise that cannot be left out")
+        system = system.without_noise()
+    return _run(model, system, trials, partial(Record, (area,), outputs=())).rates[area]
+
+
+def _run(model: Any, system: Any, trials: Trials, record: Callable[..., Record], seed: int = 0) -> Trajectory:
+    """A simulation that keeps what `record` asks for at the end of every frame."""
     trials = trials.to(model.like)
-    system, notes = model.system(), list[str]()
     frames = [{name: values[k] for name, values in trials.inputs.items()} for k in range(trials.frames)]
     model.check_inputs(frames[0])
-    steps = system.clock.cut([("duration of a frame", trials.frame_ms)] * len(frames), notes)
+    steps = system.clock.cut([("duration of a frame", trials.frame_ms)] * len(frames), list[str]())
     holds = [Hold(count, frame) for count, frame in zip(steps, frames, strict=True)]
     ends = torch.tensor(steps).cumsum(0).tolist()
-    record = Record(areas=areas, times_ms=tuple(system.clock.time_ms(end) for end in ends))
-    return integrate(system, holds, start(system, None, len(trials), seed), record, ends[-1])
+    kept = record(times_ms=tuple(system.clock.time_ms(end) for end in ends))
+    return integrate(system, holds, start(system, None, len(trials), seed), kept, ends[-1])

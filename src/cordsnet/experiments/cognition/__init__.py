@@ -1,0 +1,1 @@
+"""Experiments in which networks learn cognitive tasks."""

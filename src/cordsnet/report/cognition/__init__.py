@@ -1,0 +1,1 @@
+"""Pages of experiments in which networks learn cognitive tasks."""
