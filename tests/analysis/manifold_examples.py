@@ -24,7 +24,7 @@ class LowRank(LinearOperator):
 
 def ring_network(units=64):
     """Ben-Yishai et al. 1995, and random states from which a bump grows."""
-    return ring(units), draw(64, units), {"slow_ms": 100.0, "dt": 5.0, "settle_ms": 1000.0}
+    return ring(units), draw(64, units), {"slow_ms": 100.0, "dt": 5.0, "settle_ms": 600.0}
 
 
 def large_ring(units=10_000, even=-1.0, tuned=4.0, count=16):
@@ -59,7 +59,7 @@ def oscillator(units=30):
     basis, _ = torch.linalg.qr(draw(units, 2, seed=5))
     turn = 1.6 * torch.tensor([[1.0, -0.7], [0.7, 1.0]]).double()
     flow = RateFlow(MatrixOperator(basis @ turn @ basis.T), 0.0, "tanh", 10.0)
-    return flow, draw(24, units), {"slow_ms": 150.0, "dt": 2.0, "settle_ms": 400.0}
+    return flow, draw(24, units), {"slow_ms": 150.0, "dt": 2.0, "settle_ms": 300.0}
 
 
 def contracting(units=50):

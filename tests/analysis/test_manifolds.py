@@ -6,7 +6,7 @@ from manifold_examples import contracting, hopfield, integrator, oscillator, rin
 
 from cordsnet.analysis import find_manifold
 
-FEW = {"tested": 3}
+FEW = {"tested": 2}
 
 
 def test_a_ring():
