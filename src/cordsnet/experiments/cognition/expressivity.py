@@ -44,7 +44,7 @@ Network: TypeAlias = tuple[str, int]
         "desk": Preset(ExpressivityOptions(), 20.0, 1.0),
         "paper": Preset(
             ExpressivityOptions(units=(64, 144, 256), seeds=5, updates=10_000, timing="own", dt_ms=20.0),
-            60.0 * 600,
+            60.0 * 210,
             2.0,
         ),
     },
