@@ -48,9 +48,8 @@ EFFORTS: Mapping[str, Effort] = {
 }
 """Task -> effort of its short trials, the same for all recurrences.
 
-They were searched by hand with `vector_rnn_dense_small` and one seed alone, among learning rates from 3e-3 to 2e-2 and
-gains from 0.9 to 2, until it answered 90 % of new trials; updates are those that it needed, and up to half as many
-more.
+They were searched by hand with `vector_rnn_dense_small` and one seed, among learning rates from 3e-3 to 2e-2 and gains
+from 0.9 to 2, until it answered 90 % of new trials; updates are those that it needed and at most half as many more.
 """
 
 
