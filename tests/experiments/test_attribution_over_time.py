@@ -81,7 +81,7 @@ def test_images_that_raise_no_score_have_no_shares():
     dark = Split(torch.zeros_like(split.images), split.labels)
     result = EXPERIMENTS["attribution"](Setting({"net": model}, dark), SHORT)
     assert {claim.value for claim in result.claims} == {None}
-    assert "may be nothing" in result.rows("notes")[0]["note"]
+    assert any("may be nothing" in row["note"] for row in result.rows("notes"))
 
 
 def test_frames_are_whole_steps():

@@ -50,7 +50,7 @@ class Movies:
 
 
 def trained(tmp_path, monkeypatch, name, updates=4, **options):
-    monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading: Movies())
+    monkeypatch.setattr(recipe_module, "load_any", lambda name, size, reading, options: Movies())
     how = Optimisation(lr=1e-2, updates=updates, batch=16, clip=1.0)
     choice = ModelChoice(name, options={"outputs": (("choice", "option", 2),), **options})
     recipe = Recipe("movies", (Train(loss=Masked(ms=60.0), optimisation=how),), choice, data="movies")
