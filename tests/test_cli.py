@@ -138,7 +138,7 @@ def test_every_option_of_an_experiment_is_one_of_the_command_line(name, capsys):
         assert f"--{field.name}" in said
     assert "--preset" in said
     assert ("NAME@DATA" in said) == (not (EXPERIMENTS[name].trains or EXPERIMENTS[name].stored))
-    assert "number of test images" in said or "--trials" not in said
+    assert "number of test images" in said or "number of test trials" in said or "--trials" not in said
 
 
 def test_several_models_give_one_comparison(capsys, tmp_path):
