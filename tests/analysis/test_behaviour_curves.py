@@ -1,11 +1,9 @@
 """Psychometric and chronometric fits against closed forms, other packages and two monkeys."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from answers_by_hand import SHARED
 from cordsnet.analysis import ChronometricFit, fit_chronometric, fit_psychometric
 from cordsnet.analysis.behaviour.fitting import FitStatus
 from cordsnet.data.people.roitman2002 import load_dots
@@ -15,7 +13,7 @@ from cordsnet.errors import DataError
 LEVELS = np.array([10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 100]) / 10_000
 HITS = [45, 50, 44, 44, 52, 53, 62, 64, 76, 79, 88, 90, 90]
 TRIALS = [90] * 13
-REAL = os.environ.get("CORDSNET_TEST_DATA", "")
+MONKEYS = SHARED / "dots_roitman_shadlen.csv"
 
 
 def test_the_example_of_psignifit():
@@ -162,10 +160,12 @@ def test_files_of_dots_are_refused_by_name(tmp_path):
         trials.of(3)
 
 
-@pytest.mark.skipif(not REAL, reason="CORDSNET_TEST_DATA names no folder with real data sets")
+@pytest.mark.skipif(
+    not MONKEYS.is_file(), reason="there is no shared/data/dots_roitman_shadlen.csv beside the repository"
+)
 @pytest.mark.parametrize(("monkey", "slowest", "fastest"), [(1, 763.0, 443.5), (2, 869.0, 358.0)])
 def test_two_monkeys(monkey, slowest, fastest):
-    trials = load_dots(Path(REAL) / "dots_roitman_shadlen.csv").of(monkey)
+    trials = load_dots(MONKEYS).of(monkey)
     levels = np.unique(trials.coherence)
     medians = [np.median(trials.reaction_ms[trials.coherence == level]) for level in levels]
     assert (medians[0], medians[-1]) == (slowest, fastest)

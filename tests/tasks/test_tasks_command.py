@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from cordsnet.cli import main
-from cordsnet.tasks import list_tasks
+from cordsnet.models import create_model
+from cordsnet.tasks import create_task, list_tasks
 
 SHORT = ["--task.timing", '{"fixation": 40, "stimulus": 100, "decision": 100}', "--task.coherences", "[0.5, 1.0]"]
 
@@ -67,3 +68,19 @@ def test_bad_requests_are_refused_in_a_sentence(words, said, capsys):
     out = told(capsys)
     assert said in out
     assert len(out.strip().splitlines()) == 1
+
+
+def test_movies_have_the_size_that_the_task_is_given(tmp_path):
+    run = str(tmp_path / "run")
+    words = ["tasks", "train", "random_dots", "--task.rendering", "image", "--task.image_size", "24", *SHORT, "--quiet"]
+    few = ["--model", "cnn_pfc_small", "--train.optimisation.updates", "1", "--train.optimisation.batch", "2"]
+    assert main([*words, *few, "--output", run]) == 0
+    assert json.loads((tmp_path / "run" / "train" / "model.json").read_text())["spec"]["image_size"] == [24, 24]
+
+
+def test_a_network_of_another_task_is_measured_with_a_word(tmp_path, capsys):
+    task = create_task("random_dots")
+    model = create_model("vector_rnn_dense_small", vector_size=3, outputs=task.outputs, dt_ms=20.0)
+    model.save_pretrained(tmp_path / "net")
+    assert main(["tasks", "evaluate", "random_dots", str(tmp_path / "net"), "--trials", "4", *SHORT]) == 0
+    assert "note: the network was trained on nothing that it names" in told(capsys)

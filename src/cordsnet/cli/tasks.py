@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # slow to import
     from cordsnet.tasks import Task
 
 
+CHECKPOINT = "folder of a run, of a finished stage or of a saved model"
+
+
 @COMMANDS.register("tasks")
 def tasks(words: Sequence[str]) -> None:
     """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate | curves | attractors | onsets TASK CHECKPOINT`."""
@@ -92,9 +95,10 @@ def _train(words: Sequence[str]) -> None:
     add_recipe_options(parser, recipe)
     options = parse(parser, words[1:])
     task = _chosen(name, parser, options)
-    recipe = dataclasses.replace(
-        chosen_recipe(recipe, parser, options), data_options=recipe.data_options | task.to_dict()
-    )
+    chosen = chosen_recipe(recipe, parser, options)
+    if task.rendering == "image" and given(words, "--model.image_size") is None:
+        chosen = dataclasses.replace(chosen, model=dataclasses.replace(chosen.model, image_size=task.image_size))
+    recipe = dataclasses.replace(chosen, data_options=recipe.data_options | task.to_dict())
     with telling(options):
         reports = fit(recipe, options.output, progress=says_progress(options))
     found = {stage: {"seconds": report.seconds, "metrics": report.metrics} for stage, report in reports.items()}
@@ -111,23 +115,19 @@ def _evaluate(words: Sequence[str]) -> None:
     """Accuracy of a trained network, over all trials and by condition."""
     name = _task_first("evaluate", words)
     parser = make_parser(f"tasks evaluate {name}", "Evaluate a trained network on new trials of a task.")
-    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--trials", type=int, default=1000, help="number of trials")
     parser.add_argument("--seed", type=int, default=0, help="of the trials, and of noise in the network")
     add_json(parser)
     _add_task(parser, name)
-    options = parse(parser, words[1:])
-    check_evaluated(options.checkpoint)
-    from cordsnet.experiments.checkpoint import find_checkpoint
-    from cordsnet.tasks import evaluate_task, trained_task
+    options, model, task, notes = _subject(name, words, parser)
+    from cordsnet.tasks import evaluate_task
 
-    found = find_checkpoint(options.checkpoint)
-    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
-    rows = evaluate_task(found.model, task, options.trials, options.seed).rows()
+    rows = evaluate_task(model, task, options.trials, options.seed).rows()
     if options.json:
-        print_json({"task": {"name": name, **task.to_dict()}, "notes": found.notes, "rows": rows})
+        print_json({"task": {"name": name, **task.to_dict()}, "notes": notes, "rows": rows})
         return
-    for note in found.notes:
+    for note in notes:
         print(f"note: {note}")
     for row in rows:
         interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
@@ -138,7 +138,7 @@ def _curves(words: Sequence[str]) -> None:
     """Psychometric and chronometric curves of a trained network."""
     name = _task_first("curves", words)
     parser = make_parser(f"tasks curves {name}", "Fit how accuracy and reaction time depend on the stimulus.")
-    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--trials", type=int, default=2000, help="number of trials")
     parser.add_argument("--strength", type=str, default="coherence", help="condition: how strong a stimulus is")
     parser.add_argument("--threshold", type=float, default=0.8, help="probability at which an answer is given")
@@ -146,23 +146,21 @@ def _curves(words: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the bootstrap")
     add_run_options(parser, f"runs/tasks/{name}_curves")
     _add_task(parser, name)
-    options = parse(parser, words[1:])
-    check_evaluated(options.checkpoint)
+    options, model, task, notes = _subject(name, words, parser)
     from cordsnet.data.people.roitman2002 import load_dots
-    from cordsnet.experiments.checkpoint import find_checkpoint
     from cordsnet.report.task_curves import as_plain, write_curves
-    from cordsnet.tasks import behaviour_curves, trained_task
+    from cordsnet.tasks import behaviour_curves
 
     monkeys = None if options.monkeys is None else load_dots(options.monkeys)
-    found = find_checkpoint(options.checkpoint)
-    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
     how = {"strength": options.strength, "threshold": options.threshold, "seed": options.seed}
-    curves = behaviour_curves(found.model, task, options.trials, **how)
+    curves = behaviour_curves(model, task, options.trials, **how)
     written = write_curves(curves, options.output, monkeys)
     if options.json:
-        print_json(as_plain(curves, monkeys) | {"files": [str(path) for path in written]})
+        print_json(
+            as_plain(curves, monkeys) | {"notes": [*notes, *curves.notes], "files": [str(path) for path in written]}
+        )
         return
-    for note in (*found.notes, *curves.notes):
+    for note in (*notes, *curves.notes):
         print(f"note: {note}")
     for row in curves.reactions.rows():
         said = "no answers"
@@ -178,28 +176,24 @@ def _curves(words: Sequence[str]) -> None:
 
 
 def _attractors(words: Sequence[str]) -> None:
-    """What a trained network settles onto in a period of the task."""
+    """Say onto what a trained network settles in a period of the task."""
     name = _task_first("attractors", words)
     parser = make_parser(f"tasks attractors {name}", "Say onto what a trained network settles, by three witnesses.")
-    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--period", type=str, default="", help="period whose inputs are held; default: the delay")
     parser.add_argument("--trials", type=int, default=48, help="number of trials whose states are the starts")
     parser.add_argument("--slow_ms", type=float, default=None, help="time beyond which a direction counts as slow")
     parser.add_argument("--seed", type=int, default=0, help="of the trials and of all that is drawn")
     add_json(parser)
     _add_task(parser, name)
-    options = parse(parser, words[1:])
-    check_evaluated(options.checkpoint)
-    from cordsnet.experiments.checkpoint import find_checkpoint
-    from cordsnet.tasks import task_attractor, trained_task
+    options, model, task, notes = _subject(name, words, parser)
+    from cordsnet.tasks import task_attractor
 
-    found = find_checkpoint(options.checkpoint)
-    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
-    report = task_attractor(found.model, task, options.period, options.trials, options.slow_ms, options.seed)
+    report = task_attractor(model, task, options.period, options.trials, options.slow_ms, options.seed)
     if options.json:
-        print_json({"notes": [*found.notes, *report.notes], "slow_ms": report.slow_ms, **report.row()})
+        print_json({"notes": [*notes, *report.notes], "slow_ms": report.slow_ms, **report.row()})
         return
-    for note in (*found.notes, *report.notes):
+    for note in (*notes, *report.notes):
         print(f"note: {note}")
     print(f"{report.kind}, of directions slower than {report.slow_ms:g} ms")
     for label, witness in report.witnesses.items():
@@ -208,35 +202,48 @@ def _attractors(words: Sequence[str]) -> None:
 
 
 def _onsets(words: Sequence[str]) -> None:
-    """When each area of a trained network knows a condition."""
+    """Say from when on each area of a trained network knows a condition."""
     name = _task_first("onsets", words)
     parser = make_parser(f"tasks onsets {name}", "Say from when on each area knows a condition of the trial.")
-    parser.add_argument("checkpoint", type=str, help="folder of a run, of a finished stage or of a saved model")
+    parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--condition", type=str, required=True, help="condition that is decoded")
     parser.add_argument("--trials", type=int, default=200, help="number of trials")
     parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the decoder")
     add_json(parser)
     _add_task(parser, name)
-    options = parse(parser, words[1:])
-    check_evaluated(options.checkpoint)
-    from cordsnet.experiments.checkpoint import find_checkpoint
-    from cordsnet.tasks import task_onsets, trained_task
+    options, model, task, notes = _subject(name, words, parser)
+    from cordsnet.tasks import task_onsets
 
-    found = find_checkpoint(options.checkpoint)
-    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
-    areas = task_onsets(found.model, task, options.condition, options.trials, options.seed)
+    areas = task_onsets(model, task, options.condition, options.trials, options.seed)
     fields = ("onset_ms", "interval_ms", "threshold", "chance", "p_value", "share_found")
     if options.json:
         rows = {a: {f: getattr(one, f) for f in fields} | {"status": one.status.value} for a, one in areas.items()}
-        print_json({"condition": options.condition, "notes": found.notes, "areas": rows})
+        print_json({"condition": options.condition, "notes": notes, "areas": rows})
         return
-    for note in found.notes:
+    for note in notes:
         print(f"note: {note}")
     for area, one in areas.items():
         low, high = one.interval_ms or (float("nan"), float("nan"))
         best = f"best accuracy {100 * one.accuracy.max():.0f} %, threshold {100 * one.threshold:.0f} %"
         said = f"{one.onset_ms:.0f} ms ({low:.0f} to {high:.0f})" if one.interval_ms else one.status.value
         print(f"{area:<14}{said}; {best}")
+
+
+def _subject(name: str, words: Sequence[str], parser: ArgumentParser) -> tuple[Namespace, Any, "Task", tuple[str, ...]]:
+    """Options, the trained network, the task on which it is measured, and notes on what was chosen."""
+    options = parse(parser, words[1:])
+    check_evaluated(options.checkpoint)
+    from cordsnet.experiments.checkpoint import find_checkpoint
+    from cordsnet.tasks import trained_task
+
+    found, notes = find_checkpoint(options.checkpoint), list[str]()
+    known = found.model.metadata.get("data")
+    said = known.get("name") if isinstance(known, dict) else None
+    if said != name:
+        trained = f"on {said!r}" if said else "on nothing that it names"
+        notes.append(f"the network was trained {trained}, so task {name!r} has the settings of its row and those given")
+    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
+    return options, found.model, task, (*found.notes, *notes)
 
 
 def _task_first(command: str, words: Sequence[str]) -> str:

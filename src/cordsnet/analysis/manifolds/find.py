@@ -127,7 +127,7 @@ def find_manifold(
 
 
 def _report(flow: Flow, states: Tensor, scales: dict[str, Any], settle_ms: float, tested: int) -> ManifoldReport:
-    """What the witnesses say of the states that a flow has reached."""
+    """Ask the witnesses about the states that a flow has reached."""
     spectrum = spectrum_witness(flow, states, tested=tested, **scales)
     pushed = perturbation_witness(flow, states, tested=tested, **scales)
     topology = topology_witness(flow, states, **scales)

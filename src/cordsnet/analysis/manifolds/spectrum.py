@@ -119,7 +119,7 @@ def _slow_point(flow: Flow, x: Tensor, size: float, seed: int) -> Tensor:
 
 
 def _kept(rate: Tensor, times: float) -> Tensor:
-    """What is left of a displacement; bounded, so that fast growth stays a number."""
+    """Proportion of a displacement that is left; bounded, so that fast growth stays a number."""
     return (rate * times).clamp(max=100.0).exp()
 
 

@@ -93,7 +93,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         return self.front.silent_past(batch)
 
     def hold(self, inputs: Inputs) -> tuple[Any, bool]:
-        """What the front end computes once, and if inputs need a gradient."""
+        """Compute once what the front end needs of held inputs, and say if they need a gradient."""
         needs = in_transform() or any(values.requires_grad for values in inputs.values())
         with self._graph(needs):
             return self.front.hold(inputs), needs
@@ -149,7 +149,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         return State(values, state.step, state.seeds, state.past)
 
     def _on_front(self, effects: Effects) -> Effects:
-        """What acts on areas and pathways of the front end."""
+        """Effects on areas and pathways of the front end."""
         if not effects:
             return NONE
         areas = set(self.front.areas)
@@ -183,7 +183,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         return effects.rate(name, torch.lerp(rate, target, area.share))
 
     def _source(self, area: VectorArea, state: State) -> Tensor:
-        """What a vector area reads [B, M]: rectified rates of circuits and vector areas, rates of other kinds as is."""
+        """Values that a vector area reads [B, M]: rectified rates of circuits and vector areas, rates of other kinds as is."""
         rates = state.values[area.source]
         if area.source != self.top:
             return emit(rates)

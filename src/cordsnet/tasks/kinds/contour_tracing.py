@@ -81,7 +81,7 @@ class ContourTracing(ChoiceTask):
         return ("other curve", "same curve")
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
-        """Whether the cue is on the same curve, its distance in steps and along the curve (in half-widths of the
+        """Draw if the cue is on the same curve, its distance in steps and along the curve (in half-widths of the
         field, from the middle), and the shape of the curves [B, 3]: heading, turn and bend, in radians."""
         shape = draws.uniform("shape of the curves", 3)
         heading, turn = 2 * math.pi * shape[:, 0], 2 * math.pi * self.turns * (2 * shape[:, 1] - 1)
