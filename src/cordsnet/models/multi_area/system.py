@@ -183,7 +183,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         return effects.rate(name, torch.lerp(rate, target, area.share))
 
     def _source(self, area: VectorArea, state: State) -> Tensor:
-        """Values that a vector area reads [B, M]: rectified rates of circuits and vector areas, rates of other kinds as is."""
+        """Values that a vector area reads [B, M]: rates, rectified where they are of circuits or vector areas."""
         rates = state.values[area.source]
         if area.source != self.top:
             return emit(rates)
