@@ -42,7 +42,7 @@ def shown(model, trials=2):
 @pytest.mark.parametrize("name", ROWS)
 def test_areas_of_the_front_end_are_those_of_the_front_end_alone(name):
     model = tiny(name)
-    whole = simulate(model, shown(model), record="all", seed=2)
+    whole = simulate(model, shown(model), record="all", seed=2, engine="time_major")
     alone = simulate(model.front, shown(model), record="all", dt=model.dt_ms, engine="time_major")
     assert tuple(alone.rates) == model.front.areas
     for area, rates in alone.rates.items():
@@ -155,8 +155,8 @@ def test_lesions_act_in_the_front_end_and_in_vector_areas(tmp_path):
 def test_a_pathway_that_is_cut_leaves_a_vector_area_blind():
     model = tiny("cordsnet_pfc_small", noise=0.2)
     cut = lesion(model, "area2 -> pfc")
-    whole, blind = (simulate(one, shown(one), record="all", seed=2) for one in (model, cut))
-    dark = simulate(cut, cordsnet.blank(STEPS * cut.dt_ms), record="all", seed=2)
+    whole, blind = (simulate(one, shown(one), record="all", seed=2, engine="time_major") for one in (model, cut))
+    dark = simulate(cut, cordsnet.blank(STEPS * cut.dt_ms), record="all", seed=2, engine="time_major")
     assert torch.equal(blind.rates["area2"], whole.rates["area2"])
     assert torch.allclose(blind.rates["pfc"][:, :1], dark.rates["pfc"], rtol=1e-12)
     assert not torch.allclose(whole.rates["pfc"][:, :1], dark.rates["pfc"])
@@ -211,6 +211,30 @@ def test_a_frozen_front_end_has_no_graph_unless_one_is_needed():
         gradients.append(given.grad)
     assert float(gradients[0].abs().max()) > 0
     assert torch.allclose(*gradients, rtol=1e-9)
+
+
+@pytest.mark.parametrize("train_front", ["fine_tuned", "frozen"])
+def test_a_front_end_that_is_run_ahead_gives_the_same_rates_and_gradients(train_front):
+    model = tiny("cordsnet_pfc_small", areas=TWO, train_front=train_front, noise=0.1)
+    found = {}
+    for engine in ("time_major", "area_major"):
+        model.zero_grad()
+        seen = simulate(model, shown(model), record="all", engine=engine, grad=True, seed=4)
+        values = {**seen.rates, **seen.outputs}
+        sum((values[name] ** 2).mean() for name in ("pfc", "pm", "choice")).backward()
+        found[engine] = values, {name: part.grad for name, part in model.named_parameters() if part.grad is not None}
+    (rates, gradients), (ahead, others) = found.values()
+    for name, value in rates.items():
+        torch.testing.assert_close(ahead[name], value, rtol=1e-12, atol=1e-12)
+    assert gradients.keys() == others.keys()
+    assert any(name.startswith("front.") for name in gradients) == (train_front == "fine_tuned")
+    for name, value in gradients.items():
+        torch.testing.assert_close(others[name], value, rtol=1e-9, atol=1e-12)
+
+
+def test_a_front_end_that_hears_of_the_rest_is_not_run_ahead():
+    with pytest.raises(ValueError, match="needs a cascade"):
+        simulate(tiny("cordsnet_pfc_small", feedback=True), shown(tiny("cordsnet_pfc_small")), engine="area_major")
 
 
 def test_feedback_acts_on_the_front_end():

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from cordsnet.dynamics.engines.cascade import supports_blocks
+from cordsnet.dynamics.engines.chain import lead_of
 from cordsnet.dynamics.engines.loops import area_major, checkpointed, time_major
 from cordsnet.dynamics.recording import Recorder
 from cordsnet.dynamics.schedule import Schedule
@@ -26,7 +26,7 @@ def auto(system: System[Any], schedule: Schedule, state: State, recorder: Record
     """`area_major` where network and stepper allow it, `checkpointed` within a budget, otherwise `time_major`."""
     if memory is not None and torch.is_grad_enabled():
         return checkpointed(system, schedule, state, recorder, memory)
-    chosen = area_major if supports_blocks(system) else time_major
+    chosen = time_major if lead_of(system) is None else area_major
     return chosen(system, schedule, state, recorder, None)
 
 

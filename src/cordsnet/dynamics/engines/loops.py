@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from cordsnet.dynamics.engines.blocks import Block, cut
 from cordsnet.dynamics.engines.cascade import constant_drive, run_block, supports_blocks
+from cordsnet.dynamics.engines.chain import lead_of, run_any_block
 from cordsnet.dynamics.engines.course import new_course
 from cordsnet.dynamics.engines.memory import WORKSPACE, block_length, release, state_bytes, step_bytes
 from cordsnet.dynamics.engines.scratch import scratch_of
@@ -42,22 +43,23 @@ def time_major(system: System[Any], schedule: Schedule, state: State, recorder: 
 def area_major(system: System[Any], schedule: Schedule, state: State, recorder: Recorder, memory: int | None) -> State:
     """Area by area through blocks of time, with the compact adjoint: cascades under Euler steppers.
 
-    Blocks in which an intervention acts, and those of which drives are recorded, are run step by step.
+    Of a chain, the first part is run so, ahead of the rest. Blocks in which an intervention acts, and those of which
+    drives are recorded, are run step by step.
     """
     _refuse_budget("area_major", memory)
-    cascade = _as_cascade(system, "area_major")
+    lead = _lead(system, "area_major")
     longest, space = FLUSH_EVERY, None
     if not torch.is_grad_enabled():
-        room = BLOCK_BYTES.get(cascade.like.device.type, BLOCK_BYTES["cuda"])
+        room = BLOCK_BYTES.get(lead.like.device.type, BLOCK_BYTES["cuda"])
         longest = min(longest, max(1, room // state_bytes(state)))
-        space = {area: new_course(rates, longest + 1) for area, rates in state.values.items()}
+        space = {area: new_course(state.values[area], longest + 1) for area in lead.areas}
     before, contexts = 0, _Contexts(system)
-    for block, constant in _with_drives(cascade, cut(schedule, longest)):
+    for block, constant in _with_drives(lead, cut(schedule, longest)):
         if block.effects or recorder.probes:
             state = _step_by_step(system, block, state, recorder, before, contexts)
         else:
-            result = run_block(cascade, block, state, recorder.wanted(before, len(block)), constant, space)
-            recorder.watch_block(before, result.last, partial(_run_again, cascade, block, state))
+            result = run_any_block(system, block, state, recorder.wanted(before, len(block)), constant, space)
+            recorder.watch_block(before, result.last, partial(_run_again, system, block, state))
             recorder.keep(recorder.reduce_rows(result.kept))
             state = _ended(state, block, result.last)
         before += len(block)
@@ -230,9 +232,9 @@ def _same(held: tuple[Inputs, ...], inputs: tuple[Inputs, ...]) -> bool:
 
 
 @torch.no_grad()
-def _run_again(system: RateSystem, block: Block, start: State) -> dict[str, Tensor]:
+def _run_again(system: System[Any], block: Block, start: State) -> dict[str, Tensor]:
     """Rates after each step of a block, area -> [T, B, *shape]; to find where they diverged."""
-    return run_block(system, block, start, range(1, len(block) + 1)).kept
+    return run_any_block(system, block, start, range(1, len(block) + 1)).kept
 
 
 @torch.no_grad()
@@ -247,10 +249,11 @@ def _refuse_budget(engine: str, memory: int | None) -> None:
         raise ValueError(f"engine {engine!r} keeps to no budget, got memory = {memory}; use 'checkpointed' or 'auto'")
 
 
-def _as_cascade(system: System[Any], engine: str) -> RateSystem:
-    if not (isinstance(system, RateSystem) and supports_blocks(system)):
+def _lead(system: System[Any], engine: str) -> RateSystem:
+    lead = lead_of(system)
+    if lead is None:
         raise ValueError(
             f"engine {engine!r} needs a cascade without feedback or delays under an Euler stepper, and for gradients "
             "rates in single or double precision; use engine='auto' or 'time_major'"
         )
-    return system
+    return lead

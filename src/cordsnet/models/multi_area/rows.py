@@ -15,7 +15,8 @@ REMARKS = (
     "train_front='frozen' make it a trained and frozen one, and MultiArea.from_front takes any trained model.",
     "Vector areas read the rates of the step before, whatever the order of updates in the front end is.",
     "Fixed points and Jacobians of rate equations are not there for the whole network, also where the front end is a "
-    "CordsNet; every engine runs it step by step.",
+    "CordsNet.",
+    "A CordsNet without feedback is run area by area ahead of the vector areas; other front ends step by step.",
 )
 STEPS = ("The step of the whole network, dt_ms, is the duration of a step of the front end: both are a convention.",)
 STATIC = (

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from cordsnet.dynamics import NONE, Clock, Effects, Inputs, RateSystem, Signal, State, System
 from cordsnet.dynamics.circuit import emit
+from cordsnet.dynamics.engines.blocks import Block
 from cordsnet.dynamics.noise import normal
 from cordsnet.dynamics.transforms import in_transform
 
@@ -64,7 +65,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         self, model: Any, front: System[Any], clock: Clock, vectors: tuple[VectorArea, ...], ways: tuple[str, ...]
     ) -> None:
         self.front, self.clock, self.vectors, self.outputs = front, clock, vectors, model.outputs
-        self.top, self.reads, self.frozen, self.like = model.top, model.spec.reads, model.frozen, front.like
+        self.source, self.reads, self.frozen, self.like = model.top, model.spec.reads, model.frozen, front.like
         self.emits = isinstance(front, RateSystem)
         self.signals = (*front.signals, *(Signal(area.name, (area.units,)) for area in vectors))
         self.sources, self.noisy = front.sources, any(area.noise for area in vectors)
@@ -74,7 +75,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
             setattr(self, name, getattr(front, name))
         dtype, last = self.like.dtype, vectors[-1].name
         self.back = model.back.to(dtype) if model.spec.feedback else None
-        self.way_back = f"{last} -> {self.top}"
+        self.way_back = f"{last} -> {self.source}"
         own = [way for area in vectors for way in (f"{area.source} -> {area.name}", f"{area.name} -> {area.name}")]
         self.ways = frozenset(ways)
         self.pathways = (*ways, *own, *((self.way_back,) if self.back is not None else ()))
@@ -106,7 +107,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         """One step of the front end and of the vector areas, all from the state before."""
         before, acting = self._of_front(state), self._on_front(effects)
         if self.back is not None:
-            acting = acting & Effects(currents={self.top: self._fed_back(state, effects)})
+            acting = acting & Effects(currents={self.source: self._fed_back(state, effects)})
         held, needs = context
         needs = needs or bool(acting) or in_transform() or any(value.requires_grad for value in before.values.values())
         with self._graph(needs):
@@ -115,6 +116,30 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         for area in self.vectors:
             values[area.name] = self._advanced(area, state, effects)
         return state.after(values, after.past)
+
+    @property
+    def lead(self) -> RateSystem | None:
+        """The front end, where it is a rate equation that gets no feedback."""
+        return self.front if isinstance(self.front, RateSystem) and self.back is None else None
+
+    def lead_state(self, state: State) -> State:
+        """The front end's part of a state."""
+        return self._of_front(state)
+
+    def lead_needs_graph(self, block: Block, state: State) -> bool:
+        """True unless the front end is frozen, and neither its inputs nor its state need a gradient."""
+        shown = (values for held in block.inputs for values in held.values())
+        given = (*shown, *self._of_front(state).values.values())
+        return not self.frozen or any(values.requires_grad for values in given)
+
+    def follow(self, state: State, read: Tensor) -> dict[str, Tensor]:
+        """Rates of the vector areas after each step [T, B, N], from those of the front end before each [T, B, ...]."""
+        found: dict[str, Tensor] = {}
+        for area in self.vectors:
+            seen = torch.unflatten(self._seen(area, read.flatten(0, 1)), 0, read.shape[:2])
+            found[area.name] = self._course(area, state, functional.linear(seen, area.into) + area.bias)
+            read = torch.cat([state.values[area.name][None], found[area.name][:-1]])
+        return found
 
     def read(self, state: State) -> dict[str, Tensor]:
         """Outputs, linear in what the last vector area emits."""
@@ -168,24 +193,38 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         """Current that the last vector area sends to the maps of the front end's area, [B, C, H, W]."""
         assert self.back is not None
         sent = functional.linear(emit(state.values[self.vectors[-1].name]), self.back)
-        maps = sent[:, :, None, None].expand_as(state.values[self.top])
+        maps = sent[:, :, None, None].expand_as(state.values[self.source])
         return effects.pathway(self.way_back, maps)
 
     def _advanced(self, area: VectorArea, state: State, effects: Effects) -> Tensor:
         """New rates of a vector area [B, N]."""
         rate, name = state.values[area.name], area.name
-        drive = effects.pathway(f"{area.source} -> {name}", functional.linear(self._source(area, state), area.into))
+        drive = effects.pathway(
+            f"{area.source} -> {name}", functional.linear(self._seen(area, state.values[area.source]), area.into)
+        )
         drive = drive + effects.pathway(f"{name} -> {name}", functional.linear(rate, area.within)) + area.bias
-        if area.noise:
-            assert state.seeds is not None
-            drive = drive + area.noise * normal(state.seeds, area.stream, state.step, (area.units,), drive.dtype)
-        target = functional.relu(effects.drive(name, drive))
+        target = functional.relu(effects.drive(name, self._with_noise(area, state, 0, drive)))
         return effects.rate(name, torch.lerp(rate, target, area.share))
 
-    def _source(self, area: VectorArea, state: State) -> Tensor:
-        """Values that a vector area reads [B, M]: rates, rectified where they are of circuits or vector areas."""
-        rates = state.values[area.source]
-        if area.source != self.top:
+    def _course(self, area: VectorArea, state: State, driven: Tensor) -> Tensor:
+        """Rates of a vector area after each step [T, B, N], of which all but the recurrent drive is known."""
+        rate, course = state.values[area.name], []
+        for step, drive in enumerate(driven):
+            drive = torch.addmm(drive, rate, area.within.T)
+            rate = torch.lerp(rate, functional.relu(self._with_noise(area, state, step, drive)), area.share)
+            course.append(rate)
+        return torch.stack(course)
+
+    def _with_noise(self, area: VectorArea, state: State, later: int, drive: Tensor) -> Tensor:
+        """A drive [B, N] with the private noise of the step that is `later` steps after a state."""
+        if not area.noise:
+            return drive
+        assert state.seeds is not None
+        return drive + area.noise * normal(state.seeds, area.stream, state.step + later, (area.units,), drive.dtype)
+
+    def _seen(self, area: VectorArea, rates: Tensor) -> Tensor:
+        """What a vector area reads [B, M] of the rates of its source, rectified where they are of circuits."""
+        if area.source != self.source:
             return emit(rates)
         rates = emit(rates) if self.emits else rates
         return rates.mean((2, 3)) if self.reads == "pool" and rates.ndim == 4 else rates.flatten(1)
