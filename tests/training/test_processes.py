@@ -1,6 +1,7 @@
 """Two processes that divide each batch train like one process."""
 
 import csv
+import json
 import os
 import socket
 import subprocess
@@ -27,12 +28,27 @@ stages = tuple(
 fit(Recipe("shared", stages, ModelChoice(image_size=12, width=4)), sys.argv[1], progress=False)
 """
 
+UNTIL = """
+import sys, dataclasses, torch
+torch.set_num_threads(1)
+from cordsnet.tasks import create_task, task_recipe
+from cordsnet.training import Criterion, fit
+timing = {"fixation": 40.0, "stimulus": 100.0, "decision": 100.0}
+task = create_task("random_dots", timing=timing, coherences=(1.0,))
+recipe = task_recipe(task, test_trials=20, units=8)
+how = dataclasses.replace(recipe.stages[0].optimisation, lr=1e-2, updates=60, batch=16, accumulate=int(sys.argv[2]))
+until = Criterion("choice/accuracy", at_least=0.8, over=4)
+stage = dataclasses.replace(recipe.stages[0], optimisation=how, until=until)
+fit(dataclasses.replace(recipe, stages=(stage,)), sys.argv[1], progress=False)
+"""
 
-def run(folder, processes, accumulate=1):
+
+def run(folder, processes, accumulate=1, program=PROGRAM):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    paths = [str(HERE), str(HERE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     env |= {"CUDA_VISIBLE_DEVICES": ""}  # two processes cannot share one GPU
     started = []
     for rank in range(processes):
@@ -40,7 +56,7 @@ def run(folder, processes, accumulate=1):
             env |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
             env |= {"LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
             env |= {"GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"}
-        command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(accumulate)]
+        command = [sys.executable, "-W", "ignore", "-c", program, str(folder), str(accumulate)]
         started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
     for process in started:
         errors = process.communicate(timeout=120)[1]
@@ -76,6 +92,18 @@ def test_two_parts_of_a_batch_give_the_weights_of_the_whole(alone, tmp_path):
     found, wanted = (load_model(folder / "second").state_dict() for folder in (tmp_path, alone))
     for name, value in wanted.items():
         torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.timeout(180)
+def test_two_processes_end_at_a_criterion_together_and_where_one_does(tmp_path):
+    found = []
+    for processes in (1, 2):
+        run(tmp_path / str(processes), processes, program=UNTIL)
+        result = json.loads((tmp_path / str(processes) / "train" / "result.json").read_text())
+        found.append([result["metrics"][name] for name in ("updates", "criterion_reached")])
+        assert len(losses(tmp_path / str(processes) / "train")) == found[-1][0]
+    assert found[0] == found[1] == [found[0][0], 1.0]
+    assert 4 < found[0][0] < 60
 
 
 def test_the_trainer_uses_the_processes_of_the_launcher(monkeypatch):

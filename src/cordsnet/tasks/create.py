@@ -28,10 +28,10 @@ def create_task(name: str, **settings: Any) -> Task:
     known = [field.name for field in dataclasses.fields(kind)]
     if unknown := sorted(set(settings) - set(known)):
         raise ValueError(f"task {name!r} has no setting {unknown[0]!r}; it has {', '.join(known)}")
-    made: Task = kind(**{name: _tuples(value) for name, value in settings.items()})
+    made: Task = kind(**{name: as_tuples(value) for name, value in settings.items()})
     return made
 
 
-def _tuples(value: Any) -> Any:
+def as_tuples(value: Any) -> Any:
     """Lists, as JSON gives them back, as tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value

@@ -1,14 +1,32 @@
 """How networks are trained on a task: one recipe for all, with settings that a task may change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cordsnet.models import MODELS
 from cordsnet.tasks.task import IMAGE, VECTOR, Task
-from cordsnet.training import Masked, ModelChoice, Optimisation, Recipe, Train
+from cordsnet.training import Criterion, Masked, ModelChoice, Optimisation, Recipe, Train
 
 MODEL = {"vector": "vector_rnn_dense_small", "image": "cordsnet_pfc_small"}
 """Rendering -> network that is trained where none is named."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """An easier task before the task itself: a stage of training of its own.
+
+    Attributes
+    ----------
+    name : of the stage.
+    settings : setting of the task -> its value in this stage (`Train.lesson`).
+    updates : largest number of updates.
+    until : measure at which the stage ends before; None makes all updates.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    updates: int
+    until: Criterion | None = None
 
 
 @dataclass(frozen=True)
@@ -19,16 +37,26 @@ class Effort:
     ----------
     updates, batch, lr : of AdamW with one cycle of learning rates.
     gain : spectral radius of W as it is drawn, of networks that read vectors; None keeps the row's.
+    lessons : stages before "train", in order; each starts from the one before.
     """
 
     updates: int = 600
     batch: int = 64
     lr: float = 3e-3
     gain: float | None = None
+    lessons: tuple[Lesson, ...] = ()
 
 
-EFFORTS: dict[str, Effort] = {}
-"""Task -> effort, where it is not that of all."""
+WALK = Lesson(
+    "walk",
+    {"algorithm": "random_walk", "coherences": [1.0]},
+    250,
+    Criterion("choice/accuracy", at_least=0.98),  # 0.94 is to fixate until the go cue, and then to guess
+)
+"""All dots move together in every frame. Movies of the task itself are harder to begin with."""
+
+EFFORTS: dict[str | tuple[str, str], Effort] = {("random_dots", IMAGE): Effort(lessons=(WALK,))}
+"""Task, or (task, rendering), which comes first -> effort, where it is not that of all."""
 
 
 def task_recipe(task: Task, model: str = "", test_trials: int = 500, **options: Any) -> Recipe:
@@ -43,9 +71,9 @@ def task_recipe(task: Task, model: str = "", test_trials: int = 500, **options: 
 
     Returns
     -------
-    A recipe with one stage, "train", with masked errors.
+    A recipe with a stage for each lesson of the task, if it has any, and the stage "train"; all with masked errors.
     """
-    effort = EFFORTS.get(task.kind, Effort())
+    effort = EFFORTS.get((task.kind, task.rendering)) or EFFORTS.get(task.kind, Effort())
     optimisation = Optimisation(lr=effort.lr, updates=effort.updates, batch=effort.batch, clip=1.0)
     name = model or MODEL[task.rendering]
     if effort.gain is not None and task.rendering == VECTOR and hasattr(MODELS[name].spec, "gain"):
@@ -54,5 +82,14 @@ def task_recipe(task: Task, model: str = "", test_trials: int = 500, **options: 
     if task.rendering == IMAGE and "image_size" not in options:
         choice = ModelChoice(name, image_size=task.image_size, options=options)
     data = {"task": task.kind, "test_trials": test_trials, **task.to_dict()}
-    stage = Train(loss=Masked(), optimisation=optimisation)
-    return Recipe(task.kind, (stage,), choice, data="task", data_options=data)
+    return Recipe(task.kind, _stages(effort.lessons, optimisation), choice, data="task", data_options=data)
+
+
+def _stages(lessons: tuple[Lesson, ...], optimisation: Optimisation) -> tuple[Train, ...]:
+    """The lessons and "train", each from where the one before ended."""
+    stages, start = list[Train](), ""
+    for one in lessons:
+        how = replace(optimisation, updates=one.updates)
+        stages.append(Train(one.name, start, Masked(), how, lesson=one.settings, until=one.until))
+        start = one.name
+    return (*stages, Train(start=start, loss=Masked(), optimisation=optimisation))

@@ -1,7 +1,7 @@
 """Trials of a task as data to train on and to measure with."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,13 +12,16 @@ from cordsnet._checks import check_count
 from cordsnet.data import BatchShare
 from cordsnet.errors import RunError
 from cordsnet.models import ModelSpec
-from cordsnet.tasks.create import create_task
+from cordsnet.tasks.create import as_tuples, create_task
 from cordsnet.tasks.performance import evaluate_task
 from cordsnet.tasks.task import IMAGE, Task
 from cordsnet.training import Batch, mix_seed
 
 TEST_SEED = 2**40
 """Seed of the trials that networks are measured with; seeds of training are drawn from those of runs."""
+
+FIXED = ("rendering", "image_size", "frame_ms")
+"""Settings on which the inputs of a network depend, so that no lesson changes them."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,25 @@ class TaskSource:
         found = evaluate_task(model, self.task.for_tests(), self.test_trials, TEST_SEED)
         early = float(found.answers.early.double().mean())
         return {"task_accuracy": found.accuracy, "early_share": early}
+
+    def taught(self, settings: Mapping[str, Any]) -> "TaskSource":
+        """Trials of the task with other settings, for the same networks.
+
+        Raises RunError for settings that the task does not have, or on which inputs or outputs of a network depend.
+        """
+        known = [name for name in self.task.to_dict() if name not in FIXED]
+        for name in settings:
+            if name in FIXED:
+                raise RunError(f"{name!r} is that of the network's inputs, and stays as it is; leave it out")
+            if name not in known:
+                raise RunError(f"task {self.name!r} has no setting {name!r} to change; it has {', '.join(known)}")
+        changed = replace(self, task=self.task.changed(**{name: as_tuples(value) for name, value in settings.items()}))
+        now = changed.sizes()
+        for field, size in self.sizes().items():
+            if now[field] != size:
+                names = ", ".join(settings)
+                raise RunError(f"{names} would change {field} of the network from {size} to {now[field]}; leave it out")
+        return changed
 
     def describe(self) -> dict[str, Any]:
         """Settings of the task."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cordsnet.training.answer import Answer
     from cordsnet.training.budget import Budget
     from cordsnet.training.constraint import Contraction
+    from cordsnet.training.criterion import Criterion
     from cordsnet.training.evaluate import accuracy
     from cordsnet.training.fit import StageReport, fit
     from cordsnet.training.gradients import ComparedGradient, GradientTable, compare_gradients
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from cordsnet.training.order import mix_seed
     from cordsnet.training.probe import linear_probe
     from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
-    from cordsnet.training.sources import LabelledImages, Source, as_source
+    from cordsnet.training.sources import LabelledImages, Source, Teachable, as_source
     from cordsnet.training.stage import Context, Stage, StageResult
     from cordsnet.training.stages import (
         Fold,
@@ -47,6 +48,7 @@ __all__ = [
     "Context",
     "Contraction",
     "Contrastive",
+    "Criterion",
     "EveryStep",
     "Fold",
     "GaussNewton",
@@ -72,6 +74,7 @@ __all__ = [
     "Stage",
     "StageReport",
     "StageResult",
+    "Teachable",
     "Terms",
     "Train",
     "TrainCNN",

@@ -109,7 +109,7 @@ def first_batch(source: Source, size: int, seed: int, augmentation: str, like: T
     with torch.random.fork_rng():
         torch.manual_seed(mix_seed(seed, 0))
         batch = feed.batch(moved)
-    return Batch(_like(batch.inputs, like), batch.targets, batch.mask)
+    return Batch(_like(batch.inputs, like), batch.targets, batch.mask, batch.frame_ms)
 
 
 def _like(inputs: Mapping[str, Tensor], like: Tensor) -> dict[str, Tensor]:

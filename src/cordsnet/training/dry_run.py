@@ -62,6 +62,8 @@ def dry_run(recipe: Recipe, images: int | None = None) -> dict[str, Any]:
     recipe = recipe.resolved(source)
     spec = recipe.model.spec()
     source.check(spec)
+    for stage in recipe.stages:
+        stage.check_data(source)
     context = Context(spec, source, Path(), recipe.seed, False, recipe.model.kind)
     model = context.fresh_model()
     about = {

@@ -103,6 +103,8 @@ def fit(
         spec = recipe.model.spec()
         source.check(spec)
         _check_batches(recipe, source, only)
+        for stage in recipe.stages:
+            stage.check_data(source)
         context = Context(spec, source, output, recipe.seed, progress, recipe.model.kind)
         data = identity(source)
         if restart is not None:  # last, so that a request that is refused discards nothing

@@ -24,6 +24,7 @@ from cordsnet.models import SavedModel
 from cordsnet.training.budget import Stopwatch
 from cordsnet.training.checkpoints import SAVE_MINUTES, CheckpointWriter, interruption, newest_checkpoint
 from cordsnet.training.cluster import Launched
+from cordsnet.training.criterion import Examiner
 from cordsnet.training.divergence import LAST_GOOD, Watch
 from cordsnet.training.launch import find_processes, trainer_devices
 from cordsnet.training.loggers import make_loggers, quiet_writers
@@ -50,12 +51,14 @@ class TrainingModule(lightning.LightningModule):
     seed = 0
     began = False
     stopwatch: Stopwatch | None = None  # of a stage with a budget
+    examiner: Examiner | None = None  # of a stage that ends at a criterion
 
     def __init__(self, network: SavedModel, optimisation: Optimisation, augmentation: str) -> None:
         super().__init__()
         self.network, self.optimisation, self.augmentation = network, optimisation, augmentation
         self.watch = Watch(network)
         self.feed: Feed | None = None  # what prepares batches, once there is data to train on
+        self.logged: dict[str, Tensor] = {}  # the numbers of the last batch
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the stage, for every parameter that is not frozen."""
@@ -86,6 +89,7 @@ class TrainingModule(lightning.LightningModule):
 
     def keep(self, **values: Tensor) -> None:
         """Log numbers under their names, the first on the progress bar too."""
+        self.logged = values
         for k, (name, value) in enumerate(values.items()):
             together = self.trainer.world_size > 1
             self.log(name, value, prog_bar=k < 2, on_step=True, on_epoch=False, sync_dist=together)
@@ -152,9 +156,10 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
     keeper = CheckpointWriter(checkpoints, minutes, every, context.fingerprint)
     module.seed, module.feed = context.seed, context.source.feed(module.augmentation)
     with _quiet(), keeper.handling_signals(), _repeatable():
-        callbacks: list[Callback] = [keeper] if module.stopwatch is None else [module.stopwatch, keeper]
+        watching = [one for one in (module.stopwatch, module.examiner) if one is not None]
+        callbacks: list[Callback] = [*watching, keeper]
         if context.progress:
-            callbacks.append(StageBar(folder.name, optimisation.updates, limit))
+            callbacks.append(StageBar(folder.name, optimisation.updates, limit, module.examiner is not None))
         trainer = _trainer(folder, optimisation, keeper, callbacks)
         loader = WatchedLoader(_loader(context.source, optimisation, context.seed, first, trainer))
         started = time.perf_counter()

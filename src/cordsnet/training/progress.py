@@ -26,10 +26,11 @@ class StageBar(Callback):
     stage : name of the stage.
     updates : number of updates of the stage.
     seconds : how long a stage with a budget of seconds lasts; its number of updates is not known.
+    early : True for a stage that may end before, at a criterion.
     """
 
-    def __init__(self, stage: str, updates: int, seconds: float | None = None) -> None:
-        self.stage, self.updates, self.seconds = stage, updates, seconds
+    def __init__(self, stage: str, updates: int, seconds: float | None = None, early: bool = False) -> None:
+        self.stage, self.updates, self.seconds, self.most = stage, updates, seconds, "at most " if early else ""
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,7 +48,7 @@ class StageBar(Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Show the bar, from the update at which a resumed stage goes on."""
         if trainer.is_global_zero and not self.draws:
-            left = f"{self.updates - trainer.global_step:,} updates"
+            left = f"{self.most}{self.updates - trainer.global_step:,} updates"
             told = left if self.seconds is None else f"updates for {self.seconds:g} s"
             print(f"{self.stage}: {told}", file=sys.stderr, flush=True)
         elif trainer.is_global_zero:

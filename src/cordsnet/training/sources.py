@@ -72,6 +72,17 @@ class Source(Protocol):
         """Plain data that says what the data is."""
 
 
+@runtime_checkable
+class Teachable(Protocol):
+    """A source whose settings a stage may change for its own training (`Train.lesson`)."""
+
+    def taught(self, settings: Mapping[str, Any]) -> Source:
+        """The source with other settings, for the same networks.
+
+        Raises RunError for settings that it does not have, or on which inputs or outputs of a network depend.
+        """
+
+
 @check_init
 class LabelledImages:
     """Images with classes; the measure is `test_accuracy`."""

@@ -139,6 +139,9 @@ class Stage(ABC):
                 except ValueError as error:
                     raise RunError(f"stage {self.name!r}: {error}") from error
 
+    def check_data(self, source: Source) -> None:  # noqa: B027
+        """Raise RunError for data that the stage cannot use; called before anything is trained."""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the kind of the stage and its settings."""
         return {"kind": self.kind, **dataclasses.asdict(self)}

@@ -17,13 +17,16 @@ from cordsnet.training.budget import NOT_REPEATABLE, Budget, Stopwatch
 from cordsnet.training.calibrate import calibrate
 from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.cost import first_batch, update_cost
+from cordsnet.training.criterion import Criterion, Examiner
 from cordsnet.training.launch import find_processes, is_main_process
+from cordsnet.training.lessons import plain_lesson, taught
 from cordsnet.training.loop import TrainingModule, train
 from cordsnet.training.loss import Batch, Bound, Loss, Terms, evolves
 from cordsnet.training.losses import LastStep
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.order import mix_seed
 from cordsnet.training.record import add_spent
+from cordsnet.training.sources import Source
 from cordsnet.training.stage import Context, Stage, StageResult
 
 HEAD = 2
@@ -54,6 +57,13 @@ class Train(Stage):
         it to this relative residual, starting from that of the batch before (see `WarmStart`).
     contraction : keeps the network among those that are proven to have one attractor; None does not.
     budget : images, floating-point operations or seconds, in place of `optimisation.updates`; None counts updates.
+    lesson : an easier task for this stage, as in a curriculum.
+        Setting of the data -> its value in the training of this stage alone, such as {"coherences": [1.0]}. How well
+        the stage did is measured on the data of the recipe. Labelled images have no such settings.
+    until : a criterion for ending early.
+        The stage ends at the update at which a measure reaches a bound, or with its last one. The metrics `updates` and
+        `criterion_reached`, 1 or 0, say which; None makes all updates. Learning rates of "one_cycle" are those of all
+        updates, so that a stage that ends early has not cooled down: let another follow, or take a constant rate.
     """
 
     kind: ClassVar[str] = "train"
@@ -70,8 +80,11 @@ class Train(Stage):
     contraction: Contraction | None = None
     gradient: Gradient = field(default_factory=Gradient)
     budget: Budget | None = None
+    lesson: dict[str, Any] = field(default_factory=dict, hash=False)
+    until: Criterion | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lesson", plain_lesson(self.lesson))
         if not (self.gradient.row.whole or self.loss.reads_the_end):
             raise ValueError(
                 f"gradient {self.gradient.rule!r} is that of the last state, and loss {self.loss.kind!r} does not read "
@@ -79,6 +92,8 @@ class Train(Stage):
             )
         if self.budget is not None and self.budget.seconds is not None and len(self.slopes or ()) > 1:
             raise ValueError("slopes share the updates, whose number a budget of seconds does not say; give images")
+        if self.until is not None and len(self.slopes or ()) > 1:
+            raise ValueError("slopes share the updates, of which until may leave out the last; give one of the two")
         if self.slopes is not None and len(self.slopes) == 0:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
 
@@ -95,14 +110,14 @@ class Train(Stage):
         if self.contraction is not None:
             self.contraction.start(model)
         module, flops = TrainedModule(model.train(), self, context.seed), 0.0
+        lesson = dataclasses.replace(context, data=taught(context.source, self.lesson, self.name))
         if self.budget is not None:
-            flops = module.measure(context)
+            flops = module.measure(lesson)
             module.limit(self.budget, flops)
-        metrics = train(module, context, self.name)
+        metrics = train(module, lesson, self.name) | module.ending()
         if self.budget is not None:
-            metrics["updates"] = module.global_step
             module.settle(self.budget, flops, context)
-        calibrate(model, context.source, self.optimisation.batch, context.seed, self.augmentation)
+        calibrate(model, lesson.source, self.optimisation.batch, context.seed, self.augmentation)
         if module.notes:
             model.metadata["notes"] = list(dict.fromkeys(module.notes))
         if self.slopes is not None:
@@ -112,6 +127,10 @@ class Train(Stage):
         metrics |= self.loss.report(model.eval(), context.source)
         measured = context.measure(model) if self.loss.trains_outputs else {}
         return StageResult(model, measured | metrics, module.head)
+
+    def check_data(self, source: Source) -> None:
+        """Raise RunError for a lesson that the data cannot have."""
+        taught(source, self.lesson, self.name)
 
     def _check(self, model: Any) -> None:
         """Raise RunError when the model cannot be trained so."""
@@ -168,6 +187,7 @@ class TrainedModule(TrainingModule):
     def __init__(self, model: Any, stage: Train, seed: int = 0) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage, self.notes = model, stage, list[str]()
+        self.examiner = None if stage.until is None else Examiner(stage.until, stage.name)
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
         with torch.random.fork_rng():
             torch.manual_seed(mix_seed(seed, HEAD))
@@ -196,6 +216,13 @@ class TrainedModule(TrainingModule):
         self.optimisation = dataclasses.replace(self.stage.optimisation, updates=updates)
         self.stage = dataclasses.replace(self.stage, optimisation=self.optimisation)
         self.stopwatch = Stopwatch(budget.seconds)
+
+    def ending(self) -> dict[str, float]:
+        """Metrics on how the stage ended, where that was not with its last update by their number alone."""
+        found: dict[str, float] = {} if self.examiner is None else {"criterion_reached": float(self.examiner.reached)}
+        if found or self.stopwatch is not None:
+            found["updates"] = self.global_step
+        return found
 
     def settle(self, budget: Budget, flops: float, context: Context) -> None:
         """Write down what was spent; the model of a run that cannot be repeated says so."""
