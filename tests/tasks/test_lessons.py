@@ -141,6 +141,9 @@ def test_the_command_trains_lesson_after_lesson(tmp_path, capsys, monkeypatch):
     assert written[1]["lesson"] == {"noise": 0.05}
     assert main([*words, "--clear.lesson.coherence", "[0.9]"]) != 0
     assert "no setting 'coherence' to change" in capsys.readouterr().err
+    assert main([*words, "--clear.until.at_most", "0.5"]) != 0
+    said = capsys.readouterr().err
+    assert said == "cordsnet: error: a criterion is exactly one of at_least and at_most, got both\n"
 
 
 def test_the_help_of_the_command_says_what_a_lesson_is(capsys):

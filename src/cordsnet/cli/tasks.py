@@ -94,8 +94,8 @@ def _train(words: Sequence[str]) -> None:
     _add_task(parser, name)
     add_recipe_options(parser, recipe)
     options = parse(parser, words[1:])
-    task = _chosen(name, parser, options)
     chosen = chosen_recipe(recipe, parser, options)
+    task = _chosen(name, parser, options)
     if task.rendering == "image" and given(words, "--model.image_size") is None:
         chosen = dataclasses.replace(chosen, model=dataclasses.replace(chosen.model, image_size=task.image_size))
     recipe = dataclasses.replace(chosen, data_options=recipe.data_options | task.to_dict())

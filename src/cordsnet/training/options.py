@@ -1,12 +1,16 @@
 """Settings of a recipe as command-line options."""
 
 import dataclasses
+import re
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cordsnet.data import Reading
 from cordsnet.training.loss import Loss
 from cordsnet.training.recipe import ModelChoice, Recipe
+
+REASON = re.compile(r"^ +- (.+)$", re.MULTILINE)
+"""A reason in the list that jsonargparse gives for a setting that may be None, which comes last."""
 
 
 def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
@@ -25,8 +29,17 @@ def add_recipe_options(parser: ArgumentParser, recipe: Recipe) -> None:
 
 
 def chosen_recipe(recipe: Recipe, parser: ArgumentParser, options: Namespace) -> Recipe:
-    """Return the recipe with the values that were given on the command line."""
-    built = parser.instantiate(options)
+    """Return the recipe with the values that were given on the command line.
+
+    Raises ValueError, in one sentence, for values that do not go together.
+    """
+    try:
+        built = parser.instantiate(options)
+    except ValueError as error:
+        reasons = REASON.findall(str(error))
+        if not reasons:
+            raise
+        raise ValueError(reasons[0]) from error
     stages = tuple(built[stage.name] for stage in recipe.stages)
     return dataclasses.replace(
         recipe, seed=built.seed, data=built.data, reading=built.reading, model=built.model, stages=stages
