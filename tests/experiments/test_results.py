@@ -31,6 +31,7 @@ CHANGES = {
     "coarse_training": {"recipe": "tiny", "simulated_dts_ms": (5.0,), "seeds": 1},
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
     "expressivity": {"updates": 1, "trials": 20, "units": (16,)},
+    "pixel_tasks": {"updates": 1, "trials": 20, "curve_trials": 20},
     "gradient_rules": {"updates": 1, "image_ms": 40.0, "seeds": 1, "width": 2, "images": 4},
     "challenge_models": {"photographs": 2, "folds": 2, "read_ms": 150.0},
     "masking_models": {"objects": 15, "folds": 3, "read_to_ms": 325.0},

@@ -111,16 +111,19 @@ def test_lessons_of_a_task_are_stages_one_after_the_other(monkeypatch):
     assert dataclasses.replace(recipe, stages=plain.stages) == plain
 
 
-def test_random_dots_has_a_lesson_as_movies_alone():
+def test_random_dots_has_lessons_as_movies_alone():
     assert [one.name for one in task_recipe(create_task("random_dots")).stages] == ["train"]
     movies = create_task("random_dots", rendering="image")
-    walk, last = task_recipe(movies).stages
-    assert (walk.name, last.name, last.start, last.lesson) == ("walk", "train", "walk", {})
-    walk.check_data(TaskSource(movies))
-    trials = movies.sample(200, seed=3)  # fixating, and then a guess, stays below the criterion
+    walk, strong, last = task_recipe(movies).stages
+    assert [one.name for one in (walk, strong, last)] == ["walk", "strong", "train"]
+    assert (walk.start, strong.start, last.start, last.lesson) == ("", "walk", "strong", {})
+    for lesson in (walk, strong):
+        lesson.check_data(TaskSource(movies))
+    assert walk.optimisation.lr > strong.optimisation.lr > last.optimisation.lr
+    trials = TaskSource(movies).taught(walk.lesson).task.sample(200, seed=3)
     mask, answering = trials.mask["choice"], trials.targets["choice"] > 0
     guessing = float((mask * ~answering).sum() + (mask * answering).sum() / 2) / float(mask.sum())
-    assert 0.93 < guessing < walk.until.at_least - 0.02
+    assert 0.5 < guessing < walk.until.at_least - 0.3  # fixating, and then a guess
 
 
 def test_the_command_trains_lesson_after_lesson(tmp_path, capsys, monkeypatch):

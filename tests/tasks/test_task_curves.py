@@ -34,6 +34,9 @@ def test_an_answer_is_given_when_its_probability_reaches_the_threshold():
     assert ms[:2].tolist() == [math.ceil(needed / slope) * TASK.frame_ms for slope in slopes[:2]]
     assert math.isnan(ms[2])
     assert right.tolist() == [True, False, False]
+    right, forced = reactions(TASK, trials, ramp(trials, slopes, towards), threshold=0.8, forced=True)
+    assert forced.tolist() == [*ms[:2].tolist(), 500.0]  # motion and decision last 400 and 100 ms
+    assert right.tolist() == [True, False, True]
 
 
 def test_rows_count_what_was_answered():

@@ -142,6 +142,7 @@ def _curves(words: Sequence[str]) -> None:
     parser.add_argument("--trials", type=int, default=2000, help="number of trials")
     parser.add_argument("--strength", type=str, default="coherence", help="condition: how strong a stimulus is")
     parser.add_argument("--threshold", type=float, default=0.8, help="probability at which an answer is given")
+    parser.add_argument("--forced", action="store_true", help="answer at the end of the period at the latest")
     parser.add_argument("--monkeys", type=str, default=None, help="CSV file of Roitman & Shadlen 2002, drawn beside")
     parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the bootstrap")
     add_run_options(parser, f"runs/tasks/{name}_curves")
@@ -152,7 +153,7 @@ def _curves(words: Sequence[str]) -> None:
     from cordsnet.tasks import behaviour_curves
 
     monkeys = None if options.monkeys is None else load_dots(options.monkeys)
-    how = {"strength": options.strength, "threshold": options.threshold, "seed": options.seed}
+    how = {"strength": options.strength, "threshold": options.threshold, "seed": options.seed, "forced": options.forced}
     curves = behaviour_curves(model, task, options.trials, **how)
     written = write_curves(curves, options.output, monkeys)
     if options.json:

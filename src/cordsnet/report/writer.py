@@ -46,6 +46,7 @@ REPORTS = {
     "table1": "table1",
     "temporal_tasks": "questions.temporal_tasks",
     "expressivity": "cognition.expressivity",
+    "pixel_tasks": "cognition.pixel_tasks",
     "time_course": "time_course",
     "top_area": "ablations",
     "weight_decay": "ablations",

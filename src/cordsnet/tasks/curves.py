@@ -86,6 +86,7 @@ def behaviour_curves(
     threshold: float = 0.8,
     seed: int = 0,
     draws: int = 200,
+    forced: bool = False,
 ) -> BehaviourCurves:
     """Let a network answer when it is sure enough, and fit how accuracy and reaction time depend on the stimulus.
 
@@ -101,6 +102,8 @@ def behaviour_curves(
     threshold : probability of an answer, above 0 and below 1.
     seed : of the trials, of noise in the network, and of the bootstrap.
     draws : bootstrap samples of each fit; 0 for no intervals.
+    forced : True lets the more probable option be the answer at the end of the decision period, where none was given
+        before. Subjects who always answer are compared with such a network.
 
     Raises
     ------
@@ -114,7 +117,7 @@ def behaviour_curves(
     for shown, outputs in answered_batches(model, task, trials, seed):
         if strength not in shown.conditions:
             raise ValueError(f"task {task.kind!r} has no condition {strength!r}; it has {', '.join(shown.conditions)}")
-        parts.append((shown.conditions[strength], *reactions(task, shown, outputs, threshold)))
+        parts.append((shown.conditions[strength], *reactions(task, shown, outputs, threshold, forced)))
     found = Reactions(*(torch.cat(part) for part in zip(*parts, strict=True)))
     notes: list[str] = []
     return BehaviourCurves(
@@ -129,13 +132,18 @@ def behaviour_curves(
 
 
 def reactions(
-    task: ChoiceTask, trials: Trials, outputs: Mapping[str, Tensor], threshold: float
+    task: ChoiceTask, trials: Trials, outputs: Mapping[str, Tensor], threshold: float, forced: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """True where an answer was right [B], and its time from the beginning of the decision period in ms, or NaN [B]."""
+    """True where an answer was right [B], and its time from the beginning of the decision period in ms, or NaN [B].
+
+    With `forced`, an answer that was not given before is given in the last frame of the period.
+    """
     answers = outputs[CHOICE].softmax(-1)[..., 1:]
     edges = trials.periods[task.decision]
     index = torch.arange(trials.frames)[:, None]
     sure = (answers.amax(-1) >= threshold) & (index >= edges[:, 0]) & (index < edges[:, 1])
+    if forced:
+        sure |= index == edges[:, 1] - 1
     first = sure.int().argmax(0)
     given = sure.any(0)
     response = answers[first, torch.arange(len(trials))].argmax(-1)

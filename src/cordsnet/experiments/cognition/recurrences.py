@@ -89,7 +89,7 @@ def recipe_of(
     recipe = task_recipe(task, name, trials, **options)
     stage: Any = recipe.stage(STAGE)
     changed = replace(stage.optimisation, **effort)
-    return replace(recipe, seed=seed, stages=(replace(stage, optimisation=changed),))
+    return replace(recipe.replace(STAGE, replace(stage, optimisation=changed)), seed=seed)
 
 
 def runs_of(

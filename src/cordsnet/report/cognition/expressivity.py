@@ -76,7 +76,9 @@ def accuracies(result: Result) -> Figure:
         x = [tasks.index(str(row["task"])) + _offset(k, len(models)) + _spread(row, rows) for row in rows]
         values = [float(row["accuracy"]) for row in rows]
         ends = [[abs(float(row[end]) - float(row["accuracy"])) for row in rows] for end in ("low", "high")]
-        axes.errorbar(x, values, yerr=ends, fmt="o", color=colour, markersize=3.5, linewidth=0.8, label=_short(model))
+        axes.errorbar(
+            x, values, yerr=ends, fmt="o", color=colour, markersize=3.5, linewidth=0.8, label=short_name(model)
+        )
     axes.axhline(LEARNT, color="0.5", linestyle="--", linewidth=1)
     axes.set_ylim(0, 1.05)
     _name_tasks(axes, tasks)
@@ -128,7 +130,7 @@ def courses(result: Result) -> Figure:
             axes.set_xticks([])
             axes.set_yticks([])
             first = axes is row[0]
-            tidy(axes, "", task.replace("_", "\n") if first else "", _short(model) if task == tasks[0] else "")
+            tidy(axes, "", task.replace("_", "\n") if first else "", short_name(model) if task == tasks[0] else "")
     return drawn
 
 
@@ -166,8 +168,9 @@ def _spread(row: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> float:
     return 0.12 * ((mine.index(row) + 0.5) / len(mine) - 0.5)
 
 
-def _short(model: str) -> str:
-    return model.removeprefix("vector_rnn_").removesuffix("_small")
+def short_name(model: str) -> str:
+    """What sets a row apart from the others of the page."""
+    return model.removeprefix("vector_rnn_").removesuffix("_small").removesuffix("_pfc")
 
 
 def _name_tasks(axes: Axes, tasks: list[str]) -> None:
