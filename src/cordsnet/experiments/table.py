@@ -39,7 +39,7 @@ QUESTIONS: tuple[str, ...] = (
 for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
-COGNITION: tuple[str, ...] = ("expressivity",)
+COGNITION: tuple[str, ...] = ("dynamical_regimes", "expressivity")
 """Experiments in which networks learn cognitive tasks."""
 for _name in COGNITION:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.cognition.{_name}:{_name}")
@@ -95,8 +95,8 @@ FIGURES = {
 }
 """Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
 
-TRAINED_FIGURES = {"figs2": "expressivity", "figs3": "expressivity"}
-"""Figure of the supplement of Soo et al. (2024) -> the experiment that trains networks for it."""
+TRAINED_FIGURES = {"fig1": "dynamical_regimes", "figs2": "expressivity", "figs3": "expressivity"}
+"""Figure of Soo et al. (2024), or of its supplement -> the experiment that trains networks for it."""
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""
