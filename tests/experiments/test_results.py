@@ -30,6 +30,7 @@ CHANGES = {
     "degraded": {"image_ms": 20.0},
     "coarse_training": {"recipe": "tiny", "simulated_dts_ms": (5.0,), "seeds": 1},
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
+    "dynamical_regimes": {"updates": 1, "trials": 20, "units": (16,)},
     "expressivity": {"updates": 1, "trials": 20, "units": (16,)},
     "pixel_tasks": {"updates": 1, "trials": 20, "curve_trials": 20},
     "gradient_rules": {"updates": 1, "image_ms": 40.0, "seeds": 1, "width": 2, "images": 4},

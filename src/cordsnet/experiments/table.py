@@ -40,6 +40,7 @@ for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
 COGNITION: tuple[str, ...] = ("expressivity", "pixel_tasks")
+COGNITION: tuple[str, ...] = ("dynamical_regimes", "expressivity")
 """Experiments in which networks learn cognitive tasks."""
 for _name in COGNITION:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.cognition.{_name}:{_name}")
@@ -97,6 +98,8 @@ FIGURES = {
 
 TRAINED_FIGURES = {"fig5": "pixel_tasks", "figs2": "expressivity", "figs3": "expressivity"}
 """Figure of the paper or supplement of Soo et al. (2024) -> the experiment that trains networks for it."""
+TRAINED_FIGURES = {"fig1": "dynamical_regimes", "figs2": "expressivity", "figs3": "expressivity"}
+"""Figure of Soo et al. (2024), or of its supplement -> the experiment that trains networks for it."""
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""

@@ -45,6 +45,7 @@ REPORTS = {
     "summation": "effects.summation",
     "table1": "table1",
     "temporal_tasks": "questions.temporal_tasks",
+    "dynamical_regimes": "cognition.dynamical_regimes",
     "expressivity": "cognition.expressivity",
     "pixel_tasks": "cognition.pixel_tasks",
     "time_course": "time_course",

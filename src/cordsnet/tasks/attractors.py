@@ -1,14 +1,17 @@
 """Attractors that a network has grown in a task: onto what it settles while the inputs of a period last."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet.analysis import ManifoldReport, NetworkFlow, find_manifold
 from cordsnet.tasks.running import rates_at_frames
 from cordsnet.tasks.task import Task
 from cordsnet.tasks.timing import longest
+from cordsnet.tasks.trials import Trials
 
 PERIODS = ("delay", "go", "decision")
 """Periods that are looked at where none is named: the first of them that the task has."""
@@ -16,7 +19,14 @@ PERIODS = ("delay", "go", "decision")
 
 @check_arguments
 def task_attractor(
-    model: Any, task: Task, period: str = "", trials: int = 48, slow_ms: float | None = None, seed: int = 0
+    model: Any,
+    task: Task,
+    period: str = "",
+    trials: int = 48,
+    slow_ms: float | None = None,
+    seed: int = 0,
+    only: Mapping[str, float] | None = None,
+    stepper: str = "rk4",
 ) -> ManifoldReport:
     """Say onto what a network settles in a period of a task, by the three witnesses of `find_manifold`.
 
@@ -31,10 +41,14 @@ def task_attractor(
     trials : number of trials, at least 12.
     slow_ms : time scale beyond which a direction is slow, ms; None is the longest duration of the period.
     seed : of the trials, of noise, and of all that is drawn.
+    only : conditions that trials must have, by name, such as {"direction": 0}; None is all trials. Those of `trials`
+        that have them are the starts, at least 12, in their order.
+    stepper : "rk4" follows the equation of the network; "euler" takes the steps with which networks are trained and
+        simulated, which turn otherwise where `dt_ms` is not short.
 
     Raises
     ------
-    ValueError : the task has no such period, or inputs in it differ between trials.
+    ValueError : the task has no such period or condition, or inputs in the period differ between trials.
     TypeError : a model without a rate equation.
     """
     chosen = period or next((name for name in PERIODS if name in task.periods), "")
@@ -51,8 +65,19 @@ def task_attractor(
         if not torch.allclose(values, values[:1].expand_as(values), atol=1e-6):
             others = ", ".join(other for other in task.periods if other != chosen)
             raise ValueError(f"input {name!r} differs between trials in period {chosen!r}; choose one of {others}")
-    flow = NetworkFlow(model, {name: values[:1].to(model.like) for name, values in held.items()})
+    flow = NetworkFlow(model, {name: values[:1].to(model.like) for name, values in held.items()}, stepper)
     rates = rates_at_frames(model, shown, seed)
-    starts = flow.pack({area: values[last, each] for area, values in rates.items()})
+    asked = _asked(shown, only or {})
+    starts = flow.pack({area: values[last, each][asked] for area, values in rates.items()})
     slow = longest(task.timings[chosen]) if slow_ms is None else slow_ms
     return find_manifold(flow, starts, slow_ms=slow, dt=float(model.dt_ms), seed=seed)
+
+
+def _asked(shown: Trials, only: Mapping[str, float]) -> Tensor:
+    """Numbers of the trials that have the conditions."""
+    kept = torch.ones(len(shown), dtype=torch.bool)
+    for name, value in only.items():
+        if name not in shown.conditions:
+            raise ValueError(f"only names no condition {name!r} of the task; it has {', '.join(shown.conditions)}")
+        kept &= shown.conditions[name].cpu() == value
+    return kept.nonzero()[:, 0]

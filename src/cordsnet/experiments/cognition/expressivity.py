@@ -8,25 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet.errors import RunError
 from cordsnet.experiments.claims import Claim, Measured, decide
 from cordsnet.experiments.cognition.courses import Shown, mean_courses, show_trials
 from cordsnet.experiments.cognition.distances import Array, distances, lowest_mean, matrix, ratio
-from cordsnet.experiments.cognition.options import CLAIMS, LEARNT, MODELS, ExpressivityOptions
-from cordsnet.experiments.cognition.recurrences import (
-    STAGE,
-    count_parameters,
-    effort_of,
-    runs_of,
-    task_of,
-)
+from cordsnet.experiments.cognition.options import CLAIMS, MODELS, ExpressivityOptions
+from cordsnet.experiments.cognition.recurrences import count_parameters, task_of
+from cordsnet.experiments.cognition.trained import check_swept, drawn_model, network_row, trained_model
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import share
 from cordsnet.experiments.result import LabelledArray, Result, axis, labelled
-from cordsnet.models import create_model
-from cordsnet.tasks import Task, evaluate_task
-from cordsnet.tasks.source import TEST_SEED
-from cordsnet.training import ModelChoice, Run, StageReport, sweep
+from cordsnet.tasks import Task
+from cordsnet.training import ModelChoice, sweep
 
 SHOWN_COMPONENTS = 3
 
@@ -65,11 +56,10 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
     RunError : a run failed for another reason than divergence.
     """
     tasks = {name: task_of(name, options.timing, options.dt_ms) for name in options.tasks}
-    runs = [run for task in tasks.values() for run in _runs(task, setting.seed, options)]
+    runs = [run for task in tasks.values() for run in options.runs(task, setting.seed)]
     made = {run.name: run for run in runs}
     swept = sweep(runs, setting.folder(), measure=count_parameters, workers=setting.workers, progress=setting.progress)
-    if failed := [row for row in swept if row["status"] == "failed"]:
-        raise RunError(f"run {failed[0]['run']!r} failed: {failed[0]['error']}")
+    check_swept(swept)
     tables: dict[str, list[dict[str, Any]]] = {"networks": [], "distances": [], "ratios": [], "notes": _notes(options)}
     arrays: dict[str, LabelledArray] = {}
     claims: list[Claim] = []
@@ -85,18 +75,6 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
     return Result(tables, arrays, tuple(claims))
 
 
-def _runs(task: Task, seed: int, options: ExpressivityOptions) -> list[Run]:
-    given = {"updates": options.updates, "batch": options.batch, "lr": options.lr}
-    effort = effort_of(task.kind, options.timing, **given)
-    seeds = range(seed, seed + options.seeds)
-    return [
-        run
-        for units in options.units
-        for name in options.models
-        for run in runs_of(task, name, units, seeds, options.spec(name, units), effort, options.trials)
-    ]
-
-
 def _measure(
     task: Task,
     units: int,
@@ -109,12 +87,13 @@ def _measure(
     right, rows = dict[str, list[Array]](), list[dict[str, Any]]()
     shown, trained, untrained = show_trials(task), dict[Network, Tensor](), dict[Network, Tensor]()
     for row in swept:
-        made, hits = _network(task, row, setting, options)
+        made, hits = network_row(task, row, setting, options.trials)
         rows.append(made)
         right.setdefault(row["model"], []).append(hits)
         if row["status"] == "finished":
-            trained[row["model"], row["seed"]] = mean_courses(_model(row, setting), shown)
-            untrained[row["model"], row["seed"]] = mean_courses(_drawn(task, choices[row["run"]], row["seed"]), shown)
+            trained[row["model"], row["seed"]] = mean_courses(trained_model(row, setting), shown)
+            twin = drawn_model(task, choices[row["run"]], row["seed"])
+            untrained[row["model"], row["seed"]] = mean_courses(twin, shown)
     pairs, notes = _distances(trained, untrained)
     learnt = sorted((row["model"], row["seed"]) for row in rows if row["learnt"])
     here = {"task": task.kind, "units": units}
@@ -131,32 +110,6 @@ def _measure(
         "notes": [{"task": subject, "note": note} for note in dict.fromkeys(notes)],
     }
     return Result(tables, _arrays(task, units, trained, shown), decide(CLAIMS, measured, subject))
-
-
-def _network(
-    task: Task, row: Mapping[str, Any], setting: Setting, options: ExpressivityOptions
-) -> tuple[dict[str, Any], Array]:
-    """A row of the table of networks, and which test trials it answers; a network that diverged answers none."""
-    kept = ("task", "model", "units", "seed", "status", "error", "parameters", "updates")
-    made = {name: row.get(name) for name in kept} | {"seconds": row.get(f"{STAGE}.seconds"), "learnt": False}
-    if row["status"] != "finished":
-        return made, np.zeros(options.trials)
-    answers = evaluate_task(_model(row, setting), task.for_tests(), options.trials, TEST_SEED).answers
-    measured = share(int(answers.correct.sum()), options.trials)
-    low, high = measured.interval or (None, None)
-    made |= {"accuracy": measured.value, "low": low, "high": high, "trials": options.trials}
-    made |= {"early": float(answers.early.double().mean()), "learnt": measured.value >= LEARNT}
-    return made, answers.correct.double().numpy()
-
-
-def _model(row: Mapping[str, Any], setting: Setting) -> Any:
-    return StageReport(STAGE, setting.folder() / str(row["run"]) / STAGE, {}, 0.0).model().eval()
-
-
-def _drawn(task: Task, choice: ModelChoice, seed: int) -> Any:
-    """The network of a run with random weights, drawn as those were with which it began."""
-    fields = choice.options | {"vector_size": len(task.vector_channels), "outputs": task.outputs}
-    return create_model(choice.name, seed=seed, **fields).eval()
 
 
 def _distances(

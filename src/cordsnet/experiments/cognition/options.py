@@ -6,11 +6,14 @@ from typing import Any, Literal
 from cordsnet._checks import check_count, check_positive
 from cordsnet.experiments.claims import Claim, at_least, at_most
 from cordsnet.experiments.cognition.courses import CONDITIONS
-from cordsnet.experiments.cognition.recurrences import spec_options
+from cordsnet.experiments.cognition.recurrences import effort_of, runs_of, spec_options
+from cordsnet.experiments.cognition.trained import LEARNT
 from cordsnet.experiments.training_claims import check_seeds
+from cordsnet.tasks import Task
+from cordsnet.training import Run
 
-LEARNT, FACTOR = 0.9, 1.25
-"""Accuracy from which a network counts as one that learnt, and largest ratio of distances that counts as alike."""
+FACTOR = 1.25
+"""Largest ratio of distances that counts as alike."""
 
 MODELS = tuple(f"vector_rnn_{name}_small" for name in ("dense", "lowrank", "sparse", "conv"))
 FIGURES = "Soo et al. 2024, Figures S2 and S3"
@@ -72,6 +75,18 @@ class ExpressivityOptions:
     def spec(self, model: str, units: int) -> dict[str, Any]:
         """Fields of the spec of a model of one size."""
         return spec_options(model, units, self.dt_ms, self.gain)
+
+    def runs(self, task: Task, seed: int) -> list[Run]:
+        """The runs of all sizes, models and seeds on a task."""
+        effort = effort_of(task.kind, self.timing, updates=self.updates, batch=self.batch, lr=self.lr)
+        return [
+            run
+            for units in self.units
+            for name in self.models
+            for run in runs_of(
+                task, name, units, range(seed, seed + self.seeds), self.spec(name, units), effort, self.trials
+            )
+        ]
 
 
 CLAIMS = (
