@@ -39,8 +39,7 @@ QUESTIONS: tuple[str, ...] = (
 for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
-COGNITION: tuple[str, ...] = ("expressivity", "pixel_tasks")
-COGNITION: tuple[str, ...] = ("dynamical_regimes", "expressivity")
+COGNITION: tuple[str, ...] = ("dynamical_regimes", "expressivity", "pixel_tasks")
 """Experiments in which networks learn cognitive tasks."""
 for _name in COGNITION:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.cognition.{_name}:{_name}")
@@ -96,9 +95,12 @@ FIGURES = {
 }
 """Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
 
-TRAINED_FIGURES = {"fig5": "pixel_tasks", "figs2": "expressivity", "figs3": "expressivity"}
-"""Figure of the paper or supplement of Soo et al. (2024) -> the experiment that trains networks for it."""
-TRAINED_FIGURES = {"fig1": "dynamical_regimes", "figs2": "expressivity", "figs3": "expressivity"}
+TRAINED_FIGURES = {
+    "fig1": "dynamical_regimes",
+    "fig5": "pixel_tasks",
+    "figs2": "expressivity",
+    "figs3": "expressivity",
+}
 """Figure of Soo et al. (2024), or of its supplement -> the experiment that trains networks for it."""
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
