@@ -239,6 +239,11 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "state_r2": lambda: dict(
         zip(("true_train", "inferred_train", "true_test", "inferred_test"), (latents(k) for k in range(4)), strict=True)
     ),
+    "targeted_axes": lambda: {
+        "rates": latents(0),
+        "conditions": {"motion": np.arange(6.0), "choice": np.arange(6.0) % 2},
+        "components": 3,
+    },
     "threshold_times": lambda: {
         "evidence": draw(4, 3),
         "times_ms": torch.arange(4.0),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
     from cordsnet.analysis.activity.latents import bits_per_spike, cycle_consistency, rate_r2, state_r2
     from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+    from cordsnet.analysis.activity.targeted import TargetedAxes, targeted_axes
     from cordsnet.analysis.behaviour.chronometric import ChronometricFit, fit_chronometric
     from cordsnet.analysis.behaviour.onset import InformationOnset, OnsetStatus, information_onset
     from cordsnet.analysis.behaviour.psychometric import PsychometricFit, fit_psychometric
@@ -120,6 +121,7 @@ __all__ = [
     "SingularTriplets",
     "Status",
     "StepFlow",
+    "TargetedAxes",
     "TimeConstants",
     "TransientAmplification",
     "Witness",
@@ -165,6 +167,7 @@ __all__ = [
     "slow_points",
     "spectrum_witness",
     "state_r2",
+    "targeted_axes",
     "threshold_times",
     "time_constants",
     "topology_witness",
