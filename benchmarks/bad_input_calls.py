@@ -301,6 +301,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "read_metadata": lambda: {"folder": saved()},
     "Event": lambda: {"kind": "onset", "input": "images", "time_ms": 4.0},
     "Contraction": dict,
+    "Skips": dict,
     "EveryStep": lambda: {"ms": 20.0},
     "Fold": dict,
     "GaussNewton": dict,

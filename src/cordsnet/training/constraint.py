@@ -98,10 +98,10 @@ def limit_recurrence(model: HasRecurrentKernels, bound: float) -> None:
 
 
 def written(stage: dict[str, Any]) -> dict[str, Any]:
-    """A stage's settings as they are written down: without a constraint, a budget or a gradient rule, as before there
-    were any.
+    """A stage's settings as they are written down: without a constraint, a budget, skip connections or a gradient rule,
+    as before there were any.
 
     So the runs of earlier versions, which could not have them, go on.
     """
-    plain = {"contraction": None, "budget": None, "gradient": dataclasses.asdict(Gradient())}
+    plain = {"contraction": None, "budget": None, "skips": None, "gradient": dataclasses.asdict(Gradient())}
     return {name: value for name, value in stage.items() if name not in plain or value != plain[name]}

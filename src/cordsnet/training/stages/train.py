@@ -24,6 +24,7 @@ from cordsnet.training.losses import LastStep
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.order import mix_seed
 from cordsnet.training.record import add_spent
+from cordsnet.training.skips import Skips
 from cordsnet.training.stage import Context, Stage, StageResult
 
 HEAD = 2
@@ -54,6 +55,7 @@ class Train(Stage):
         it to this relative residual, starting from that of the batch before (see `WarmStart`).
     contraction : keeps the network among those that are proven to have one attractor; None does not.
     budget : images, floating-point operations or seconds, in place of `optimisation.updates`; None counts updates.
+    skips : temporal skip connections, which are removed while the model is trained; None for none.
     """
 
     kind: ClassVar[str] = "train"
@@ -70,6 +72,7 @@ class Train(Stage):
     contraction: Contraction | None = None
     gradient: Gradient = field(default_factory=Gradient)
     budget: Budget | None = None
+    skips: Skips | None = None
 
     def __post_init__(self) -> None:
         if not (self.gradient.row.whole or self.loss.reads_the_end):
@@ -79,8 +82,21 @@ class Train(Stage):
             )
         if self.budget is not None and self.budget.seconds is not None and len(self.slopes or ()) > 1:
             raise ValueError("slopes share the updates, whose number a budget of seconds does not say; give images")
+        if self.skips is not None:
+            self._check_skips()
         if self.slopes is not None and len(self.slopes) == 0:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
+
+    def _check_skips(self) -> None:
+        """Raise ValueError for settings that do not go with skip connections."""
+        if self.budget is not None and self.budget.seconds is not None:
+            raise ValueError("skips are removed by the updates, whose number a budget of seconds does not say")
+        if not self.gradient.row.whole:
+            raise ValueError(f"skips reach into the past, which gradient {self.gradient.rule!r} does not; use 'bptt'")
+        if self.spontaneous_residual is not None or self.feedforward:
+            raise ValueError(
+                "skips need a model in time that starts by itself; leave out the spontaneous_residual and feedforward"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for what is written down and compared."""
@@ -118,6 +134,10 @@ class Train(Stage):
         before = f"stage {self.name!r}" + (f", which starts from {self.start!r}" if self.start else "")
         try:
             self.loss.check(model)
+            if self.skips is not None:
+                if not evolves(model):
+                    raise ValueError("skips need a model that evolves in time; leave them out")
+                self.skips.steps(model.system(self.dt_ms))
             if self.gradient != Gradient():
                 self.gradient.check(model.system(self.dt_ms) if evolves(model) else None)
         except ValueError as error:
@@ -168,6 +188,7 @@ class TrainedModule(TrainingModule):
     def __init__(self, model: Any, stage: Train, seed: int = 0) -> None:
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage, self.notes = model, stage, list[str]()
+        self.skip_weight = 0.0 if stage.skips is None else stage.skips.weight
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
         with torch.random.fork_rng():
             torch.manual_seed(mix_seed(seed, HEAD))
@@ -210,6 +231,8 @@ class TrainedModule(TrainingModule):
         """Take the activation of this update; a new phase starts with a fresh optimiser."""
         super().on_train_batch_start(batch, batch_idx)
         update, phase = self.trainer.global_step, self.stage.phase
+        if self.stage.skips is not None:
+            self.skip_weight = self.stage.skips.at(update, self.stage.optimisation.updates)
         if self.stage.slopes is not None:
             self.model.activation = phase(update)
             if update and phase(update) != phase(update - 1):
@@ -247,4 +270,5 @@ class TrainedModule(TrainingModule):
             "gradient": stage.gradient,
             "head": self.head,
         }
-        return stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
+        bound = Bound.of(self.model, stage.dt_ms, **how)
+        return stage.loss(bound if stage.skips is None else stage.skips.applied(bound, self.skip_weight), batch)
