@@ -1,4 +1,4 @@
-"""Temporal skip connections: shortcuts through time that help a network to learn long delays, and are then removed."""
+"""Temporal skip connections: shortcuts through time, meant for long delays, which are removed in the end."""
 
 import dataclasses
 from collections.abc import Mapping
