@@ -86,6 +86,11 @@ def activity(seed: int = 0) -> Tensor:
     return draw(4, 12, 5, seed=seed)
 
 
+def latents(seed: int = 0) -> np.ndarray:
+    """Return inferred latents [trials, time, dimensions] in an array."""
+    return np.random.default_rng(seed).normal(size=(4, 6, 3))
+
+
 def recipe() -> training.Recipe:
     """Return a recipe that only draws weights."""
     choice = training.ModelChoice("cordsnet_r2_small", width=8)
@@ -166,6 +171,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "RateFlow": lambda: {"operator": op(), "bias": 0.1, "tau_ms": 10.0},
     "RegimeSettings": dict,
     "StepFlow": lambda: {"model": model(), "image": images(1), "step": 3},
+    "bits_per_spike": lambda: {"rates": np.full((4, 2), 0.5), "spikes": np.arange(8).reshape(4, 2) % 2},
     "cca": lambda: {"x": activity(), "y": activity(1), "k": 2, "components": 3, "folds": 2},
     "certify_monostable": lambda: {"model": model(), "points": 8},
     "classify_flow": lambda: {"flow": flow(), "starts": draw(3, 2), "dt": 0.5},
@@ -176,6 +182,11 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         "span": (1.0, 0.5),
         "max_points": 10,
         "k": 1,
+    },
+    "cycle_consistency": lambda: {
+        "latents_train": latents(0),
+        "rates_train": np.exp(latents(1)),
+        "latents_test": latents(2),
     },
     "departure_from_normality": lambda: {"op": op()},
     "dsa": lambda: {"x": activity(), "y": activity(1), "components": 3, "delays": 2, "rank": 3, "iterations": 5},
@@ -219,11 +230,20 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "principal_components": lambda: {"activity": activity(), "k": 2},
     "procrustes": lambda: {"x": activity(), "y": activity(1), "shuffles": 5, "bootstrap": 5},
     "pseudospectrum": lambda: {"op": op(), "z": [0.1 + 0.1j, 1.0]},
+    "rate_r2": lambda: {"true": latents(0), "inferred": latents(1)},
     "sample_starts": lambda: {"flow": flow(), "trajectory": draw(9, 2), "count": 4},
     "settled_response": lambda: {"model": model(), "image": images(1)},
     "settling_times": lambda: {"states": draw(4, 3, 2), "times_ms": torch.arange(4.0), "share": 0.1, "stay_ms": 1.0},
     "slow_points": lambda: {"flow": flow(), "starts": draw(3, 2), "max_iterations": 20},
     "spectrum_witness": lambda: settled() | {"tested": 2},
+    "state_r2": lambda: dict(
+        zip(("true_train", "inferred_train", "true_test", "inferred_test"), (latents(k) for k in range(4)), strict=True)
+    ),
+    "targeted_axes": lambda: {
+        "rates": latents(0),
+        "conditions": {"motion": np.arange(6.0), "choice": np.arange(6.0) % 2},
+        "components": 3,
+    },
     "threshold_times": lambda: {
         "evidence": draw(4, 3),
         "times_ms": torch.arange(4.0),
@@ -281,6 +301,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "read_metadata": lambda: {"folder": saved()},
     "Event": lambda: {"kind": "onset", "input": "images", "time_ms": 4.0},
     "Contraction": dict,
+    "Skips": dict,
     "EveryStep": lambda: {"ms": 20.0},
     "Fold": dict,
     "GaussNewton": dict,

@@ -36,6 +36,7 @@ def test_nearly_every_kind_was_recorded():
         "deq_conv",  # thousands of operations of a solver in a step
         "mdeq",
         "multi_area",  # no class scores
+        "streams",  # two of a kind that was recorded
         "task_rnn",  # reads a cue too
         "vector_rnn",  # no images
     }

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
         uncertainty_times,
     )
     from cordsnet.analysis.activity.dsa import DynamicalSimilarity, dsa
+    from cordsnet.analysis.activity.latents import bits_per_spike, cycle_consistency, rate_r2, state_r2
     from cordsnet.analysis.activity.similarity import CanonicalCorrelations, Procrustes, cca, procrustes
+    from cordsnet.analysis.activity.targeted import TargetedAxes, targeted_axes
     from cordsnet.analysis.behaviour.chronometric import ChronometricFit, fit_chronometric
     from cordsnet.analysis.behaviour.onset import InformationOnset, OnsetStatus, information_onset
     from cordsnet.analysis.behaviour.psychometric import PsychometricFit, fit_psychometric
@@ -119,14 +121,17 @@ __all__ = [
     "SingularTriplets",
     "Status",
     "StepFlow",
+    "TargetedAxes",
     "TimeConstants",
     "TransientAmplification",
     "Witness",
+    "bits_per_spike",
     "cca",
     "certify_monostable",
     "classify_flow",
     "classify_regime",
     "continue_fixed_point",
+    "cycle_consistency",
     "departure_from_normality",
     "dsa",
     "eigenvalues",
@@ -155,11 +160,14 @@ __all__ = [
     "principal_components",
     "procrustes",
     "pseudospectrum",
+    "rate_r2",
     "sample_starts",
     "settled_response",
     "settling_times",
     "slow_points",
     "spectrum_witness",
+    "state_r2",
+    "targeted_axes",
     "threshold_times",
     "time_constants",
     "topology_witness",

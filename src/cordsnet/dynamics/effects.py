@@ -80,6 +80,20 @@ class Effects:
                     values[area] = torch.where(where, clamp.value, values[area])
         return state.with_values(values) if self.clamps else state
 
+    def of_part(self, areas: Mapping[str, str], pathways: Mapping[str, str]) -> "Effects":
+        """Effects on a part of a system, by the part's own names; drives are recorded apart.
+
+        Parameters
+        ----------
+        areas, pathways : own name -> name in the whole system.
+        """
+        return Effects(
+            {own: self.currents[whole] for own, whole in areas.items() if whole in self.currents},
+            {own: self.clamps[whole] for own, whole in areas.items() if whole in self.clamps},
+            {own: self.factors[whole] for own, whole in pathways.items() if whole in self.factors},
+            None if self.seen is None else {},
+        )
+
     def __and__(self, other: "Effects") -> "Effects":
         """Both together: currents add up, factors multiply, and a later clamp prevails."""
         if not (self and other):

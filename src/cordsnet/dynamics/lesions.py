@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -110,6 +110,14 @@ def _without_units(circuit: Circuit, lesion: Lesion) -> Circuit:
     return replace(circuit, feedforward=feedforward, pathways=pathways, bias=bias, noise=noise, alive=alive)
 
 
+@runtime_checkable
+class Composite(Protocol):
+    """A system of systems, each of which can lose its parts by itself."""
+
+    def lesioned(self, lesions: Sequence[Lesion]) -> System[Any]:
+        """The system of systems that have lost what lesions name."""
+
+
 def with_lesions(system: System[Any], lesions: Sequence[Lesion]) -> System[Any]:
     """A system without the lesioned parts. Raises ValueError, naming what there is, for parts that are not there."""
     for lesion in lesions:
@@ -117,7 +125,7 @@ def with_lesions(system: System[Any], lesions: Sequence[Lesion]) -> System[Any]:
         lesion.gone(shape, "cpu")
     if isinstance(system, RateSystem):
         return system.with_circuit(lesioned_circuit(system.equation.circuit, lesions), tuple(lesions))
-    return LesionedSystem(system, lesions)
+    return LesionedSystem(system.lesioned(lesions) if isinstance(system, Composite) else system, lesions)
 
 
 class LesionedSystem(System[Any]):
@@ -131,6 +139,11 @@ class LesionedSystem(System[Any]):
         self.effects = NONE
         for lesion in lesions:
             self.effects = self.effects & standing_effects(lesion, system)
+
+    @property
+    def rectified(self) -> frozenset[str]:
+        """As the system inside."""
+        return self.system.rectified
 
     def begin(self, batch: int, seed: int = 0) -> State:
         """The system's own start, without what is gone."""

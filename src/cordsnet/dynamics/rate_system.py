@@ -66,6 +66,11 @@ class RateSystem(System[Held]):
         )
         self._strength = {area: self._noise_strength(area, sigma) for area, sigma in circuit.noise.items()}
 
+    @property
+    def rectified(self) -> frozenset[str]:
+        """All areas of a circuit."""
+        return frozenset(self.areas)
+
     def zero_state(self, batch: int, seed: int = 0) -> State:
         """All rates zero, and nothing under way in delayed pathways."""
         shapes = self.equation.circuit.shapes

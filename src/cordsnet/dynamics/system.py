@@ -70,6 +70,11 @@ class System(ABC, Generic[Context]):
         """Names of the areas that have a rate, lowest first."""
         return tuple(signal.area for signal in self.signals if signal.kind == "rate")
 
+    @property
+    def rectified(self) -> frozenset[str]:
+        """Areas that pass their rates on rectified, whatever reads them; none unless a system says otherwise."""
+        return frozenset()
+
     def zero_state(self, batch: int, seed: int = 0) -> State:
         """The state with all signals at zero, [batch, *shape]; `seed` fixes the noise of all that follows."""
         values = {signal.name: self.like.new_zeros(batch, *signal.shape) for signal in self.signals}

@@ -38,6 +38,15 @@ class HasActivation(Protocol):
 
 
 @runtime_checkable
+class HasTops(Protocol):
+    """A model of which several areas are the highest, so that whatever reads it reads all of them."""
+
+    @property
+    def tops(self) -> tuple[str, ...]:
+        """Names of the areas."""
+
+
+@runtime_checkable
 class HasParts(Protocol):
     """A model that says to which area each of its parameters belongs."""
 

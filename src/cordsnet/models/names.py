@@ -35,6 +35,7 @@ KINDS.add_lazy("crbp_hgru", "cordsnet.models.hgru.crbp:CRBPHGRU")
 KINDS.add_lazy("conv_s5", "cordsnet.models.state_space:ConvS5")
 KINDS.add_lazy("akorn", "cordsnet.models.akorn:Akorn")
 KINDS.add_lazy("task_rnn", "cordsnet.models.task_rnn:TaskRNN")
+KINDS.add_lazy("streams", "cordsnet.models.streams.model:Streams")
 KINDS.add_lazy("multi_area", "cordsnet.models.multi_area.model:MultiArea")
 KINDS.add_lazy("deq_conv", "cordsnet.models.deq.conv:DeqConv")
 KINDS.add_lazy("mdeq", "cordsnet.models.deq.mdeq:Mdeq")
@@ -79,7 +80,8 @@ MODELS.add_lazy("akorn", "cordsnet.models.akorn:ROW")
 MODELS.add_lazy("akorn_small", "cordsnet.models.akorn:SMALL")
 MODELS.add_lazy("task_rnn", "cordsnet.models.task_rnn:ROW")
 MODELS.add_lazy("task_rnn_small", "cordsnet.models.task_rnn:SMALL")
-for _front in ("cordsnet", "cnn", "cornet_rt", "blt", "convgru"):
+MODELS.add_lazy("two_streams_small", "cordsnet.models.streams.rows:TWO_STREAMS")
+for _front in ("cordsnet", "cnn", "cornet_rt", "blt", "convgru", "two_streams"):
     MODELS.add_lazy(f"{_front}_pfc_small", f"cordsnet.models.multi_area.rows:{_front.upper()}")
 
 for _family, _members in (

@@ -1,7 +1,7 @@
 """A network as an ordinary torch module whose areas are called at every step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,11 @@ class Passing(Effects):
 
     def __rand__(self, other: Effects) -> Effects:  # asked first where the other one is a plain Effects
         return self._passing(Effects.__and__(other, self))
+
+    def of_part(self, areas: Mapping[str, str], pathways: Mapping[str, str]) -> "Passing":
+        """Effects on a part of a system, with the modules of its areas."""
+        own = {name: self.modules[whole] for name, whole in areas.items() if whole in self.modules}
+        return replace(self._passing(super().of_part(areas, pathways)), modules=own)
 
     def _passing(self, both: Effects) -> "Passing":
         return Passing(both.currents, both.clamps, both.factors, both.seen, self.modules, self.trials)

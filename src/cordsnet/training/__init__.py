@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cordsnet.training.order import mix_seed
     from cordsnet.training.probe import linear_probe
     from cordsnet.training.recipe import RECIPES, ModelChoice, Recipe, find_recipe
+    from cordsnet.training.skips import Skips
     from cordsnet.training.sources import LabelledImages, Source, Teachable, as_source
     from cordsnet.training.stage import Context, Stage, StageResult
     from cordsnet.training.stages import (
@@ -70,6 +71,7 @@ __all__ = [
     "Recipe",
     "Run",
     "Settled",
+    "Skips",
     "Source",
     "Stage",
     "StageReport",

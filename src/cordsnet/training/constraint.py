@@ -98,14 +98,15 @@ def limit_recurrence(model: HasRecurrentKernels, bound: float) -> None:
 
 
 def written(stage: dict[str, Any]) -> dict[str, Any]:
-    """A stage's settings as they are written down: without a constraint, a budget, a gradient rule, a lesson or a
-    criterion, as before there were any.
+    """A stage's settings as they are written down: without those that earlier versions did not have, where they are
+    as if there were none.
 
-    So the runs of earlier versions, which could not have them, go on.
+    So the runs of earlier versions go on.
     """
     plain = {
         "contraction": None,
         "budget": None,
+        "skips": None,
         "gradient": dataclasses.asdict(Gradient()),
         "lesson": {},
         "until": None,

@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from cordsnet.models.capabilities import Calibrated
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.multi_area.spec import MultiAreaSpec
 from cordsnet.models.pretrained import load_pretrained
@@ -41,8 +40,3 @@ def frames(batches: Iterable[Tensor]) -> Iterator[Tensor]:
             yield from images
         else:
             yield images
-
-
-def keeps_statistics(front: nn.Module) -> bool:
-    """True if a front end has batch norms, and no way to measure their statistics after training."""
-    return not isinstance(front, Calibrated) and any(isinstance(part, nn.BatchNorm2d) for part in front.modules())

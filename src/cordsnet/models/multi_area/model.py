@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from cordsnet.dynamics import Clock, Lesion, Precision, RateSystem, System, with_lesions
 from cordsnet.dynamics.steppers import STEPPERS, Relaxation
-from cordsnet.models.capabilities import Calibrated
+from cordsnet.models.capabilities import Calibrated, HasTops
 from cordsnet.models.interface import VisionModel
 from cordsnet.models.kernels import seeded
-from cordsnet.models.multi_area.front import frames, front_of, keeps_statistics, set_times
-from cordsnet.models.multi_area.spec import MultiAreaSpec, clock_field, options_between
+from cordsnet.models.multi_area.front import frames, front_of, set_times
+from cordsnet.models.multi_area.spec import MultiAreaSpec, options_between
 from cordsnet.models.multi_area.system import MultiAreaSystem, VectorArea
+from cordsnet.models.parts import clock_field, keeps_statistics
 from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.table import KINDS, MODELS
 
@@ -25,10 +26,10 @@ Model = TypeVar("Model", bound="MultiArea")
 class MultiArea(VisionModel):
     """A front end `front`, any model of images, and vector areas tau dr/dt = -r + relu(W r + F s + b + noise).
 
-    The source s of the first vector area is an area of the front end, its maps pooled or flattened; that of each other
-    is the vector area before it. All of them read the rates of the step before. The network class is that of Soo et al.
-    (NeurIPS 2024, figure 5): a CordsNet and a recurrent network with the properties of prefrontal cortex that learn
-    tasks from movies; the vector areas are those of Yang et al. (2019).
+    The source s of the first vector area is an area of the front end, its maps pooled or flattened, or several one
+    after the other; that of each other is the vector area before it. All of them read the rates of the step before. The
+    network class is that of Soo et al. (NeurIPS 2024, figure 5): a CordsNet and a recurrent network with the properties
+    of prefrontal cortex that learn tasks from movies; the vector areas are those of Yang et al. (2019).
 
     `shapes` has the areas of the front end, [C, H, W], under their own names, and [N] for vector areas. Outputs are
     linear in the last area. The network starts as its front end does, with zero rates in the vector areas. The readout
@@ -50,7 +51,7 @@ class MultiArea(VisionModel):
         super().__init__()
         self.spec = spec
         self._adopt(front_of(spec) if front is None else front)
-        read = math.prod(self.front.shapes[self.top]) if spec.reads == "flatten" else self.front.shapes[self.top][0]
+        read = sum(self._reads_of(top) for top in self.read_areas)
         into, within, bias = {}, {}, {}
         for name, units, _ in spec.areas:
             into[name] = _normal(units, read, gain=math.sqrt(2))
@@ -121,8 +122,8 @@ class MultiArea(VisionModel):
     def _check_front(self) -> None:
         """Raise ValueError unless the front end has what the spec reads, and areas of other names than vector areas."""
         spec, front = self.spec, self.front
-        if spec.read_area and spec.read_area not in front.shapes:
-            raise ValueError(f"read_area must be one of {', '.join(front.areas)} of the front, got {spec.read_area!r}")
+        if absent := [name for name in self.read_areas if name not in front.shapes]:
+            raise ValueError(f"read_area must be one of {', '.join(front.areas)} of the front, got {absent[0]!r}")
         if both := [name for name, *_ in spec.areas if name in front.shapes]:
             raise ValueError(f"areas: {both[0]!r} is an area of front {spec.front!r} already; give it another name")
         if front.clock.kind == "steps" and front.dt_ms != spec.dt_ms:
@@ -130,6 +131,8 @@ class MultiArea(VisionModel):
                 f"dt_ms = {spec.dt_ms:g} does not fit the clock of front {spec.front!r}, a step of which is "
                 f"{front.dt_ms:g} ms; give dt_ms = {front.dt_ms:g}"
             )
+        if spec.feedback and len(self.read_areas) > 1:
+            raise ValueError(f"feedback needs one read_area, to which it goes; got {', '.join(self.read_areas)}")
         if spec.feedback and not front.like.is_meta:
             with torch.no_grad():
                 is_equation = isinstance(front.system(), RateSystem)
@@ -137,9 +140,22 @@ class MultiArea(VisionModel):
                 raise ValueError(f"feedback needs a front end that is a rate equation of maps, got {spec.front!r}")
 
     @property
+    def read_areas(self) -> tuple[str, ...]:
+        """Areas of the front end that the first vector area reads."""
+        said = self.spec.read_area
+        if said:
+            return (said,) if isinstance(said, str) else said
+        return self.front.tops if isinstance(self.front, HasTops) else self.front.areas[-1:]
+
+    @property
     def top(self) -> str:
-        """Area of the front end that the first vector area reads."""
-        return self.spec.read_area or tuple(self.front.shapes)[-1]
+        """The last of the areas that the first vector area reads."""
+        return self.read_areas[-1]
+
+    def _reads_of(self, area: str) -> int:
+        """Length of what the first vector area reads of an area of the front end."""
+        shape = self.front.shapes[area]
+        return math.prod(shape) if self.spec.reads == "flatten" else shape[0]
 
     @property
     def frozen(self) -> bool:
@@ -244,13 +260,15 @@ class MultiArea(VisionModel):
 
     def _vector_areas(self, front: System[Any], shares: Mapping[str, float]) -> tuple[VectorArea, ...]:
         """Vector areas with their weights in the precision of the rates."""
-        dtype, source, found = front.like.dtype, self.top, []
+        dtype, sources, found = front.like.dtype, self.read_areas, []
+        sizes = [self._reads_of(top) for top in self.read_areas]
         for number, (name, units, _) in enumerate(self.spec.areas, start=len(front.areas)):
             kept = 1 - shares[name]
             strength = self.spec.noise * math.sqrt((1 + kept) / (1 - kept))
-            weights = (self.into[name].to(dtype), self.within[name].to(dtype), self.bias[name].to(dtype))
-            found.append(VectorArea(name, source, units, *weights, shares[name], strength, number))
-            source = name
+            into = self.into[name].to(dtype).split(sizes, 1) if len(sizes) > 1 else (self.into[name].to(dtype),)
+            weights = (into, self.within[name].to(dtype), self.bias[name].to(dtype))
+            found.append(VectorArea(name, sources, units, *weights, shares[name], strength, number))
+            sources, sizes = (name,), [units]
         return tuple(found)
 
     def _lesions_of_front(self, front: System[Any]) -> tuple[Lesion, ...]:

@@ -50,3 +50,11 @@ BLT = _row(
     "blt_pfc_small", "blt_ccn23_blt_small", "steps of 10 ms by convention", STEPS, image_size=(32, 32), dt_ms=10.0
 )
 CONVGRU = _row("convgru_pfc_small", "convgru_small", "steps of 10 ms by convention", STEPS, dt_ms=10.0)
+TWO_STREAMS = _row(
+    "two_streams_pfc_small",
+    "two_streams_small",
+    "continuous, tau 10 ms (form), 30 ms (motion) and 100 ms (pfc)",
+    ("The vector area reads the highest areas of both streams, one after the other.",),
+    8,
+    dt_ms=5.0,
+)

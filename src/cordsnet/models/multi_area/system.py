@@ -22,9 +22,9 @@ class VectorArea:
 
     Attributes
     ----------
-    name, source : of the area, and of the area that it reads.
+    name, sources : of the area, and of the areas that it reads.
     units : number N of units.
-    into : weights of what it reads [N, M].
+    into : weights of what it reads of each source [N, M].
     within : recurrent weights [N, N].
     bias : [N].
     share : of the way to its target that one step covers.
@@ -33,9 +33,9 @@ class VectorArea:
     """
 
     name: str
-    source: str
+    sources: tuple[str, ...]
     units: int
-    into: Tensor
+    into: tuple[Tensor, ...]
     within: Tensor
     bias: Tensor
     share: float
@@ -65,8 +65,13 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         self, model: Any, front: System[Any], clock: Clock, vectors: tuple[VectorArea, ...], ways: tuple[str, ...]
     ) -> None:
         self.front, self.clock, self.vectors, self.outputs = front, clock, vectors, model.outputs
-        self.source, self.reads, self.frozen, self.like = model.top, model.spec.reads, model.frozen, front.like
-        self.emits = isinstance(front, RateSystem)
+        self.read_areas, self.reads, self.frozen, self.like = (
+            model.read_areas,
+            model.spec.reads,
+            model.frozen,
+            front.like,
+        )
+        self.source = self.read_areas[-1]
         self.signals = (*front.signals, *(Signal(area.name, (area.units,)) for area in vectors))
         self.sources, self.noisy = front.sources, any(area.noise for area in vectors)
         self.has_noise = front.has_noise or self.noisy
@@ -76,10 +81,15 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         dtype, last = self.like.dtype, vectors[-1].name
         self.back = model.back.to(dtype) if model.spec.feedback else None
         self.way_back = f"{last} -> {self.source}"
-        own = [way for area in vectors for way in (f"{area.source} -> {area.name}", f"{area.name} -> {area.name}")]
+        own = [f"{source} -> {area.name}" for area in vectors for source in (*area.sources, area.name)]
         self.ways = frozenset(ways)
         self.pathways = (*ways, *own, *((self.way_back,) if self.back is not None else ()))
         self.head = {name: (model.head[name].to(dtype), model.bias[name].to(dtype)) for name in self.outputs}
+
+    @property
+    def rectified(self) -> frozenset[str]:
+        """Those of the front end, and vector areas."""
+        return self.front.rectified | {area.name for area in self.vectors}
 
     def zero_state(self, batch: int, seed: int = 0) -> State:
         """All signals at zero."""
@@ -119,8 +129,9 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
 
     @property
     def lead(self) -> RateSystem | None:
-        """The front end, where it is a rate equation that gets no feedback."""
-        return self.front if isinstance(self.front, RateSystem) and self.back is None else None
+        """The front end, where it is a rate equation of which one area is read, and gets no feedback."""
+        alone = self.back is None and len(self.read_areas) == 1
+        return self.front if isinstance(self.front, RateSystem) and alone else None
 
     def lead_state(self, state: State) -> State:
         """The front end's part of a state."""
@@ -136,8 +147,9 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         """Rates of the vector areas after each step [T, B, N], from those of the front end before each [T, B, ...]."""
         found: dict[str, Tensor] = {}
         for area in self.vectors:
-            seen = torch.unflatten(self._seen(area, read.flatten(0, 1)), 0, read.shape[:2])
-            found[area.name] = self._course(area, state, functional.linear(seen, area.into) + area.bias)
+            (source,), (into,) = area.sources, area.into
+            seen = torch.unflatten(self._seen(source, read.flatten(0, 1)), 0, read.shape[:2])
+            found[area.name] = self._course(area, state, functional.linear(seen, into) + area.bias)
             read = torch.cat([state.values[area.name][None], found[area.name][:-1]])
         return found
 
@@ -199,9 +211,11 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
     def _advanced(self, area: VectorArea, state: State, effects: Effects) -> Tensor:
         """New rates of a vector area [B, N]."""
         rate, name = state.values[area.name], area.name
-        drive = effects.pathway(
-            f"{area.source} -> {name}", functional.linear(self._seen(area, state.values[area.source]), area.into)
-        )
+        reads = [
+            effects.pathway(f"{source} -> {name}", functional.linear(self._seen(source, state.values[source]), into))
+            for source, into in zip(area.sources, area.into, strict=True)
+        ]
+        drive = reads[0] if len(reads) == 1 else torch.stack(reads).sum(0)
         drive = drive + effects.pathway(f"{name} -> {name}", functional.linear(rate, area.within)) + area.bias
         target = functional.relu(effects.drive(name, self._with_noise(area, state, 0, drive)))
         return effects.rate(name, torch.lerp(rate, target, area.share))
@@ -222,9 +236,9 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         assert state.seeds is not None
         return drive + area.noise * normal(state.seeds, area.stream, state.step + later, (area.units,), drive.dtype)
 
-    def _seen(self, area: VectorArea, rates: Tensor) -> Tensor:
-        """What a vector area reads [B, M] of the rates of its source, rectified where they are of circuits."""
-        if area.source != self.source:
+    def _seen(self, source: str, rates: Tensor) -> Tensor:
+        """What a vector area reads [B, M] of the rates of a source, rectified where they are of circuits."""
+        if source not in self.read_areas:
             return emit(rates)
-        rates = emit(rates) if self.emits else rates
+        rates = emit(rates) if source in self.front.rectified else rates
         return rates.mean((2, 3)) if self.reads == "pool" and rates.ndim == 4 else rates.flatten(1)

@@ -26,6 +26,7 @@ from cordsnet.training.losses import LastStep
 from cordsnet.training.optimisation import Optimisation
 from cordsnet.training.order import mix_seed
 from cordsnet.training.record import add_spent
+from cordsnet.training.skips import Skips
 from cordsnet.training.sources import Source
 from cordsnet.training.stage import Context, Stage, StageResult
 
@@ -58,12 +59,12 @@ class Train(Stage):
     contraction : keeps the network among those that are proven to have one attractor; None does not.
     budget : images, floating-point operations or seconds, in place of `optimisation.updates`; None counts updates.
     lesson : an easier task for this stage, as in a curriculum.
-        Setting of the data -> its value in the training of this stage alone, such as {"coherences": [1.0]}. How well
-        the stage did is measured on the data of the recipe. Labelled images have no such settings.
+        Setting of the data -> its value in this stage's training, such as {"coherences": [1.0]}. How well the stage did
+        is measured on the data of the recipe. Labelled images have no such settings.
     until : a criterion for ending early.
-        The stage ends at the update at which a measure reaches a bound, or with its last one. The metrics `updates` and
-        `criterion_reached`, 1 or 0, say which; None makes all updates. Learning rates of "one_cycle" are those of all
-        updates, so that a stage that ends early has not cooled down: let another follow, or take a constant rate.
+        The metrics `updates` and `criterion_reached`, 1 or 0, say how it ended; None makes all updates. Learning rates
+        of "one_cycle" are those of all updates: let another stage follow, or take a constant rate.
+    skips : temporal skip connections, which are removed while the model is trained; None for none.
     """
 
     kind: ClassVar[str] = "train"
@@ -82,6 +83,7 @@ class Train(Stage):
     budget: Budget | None = None
     lesson: dict[str, Any] = field(default_factory=dict, hash=False)
     until: Criterion | None = None
+    skips: Skips | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lesson", plain_lesson(self.lesson))
@@ -94,8 +96,21 @@ class Train(Stage):
             raise ValueError("slopes share the updates, whose number a budget of seconds does not say; give images")
         if self.until is not None and len(self.slopes or ()) > 1:
             raise ValueError("slopes share the updates, of which until may leave out the last; give one of the two")
+        if self.skips is not None:
+            self._check_skips()
         if self.slopes is not None and len(self.slopes) == 0:
             raise ValueError("slopes is empty; give (0.0,) for ReLU or (1.0,) for the linear stage")
+
+    def _check_skips(self) -> None:
+        """Raise ValueError for settings that do not go with skip connections."""
+        if self.budget is not None and self.budget.seconds is not None:
+            raise ValueError("skips are removed by the updates, whose number a budget of seconds does not say")
+        if not self.gradient.row.whole:
+            raise ValueError(f"skips reach into the past, which gradient {self.gradient.rule!r} does not; use 'bptt'")
+        if self.spontaneous_residual is not None or self.feedforward:
+            raise ValueError(
+                "skips need a model in time that starts by itself; leave out the spontaneous_residual and feedforward"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for what is written down and compared."""
@@ -137,6 +152,10 @@ class Train(Stage):
         before = f"stage {self.name!r}" + (f", which starts from {self.start!r}" if self.start else "")
         try:
             self.loss.check(model)
+            if self.skips is not None:
+                if not evolves(model):
+                    raise ValueError("skips need a model that evolves in time; leave them out")
+                self.skips.steps(model.system(self.dt_ms))
             if self.gradient != Gradient():
                 self.gradient.check(model.system(self.dt_ms) if evolves(model) else None)
         except ValueError as error:
@@ -188,6 +207,7 @@ class TrainedModule(TrainingModule):
         super().__init__(model, stage.optimisation, stage.augmentation)
         self.model, self.stage, self.notes = model, stage, list[str]()
         self.examiner = None if stage.until is None else Examiner(stage.until, stage.name)
+        self.skip_weight = 0.0 if stage.skips is None else stage.skips.weight
         self.warm = None if stage.spontaneous_residual is None else WarmStart(stage.spontaneous_residual)
         with torch.random.fork_rng():
             torch.manual_seed(mix_seed(seed, HEAD))
@@ -237,6 +257,8 @@ class TrainedModule(TrainingModule):
         """Take the activation of this update; a new phase starts with a fresh optimiser."""
         super().on_train_batch_start(batch, batch_idx)
         update, phase = self.trainer.global_step, self.stage.phase
+        if self.stage.skips is not None:
+            self.skip_weight = self.stage.skips.at(update, self.stage.optimisation.updates)
         if self.stage.slopes is not None:
             self.model.activation = phase(update)
             if update and phase(update) != phase(update - 1):
@@ -274,4 +296,5 @@ class TrainedModule(TrainingModule):
             "gradient": stage.gradient,
             "head": self.head,
         }
-        return stage.loss(Bound.of(self.model, stage.dt_ms, **how), batch)
+        bound = Bound.of(self.model, stage.dt_ms, **how)
+        return stage.loss(bound if stage.skips is None else stage.skips.applied(bound, self.skip_weight), batch)
