@@ -59,11 +59,11 @@ class Train(Stage):
     contraction : keeps the network among those that are proven to have one attractor; None does not.
     budget : images, floating-point operations or seconds, in place of `optimisation.updates`; None counts updates.
     lesson : an easier task for this stage, as in a curriculum.
-        Setting of the data -> its value in this stage's training, such as {"coherences": [1.0]}. How well the stage did
-        is measured on the data of the recipe. Labelled images have no such settings.
+        Setting of the data -> its value in the training of this stage alone, such as {"coherences": [1.0]}; accuracy is
+        measured on the data of the recipe. Labelled images have no such settings.
     until : a criterion for ending early.
-        The metrics `updates` and `criterion_reached`, 1 or 0, say how it ended; None makes all updates. Learning rates
-        of "one_cycle" are those of all updates: let another stage follow, or take a constant rate.
+        The stage ends at the update at which a measure reaches a bound, or with its last one. The metrics `updates` and
+        `criterion_reached` say which. Learning rates of "one_cycle" are those of all updates: let another stage follow.
     skips : temporal skip connections, which are removed while the model is trained; None for none.
     """
 
