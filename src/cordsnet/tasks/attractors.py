@@ -7,14 +7,18 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count
 from cordsnet.analysis import ManifoldReport, NetworkFlow, find_manifold
-from cordsnet.tasks.running import rates_at_frames
+from cordsnet.tasks.running import check_network, rates_at_frames
 from cordsnet.tasks.task import Task
 from cordsnet.tasks.timing import longest
 from cordsnet.tasks.trials import Trials
 
 PERIODS = ("delay", "go", "decision")
 """Periods that are looked at where none is named: the first of them that the task has."""
+
+MOST_STARTS = 10_000
+"""Largest number of trials, which are all run together."""
 
 
 @check_arguments
@@ -51,6 +55,8 @@ def task_attractor(
     ValueError : the task has no such period or condition, or inputs in the period differ between trials.
     TypeError : a model without a rate equation.
     """
+    check_network(model, "system", "like")
+    check_count(trials, "trials", 12, most=MOST_STARTS)
     chosen = period or next((name for name in PERIODS if name in task.periods), "")
     if chosen not in task.periods:
         raise ValueError(f"task {task.kind!r} has no period {chosen!r}; it has {', '.join(task.periods)}")

@@ -9,15 +9,21 @@ from gymnasium import spaces
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_count
 from cordsnet.dynamics import Hold, Record, integrate, start
 from cordsnet.tasks.acting import Choosing, acting
+from cordsnet.tasks.running import MOST_TRIALS, check_network
 from cordsnet.tasks.task import IMAGE, Task
 from cordsnet.tasks.trials import Trials
+
+MOST_SEED = 2**63 - 1
+"""Largest seed of trials."""
 
 Frame: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 
+@check_init
 class TaskEnvironment(gymnasium.Env[Frame, Any]):
     """Trials of a task with a choice or an angle, frame by frame; an episode is a trial.
 
@@ -54,7 +60,8 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
             raise ValueError(f"gaze = True needs a task with a choice, got {task.kind!r}, whose answer is an angle")
         if gaze and task.rendering != IMAGE:
             raise ValueError(f"gaze = True needs rendering='image', got rendering={task.rendering!r}")
-        self.task, self.gaze, self.trial_seed, self.episode = task, gaze, check_count(seed, "seed", 0), -1
+        self.task, self.gaze, self.episode = task, gaze, -1
+        self.trial_seed = check_count(seed, "seed", 0, most=MOST_SEED)
         self.action_space: spaces.Space[Any] = self.acting.space
         if gaze:
             look = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -125,6 +132,7 @@ def looked_at(frames: Tensor, places: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+@check_arguments
 def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0) -> list[dict[str, Any]]:
     """Let a network play episodes, step by step: it answers with its output at the end of every frame.
 
@@ -145,7 +153,8 @@ def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0)
     ------
     ValueError : the environment moves its gaze, or a frame is no whole number of the network's steps.
     """
-    check_count(episodes, "episodes", 1)
+    check_network(model, "system", "training")
+    check_count(episodes, "episodes", 1, most=MOST_TRIALS)
     if environment.gaze:
         raise ValueError("environment must have gaze=False; a network without an output of gaze cannot move it")
     training = model.training

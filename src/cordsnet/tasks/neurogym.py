@@ -13,6 +13,7 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive, is_number, is_whole
 from cordsnet.tasks.choice import CHOICE
+from cordsnet.tasks.running import MOST_TRIALS
 from cordsnet.tasks.task import IMAGE, MOST_FRAMES, VECTOR
 from cordsnet.tasks.trials import Trials
 
@@ -78,7 +79,7 @@ def from_neurogym(
 
     Source: interface of neurogym 2.3.1, https://github.com/neurogym/neurogym.
     """
-    check_count(trials, "trials", 1)
+    check_count(trials, "trials", 1, most=MOST_TRIALS)
     if not callable(getattr(env, "new_trial", None)):
         raise TypeError(f"env must have a method new_trial(), as environments of neurogym do, got {type(env).__name__}")
     frame_ms = _number(env, "dt")

@@ -8,7 +8,7 @@ import torch
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.analysis import InformationOnset, information_onset
-from cordsnet.tasks.running import BATCH, rates_at_frames
+from cordsnet.tasks.running import BATCH, MOST_TRIALS, check_network, rates_at_frames
 from cordsnet.tasks.task import Task
 
 MOST_LABELS = 12
@@ -41,7 +41,8 @@ def task_onsets(
     ------
     ValueError : there is no such condition, it has too many values, or trials differ in duration.
     """
-    check_count(trials, "trials", 10)
+    check_network(model, "areas", "system")
+    check_count(trials, "trials", 10, most=MOST_TRIALS)
     parts: dict[str, list[torch.Tensor]] = {area: [] for area in model.areas}
     labels = []
     for first in range(0, trials, BATCH):

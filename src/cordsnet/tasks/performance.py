@@ -14,7 +14,7 @@ from cordsnet._checks import check_count
 from cordsnet.data import is_path
 from cordsnet.errors import DataError
 from cordsnet.tasks.create import create_task
-from cordsnet.tasks.running import BATCH, run_trials
+from cordsnet.tasks.running import BATCH, MOST_TRIALS, check_network, run_trials
 from cordsnet.tasks.task import IMAGE, VECTOR, Answers, Task
 from cordsnet.tasks.trials import Trials
 
@@ -96,7 +96,8 @@ def answered_batches(model: Any, task: Task, trials: int, seed: int) -> Iterator
     ------
     ValueError : the network does not read the rendering, lacks an output, or cannot show a frame with its clock.
     """
-    check_count(trials, "trials", 1)
+    check_network(model, "inputs", "outputs")
+    check_count(trials, "trials", 1, most=MOST_TRIALS)
     if task.rendering not in model.inputs:
         raise ValueError(
             f"task {task.kind!r} is rendered as {task.rendering!r}, and the model reads {', '.join(model.inputs)}; "
@@ -132,6 +133,7 @@ def trained_task(model: Any, name: str, **settings: Any) -> Task:
     ------
     DataError : the task shows pictures of a folder that only the network names.
     """
+    check_network(model, "inputs", "metadata")
     known = model.metadata.get("data")
     if isinstance(known, dict) and known.get("name") == name and isinstance(known.get("task"), dict):
         for setting, value in known["task"].items():  # a model that was handed on opens no folder that nobody named

@@ -12,6 +12,9 @@ Array = NDArray[np.float64]
 Bounds = Sequence[tuple[float, float]]
 
 LEVEL = 0.95
+MOST_DRAWS = 100_000
+"""Largest number of samples of a bootstrap."""
+
 NEAR = 1e-6
 """Share of the range of a parameter within which it lies at its bound."""
 
