@@ -41,6 +41,12 @@ def check_field(density: float, field_deg: float, frame_ms: float) -> None:
         )
 
 
+def check_way(way: float, name: str) -> None:
+    """Raise ValueError, naming the speed, unless dots move by a field at most in a frame, round which they wrap."""
+    if not 0 < way <= 1:
+        raise ValueError(f"{name} must move dots by a field in a frame at most, got {way:g} fields; lower it")
+
+
 def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str) -> Tensor:
     """Places of the dots of every frame [B, F, count, 2], from 0 to 1 in a square field, round which dots wrap.
 

@@ -1,5 +1,6 @@
 """When each area of a network knows a condition of a trial: the onset of information, area by area."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,13 @@ def task_onsets(
 
     Raises
     ------
-    ValueError : there is no such condition, it has too many values, or trials differ in duration.
+    ValueError : there is no such condition or setting, it has too many values, or trials differ in duration.
     """
     check_network(model, "areas", "system")
     check_count(trials, "trials", 10, most=MOST_TRIALS)
+    known = list(inspect.signature(information_onset).parameters)[3:]
+    if unknown := sorted(set(settings) - set(known)):
+        raise ValueError(f"task_onsets has no setting {unknown[0]!r}; it has {', '.join(known)}")
     parts: dict[str, list[torch.Tensor]] = {area: [] for area in model.areas}
     labels = []
     for first in range(0, trials, BATCH):

@@ -111,6 +111,13 @@ def answered_batches(model: Any, task: Task, trials: int, seed: int) -> Iterator
         for first in range(0, trials, BATCH):
             shown = task.sample(min(BATCH, trials - first), seed, first)
             outputs = run_trials(model, shown, seed + first)
+            for name, axis, size in task.outputs:
+                if outputs[name].shape[2:] != (size,):
+                    given = list(outputs[name].shape[2:])
+                    raise ValueError(
+                        f"task {task.kind!r} needs {size} values along {axis!r} of output {name!r}, got {given}; "
+                        "take a network that was made for it"
+                    )
             yield shown, {name: values.cpu() for name, values in outputs.items()}
     finally:
         model.train(training)

@@ -71,6 +71,7 @@ def fit_chronometric(
     x = as_array(strengths, "strengths")
     hit, ms = as_array(correct, "correct", len(x)), as_array(reaction_ms, "reaction_ms", len(x))
     check_count(draws, "draws", 0, most=MOST_DRAWS)
+    check_count(seed, "seed", 0)
     levels, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(levels) < 2 or levels[0] < 0 or counts.min() < 2:
         raise ValueError(

@@ -98,6 +98,7 @@ def fit_psychometric(
     """
     x, n, k = _checked(strengths, hits, trials, curve)
     check_count(draws, "draws", 0, most=MOST_DRAWS)
+    check_count(seed, "seed", 0)
     if guess is not None and not 0 <= guess < 1:
         raise ValueError(f"guess must be at least 0 and below 1, got {guess!r}")
     # strengths in units of their range and the logarithm of the slope, so that all parameters are of order 1

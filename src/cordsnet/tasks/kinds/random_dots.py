@@ -10,7 +10,7 @@ from torch import Tensor
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive, is_number
 from cordsnet.tasks.choice import FIXATE, ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, Algorithm, check_field, draw_dots, moving_dots
+from cordsnet.tasks.dots import ALGORITHMS, Algorithm, check_field, check_way, draw_dots, moving_dots
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -59,6 +59,7 @@ class RandomDots(ChoiceTask):
             raise ValueError(f"directions must be at least two different angles in degrees, got {self.directions!r}")
         check_positive(self.speed_deg_s, "speed_deg_s")
         check_field(self.density, self.field_deg, self.frame_ms)
+        check_way(self.speed_deg_s * self.frame_ms / 1000 / self.field_deg, "speed_deg_s")
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
 
