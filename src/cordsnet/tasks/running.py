@@ -45,6 +45,8 @@ def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     ValueError : the model does not read the inputs, or a frame is no whole number of its steps.
     """
     check_network(model, "system", "like")
+    if not trials.inputs:
+        raise ValueError("trials must have inputs, and have none")
     return dict(_run(model, model.system(), trials, Record, seed).outputs)
 
 
