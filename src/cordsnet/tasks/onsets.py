@@ -62,6 +62,8 @@ def task_onsets(
     values, wanted = np.unique(drawn.numpy(), return_inverse=True)
     if drawn.ndim != 1 or not 2 <= len(values) <= MOST_LABELS:
         raise ValueError(f"condition {condition!r} must have 2 to {MOST_LABELS} values; choose another")
+    if (fewest := int(np.unique(wanted, return_counts=True)[1].min())) < 2:
+        raise ValueError(f"condition {condition!r} has a value in {fewest} of {trials} trials alone; take more trials")
     time_ms = ((torch.arange(shown.frames) + 1) * task.frame_ms).double().numpy()
     return {
         area: information_onset(torch.cat(rates, 1).double().numpy(), wanted, time_ms, seed=seed, **settings)

@@ -107,7 +107,7 @@ def task_recipe(
     if effort.gain is not None and task.rendering == VECTOR and hasattr(MODELS[name].spec, "gain"):
         options = {"gain": effort.gain} | options
     choice = ModelChoice(name, options=options)
-    if task.rendering == IMAGE and "image_size" not in options:
+    if task.rendering == IMAGE and "image_size" not in options and hasattr(MODELS[name].spec, "image_size"):
         choice = ModelChoice(name, image_size=task.image_size, options=options)
     data = {"task": task.kind, "test_trials": test_trials, **task.to_dict()}
     return Recipe(task.kind, _stages(effort.lessons, optimisation), choice, data="task", data_options=data)
