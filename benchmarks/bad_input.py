@@ -37,9 +37,10 @@ from bad_input_calls import GOOD, USE
 from bad_input_values import bad_values
 
 import cordsnet
+from cordsnet.tasks import TASKS
 
 HOME = str(Path(cordsnet.__file__).parent)
-PARTS = ("", ".analysis", ".data", ".dynamics", ".experiments", ".models", ".stimuli", ".training")
+PARTS = ("", ".analysis", ".data", ".dynamics", ".experiments", ".models", ".stimuli", ".tasks", ".training")
 KINDS = ("refused", "accepted", "known", "raw", "hang", "crash", "nan")
 BYTES, SECONDS, SHORTEST, LARGEST = 6 * 2**30, 20, 20, 10**8
 OWN_ERRORS = (ValueError, TypeError, ArithmeticError, OSError)
@@ -63,6 +64,7 @@ KNOWN = {
     ("cordsnet.dynamics.fixed_point_iteration", "f"): USERS,
     ("cordsnet.dynamics.expansion_penalty", "f"): USERS,
     ("cordsnet.experiments.evaluate", "tell"): USERS,
+    ("cordsnet.tasks.from_neurogym", "renderer"): USERS,
     ("cordsnet.training.objective", "spontaneous"): USERS,
 }
 """Function and argument -> why a call with NaN, a class for a function or a tensor of 4 TB is not refused by it."""
@@ -73,7 +75,7 @@ class SlowError(BaseException):
 
 
 def public() -> dict[str, Any]:
-    """Return public name -> object, in the package that is nearest to where it is defined."""
+    """Return public name -> object, in the package that is nearest to where it is defined, and the classes of tasks."""
     found: dict[str, Any] = {}
     for part in reversed(PARTS):
         package = importlib.import_module(f"cordsnet{part}")
@@ -81,7 +83,7 @@ def public() -> dict[str, Any]:
             value = getattr(package, name)
             if not any(value is other for other in found.values()):
                 found[f"{package.__name__}.{name}"] = value
-    return found
+    return found | {f"cordsnet.tasks.{TASKS[name].__name__}": TASKS[name] for name in TASKS}
 
 
 def goods(name: str) -> Any:

@@ -96,7 +96,7 @@ def _train(words: Sequence[str]) -> None:
     options = parse(parser, words[1:])
     chosen = chosen_recipe(recipe, parser, options)
     task = _chosen(name, parser, options)
-    if task.rendering == "image" and given(words, "--model.image_size") is None:
+    if recipe.model.image_size is not None and given(words, "--model.image_size") is None:
         chosen = dataclasses.replace(chosen, model=dataclasses.replace(chosen.model, image_size=task.image_size))
     recipe = dataclasses.replace(chosen, data_options=recipe.data_options | task.to_dict())
     with telling(options):

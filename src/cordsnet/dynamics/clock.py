@@ -98,7 +98,7 @@ class Clock:
         if abs(count * self.dt_ms - ms) > 1e-6 * self.dt_ms + 1e-12 * ms:
             raise ValueError(
                 f"{name} = {ms:g} ms is not a whole number of steps of dt = {self.dt_ms:g} ms; "
-                f"use {count * self.dt_ms:g} ms or a dt that divides it"
+                f"use {max(1, count) * self.dt_ms:g} ms or a dt that divides it"
             )
         return count
 

@@ -20,9 +20,9 @@ _HALF = 0xFFFFFFFF
 def trial_seeds(seed: int, batch: int, device: torch.device | str = "cpu", first: int = 0) -> Tensor:
     """One seed per trial [B], of trials `first` to `first + batch`, from one seed.
 
-    Raises ValueError for a seed or a first trial below 0.
+    Raises ValueError for a seed or a first trial below 0, or beyond 63 bits.
     """
-    number = torch.tensor(check_count(seed, "seed", 0), dtype=torch.int64, device=device)
+    number = torch.tensor(check_count(seed, "seed", 0, most=2**63 - 1), dtype=torch.int64, device=device)
     start = check_count(first, "first", 0, most=2**62)
     return mix(torch.arange(start, start + batch, dtype=torch.int64, device=device) + mix(number))
 

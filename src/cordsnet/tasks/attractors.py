@@ -7,14 +7,18 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
+from cordsnet._checks import check_count, is_number
 from cordsnet.analysis import ManifoldReport, NetworkFlow, find_manifold
-from cordsnet.tasks.running import rates_at_frames
+from cordsnet.tasks.running import check_network, rates_at_frames
 from cordsnet.tasks.task import Task
 from cordsnet.tasks.timing import longest
 from cordsnet.tasks.trials import Trials
 
 PERIODS = ("delay", "go", "decision")
 """Periods that are looked at where none is named: the first of them that the task has."""
+
+LEAST_STARTS, MOST_STARTS = 12, 10_000
+"""Smallest and largest number of trials, which are all run together."""
 
 
 @check_arguments
@@ -51,6 +55,8 @@ def task_attractor(
     ValueError : the task has no such period or condition, or inputs in the period differ between trials.
     TypeError : a model without a rate equation.
     """
+    check_network(model, "system", "like")
+    check_count(trials, "trials", LEAST_STARTS, most=MOST_STARTS)
     chosen = period or next((name for name in PERIODS if name in task.periods), "")
     if chosen not in task.periods:
         raise ValueError(f"task {task.kind!r} has no period {chosen!r}; it has {', '.join(task.periods)}")
@@ -79,5 +85,13 @@ def _asked(shown: Trials, only: Mapping[str, float]) -> Tensor:
     for name, value in only.items():
         if name not in shown.conditions:
             raise ValueError(f"only names no condition {name!r} of the task; it has {', '.join(shown.conditions)}")
-        kept &= shown.conditions[name].cpu() == value
+        if shown.conditions[name].ndim != 1 or not is_number(value):
+            raise ValueError(f"only must map conditions of one number to a number, got {value!r:.60} for {name!r}")
+        kept &= shown.conditions[name].cpu() == float(value)
+    if int(kept.sum()) < LEAST_STARTS:
+        wanted = " and ".join(f"{name} {value:g}" for name, value in only.items())
+        raise ValueError(
+            f"only must leave {LEAST_STARTS} of the {len(shown)} trials at least, and {int(kept.sum())} have {wanted}; "
+            "take values that the task has, or more trials"
+        )
     return kept.nonzero()[:, 0]

@@ -3,15 +3,18 @@
 import dataclasses
 from typing import Any
 
+from cordsnet._arguments import check_arguments
 from cordsnet.tasks.table import TASKS
 from cordsnet.tasks.task import Task
 
 
+@check_arguments
 def list_tasks(pattern: str = "*") -> list[str]:
     """Names of the tasks that match a pattern, such as "match_*"."""
     return TASKS.names(pattern)
 
 
+@check_arguments
 def create_task(name: str, **settings: Any) -> Task:
     """Make a task.
 

@@ -111,12 +111,16 @@ def behaviour_curves(
     """
     if not isinstance(task, ChoiceTask):
         raise ValueError(f"task {task.kind!r} has no choice, so that it has no such curves; use evaluate_task")
+    if len(task.options) < 2:
+        raise ValueError(f"task {task.kind!r} has one option, so that it has no such curves; use evaluate_task")
     if not 0 < threshold < 1:
         raise ValueError(f"threshold must be above 0 and below 1, got {threshold:g}")
     parts = []
     for shown, outputs in answered_batches(model, task, trials, seed):
         if strength not in shown.conditions:
             raise ValueError(f"task {task.kind!r} has no condition {strength!r}; it has {', '.join(shown.conditions)}")
+        if shown.conditions[strength].ndim != 1:
+            raise ValueError(f"strength must be a condition of one number, and {strength!r} has several")
         parts.append((shown.conditions[strength], *reactions(task, shown, outputs, threshold, forced)))
     found = Reactions(*(torch.cat(part) for part in zip(*parts, strict=True)))
     notes: list[str] = []

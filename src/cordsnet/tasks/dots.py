@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_positive
 from cordsnet.tasks.trials import Plan
 
 Algorithm: TypeAlias = Literal["movshon", "limited_lifetime", "random_walk"]
@@ -25,6 +26,25 @@ SETS = 3
 
 LIFETIME = 4
 """Frames of a dot's life with "limited_lifetime"."""
+
+MOST_DOTS = 10_000
+"""Largest number of dots in a frame."""
+
+
+def check_field(density: float, field_deg: float, frame_ms: float) -> None:
+    """Raise ValueError, naming the argument, unless a field has a size and not too many dots in a frame."""
+    check_positive(density, "density")
+    check_positive(field_deg, "field_deg")
+    if (count := density * field_deg * field_deg * frame_ms / 1000) > MOST_DOTS:
+        raise ValueError(
+            f"density and field_deg must give {MOST_DOTS:,} dots in a frame at most, got {count:g}; lower either"
+        )
+
+
+def check_way(way: float, name: str) -> None:
+    """Raise ValueError, naming the speed, unless dots move by a field at most in a frame, round which they wrap."""
+    if not 0 < way <= 1:
+        raise ValueError(f"{name} must move dots by a field in a frame at most, got {way:g} fields; lower it")
 
 
 def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str) -> Tensor:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from cordsnet._checks import check_device
 from cordsnet.dynamics import mix, trial_seeds
 
 _BITS = 53
@@ -36,6 +37,7 @@ class Draws:
     @classmethod
     def of(cls, seed: int, batch: int, first: int = 0, device: torch.device | str = "cpu") -> "Draws":
         """Those of trials `first` to `first + batch` of a seed."""
+        check_device(device.type if isinstance(device, torch.device) else str(device).partition(":")[0])
         return cls(trial_seeds(seed, batch, device, first))
 
     def uniform(self, name: str, *shape: int) -> Tensor:

@@ -1,5 +1,7 @@
 """Tasks as environments of gymnasium: a frame is a step."""
 
+import math
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -9,15 +11,25 @@ from gymnasium import spaces
 from torch import Tensor
 from torch.nn import functional
 
+from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_count
 from cordsnet.dynamics import Hold, Record, integrate, start
 from cordsnet.tasks.acting import Choosing, acting
+from cordsnet.tasks.performance import check_reads, check_sizes
+from cordsnet.tasks.running import MOST_TRIALS, check_network
 from cordsnet.tasks.task import IMAGE, Task
 from cordsnet.tasks.trials import Trials
+
+MOST_SEED = 2**63 - 1
+"""Largest seed of trials."""
+
+MOST_EPISODES = 2**62
+"""Largest number of an episode."""
 
 Frame: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 
+@check_init
 class TaskEnvironment(gymnasium.Env[Frame, Any]):
     """Trials of a task with a choice or an angle, frame by frame; an episode is a trial.
 
@@ -54,7 +66,8 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
             raise ValueError(f"gaze = True needs a task with a choice, got {task.kind!r}, whose answer is an angle")
         if gaze and task.rendering != IMAGE:
             raise ValueError(f"gaze = True needs rendering='image', got rendering={task.rendering!r}")
-        self.task, self.gaze, self.trial_seed, self.episode = task, gaze, check_count(seed, "seed", 0), -1
+        self.task, self.gaze, self.episode = task, gaze, -1
+        self.trial_seed = check_count(seed, "seed", 0, most=MOST_SEED)
         self.action_space: spaces.Space[Any] = self.acting.space
         if gaze:
             look = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -69,10 +82,13 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frame, dict[str, Any]]:
         """Begin the next episode; with a seed, episode 0 of that seed; with options {"episode": k}, episode k."""
-        super().reset(seed=seed)
+        asked = {} if options is None else options
+        if not isinstance(asked, Mapping) or set(asked) - {"episode"}:
+            raise ValueError(f"options must be None or {{'episode': k}}, got {options!r:.60}")
         if seed is not None:
-            self.trial_seed, self.episode = seed, -1
-        self.episode = check_count((options or {}).get("episode", self.episode + 1), "options['episode']", 0)
+            self.trial_seed, self.episode = check_count(seed, "seed", 0, most=MOST_SEED), -1
+        super().reset(seed=seed)
+        self.episode = check_count(asked.get("episode", self.episode + 1), "options['episode']", 0, most=MOST_EPISODES)
         self.trials = self.task.sample(1, self.trial_seed, self.episode)
         self.frame, self.place = 0, torch.zeros(2)
         self.acting.begin()
@@ -125,6 +141,7 @@ def looked_at(frames: Tensor, places: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+@check_arguments
 def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0) -> list[dict[str, Any]]:
     """Let a network play episodes, step by step: it answers with its output at the end of every frame.
 
@@ -143,11 +160,14 @@ def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0)
 
     Raises
     ------
-    ValueError : the environment moves its gaze, or a frame is no whole number of the network's steps.
+    ValueError : the environment moves its gaze, does not end an episode or rewards it with NaN; the network does not
+        read the rendering or lacks the output; or a frame is no whole number of the network's steps.
     """
-    check_count(episodes, "episodes", 1)
+    check_network(model, "system", "training")
+    check_count(episodes, "episodes", 1, most=MOST_TRIALS)
     if environment.gaze:
         raise ValueError("environment must have gaze=False; a network without an output of gaze cannot move it")
+    check_reads(model, environment.task)
     training = model.training
     try:
         model.eval()
@@ -164,16 +184,21 @@ def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, A
     state, scores = start(system, None, 1, seed), list[Tensor]()
     reward, ended, told = 0.0, False, dict[str, Any]()
     while not ended:
+        if len(scores) == len(steps):
+            raise ValueError(f"environment must end an episode after its {len(steps)} frames, and goes on")
         count = steps[len(scores)]
         shown: dict[str, Tensor] = {environment.task.rendering: torch.as_tensor(seen).to(model.like)[None]}
         model.check_inputs(shown)
         record = Record(times_ms=(system.clock.time_ms(count),))
         found = integrate(system, [Hold(count, shown)], state, record, count)
         state = found.final_state
+        check_sizes(environment.task, found.outputs)
         scores.append(found.outputs[environment.acting.output][-1, 0].cpu())
         action = environment.acting.of(scores[-1])
         if isinstance(environment.acting, Choosing):
             told = {"option": action}
         seen, reward, ended, _, _ = environment.step(action)
+        if not math.isfinite(reward):
+            raise ValueError(f"environment must give finite rewards, got {reward!r} in frame {len(scores) - 1}")
     told |= {"episode": info["episode"], "reward": reward, "frames": len(scores), "outputs": torch.stack(scores)}
     return told

@@ -13,6 +13,7 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive, is_number, is_whole
 from cordsnet.tasks.choice import CHOICE
+from cordsnet.tasks.running import MOST_TRIALS
 from cordsnet.tasks.task import IMAGE, MOST_FRAMES, VECTOR
 from cordsnet.tasks.trials import Trials
 
@@ -68,8 +69,9 @@ def from_neurogym(
     Returns
     -------
     Trials with input "vector" [F, B, n], or "image" [F, B, C, S, S] with a renderer; output "choice" [F, B]; weight 1
-    in every frame of a trial; the periods that all trials have, cut to whole frames; and as conditions what is a number
-    in the dict of every trial. `answer` is the last option other than 0 that is wanted, 0 where there is none.
+    in every frame of a trial; the periods that all trials have, cut to whole frames; and as conditions what is a
+    number, which may be NaN, in the dict of every trial. `answer` is the last option other than 0 that is wanted, 0
+    where there is none.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def from_neurogym(
 
     Source: interface of neurogym 2.3.1, https://github.com/neurogym/neurogym.
     """
-    check_count(trials, "trials", 1)
+    check_count(trials, "trials", 1, most=MOST_TRIALS)
     if not callable(getattr(env, "new_trial", None)):
         raise TypeError(f"env must have a method new_trial(), as environments of neurogym do, got {type(env).__name__}")
     frame_ms = _number(env, "dt")
@@ -104,8 +106,11 @@ def _trial(env: Any, number: int, frame_ms: float, renderer: Callable[..., Any] 
             f"{len(wanted)} in trial {number}"
         )
     if renderer is not None:
-        seen = np.stack([_image(renderer, frame, number) for frame in seen])
-    elif seen.ndim != 2:
+        images = [_image(renderer, frame, number) for frame in seen]
+        if len(shapes := {image.shape for image in images}) > 1:
+            raise ValueError(f"renderer must return images of one shape, got {' and '.join(map(str, sorted(shapes)))}")
+        seen = np.stack(images)
+    elif seen.ndim != 2 or not seen.shape[1]:
         raise ValueError(f"env.ob must be vectors [frames, n], got shape {list(seen.shape)}; give a renderer")
     named = said if isinstance(said, Mapping) else {}
     numbers = {str(name): float(value) for name, value in named.items() if _is_condition(value)}
@@ -125,7 +130,10 @@ def _array(env: Any, name: str, number: int) -> NDArray[Any]:
     value = getattr(env, name, None)
     if not isinstance(value, np.ndarray | Sequence) or isinstance(value, str):
         raise TypeError(f"env.{name} must be an array after new_trial(), got {type(value).__name__} in trial {number}")
-    found = np.array(value)
+    try:
+        found = np.array(value)
+    except ValueError as error:
+        raise ValueError(f"env.{name} must have rows of one length, and has several in trial {number}") from error
     if found.dtype.kind not in "buif" or found.ndim < 1:
         raise TypeError(f"env.{name} must hold numbers, got an array of {found.dtype} in trial {number}")
     return found
@@ -160,7 +168,14 @@ def _targets(env: Any, number: int) -> NDArray[np.int64]:
 
 def _image(renderer: Callable[..., Any], observation: Values, number: int) -> Values:
     """One frame [C, S, S]."""
-    drawn = np.asarray(renderer(observation), dtype=np.float64)
+    given = renderer(observation)
+    try:
+        drawn = np.asarray(given)
+    except ValueError as error:
+        raise ValueError("renderer must return an image, whose rows have one length, and they have several") from error
+    if drawn.dtype.kind not in "buif":
+        raise ValueError(f"renderer must return an image [S, S] or [C, S, S] of numbers, got {type(given).__name__}")
+    drawn = drawn.astype(np.float64)
     image = drawn[None] if drawn.ndim == 2 else drawn
     if image.ndim != 3 or 0 in image.shape:
         raise ValueError(f"renderer must return an image [S, S] or [C, S, S], got shape {list(drawn.shape)}")
@@ -248,10 +263,12 @@ def _names(env: Any, space: str, count: int | None) -> tuple[str, ...]:
     named = getattr(getattr(env, space, None), "name", None)
     if not isinstance(named, Mapping):
         return ()
-    size = int(getattr(env.action_space, "n", 0)) if count is None else count
+    size = getattr(env.action_space, "n", 0) if count is None else count
+    if not is_whole(size):
+        raise ValueError(f"env.action_space.n must be a whole number, got {size!r:.60}")
     found = [f"{k}" for k in range(size)]
     for name, given in named.items():
-        places = np.asarray(given).reshape(-1).tolist()
+        places = given if isinstance(given, Sequence) and not isinstance(given, str) else np.ravel(given).tolist()
         for k, place in enumerate(places):
             if not is_whole(place) or not 0 <= place < size:
                 raise ValueError(f"env.{space}.name must give places from 0 to {size - 1}, got {place!r} for {name!r}")

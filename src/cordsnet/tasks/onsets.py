@@ -1,5 +1,6 @@
 """When each area of a network knows a condition of a trial: the onset of information, area by area."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.analysis import InformationOnset, information_onset
-from cordsnet.tasks.running import BATCH, rates_at_frames
+from cordsnet.tasks.running import BATCH, MOST_TRIALS, check_network, rates_at_frames
 from cordsnet.tasks.task import Task
 
 MOST_LABELS = 12
@@ -39,9 +40,13 @@ def task_onsets(
 
     Raises
     ------
-    ValueError : there is no such condition, it has too many values, or trials differ in duration.
+    ValueError : there is no such condition or setting, it has too many values, or trials differ in duration.
     """
-    check_count(trials, "trials", 10)
+    check_network(model, "areas", "system")
+    check_count(trials, "trials", 10, most=MOST_TRIALS)
+    known = list(inspect.signature(information_onset).parameters)[3:]
+    if unknown := sorted(set(settings) - set(known)):
+        raise ValueError(f"task_onsets has no setting {unknown[0]!r}; it has {', '.join(known)}")
     parts: dict[str, list[torch.Tensor]] = {area: [] for area in model.areas}
     labels = []
     for first in range(0, trials, BATCH):
@@ -57,6 +62,8 @@ def task_onsets(
     values, wanted = np.unique(drawn.numpy(), return_inverse=True)
     if drawn.ndim != 1 or not 2 <= len(values) <= MOST_LABELS:
         raise ValueError(f"condition {condition!r} must have 2 to {MOST_LABELS} values; choose another")
+    if (fewest := int(np.unique(wanted, return_counts=True)[1].min())) < 2:
+        raise ValueError(f"condition {condition!r} has a value in {fewest} of {trials} trials alone; take more trials")
     time_ms = ((torch.arange(shown.frames) + 1) * task.frame_ms).double().numpy()
     return {
         area: information_onset(torch.cat(rates, 1).double().numpy(), wanted, time_ms, seed=seed, **settings)

@@ -14,7 +14,7 @@ from cordsnet._checks import check_count
 from cordsnet.data import is_path
 from cordsnet.errors import DataError
 from cordsnet.tasks.create import create_task
-from cordsnet.tasks.running import BATCH, run_trials
+from cordsnet.tasks.running import BATCH, MOST_TRIALS, check_network, run_trials
 from cordsnet.tasks.task import IMAGE, VECTOR, Answers, Task
 from cordsnet.tasks.trials import Trials
 
@@ -87,6 +87,28 @@ def evaluate_task(model: Any, task: Task, trials: int, seed: int = 0) -> Perform
     return Performance(task, Answers(**parts), torch.cat([one.answer for one in shown]), conditions)
 
 
+def check_reads(model: Any, task: Task) -> None:
+    """Raise ValueError unless a network reads the rendering of a task and has its outputs."""
+    if task.rendering not in model.inputs:
+        raise ValueError(
+            f"task {task.kind!r} is rendered as {task.rendering!r}, and the model reads {', '.join(model.inputs)}; "
+            f"create_task({task.kind!r}, rendering={next(iter(model.inputs))!r}) may do"
+        )
+    if lacking := [name for name, _, _ in task.outputs if name not in model.outputs]:
+        raise ValueError(f"task {task.kind!r} reads output {lacking[0]!r}; the model has {', '.join(model.outputs)}")
+
+
+def check_sizes(task: Task, outputs: Mapping[str, Tensor]) -> None:
+    """Raise ValueError unless outputs [F, B, ...] are as large as a task needs them."""
+    for name, axis, size in task.outputs:
+        if outputs[name].shape[2:] != (size,):
+            given = list(outputs[name].shape[2:])
+            raise ValueError(
+                f"task {task.kind!r} needs {size} values along {axis!r} of output {name!r}, got {given}; "
+                "take a network that was made for it"
+            )
+
+
 def answered_batches(model: Any, task: Task, trials: int, seed: int) -> Iterator[tuple[Trials, dict[str, Tensor]]]:
     """Batches of trials with a network's outputs at the ends of frames [F, B, ...], on the processor.
 
@@ -96,20 +118,16 @@ def answered_batches(model: Any, task: Task, trials: int, seed: int) -> Iterator
     ------
     ValueError : the network does not read the rendering, lacks an output, or cannot show a frame with its clock.
     """
-    check_count(trials, "trials", 1)
-    if task.rendering not in model.inputs:
-        raise ValueError(
-            f"task {task.kind!r} is rendered as {task.rendering!r}, and the model reads {', '.join(model.inputs)}; "
-            f"create_task({task.kind!r}, rendering={next(iter(model.inputs))!r}) may do"
-        )
-    if lacking := [name for name, _, _ in task.outputs if name not in model.outputs]:
-        raise ValueError(f"task {task.kind!r} reads output {lacking[0]!r}; the model has {', '.join(model.outputs)}")
+    check_network(model, "inputs", "outputs")
+    check_count(trials, "trials", 1, most=MOST_TRIALS)
+    check_reads(model, task)
     training = model.training
     try:
         model.eval()
         for first in range(0, trials, BATCH):
             shown = task.sample(min(BATCH, trials - first), seed, first)
             outputs = run_trials(model, shown, seed + first)
+            check_sizes(task, outputs)
             yield shown, {name: values.cpu() for name, values in outputs.items()}
     finally:
         model.train(training)
@@ -132,6 +150,7 @@ def trained_task(model: Any, name: str, **settings: Any) -> Task:
     ------
     DataError : the task shows pictures of a folder that only the network names.
     """
+    check_network(model, "inputs", "metadata")
     known = model.metadata.get("data")
     if isinstance(known, dict) and known.get("name") == name and isinstance(known.get("task"), dict):
         for setting, value in known["task"].items():  # a model that was handed on opens no folder that nobody named

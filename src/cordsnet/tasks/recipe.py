@@ -3,7 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cordsnet._arguments import check_arguments, check_init
+from cordsnet._checks import check_count
 from cordsnet.models import MODELS
+from cordsnet.tasks.running import MOST_TRIALS
 from cordsnet.tasks.task import IMAGE, VECTOR, Task
 from cordsnet.training import Criterion, Masked, ModelChoice, Optimisation, Recipe, Train
 
@@ -11,6 +14,7 @@ MODEL = {"vector": "vector_rnn_dense_small", "image": "cordsnet_pfc_small"}
 """Rendering -> network that is trained where none is named."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Lesson:
     """An easier task before the task itself: a stage of training of its own.
@@ -31,6 +35,7 @@ class Lesson:
     lr: float | None = None
 
 
+@check_init
 @dataclass(frozen=True)
 class Effort:
     """How long and how fast a task is trained where nothing else is said.
@@ -82,6 +87,7 @@ EFFORTS: dict[str | tuple[str, str], Effort] = {("random_dots", IMAGE): Effort(l
 """Task, or (task, rendering), which comes first -> effort, where it is not that of all."""
 
 
+@check_arguments
 def task_recipe(
     task: Task, model: str = "", test_trials: int = 500, effort: Effort | None = None, **options: Any
 ) -> Recipe:
@@ -99,6 +105,7 @@ def task_recipe(
     -------
     A recipe with a stage for each lesson of the task, if it has any, and the stage "train"; all with masked errors.
     """
+    check_count(test_trials, "test_trials", 1, most=MOST_TRIALS)
     if effort is None:
         effort = EFFORTS.get((task.kind, task.rendering)) or EFFORTS.get(task.kind, Effort())
     optimisation = Optimisation(lr=effort.lr, updates=effort.updates, batch=effort.batch, clip=1.0)
@@ -106,7 +113,7 @@ def task_recipe(
     if effort.gain is not None and task.rendering == VECTOR and hasattr(MODELS[name].spec, "gain"):
         options = {"gain": effort.gain} | options
     choice = ModelChoice(name, options=options)
-    if task.rendering == IMAGE and "image_size" not in options:
+    if task.rendering == IMAGE and "image_size" not in options and hasattr(MODELS[name].spec, "image_size"):
         choice = ModelChoice(name, image_size=task.image_size, options=options)
     data = {"task": task.kind, "test_trials": test_trials, **task.to_dict()}
     return Recipe(task.kind, _stages(effort.lessons, optimisation), choice, data="task", data_options=data)

@@ -7,14 +7,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cordsnet._arguments import check_arguments
 from cordsnet.dynamics import Hold, RateSystem, Record, Trajectory, integrate, start
 from cordsnet.tasks.trials import Trials
 
 BATCH = 100
 """Trials that are run together."""
 
+MOST_TRIALS = 10_000_000
+"""Largest number of trials that a network is asked to do, many days of work."""
+
+
+def check_network(model: object, *parts: str) -> None:
+    """Raise TypeError unless a model has these parts, as all networks of the package do."""
+    if isinstance(model, type) or not all(hasattr(model, part) for part in parts):
+        given = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"model must be a network, as create_model makes them, got {given}")
+
 
 @torch.no_grad()
+@check_arguments
 def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     """Outputs of a model at the end of every frame.
 
@@ -32,6 +44,9 @@ def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     ------
     ValueError : the model does not read the inputs, or a frame is no whole number of its steps.
     """
+    check_network(model, "system", "like")
+    if not trials.inputs:
+        raise ValueError("trials must have inputs, and have none")
     return dict(_run(model, model.system(), trials, Record, seed).outputs)
 
 

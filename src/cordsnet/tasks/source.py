@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from cordsnet._arguments import check_init
 from cordsnet._checks import check_count
 from cordsnet.data import BatchShare
 from cordsnet.errors import RunError
 from cordsnet.models import ModelSpec
 from cordsnet.tasks.create import as_tuples, create_task
 from cordsnet.tasks.performance import evaluate_task
+from cordsnet.tasks.running import MOST_TRIALS
 from cordsnet.tasks.task import IMAGE, Task
 from cordsnet.training import Batch, mix_seed
 
@@ -24,6 +26,7 @@ FIXED = ("rendering", "image_size", "frame_ms")
 """Settings on which the inputs of a network depend, so that no lesson changes them."""
 
 
+@check_init
 @dataclass(frozen=True)
 class TaskSource:
     """Trials of a task: new ones for every update, and the same test trials for every network.
@@ -38,7 +41,7 @@ class TaskSource:
     test_trials: int = 500
 
     def __post_init__(self) -> None:
-        check_count(self.test_trials, "test_trials", 1)
+        check_count(self.test_trials, "test_trials", 1, most=MOST_TRIALS)
 
     @property
     def name(self) -> str:

@@ -23,6 +23,9 @@ IMAGE: Final = "image"
 MOST_FRAMES = 20_000
 """Largest number of frames of a trial."""
 
+MOST_BATCH = 1_000_000
+"""Largest number of trials that are made together."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -148,7 +151,7 @@ class Task(ABC):
 
     def plan(self, batch: int, seed: int = 0, first: int = 0, device: torch.device | str = "cpu") -> Plan:
         """Conditions and periods of trials `first` to `first + batch` of a seed."""
-        check_count(batch, "batch", 1)
+        check_count(batch, "batch", 1, most=MOST_BATCH)
         check_count(first, "first", 0)
         draws = Draws.of(seed, batch, first, device)
         return Plan(draws, self.frame_ms, self.edges(draws), self.draw(draws))

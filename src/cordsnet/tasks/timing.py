@@ -60,7 +60,7 @@ def check_frames(timings: Mapping[str, Timing], frame_ms: float) -> None:
             continue
         for ms in timing if isinstance(timing, tuple) else (timing,):
             if abs(ms / frame_ms - round(ms / frame_ms)) > _WHOLE * max(1.0, ms / frame_ms):
-                near = round(ms / frame_ms) * frame_ms
+                near = max(1, round(ms / frame_ms)) * frame_ms
                 raise ValueError(
                     f"timing of {period!r} must be a whole number of frames of {frame_ms:g} ms, got {ms:g} ms; "
                     f"take {near:g} ms, or another frame_ms"

@@ -42,6 +42,9 @@ class Criterion:
         if (self.at_least is None) == (self.at_most is None):
             given = "neither" if self.at_least is None else "both"
             raise ValueError(f"a criterion is exactly one of at_least and at_most, got {given}")
+        for name, bound in (("at_least", self.at_least), ("at_most", self.at_most)):
+            if bound is not None and not math.isfinite(bound):
+                raise ValueError(f"{name} must be finite, got {bound!r}")
         if not self.measure:
             raise ValueError("measure must be the name of a number that the loss logs, such as 'loss', got ''")
         check_count(self.over, "over", most=MOST_AVERAGED)

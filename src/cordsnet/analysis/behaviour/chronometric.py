@@ -12,7 +12,7 @@ from scipy.special import expit, xlogy
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
-from cordsnet.analysis.behaviour.fitting import Array, FitStatus, as_array, best, percentiles, status_of
+from cordsnet.analysis.behaviour.fitting import MOST_DRAWS, Array, FitStatus, as_array, best, percentiles, status_of
 
 NAMES = ("bound", "sensitivity", "residual_ms")
 
@@ -70,7 +70,8 @@ def fit_chronometric(
     """
     x = as_array(strengths, "strengths")
     hit, ms = as_array(correct, "correct", len(x)), as_array(reaction_ms, "reaction_ms", len(x))
-    check_count(draws, "draws", 0)
+    check_count(draws, "draws", 0, most=MOST_DRAWS)
+    check_count(seed, "seed", 0)
     levels, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(levels) < 2 or levels[0] < 0 or counts.min() < 2:
         raise ValueError(

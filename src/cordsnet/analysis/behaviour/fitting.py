@@ -8,10 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from cordsnet._checks import check_few
+
 Array = NDArray[np.float64]
 Bounds = Sequence[tuple[float, float]]
 
 LEVEL = 0.95
+MOST_DRAWS = 100_000
+"""Largest number of samples of a bootstrap."""
+
+MOST_VALUES = 1_000_000
+"""Largest number of values that are fitted."""
+
 NEAR = 1e-6
 """Share of the range of a parameter within which it lies at its bound."""
 
@@ -47,10 +55,11 @@ def percentiles(samples: Sequence[Array], names: Sequence[str]) -> dict[str, tup
 
 
 def as_array(values: Any, name: str, n: int | None = None) -> Array:
-    """Values as finite numbers in one row. Raises ValueError, naming them, for anything else."""
+    """Values as finite numbers in one row, a million at most. Raises ValueError, naming them, for anything else."""
+    check_few(values, name, MOST_VALUES)
     try:
         found = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be numbers, got {type(values).__name__}") from error
     if found.ndim != 1 or not np.isfinite(found).all():
         raise ValueError(f"{name} must be finite numbers in one row, got shape {list(found.shape)}")

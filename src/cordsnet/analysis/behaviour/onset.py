@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
-from cordsnet.analysis.behaviour.fitting import LEVEL
+from cordsnet.analysis.behaviour.fitting import LEVEL, MOST_DRAWS
 from cordsnet.errors import ArgumentError
 
 Numbers: TypeAlias = NDArray[np.float64]
-
-MOST_DRAWS = 100_000
-"""Largest number of bootstrap samples."""
 
 FALSE_ONSETS = 0.05
 """Share of recordings without information in which an onset is found, over all times."""

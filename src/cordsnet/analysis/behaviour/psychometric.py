@@ -14,7 +14,7 @@ from scipy.special import expit, logit, xlogy
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
-from cordsnet.analysis.behaviour.fitting import Array, FitStatus, as_array, best, percentiles, status_of
+from cordsnet.analysis.behaviour.fitting import MOST_DRAWS, Array, FitStatus, as_array, best, percentiles, status_of
 
 Curve = Literal["weibull", "logistic"]
 
@@ -97,7 +97,8 @@ def fit_psychometric(
     ValueError : fewer than two strengths, a strength twice or below 0 with "weibull", or more hits than trials.
     """
     x, n, k = _checked(strengths, hits, trials, curve)
-    check_count(draws, "draws", 0)
+    check_count(draws, "draws", 0, most=MOST_DRAWS)
+    check_count(seed, "seed", 0)
     if guess is not None and not 0 <= guess < 1:
         raise ValueError(f"guess must be at least 0 and below 1, got {guess!r}")
     # strengths in units of their range and the logarithm of the slope, so that all parameters are of order 1

@@ -56,7 +56,10 @@ def load_dots(path: str | Path) -> DotTrials:
     """
     place = Path(path)
     text = read_bounded(place, LARGEST).decode("utf-8", errors="replace")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise DataError(f"{place} is no CSV file ({error}); give the published file") from error
     names = tuple(rows[0]) if rows else ()
     if missing := [name for name in COLUMNS if name not in names]:
         raise DataError(f"{place} has no column {missing[0]!r}; give the published file, with {', '.join(COLUMNS)}")

@@ -10,7 +10,7 @@ from torch import Tensor
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive, is_number
 from cordsnet.tasks.choice import FIXATE, ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, Algorithm, draw_dots, marked_dots
+from cordsnet.tasks.dots import ALGORITHMS, Algorithm, check_field, check_way, draw_dots, marked_dots
 from cordsnet.tasks.drawing import blank, disc, fixation, stamp
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -80,8 +80,9 @@ class ContextDecision(ChoiceTask):
         object.__setattr__(self, "coherences", tuple(self.coherences))
         if not self.coherences or not all(is_number(c) and 0 <= c <= 1 for c in self.coherences):
             raise ValueError(f"coherences must be numbers from 0 to 1, got {self.coherences!r}")
-        for name in ("speed_deg_s", "field_deg", "density"):
-            check_positive(getattr(self, name), name)
+        check_positive(self.speed_deg_s, "speed_deg_s")
+        check_field(self.density, self.field_deg, self.frame_ms)
+        check_way(self.speed_deg_s * self.frame_ms / 1000 / self.field_deg, "speed_deg_s")
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
 

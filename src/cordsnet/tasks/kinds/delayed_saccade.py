@@ -14,6 +14,7 @@ from cordsnet.tasks import ring
 from cordsnet.tasks.drawing import blank, disc, fixation, stamp
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.task import Answers, Task
+from cordsnet.tasks.timing import longest
 from cordsnet.tasks.trials import Plan, Trials
 
 ECCENTRICITY, RADIUS = 0.7, 0.15
@@ -48,10 +49,12 @@ class DelayedSaccade(Task):
     angles: int = 0
 
     def check(self) -> None:
-        """Raise ValueError for a grace time or a number of angles below 0."""
+        """Raise ValueError for a number below 0, or a go period without a frame after the grace time."""
         check_at_least(self.grace_ms, "grace_ms", 0)
         check_at_least(self.go_weight, "go_weight", 0)
         check_at_least(self.angles, "angles", 0)
+        if (most := longest(self.timings["go"])) < self.grace_ms + self.frame_ms / 2:
+            raise ValueError(f"grace_ms must leave a frame of 'go', got {self.grace_ms:g} ms of {most:g} ms; lower it")
 
     @property
     def outputs(self) -> tuple[tuple[str, str, int], ...]:

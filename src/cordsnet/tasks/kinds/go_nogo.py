@@ -40,7 +40,7 @@ class GoNogo(ChoiceTask):
     """
 
     kind: ClassVar[str] = "go_nogo"
-    source: ClassVar[str] = "Zhang et al., Brain Cogn. 2019; timing of neurogym's GoNogo"
+    source: ClassVar[str] = "Zhang et al., eLife 2019; timing of neurogym's GoNogo"
     about: ClassVar[str] = "Go / no-go: answer after the delay if the stimulus said so, else keep fixating."
     periods: ClassVar = {"stimulus": 500.0, "delay": 500.0, "decision": 500.0}
     channels: ClassVar = ("fixation", "no-go", "go")

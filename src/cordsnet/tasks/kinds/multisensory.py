@@ -10,7 +10,7 @@ from torch import Tensor
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_count, check_positive, is_number
 from cordsnet.tasks.choice import ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, Algorithm, draw_dots, moving_dots
+from cordsnet.tasks.dots import ALGORITHMS, MOST_DOTS, Algorithm, check_way, draw_dots, moving_dots
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -56,7 +56,8 @@ class Multisensory(ChoiceTask):
         if not self.coherences or not all(is_number(c) and 0 <= c <= 1 for c in self.coherences):
             raise ValueError(f"coherences must be numbers from 0 to 1, got {self.coherences!r}")
         check_positive(self.speed, "speed")
-        check_count(self.dots, "dots", 1)
+        check_way(self.speed * self.frame_ms / 1000, "speed")
+        check_count(self.dots, "dots", 1, most=MOST_DOTS)
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
 

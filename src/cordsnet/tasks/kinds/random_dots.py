@@ -10,7 +10,7 @@ from torch import Tensor
 from cordsnet._arguments import check_init
 from cordsnet._checks import check_positive, is_number
 from cordsnet.tasks.choice import FIXATE, ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, Algorithm, draw_dots, moving_dots
+from cordsnet.tasks.dots import ALGORITHMS, Algorithm, check_field, check_way, draw_dots, moving_dots
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -57,8 +57,9 @@ class RandomDots(ChoiceTask):
         turned = [float(d) % 360 if is_number(d) and math.isfinite(d) else None for d in self.directions]
         if len(turned) < 2 or None in turned or len(set(turned)) < len(turned):
             raise ValueError(f"directions must be at least two different angles in degrees, got {self.directions!r}")
-        for name in ("speed_deg_s", "field_deg", "density"):
-            check_positive(getattr(self, name), name)
+        check_positive(self.speed_deg_s, "speed_deg_s")
+        check_field(self.density, self.field_deg, self.frame_ms)
+        check_way(self.speed_deg_s * self.frame_ms / 1000 / self.field_deg, "speed_deg_s")
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
 
