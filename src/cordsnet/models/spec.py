@@ -32,6 +32,10 @@ class ModelSpec:
         if "image_size" in {field.name for field in dataclasses.fields(self)}:
             object.__setattr__(self, "image_size", square(getattr(self, "image_size")))  # noqa: B009
 
+    def __deepcopy__(self: Spec, memo: dict[int, Any]) -> Spec:
+        """The spec itself, since it cannot change: copies of a model share it."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return dataclasses.asdict(self)

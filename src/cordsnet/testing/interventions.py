@@ -3,53 +3,63 @@
 import torch
 
 from cordsnet.dynamics import clamp, inject, scale, silence
-from cordsnet.models import lesion
 from cordsnet.testing.check import CHECKS, rule
-from cordsnet.testing.subject import STEPS, TOLERANCE, TRIALS, Subject, apart, farthest
+from cordsnet.testing.subject import STEPS, TOLERANCE, TRIALS, Subject, apart, farthest, of_trials
 
 
 @CHECKS.register("silence_acts_when_and_where_it_is_said")
 def silence_acts_when_and_where_it_is_said(subject: Subject) -> None:
     """Silenced units have a rate of zero from when to when, in their trials, and nothing changes before."""
-    protocol, ms = subject.shown(subject.inputs()), subject.ms
-    free = subject.run(protocol)
-    for area in subject.model.areas:
-        found = subject.run(protocol, interventions=[silence(area, from_ms=ms(2), to_ms=ms(4), trials=[0])])
-        rates = found.rates[area]
-        rule(bool((rates[2:4, 0] == 0).all()), f"{area!r} is silenced from step 3 to 4, and its rates are not zero")
-        rule(apart(rates[:2], free.rates[area][:2]) <= TOLERANCE, f"{area!r} changes before it is silenced")
-        for other in subject.model.areas:
-            size = apart(found.rates[other][:, 1:], free.rates[other][:, 1:])
-            rule(size <= TOLERANCE, f"silencing {area!r} in one trial changes {other!r} in another by {size:.1e}")
+    areas, ms = subject.model.areas, subject.ms
+    batch = subject.batch(2 * len(areas))  # after every trial with a silenced area comes one without
+    free = batch.run()
+    found = batch.run(
+        *(silence(area, from_ms=ms(2), to_ms=ms(4), trials=[2 * k]) for k, area in enumerate(areas)),
+    )
+    for k, area in enumerate(areas):
+        rates = found[area][:, 2 * k]
+        rule(bool((rates[2:4] == 0).all()), f"{area!r} is silenced from step 3 to 4, and its rates are not zero")
+        rule(apart(rates[:2], free[area][:2, 2 * k]) <= TOLERANCE, f"{area!r} changes before it is silenced")
+        size = apart(found[area][:, 1::2], free[area][:, 1::2])
+        rule(size <= TOLERANCE, f"silencing areas in some trials changes {area!r} in others by {size:.1e}")
 
 
 @CHECKS.register("silence_of_an_area_is_seen_by_others")
 def silence_of_an_area_is_seen_by_others(subject: Subject) -> None:
     """Areas that read a silenced area change."""
-    protocol = subject.shown(subject.inputs())
-    free = subject.run(protocol)
+    areas = subject.model.areas
+    batch = subject.batch(TRIALS * len(areas))
+    free = batch.run()
+    own = {area: slice(TRIALS * k, TRIALS * (k + 1)) for k, area in enumerate(areas)}
+    found = batch.run(*(silence(area, trials=range(some.start, some.stop)) for area, some in own.items()))
     for pathway in subject.system.pathways:
         source, target = pathway.split(" -> ")
-        if source == target or source not in subject.model.areas:
+        if source == target or source not in own:
             continue
-        if float(free.rates[source].abs().max()) == 0:
+        here = own[source]
+        if float(free[source][:, here].abs().max()) == 0:
             continue
-        found = subject.run(protocol, interventions=silence(source))
-        size = apart(found.rates[target], free.rates[target])
+        size = apart(found[target][:, here], free[target][:, here])
         rule(size > 0, f"{target!r} reads {source!r} by {pathway!r} and does not change when {source!r} is silenced")
+    for area, rates in batch.run(*(silence(area) for area in areas)).items():
+        rule(bool((rates == 0).all()), f"all areas are silenced throughout, and rates of {area!r} are not zero")
 
 
 @CHECKS.register("clamping_to_a_recording_reproduces_it")
 def clamping_to_a_recording_reproduces_it(subject: Subject) -> None:
     """An area that follows its own recording leaves everything as it was."""
-    protocol = subject.shown(subject.inputs())
+    areas = subject.model.areas
+    inputs = subject.inputs(len(areas))
+    protocol = subject.shown(inputs)
     free = subject.run(protocol, seed=2)
-    for area in subject.model.areas:
-        found = subject.run(protocol, seed=2, interventions=clamp(area, free))
-        worst, size = farthest(found.rates, free.rates)
+    clamped = [clamp(area, free, trials=[k]) for k, area in enumerate(areas)]
+    found = subject.run(protocol, seed=2, interventions=clamped)
+    for k, area in enumerate(areas):
+        one = slice(k, k + 1)
+        worst, size = farthest(of_trials(found.rates, one), of_trials(free.rates, one))
         rule(size <= TOLERANCE, f"with {area!r} clamped to its own rates, {worst!r} changes by {size:.1e}")
+    found = subject.run(protocol, interventions=[clamp(area, 0.25, units=[0]) for area in areas])
     for area, shape in subject.model.shapes.items():
-        found = subject.run(protocol, interventions=clamp(area, 0.25, units=[0]))
         first = found.rates[area][:, :, 0]
         rule(bool((first == 0.25).all()), f"unit or channel 0 of {area!r} {list(shape)} is clamped to 0.25 and is not")
 
@@ -57,71 +67,73 @@ def clamping_to_a_recording_reproduces_it(subject: Subject) -> None:
 @CHECKS.register("currents_act")
 def currents_act(subject: Subject) -> None:
     """A current into an area changes its rates; none changes nothing."""
-    protocol = subject.shown(subject.inputs())
-    free = subject.run(protocol)
-    for area in subject.model.areas:
-        none = subject.run(protocol, interventions=inject(area, 0.0))
-        rule(farthest(none.rates, free.rates)[1] <= TOLERANCE, f"a current of zero into {area!r} changes the rates")
-        some = subject.run(protocol, interventions=inject(area, 3.0))
-        rule(apart(some.rates[area], free.rates[area]) > 0, f"a current of 3 into {area!r} changes nothing")
+    areas = subject.model.areas
+    batch = subject.batch(len(areas))
+    free = batch.run()
+    worst, size = farthest(batch.run(*(inject(area, 0.0) for area in areas)), free)
+    rule(size <= TOLERANCE, f"a current of zero into every area changes the rates of {worst!r} by {size:.1e}")
+    some = batch.run(*(inject(area, 3.0, trials=[k]) for k, area in enumerate(areas)))
+    for k, area in enumerate(areas):
+        one = slice(k, k + 1)
+        rule(apart(some[area][:, one], free[area][:, one]) > 0, f"a current of 3 into {area!r} changes nothing")
 
 
 @CHECKS.register("pathways_can_be_scaled")
 def pathways_can_be_scaled(subject: Subject) -> None:
-    """A factor of one changes nothing; a pathway that is cut is cut, by factor or for good."""
-    protocol = subject.shown(subject.inputs())
-    free = subject.run(protocol)
+    """A factor of one changes nothing; a pathway that is cut is cut, by factor or for good.
+
+    Every pathway is scaled in two trials of its own: all that it delivers, and what it delivers to unit 0. Models that
+    have lost the same are then shown these trials alone.
+    """
     rule(bool(subject.system.pathways), "the system names no pathways; name what each area reads")
-    for pathway in subject.system.pathways:
-        target = pathway.split(" -> ")[1]
-        same = subject.run(protocol, interventions=scale(pathway, 1.0))
-        rule(farthest(same.rates, free.rates)[1] <= TOLERANCE, f"{pathway!r} scaled by 1 changes the rates")
-        none = subject.run(protocol, interventions=scale(pathway, 0.0))
-        cut = subject.__class__(lesion(subject.model, pathway)).run(protocol)
-        worst, size = farthest(none.rates, cut.rates)
-        rule(size <= TOLERANCE, f"{pathway!r} scaled by 0 and lesioned differ in {worst!r} by {size:.1e}")
-        part = subject.run(protocol, interventions=scale(pathway, 0.0, units=[0]))
-        hurt = subject.__class__(lesion(subject.model, pathway, units=[0])).run(protocol)
-        worst, size = farthest(part.rates, hurt.rates)
-        rule(size <= TOLERANCE, f"unit 0 of {pathway!r} scaled by 0 and lesioned differ in {worst!r} by {size:.1e}")
-        if float(free.rates[target].abs().max()) > 0 and pathway.split(" -> ")[0] not in subject.model.areas:
-            rule(
-                apart(none.rates[target], free.rates[target]) > 0,
-                f"{pathway!r} scaled by 0 changes nothing in {target!r}",
-            )
+    parts = [(pathway, which) for pathway in subject.system.pathways for which in ({}, {"units": [0]})]
+    batch = subject.batch(len(parts))
+    free = batch.run()
+    worst, size = farthest(batch.run(*(scale(pathway, 1.0) for pathway in subject.system.pathways)), free)
+    rule(size <= TOLERANCE, f"all pathways scaled by 1 change the rates of {worst!r} by {size:.1e}")
+    none = batch.run(*(scale(pathway, 0.0, trials=[k], **which) for k, (pathway, which) in enumerate(parts)))
+    for k, (pathway, which) in enumerate(parts):
+        one, what = slice(k, k + 1), f"unit 0 of {pathway!r}" if which else repr(pathway)
+        cut = batch.alone(k, subject.without(pathway, **which))
+        worst, size = farthest(of_trials(none, one), cut)
+        rule(size <= TOLERANCE, f"{what} scaled by 0 and lesioned differ in {worst!r} by {size:.1e}")
+        source, target = pathway.split(" -> ")
+        if not which and source not in subject.model.areas and float(free[target][:, one].abs().max()) > 0:
+            changed = apart(none[target][:, one], free[target][:, one]) > 0
+            rule(changed, f"{pathway!r} scaled by 0 changes nothing in {target!r}")
 
 
 @CHECKS.register("lesions_are_for_good")
 def lesions_are_for_good(subject: Subject) -> None:
     """Lesioned units stay silent, as silenced ones do; the model that was copied is whole."""
-    protocol = subject.shown(subject.inputs())
-    free = subject.run(protocol)
-    for area in subject.model.areas:
-        hurt = lesion(subject.model, area, fraction=0.5, seed=1)
-        found = subject.__class__(hurt).run(protocol)
-        silent = (found.rates[area] == 0).flatten(2).all(0).all(0)
+    areas = subject.model.areas
+    batch = subject.batch(len(areas))
+    free = batch.run()
+    hurt = {area: subject.without(area, fraction=0.5, seed=1) for area in areas}
+    gone = {area: one.model.lesions[0].gone(free[area].shape[2:], "cpu") for area, one in hurt.items()}
+    other = batch.run(*(silence(area, units=gone[area], trials=[k]) for k, area in enumerate(areas)))
+    for k, area in enumerate(areas):
+        found = batch.alone(k, hurt[area])
+        silent = (found[area] == 0).flatten(2).all(0).all(0)
         units = silent.numel()
         rule(
             int(silent.sum()) >= round(0.5 * units),
             f"half of {area!r} is lesioned and {int(silent.sum())} of {units} are silent",
         )
-        other = subject.run(
-            protocol, interventions=silence(area, units=hurt.lesions[0].gone(free.rates[area].shape[2:], "cpu"))
-        )
-        worst, size = farthest(found.rates, other.rates)
+        worst, size = farthest(found, of_trials(other, slice(k, k + 1)))
         rule(
             size <= TOLERANCE,
             f"lesioned and silenced units of {area!r} give rates of {worst!r} that differ by {size:.1e}",
         )
-    again = subject.run(protocol)
-    rule(farthest(again.rates, free.rates)[1] == 0, "lesion() changes the model that it copies")
+    again = batch.run()
+    rule(farthest(again, free)[1] == 0, "lesion() changes the model that it copies")
 
 
 @CHECKS.register("gradients_pass_lesions")
 def gradients_pass_lesions(subject: Subject) -> None:
     """Gradients of a lesioned model are finite, with every engine alike."""
     area = subject.model.areas[0]
-    hurt = subject.__class__(lesion(subject.model, area, units=[0]))
+    hurt = subject.without(area, units=[0])
     gradients = {}
     for engine in ("time_major", "auto", "checkpointed"):
         hurt.model.zero_grad()

@@ -60,7 +60,8 @@ def recordings_are_views_of_one(subject: Subject) -> None:
 def engines_agree(subject: Subject) -> None:
     """Every engine that takes the model gives the same states, outputs and gradients as the plain one."""
     protocol, truth = subject.shown(subject.inputs(), 5) + subject.shown(subject.inputs(), 4), None
-    for engine, options in (*((name, {}) for name in ("time_major", *ENGINES)), ("auto", {"memory": "1GB"})):
+    names = dict.fromkeys(("time_major", *ENGINES))
+    for engine, options in (*((name, {}) for name in names), ("auto", {"memory": "1GB"})):
         try:
             found = _with_gradients(subject, protocol, engine=engine, **options)
         except ValueError as error:
@@ -156,7 +157,9 @@ def regimes_are_found_or_refused(subject: Subject) -> None:
     """The regime of the model is found, or refused in one sentence."""
     if "image" not in subject.model.inputs:
         return
-    settings = RegimeSettings(image_ms=subject.ms(20), tau_ms=subject.ms(5))
+    settings = RegimeSettings(
+        image_ms=subject.ms(8), tau_ms=subject.ms(2), holds=4, max_durations=15, divergence_durations=10
+    )
     try:
         classify_regime(subject.model, subject.values("image"), settings=settings)
     except (ValueError, TypeError) as error:

@@ -1,15 +1,16 @@
 """The model under test: a copy in double precision, and things to show to it."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cordsnet.dynamics import State, System, Trajectory, simulate
-from cordsnet.models import VisionModel
+from cordsnet.dynamics import Intervention, State, System, Trajectory, simulate
+from cordsnet.models import VisionModel, lesion
 from cordsnet.stimuli import Protocol, blank, give, movie, show, show_at, together
 
 TRIALS, STEPS = 3, 6
@@ -21,9 +22,17 @@ class Subject:
     """A model to be checked, with inputs drawn from a seed."""
 
     def __init__(self, model: VisionModel, seed: int = 0) -> None:
-        self.original = model
-        self.model = copy.deepcopy(model).double().eval()
+        self._take(copy.deepcopy(model).double().eval(), seed)
+
+    def _take(self, model: VisionModel, seed: int) -> None:
+        self.model = model
         self.generator = torch.Generator().manual_seed(seed)
+
+    def without(self, target: str, **which: Any) -> "Subject":
+        """The model without a part, as a subject of its own; keywords are those of `cordsnet.lesion`."""
+        hurt = object.__new__(type(self))
+        hurt._take(lesion(self.model, target, **which), 0)  # a copy already
+        return hurt
 
     @property
     def name(self) -> str:
@@ -75,6 +84,10 @@ class Subject:
             made["image"] = show(one["image"], ms(3))
         return made
 
+    def batch(self, trials: int, seed: int = 0) -> "Batch":
+        """Trials with inputs of their own, which can be run together or alone."""
+        return Batch(self, self.inputs(trials), self.system.zero_state(trials, seed))
+
     def run(self, protocol: Protocol, **options: Any) -> Trajectory:
         """A simulation that records all areas, from zero unless told otherwise."""
         return simulate(self.model, protocol, **{"record": "all", "initial_state": "zero", **options})
@@ -86,6 +99,35 @@ class Subject:
             for _ in range(steps):
                 state = self.system.advance(state, context)
         return state
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trials that are run from zero rates, all together or one of them alone.
+
+    What is done to one area or pathway of many can so be done in a trial of its own, all in one simulation.
+    """
+
+    subject: Subject
+    inputs: Mapping[str, Tensor]
+    begun: State
+
+    def run(self, *interventions: Intervention) -> Mapping[str, Tensor]:
+        """Rates of all areas in all trials, [T, B, *shape]."""
+        return self._run(self.subject, slice(None), interventions)
+
+    def alone(self, trial: int, subject: Subject) -> Mapping[str, Tensor]:
+        """Rates of all areas of another subject in one of the trials, [T, 1, *shape]."""
+        return self._run(subject, slice(trial, trial + 1), ())
+
+    def _run(self, subject: Subject, which: slice, interventions: Sequence[Intervention]) -> Mapping[str, Tensor]:
+        shown = subject.shown({name: values[which] for name, values in self.inputs.items()})
+        return subject.run(shown, initial_state=self.begun.trials(which), interventions=interventions).rates
+
+
+def of_trials(rates: Mapping[str, Tensor], which: slice) -> dict[str, Tensor]:
+    """The same rates [T, B, *shape] of some trials alone."""
+    return {area: values[:, which] for area, values in rates.items()}
 
 
 def apart(one: Tensor, other: Tensor) -> float:
