@@ -20,6 +20,12 @@ UPDATES = 4
 TRAINED = ("cnn", "inverse", "imitate", "settled", "anneal", "direct")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
+SENT = [
+    *((number, stage) for number in SIGNALS for stage in ("direct", "gauss_newton")),
+    *((signal.SIGTERM, stage) for stage in TRAINED if stage != "direct"),
+]
+"""Every signal in both kinds of loop, Lightning's and that of Gauss-Newton, and one in the other stages."""
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -67,8 +73,7 @@ def stopped(stage, number, step, folder, finished, monkeypatch):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("stage", [*TRAINED, "gauss_newton"])
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(("number", "stage"), SENT)
 def test_a_signal_in_any_stage_saves_and_the_stage_ends_with_the_same_bits(
     number, stage, finished, tmp_path, monkeypatch
 ):

@@ -1,6 +1,7 @@
 """Checks of names and folders before anything slow is imported. Whatever passes is checked again by its owner."""
 
 import difflib
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -169,12 +170,13 @@ def check_options(command: str, words: Sequence[str], package: str) -> None:
                 raise ValueError(f"unknown option {flag}; {offer}'cordsnet {command} --help' lists the options")
 
 
-def _names(package: str) -> set[str]:
+@functools.cache
+def _names(package: str) -> frozenset[str]:
     """Names of fields and options, and all words in quotes, in the source of a package and of the commands."""
     root = Path(__file__).parents[1]
     folders = (root / "cli", root / package, root / "dynamics", root / "data")
     sources = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return {name for text in sources for pair in NAME.findall(text) for name in pair if name}
+    return frozenset(name for text in sources for pair in NAME.findall(text) for name in pair if name)
 
 
 def with_model_name(words: Sequence[str]) -> list[str]:

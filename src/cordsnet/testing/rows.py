@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from typing import Any
 
 import torch
 
@@ -15,6 +16,9 @@ from cordsnet.testing.check import CHECKS, broken_rules
 
 COMPILING = "compiled_is_the_same"
 """The rule that takes ten times as long as all others, and depends on the kind of a model alone."""
+
+PARTS = ("areas", "connections")
+"""Fields of a spec that grow with its depth."""
 
 CLOCK_WORDS = {"continuous": "continuous", "steps": "steps", "static": "static"}
 
@@ -68,6 +72,47 @@ def representatives(names: Collection[str]) -> dict[str, str]:
         spec = row.spec.changed(**row.tiny).to_dict() | {"name": "", "notes": ""}
         found[name] = first.setdefault(f"{row.kind} {spec}", name)
     return found
+
+
+def outermost(names: Collection[str]) -> list[str]:
+    """Leave out rows between the shallowest and the deepest of a family that have no kind of area or connection more.
+
+    A family are the rows of one kind whose small versions agree in all but areas, connections and readout, and in
+    whether all areas are recurrent. What is left out has more or fewer areas of the same kinds, connected alike.
+    """
+    families: dict[str, list[str]] = {}
+    for name in names:
+        row = MODELS[name]
+        spec = row.spec.changed(**row.tiny).to_dict()
+        areas = spec.get("areas", ())
+        if not (areas and "connections" in spec):
+            families[name] = [name]
+            continue
+        rest = {field: value for field, value in spec.items() if field not in (*PARTS, "name", "notes", "readout")}
+        recurrent = sorted({str(area.get("recurrent_kernel")) for area in areas})
+        families.setdefault(f"{row.kind} {rest} {recurrent}", []).append(name)
+    return [name for family in families.values() for name in _ends(family)]
+
+
+def _ends(family: Sequence[str]) -> list[str]:
+    """The ends of a family, and what has a part that they lack."""
+    if len(family) < 3:
+        return list(family)
+    by_depth = sorted(family, key=lambda name: len(_parts(name)[0]))
+    ends = {by_depth[0], by_depth[-1]}
+    known = set().union(*(_kinds_of_parts(name) for name in ends))
+    return [name for name in family if name in ends or not _kinds_of_parts(name) <= known]
+
+
+def _parts(name: str) -> tuple[list[dict[str, Any]], ...]:
+    spec = MODELS[name].spec.changed(**MODELS[name].tiny).to_dict()
+    return tuple(list(spec.get(part, ())) for part in PARTS)
+
+
+def _kinds_of_parts(name: str) -> set[str]:
+    """The areas and connections of a row, without their names and widths."""
+    own = ("name", "source", "target", "channels")
+    return {str({field: value for field, value in one.items() if field not in own}) for s in _parts(name) for one in s}
 
 
 def check_rows(names: Collection[str], jobs: int = 1, skip: Sequence[str] = (COMPILING,)) -> Iterator[RowCheck]:

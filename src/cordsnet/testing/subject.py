@@ -103,7 +103,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Batch:
-    """Trials that are run from zero rates, all together or one of them alone.
+    """Trials that are run from zero rates, all together or some of them alone.
 
     What is done to one area or pathway of many can so be done in a trial of its own, all in one simulation.
     """
@@ -116,9 +116,9 @@ class Batch:
         """Rates of all areas in all trials, [T, B, *shape]."""
         return self._run(self.subject, slice(None), interventions)
 
-    def alone(self, trial: int, subject: Subject) -> Mapping[str, Tensor]:
-        """Rates of all areas of another subject in one of the trials, [T, 1, *shape]."""
-        return self._run(subject, slice(trial, trial + 1), ())
+    def alone(self, which: slice, subject: Subject) -> Mapping[str, Tensor]:
+        """Rates of all areas of another subject in some of the trials, [T, b, *shape]."""
+        return self._run(subject, which, ())
 
     def _run(self, subject: Subject, which: slice, interventions: Sequence[Intervention]) -> Mapping[str, Tensor]:
         shown = subject.shown({name: values[which] for name, values in self.inputs.items()})
