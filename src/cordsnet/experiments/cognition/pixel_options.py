@@ -44,7 +44,7 @@ class PixelOptions:
     updates: int | None = None
     trials: int = 500
     curve_trials: int = 3000
-    threshold: float = 0.8
+    threshold: float = 0.75
     monkeys: str = ""
 
     def __post_init__(self) -> None:
