@@ -66,8 +66,8 @@ def test_modes_of_equal_eigenvalues_differ():
 
 def test_the_leading_ones_come_first():
     spectrum = periodic_spectrum(draw(3, 3, 3, 3), (5, 6))
-    leading = [abs(complex(spectrum.values[index])) for index in spectrum.leading(7)]
-    assert leading == sorted(spectrum.values.abs().flatten().tolist(), reverse=True)[:7]
+    leading = [abs(complex(spectrum.values[index])) for index in spectrum.leading(7)]  # rounded otherwise than torch's
+    assert leading == pytest.approx(sorted(spectrum.values.abs().flatten().tolist(), reverse=True)[:7], rel=1e-14)
 
 
 def test_single_precision_is_close_and_stays_single():

@@ -73,7 +73,9 @@ def test_bad_requests_are_refused_in_a_sentence(words, said, capsys):
 def test_movies_have_the_size_that_the_task_is_given(tmp_path):
     run = str(tmp_path / "run")
     words = ["tasks", "train", "random_dots", "--task.rendering", "image", "--task.image_size", "24", *SHORT, "--quiet"]
-    few = ["--model", "cnn_pfc_small", "--train.optimisation.updates", "1", "--train.optimisation.batch", "2"]
+    few = ["--model", "cnn_pfc_small"]
+    for stage in ("walk", "strong", "train"):
+        few += [f"--{stage}.optimisation.updates", "1", f"--{stage}.optimisation.batch", "2"]
     assert main([*words, *few, "--output", run]) == 0
     assert json.loads((tmp_path / "run" / "train" / "model.json").read_text())["spec"]["image_size"] == [24, 24]
 

@@ -31,6 +31,9 @@ class RegimesOptions(ExpressivityOptions):
     slow_ms : time beyond which a direction of a trained network counts as slow, ms: ten time constants. For a rhythm
         it is one and a half turns of the task's answer.
     starts : trials whose states are the starts of a trained network, at least 12 in each part of the question.
+    models, seeds : rows of the table of models that are trained, and networks of each per task.
+    trials : number of test trials for accuracies.
+    updates, batch, lr, timing, dt_ms, gain : of training, as in expressivity.
     """
 
     tasks: tuple[str, ...] = tuple(QUESTIONS)

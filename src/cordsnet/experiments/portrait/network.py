@@ -108,7 +108,8 @@ def _trajectories(sitter: Sitter) -> None:
 
 def _dimension(responses: Tensor) -> float:
     """Participation ratio of responses [B, units]; NaN before the image has reached the area and all are alike."""
-    alike = bool((responses == responses[0]).all())
+    spread = float((responses - responses.mean(0)).abs().max())
+    alike = not spread > 1e-11 * float(responses.abs().max())  # what lies between is the rounding of a batch
     return math.nan if alike else participation_ratio(responses, bootstrap=0).value
 
 
