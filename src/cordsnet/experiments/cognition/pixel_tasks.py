@@ -27,7 +27,7 @@ from cordsnet.training import Recipe, Run, StageReport, sweep
         "smoke": Preset(
             PixelOptions(("go_nogo",), ("cordsnet_pfc_small",), updates=60, trials=100, curve_trials=100), 0.3, 1.5
         ),
-        "desk": Preset(PixelOptions(), 60.0, 1.5),
+        "desk": Preset(PixelOptions(), 60.0, 1.5, up_to=135.0),
         "paper": Preset(PixelOptions(seeds=5, trials=1000, curve_trials=6000), 300.0, 1.5),
     },
     claims=CLAIMS,

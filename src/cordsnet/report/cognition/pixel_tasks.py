@@ -52,15 +52,18 @@ def dot_curves(result: Result) -> Figure:
     accuracy, times = drawn.subplots(1, 2)
     who = [str(name) for name in values_of(result, "curves", "who")]
     models, monkeys = ([name for name in who if name.startswith("monkey") == wanted] for wanted in (False, True))
+    levels = sorted({float(row["strength"]) for row in result.rows("curves")})
     for axes in (accuracy, times):
         axes.set_xscale("symlog", linthresh=0.032)
+        axes.set_xticks(levels, [f"{100 * level:g}" for level in levels])
+        axes.set_xticks([], minor=True)
     for colour, name in in_colours(models):
         _line(accuracy, times, result.rows("curves", who=name, seed=0), colour, "o-", short_name(name))
     for k, name in enumerate(monkeys):
         _line(accuracy, times, result.rows("curves", who=name), GREYS[k % 2], "s--", name)
     accuracy.axhline(0.5, color="0.7", linestyle=":", linewidth=1)
-    tidy(accuracy, "coherence", "accuracy of answers", "psychometric curve")
-    tidy(times, "coherence", "median reaction time (ms)", "chronometric curve")
+    tidy(accuracy, "coherence (%)", "accuracy of answers", "psychometric curve")
+    tidy(times, "coherence (%)", "median reaction time (ms)", "chronometric curve")
     drawn.legend(*accuracy.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8)
     return drawn
 
