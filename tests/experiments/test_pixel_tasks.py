@@ -9,16 +9,27 @@ import torch
 
 from cordsnet.data.people.roitman2002 import DotTrials
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.cognition.dot_curves import chance, fall_of_times, falling, of_monkeys, rmse
-from cordsnet.experiments.cognition.movies import FRAME_MS, MOVIES, SIZE, movie_of, movie_runs, network_fields
+from cordsnet.experiments.cognition import pixel_tasks as module
+from cordsnet.experiments.cognition.dot_curves import chance, fall_of_times, falling, of_monkeys, rmse, unseen
+from cordsnet.experiments.cognition.movies import (
+    COHERENCES,
+    FRAME_MS,
+    MOVIES,
+    SIZE,
+    movie_of,
+    movie_runs,
+    network_fields,
+)
 from cordsnet.experiments.cognition.pixel_options import FRONTS, PixelOptions
 from cordsnet.experiments.cognition.pixel_tasks import is_static
 from cordsnet.models import MODELS
 from cordsnet.tasks.curves import Reactions
+from cordsnet.tasks.performance import Performance
 from cordsnet.tasks.recipe import EFFORTS
+from cordsnet.tasks.task import Answers
 
 SHARES = {0.0: 0.5, 0.128: 0.8, 0.512: 1.0}
-TIMES = {0.0: 800.0, 0.128: 600.0, 0.512: 400.0}
+TIMES = {0.0: 800.0, 0.3: 500.0, 0.128: 600.0, 0.512: 400.0}
 
 
 def answered(shares, each=200):
@@ -91,6 +102,17 @@ def test_a_time_constant_is_set_where_the_front_end_has_one():
     assert [name for name in FRONTS if is_static(name)] == ["cnn_pfc_small"]
 
 
+def test_trials_that_do_not_say_what_was_learnt_are_too_few():
+    correct = torch.tensor([True, False])
+    answers = Answers(correct, torch.zeros(2), ~correct)
+    few = Performance(movie_of("random_dots"), answers, torch.zeros(2), {"coherence": torch.tensor([0.0, 0.256])})
+    with pytest.raises(ValueError, match=r"none of 2 has coherence 0\.512"):
+        module._counted(few)
+    known = dataclasses.replace(few, conditions={"coherence": torch.tensor([0.0, 0.512], dtype=torch.float64)})
+    assert module._counted(known).tolist() == [False, True]
+    assert module._counted(dataclasses.replace(few, task=movie_of("go_nogo"))).all()
+
+
 def run(output, **changes):
     base = PixelOptions(("random_dots", "go_nogo"), FRONTS[::4], updates=1, trials=20, curve_trials=40)
     return EXPERIMENTS["pixel_tasks"](Setting(output=output), dataclasses.replace(base, **changes))
@@ -116,6 +138,11 @@ def test_every_network_has_a_row_and_every_front_end_its_claims(tmp_path):
     assert claims[FRONTS[0], "accuracy_of_monkeys"].value is not None
     assert {row["who"] for row in found.rows("curves")} == {*FRONTS[::4], "monkey 1", "monkey 2"}
     assert "flatter" in found.rows("notes")[0]["note"]
+
+
+def test_coherences_that_networks_were_not_shown_are_named():
+    assert unseen(monkeys_of(SHARES), COHERENCES) == []
+    assert unseen(monkeys_of({0.0: 0.5, 0.512: 1.0} | {0.3: 0.9}), COHERENCES) == [pytest.approx(0.3)]
 
 
 def test_options_that_make_no_sense_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 import torch
@@ -124,6 +125,17 @@ def test_random_dots_has_lessons_as_movies_alone():
     mask, answering = trials.mask["choice"], trials.targets["choice"] > 0
     guessing = float((mask * ~answering).sum() + (mask * answering).sum() / 2) / float(mask.sum())
     assert 0.5 < guessing < walk.until.at_least - 0.3  # fixating, and then a guess
+
+
+@pytest.mark.parametrize("frame_ms", [10.0, 1000 / 75, 25.0, 50.0])
+def test_lessons_have_whole_frames_of_any_duration(frame_ms):
+    timing = dict.fromkeys(("fixation", "stimulus", "decision"), 20 * frame_ms)
+    movies = create_task(
+        "random_dots", rendering="image", image_size=16, frame_ms=frame_ms, timing=timing, grace_ms=90.0
+    )
+    for lesson in task_recipe(movies).stages[:2]:
+        taught = TaskSource(movies).taught(lesson.lesson).task
+        assert taught.sample(2, 0).frames == sum(math.ceil(ms / frame_ms - 1e-6) for ms in (40, 400, 60))
 
 
 def test_the_command_trains_lesson_after_lesson(tmp_path, capsys, monkeypatch):

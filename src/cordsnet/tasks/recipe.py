@@ -1,5 +1,6 @@
 """How networks are trained on a task: one recipe for all, with settings that a task may change."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,8 @@ class Lesson:
     Attributes
     ----------
     name : of the stage.
-    settings : setting of the task -> its value in this stage (`Train.lesson`).
+    settings : setting of the task -> its value in this stage (`Train.lesson`). Durations in "timing" are numbers, and
+        become whole frames of the task, rounded up.
     updates : largest number of updates.
     until : measure at which the stage ends before; None makes all updates.
     lr : largest learning rate; None is that of the task.
@@ -61,6 +63,7 @@ WALK = Lesson(
         "coherences": [1.0],
         "speed_deg_s": 10.0,
         "reaction_time": True,
+        "grace_ms": 40.0,
         "timing": {"fixation": 40.0, "stimulus": 400.0, "decision": 60.0},
     },
     250,
@@ -68,14 +71,15 @@ WALK = Lesson(
     lr=1e-2,
 )
 """All dots move together in every frame, twice as fast as in the task, and answers count while they move. Dots that
-skip two frames, as with "movshon", taught a CordsNet nothing in 300 updates, and almost at once after this lesson. At
-the speed of the task, one of four networks did not learn it in 250 updates."""
+skip two frames, as with "movshon", taught a CordsNet nothing in 200 updates, and almost at once after this lesson. At
+the speed of the task, one of three networks did not learn it in 250 updates."""
 
 STRONG = Lesson(
     "strong",
     {
         "coherences": [0.064, 0.128, 0.256, 0.512, 1.0],
         "reaction_time": True,
+        "grace_ms": 40.0,
         "timing": {"fixation": 40.0, "stimulus": 400.0, "decision": 60.0},
     },
     200,
@@ -116,14 +120,24 @@ def task_recipe(
     if task.rendering == IMAGE and "image_size" not in options and hasattr(MODELS[name].spec, "image_size"):
         choice = ModelChoice(name, image_size=task.image_size, options=options)
     data = {"task": task.kind, "test_trials": test_trials, **task.to_dict()}
-    return Recipe(task.kind, _stages(effort.lessons, optimisation), choice, data="task", data_options=data)
+    return Recipe(
+        task.kind, _stages(effort.lessons, optimisation, task.frame_ms), choice, data="task", data_options=data
+    )
 
 
-def _stages(lessons: tuple[Lesson, ...], optimisation: Optimisation) -> tuple[Train, ...]:
+def _stages(lessons: tuple[Lesson, ...], how: Optimisation, frame_ms: float) -> tuple[Train, ...]:
     """The lessons and "train", each from where the one before ended."""
     stages, start = list[Train](), ""
     for one in lessons:
-        how = replace(optimisation, updates=one.updates, lr=optimisation.lr if one.lr is None else one.lr)
-        stages.append(Train(one.name, start, Masked(), how, lesson=one.settings, until=one.until))
+        own = replace(how, updates=one.updates, lr=how.lr if one.lr is None else one.lr)
+        stages.append(Train(one.name, start, Masked(), own, lesson=_in_frames(one.settings, frame_ms), until=one.until))
         start = one.name
-    return (*stages, Train(start=start, loss=Masked(), optimisation=optimisation))
+    return (*stages, Train(start=start, loss=Masked(), optimisation=how))
+
+
+def _in_frames(settings: dict[str, Any], frame_ms: float) -> dict[str, Any]:
+    """Settings whose durations are whole frames, rounded up, whatever the duration of a frame is."""
+    if "timing" not in settings:
+        return settings
+    frames = {name: math.ceil(ms / frame_ms - 1e-6) for name, ms in settings["timing"].items()}
+    return settings | {"timing": {name: count * frame_ms for name, count in frames.items()}}

@@ -1,6 +1,6 @@
 """Psychometric and chronometric curves of random dots as claims measure them, and those of two monkeys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -71,6 +71,11 @@ def accuracies_of_monkeys(monkeys: DotTrials) -> tuple[list[float], Array]:
     levels = np.unique(monkeys.coherence).tolist()
     each = [monkeys.of(monkey) for monkey in np.unique(monkeys.monkey).tolist()]
     return levels, np.array([np.mean([one.correct[one.coherence == level].mean() for one in each]) for level in levels])
+
+
+def unseen(monkeys: DotTrials, levels: Sequence[float]) -> list[float]:
+    """Coherences of the monkeys that are not among those of the networks."""
+    return [one for one in np.unique(monkeys.coherence).tolist() if not np.isclose(one, levels, atol=1e-6).any()]
 
 
 def of_monkeys(monkeys: DotTrials | None) -> list[Mapping[str, Any]]:

@@ -87,7 +87,7 @@ def flow_regime(flow: Flow, starts: Tensor, tau_ms: float, duration_tau: float) 
 
 
 def exponent_word(spectrum: LyapunovSpectrum) -> str:
-    """What the largest exponent says: "chaotic" or "stable" where it is not zero, else "oscillatory"."""
+    """Word for the largest exponent: "chaotic" or "stable" where it is not zero, else "oscillatory"."""
     value, error = float(spectrum.exponents[0]), float(spectrum.standard_error[0])
     if spectrum.chaotic:
         return "chaotic"

@@ -74,8 +74,8 @@ MOVIES: Mapping[str, Movie] = {
 """Task -> its short movies. Efforts were searched by hand with the CordsNet front end and seed 0 alone.
 
 With a time constant of 10 ms the CordsNet did not learn the first lesson of the dots in 125 updates; dots of "movshon"
-move every third frame, and 60 ms are six such time constants. Contour tracing (three steps, 260 ms) stayed at chance
-for 250 updates, and is not among them.
+move every third frame, and 60 ms are six such time constants. Contour tracing (three steps, 260 ms) was answered in
+60 % after 250 updates, and is not among them.
 """
 
 

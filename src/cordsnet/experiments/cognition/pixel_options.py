@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from cordsnet._checks import check_count
 from cordsnet.experiments.claims import Claim, Expected, at_least, at_most
 from cordsnet.experiments.cognition.movies import MOVIES
+from cordsnet.experiments.cognition.trained import LEARNT
 from cordsnet.experiments.training_claims import check_seeds
-
-LEARNT = 0.9
-"""Accuracy from which a network counts as one that learnt."""
 
 FRONTS = ("cordsnet_pfc_small", "cornet_rt_pfc_small", "blt_pfc_small", "convgru_pfc_small", "cnn_pfc_small")
 """Rows whose networks differ in their front end alone; the last one is static."""

@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from cordsnet.data.people.roitman2002 import DotTrials, load_dots
-from cordsnet.errors import RunError
 from cordsnet.experiments.claims import Claim, Measured, decide
-from cordsnet.experiments.cognition.dot_curves import chance, fall_of_times, falling, of_monkeys, rmse
-from cordsnet.experiments.cognition.movies import DOTS, MOVIES, movie_of, movie_runs
-from cordsnet.experiments.cognition.pixel_options import CLAIMS, LEARNT, PixelOptions
+from cordsnet.experiments.cognition.dot_curves import chance, fall_of_times, falling, of_monkeys, rmse, unseen
+from cordsnet.experiments.cognition.movies import COHERENCES, DOTS, MOVIES, movie_of, movie_runs
+from cordsnet.experiments.cognition.pixel_options import CLAIMS, PixelOptions
 from cordsnet.experiments.cognition.recurrences import STAGE
+from cordsnet.experiments.cognition.trained import LEARNT, check_swept, trained_model
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import share, share_difference
 from cordsnet.experiments.needs import is_dynamical
 from cordsnet.experiments.result import Result
 from cordsnet.models import MODELS, create_model
-from cordsnet.tasks import BehaviourCurves, Task, behaviour_curves, evaluate_task
+from cordsnet.tasks import BehaviourCurves, Performance, Task, behaviour_curves, evaluate_task
 from cordsnet.tasks.source import TEST_SEED
 from cordsnet.training import Recipe, Run, StageReport, sweep
 
@@ -56,8 +59,7 @@ def pixel_tasks(setting: Setting, options: PixelOptions) -> Result:
         for run in movie_runs(movie_of(task), name, seeds, options.trials, options.updates)
     ]
     swept = sweep(runs, setting.folder(), measure=_count, workers=setting.workers, progress=setting.progress)
-    if failed := [row for row in swept if row["status"] == "failed"]:
-        raise RunError(f"run {failed[0]['run']!r} failed: {failed[0]['error']}")
+    check_swept(swept)
     networks, levels = list[dict[str, Any]](), list[dict[str, Any]]()
     curves: dict[str, list[BehaviourCurves]] = {}
     for run, row in zip(runs, swept, strict=True):
@@ -70,7 +72,7 @@ def pixel_tasks(setting: Setting, options: PixelOptions) -> Result:
         "networks": networks,
         "levels": levels,
         "curves": [*_curve_rows(curves), *of_monkeys(monkeys)],
-        "notes": _notes(options, curves),
+        "notes": _notes(options, curves, monkeys),
     }
     claims = [one for name in options.models for one in _claims(name, networks, curves, monkeys, options, setting.seed)]
     return Result(tables, {}, tuple(claims))
@@ -93,29 +95,33 @@ def _network(
     if row["status"] != "finished":
         return made, []
     task = movie_of(row["task"])
-    found = evaluate_task(_model(row, setting), task.for_tests(), options.trials, TEST_SEED)
-    levels = found.rows()
-    counted = levels[0] if (easy := MOVIES[row["task"]].easiest) is None else _level(levels, *easy)
-    hits = round(counted["accuracy"] * counted["trials"])
+    found = evaluate_task(trained_model(row, setting), task.for_tests(), options.trials, TEST_SEED)
+    levels, counted = found.rows(), _counted(found)
+    hits, asked = int(found.answers.correct[counted].sum()), int(counted.sum())
     made |= {name: levels[0][name] for name in ("accuracy", "low", "high", "trials")}
-    made |= {"hits": hits, "asked": counted["trials"], "early": float(found.answers.early.double().mean())}
-    made["learnt"] = hits / counted["trials"] >= LEARNT
+    made |= {"hits": hits, "asked": asked, "early": float(found.answers.early.double().mean())}
+    made["learnt"] = hits / asked >= LEARNT
     here = {name: row[name] for name in ("task", "model", "seed")}
     return made, [here | level for level in levels[1:]]
 
 
-def _level(levels: Sequence[Mapping[str, Any]], condition: str, value: float) -> Mapping[str, Any]:
-    return next(level for level in levels if level["condition"] == f"{condition} {value:g}")
-
-
-def _model(row: Mapping[str, Any], setting: Setting) -> Any:
-    return StageReport(STAGE, setting.folder() / str(row["run"]) / STAGE, {}, 0.0).model().eval()
+def _counted(found: Performance) -> Tensor:
+    """Trials that say if a network learnt a task [N]. Raises ValueError where there are none."""
+    if (easy := MOVIES[found.task.kind].easiest) is None:
+        return torch.ones_like(found.answers.correct, dtype=torch.bool)
+    name, value = easy
+    counted = found.conditions[name] == value
+    if not bool(counted.any()):
+        raise ValueError(
+            f"trials must be more: none of {len(counted)} has {name} {value:g}, which says what was learnt"
+        )
+    return counted
 
 
 def _curves(row: Mapping[str, Any], setting: Setting, options: PixelOptions) -> BehaviourCurves:
     task: Task = movie_of(DOTS)
     how: dict[str, Any] = {"threshold": options.threshold, "seed": TEST_SEED + 1, "forced": True}
-    return behaviour_curves(_model(row, setting), task, options.curve_trials, draws=0, **how)
+    return behaviour_curves(trained_model(row, setting), task, options.curve_trials, draws=0, **how)
 
 
 def _curve_rows(curves: Mapping[str, Sequence[BehaviourCurves]]) -> list[dict[str, Any]]:
@@ -135,7 +141,7 @@ def _claims(
     options: PixelOptions,
     seed: int,
 ) -> tuple[Claim, ...]:
-    """What is claimed of one front end. Curves are those of the first seed that finished."""
+    """Claims about one front end. Curves are those of the first seed that finished."""
     measured = {"learns": _lowest(name, networks, options.tasks)}
     static = [model for model in options.models if is_static(model)]
     if name not in static and static and DOTS in options.tasks:
@@ -172,7 +178,9 @@ def _total(name: str, networks: Sequence[Mapping[str, Any]], task: str) -> tuple
     return round(sum(row["accuracy"] * row["trials"] for row in rows)), sum(int(row["trials"]) for row in rows)
 
 
-def _notes(options: PixelOptions, curves: Mapping[str, Sequence[BehaviourCurves]]) -> list[dict[str, str]]:
+def _notes(
+    options: PixelOptions, curves: Mapping[str, Sequence[BehaviourCurves]], monkeys: DotTrials | None
+) -> list[dict[str, str]]:
     """Say what was assumed."""
     notes = [("all", "efforts were searched with the CordsNet front end and seed 0, so that they flatter it")]
     if options.seeds < 2:
@@ -180,5 +188,8 @@ def _notes(options: PixelOptions, curves: Mapping[str, Sequence[BehaviourCurves]
     if DOTS in options.tasks:
         said = f"an answer counts at a probability of {options.threshold:g}, or else at the end of the decision period"
         notes.append((DOTS, said))
+    if monkeys is not None and (other := unseen(monkeys, COHERENCES)):
+        said = ", ".join(f"{level:g}" for level in other)
+        notes.append((DOTS, f"monkeys were shown coherences that networks were not ({said}): accuracies not compared"))
     notes += [(name, note) for name, each in curves.items() for note in dict.fromkeys(n for c in each for n in c.notes)]
     return [{"model": subject, "note": note} for subject, note in notes]

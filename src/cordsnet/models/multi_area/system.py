@@ -237,7 +237,7 @@ class MultiAreaSystem(System[tuple[Any, bool]]):
         return drive + area.noise * normal(state.seeds, area.stream, state.step + later, (area.units,), drive.dtype)
 
     def _seen(self, source: str, rates: Tensor) -> Tensor:
-        """What a vector area reads [B, M] of the rates of a source, rectified where they are of circuits."""
+        """Values that a vector area reads [B, M] of the rates of a source, rectified where they are of circuits."""
         if source not in self.read_areas:
             return emit(rates)
         rates = emit(rates) if source in self.front.rectified else rates

@@ -77,7 +77,7 @@ class Streams(VisionModel):
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:
-        """What the streams do not call."""
+        """Modules that the streams do not call."""
         return tuple(f"models.{name}.{part}" for name, model in self._named() for part in model.uncalled_modules)
 
     def __setattr__(self, name: str, value: Any) -> None:

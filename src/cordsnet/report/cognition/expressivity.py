@@ -169,7 +169,7 @@ def _spread(row: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> float:
 
 
 def short_name(model: str) -> str:
-    """What sets a row apart from the others of the page."""
+    """Part of a row's name that sets it apart from the others of the page."""
     return model.removeprefix("vector_rnn_").removesuffix("_small").removesuffix("_pfc")
 
 
