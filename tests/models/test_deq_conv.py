@@ -14,6 +14,7 @@ from cordsnet.errors import ConvergenceWarning
 from cordsnet.models.deq import DeqConv, DeqConvSpec, is_equilibrium_model, solver_trajectory
 from cordsnet.models.table import MODELS
 from effects_seen import Seen
+from peers_by_hand import discrete_cordsnet, ratio_of_times
 
 TINY = {**MODELS["cordsnet_r4"].tiny, "image_size": 16, "width": 4, "tol": 1e-13, "max_iterations": 300}
 
@@ -258,3 +259,35 @@ def test_a_solvers_trajectory_is_in_the_precision_of_the_model_under_autocast():
         found = solver_trajectory(model, shown)
     assert_close(found.scores, wanted.scores, rtol=0, atol=0)
     assert found.status == wanted.status == (Status.CONVERGED,) * 3
+
+
+def test_a_step_costs_no_more_than_a_plain_loop_to_the_same_tolerance(as_users_run_it):
+    sizes = {"image_size": 32, "width": 32, "num_classes": 10}
+    model = cordsnet.create_model("deq_conv_r4_small", **sizes, solver="fixed_point", seed=0).eval()
+    with torch.no_grad():
+        for recurrent in model.wiring.recurrent.values():
+            recurrent.scale(0.5)
+    shown, weights = images(model, 16).float(), model.state_dict()
+
+    def apart(found):
+        if len(found) < 2:
+            return torch.inf
+        after, before = (torch.cat([rates.flatten(1) for rates in step], 1) for step in (found[-1], found[-2]))
+        return float(((after - before).norm(dim=1) / after.norm(dim=1)).max())
+
+    @torch.no_grad()
+    def ours():
+        system = model.system()
+        state = system.advance(system.begin(16), system.hold({"image": shown}))
+        return state, system.read(state)["scores"]
+
+    @torch.no_grad()
+    def theirs():
+        return discrete_cordsnet(weights, 4, shown, 100, ended=lambda found: apart(found) <= model.spec.tol)
+
+    found, scores = theirs()
+    state, ours_scores = ours()
+    assert 5 < len(found) < 50
+    assert_close(list(state.rates.values()), found[-1], rtol=1e-4, atol=1e-5)
+    assert_close(ours_scores, scores, rtol=1e-4, atol=1e-5)
+    assert ratio_of_times(ours, theirs, limit=1.1) <= 1.1

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from torch.nn import functional as F
 from torch.testing import assert_close
 
 import cordsnet
@@ -18,7 +17,7 @@ from cordsnet.models.cordsnet.published import load_published, published_state_d
 from cordsnet.models.cordsnet.spec import ConnectionSpec
 from cordsnet.testing import CHECKS, Subject
 from effects_seen import Seen
-from peers_by_hand import ratio_of_times
+from peers_by_hand import discrete_cordsnet, ratio_of_times
 
 DEPTHS = (2, 4, 6, 8)
 COUNTS = dict(zip(DEPTHS, (661_520, 1_451_152, 3_777_936, 12_475_280), strict=True))
@@ -60,50 +59,6 @@ def run(model, shown, steps):
             state = system.advance(state, context)
             found.append(state)
     return found
-
-
-def plain_loop(weights, depth, image, steps, training=False, normed=False, last=None):  # noqa: C901
-    """Rates of all areas after each step, and the scores of the last one, from a state dict."""
-
-    def kernel(name):
-        gain, direction = (weights[f"wiring.{name}.parametrizations.weight.original{k}"] for k in (0, 1))
-        return gain * direction / direction.flatten(1).norm(dim=1).reshape(gain.shape)
-
-    def conv(value, name, stride=1):
-        weight = kernel(name)
-        return F.conv2d(value, weight, stride=stride, padding=weight.shape[-1] // 2)
-
-    names = [f"area{k}" for k in range(1, depth + 1)]
-    x = F.avg_pool2d(conv(image, "stem"), 3, 2, 1)
-    skip = conv(x, "links.stem_to_area2")
-    sizes, size = [], x.shape[-1]
-    for k in range(depth):
-        size = math.ceil(size / 2) if k and k % 2 == 0 else size
-        sizes.append((len(kernel(f"recurrent.{names[k]}")), size, size))
-    r, found = [x.new_zeros(len(image), *shape) for shape in sizes], []
-    for t in range(steps):
-        new = []
-        for k, name in enumerate(names):
-            if k == 0:
-                u = x
-            elif k == 1:
-                u = r[0] + skip
-            elif k % 2 == 0:
-                u = r[k - 1] + r[k - 2]
-            else:
-                u = r[k - 1] + conv(r[k - 2], f"links.{names[k - 2]}_to_{name}", 2)
-            drive = conv(r[k], f"recurrent.{name}") + conv(u, f"feedforward.{name}", 2 if k and k % 2 == 0 else 1)
-            if not normed:
-                drive = drive + weights[f"bias.{name}"]
-            elif t >= k // 2:
-                norm = f"norms.{name}.{min(t, last)}"
-                known = (None, None) if training else (weights[f"{norm}.running_{s}"] for s in ("mean", "var"))
-                drive = F.batch_norm(drive, *known, weights[f"{norm}.weight"], weights[f"{norm}.bias"], training)
-            new.append(torch.relu(drive))
-        r = new
-        found.append(r)
-    pooled = (r[-1] + r[-2]).mean((2, 3))
-    return found, F.linear(pooled, kernel("readout"), weights["wiring.readout.bias"])
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -153,11 +108,11 @@ def test_fixed_points_are_those_of_cordsnet():
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_steps_are_those_of_a_plain_loop(depth):
+def test_steps_are_those_of_a_discrete_cordsnet(depth):
     model = small(depth)
     shown = images(model)
     with torch.no_grad():
-        found, scores = plain_loop(model.state_dict(), depth, shown, 6)
+        found, scores = discrete_cordsnet(model.state_dict(), depth, shown, 6)
     states = run(model, shown, 6)
     for state, rates in zip(states, found, strict=True):
         assert_close(list(state.values.values()), rates, rtol=0, atol=1e-12)
@@ -166,11 +121,11 @@ def test_steps_are_those_of_a_plain_loop(depth):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("depth", [2, 6])
-def test_steps_with_norms_are_those_of_a_plain_loop(depth, training):
+def test_steps_with_norms_are_those_of_a_discrete_cordsnet(depth, training):
     model = small(depth, norm="bn_per_step", steps=4).train(training)
     shown = images(model)
     with torch.no_grad():
-        found, scores = plain_loop(model.state_dict(), depth, shown, 6, training, normed=True, last=3)
+        found, scores = discrete_cordsnet(model.state_dict(), depth, shown, 6, training, normed=True, last=3)
     states = run(model, shown, 6)
     for state, rates in zip(states, found, strict=True):
         assert_close(list(state.values.values()), rates, rtol=0, atol=1e-12)
@@ -312,7 +267,7 @@ def test_a_step_costs_no_more_than_a_plain_loop(normed, as_users_run_it):
 
     @torch.no_grad()
     def theirs():
-        plain_loop(weights, 4, shown, 8, normed=normed, last=7)
+        discrete_cordsnet(weights, 4, shown, 8, normed=normed, last=7)
 
     assert ratio_of_times(lambda: run(model, shown, 8), theirs, limit=1.1) <= 1.1
 

@@ -114,11 +114,11 @@ def flat(value: Tensor, last: bool) -> Tensor:
 
 
 def unflat(values: Tensor, like: Tensor, last: bool) -> Tensor:
-    """The inverse of `flat`, for a tensor shaped like `like`."""
+    """The inverse of `flat`, for samples shaped like those of `like`."""
     if not last:
-        return values.view(like.shape)
-    batch, channels, height, width = like.shape
-    return values.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return values.view(-1, *like.shape[1:])
+    channels, height, width = like.shape[1:]
+    return values.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
 def is_channels_last(value: Tensor) -> bool:

@@ -16,6 +16,7 @@ from cordsnet.dynamics import (
     Signal,
     State,
     System,
+    channels_last,
 )
 from cordsnet.dynamics.equilibrium import reader_at
 from cordsnet.models.cordsnet.circuit import build_circuit
@@ -114,6 +115,10 @@ class DeqSystem(System[Held]):
         self.signals = signals_of(model.shapes)
         self.pathways = tuple(dict.fromkeys(p.name for p in circuit.pathways if p.target in circuit.areas))
         self.sources = tuple(Signal(source, tuple(circuit.shapes[source])) for source in circuit.encoders)
+
+    def zero_state(self, batch: int, seed: int = 0) -> State:
+        """All signals zero, with channels last in memory as the kernels have them."""
+        return super().zero_state(batch, seed).map(channels_last)
 
     def hold(self, inputs: Inputs) -> Held:
         """Constant drive and encoded inputs."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cordsnet.dynamics import Effects, Signal, Solution, full_precision
-from cordsnet.dynamics.fixed_point import FixedPointMap, relative_size
+from cordsnet.dynamics.fixed_point import FixedPointMap, flat, is_channels_last, relative_size, unflat
 from cordsnet.dynamics.solver import tie_to_graph
 from cordsnet.errors import ConvergenceWarning
 from cordsnet.models.deq.spec import SolverFields
@@ -37,20 +37,26 @@ def signals_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Signal, ...]:
 
 
 class Joined:
-    """The rates of all areas [B, *shape] as one vector [B, units] per trial, and back."""
+    """The rates of all areas [B, *shape] as one vector [B, units] per trial, and back.
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self.shapes = {area: torch.Size(shape) for area, shape in shapes.items()}
-        self.sizes = [shape.numel() for shape in self.shapes.values()]
+    Maps keep the order in memory that they have in `begin`, so that neither way copies them twice.
+    """
+
+    def __init__(self, begin: Rates) -> None:
+        self.like = {area: rates[:1] for area, rates in begin.items()}
+        self.last = {area: is_channels_last(rates) for area, rates in begin.items()}
+        self.sizes = [rates[0].numel() for rates in begin.values()]
 
     def join(self, rates: Rates) -> Tensor:
         """Area -> [B, *shape] as [B, units]."""
-        return torch.cat([rates[area].flatten(1) for area in self.shapes], 1)
+        return torch.cat([flat(rates[area], last) for area, last in self.last.items()], 1)
 
     def parts(self, x: Tensor) -> dict[str, Tensor]:
         """[B, units] as area -> [B, *shape]."""
         pieces = torch.split(x, self.sizes, dim=1)
-        return {a: part.reshape(-1, *shape) for (a, shape), part in zip(self.shapes.items(), pieces, strict=True)}
+        # copied once here, since each convolution of a part that is not contiguous would copy it anew
+        whole = zip(self.last.items(), pieces, strict=True)
+        return {area: unflat(part.contiguous(), self.like[area], last) for (area, last), part in whole}
 
     def map(self, step: Step, effects: Effects) -> FixedPointMap:
         """f on vectors [B, units], under interventions, whose drives are not recorded."""
@@ -64,7 +70,7 @@ def settle(step: Step, begin: Rates, spec: SolverFields, effects: Effects, tell:
 
     Drives are recorded once, at the equilibrium. `tell` gives a ConvergenceWarning where a trial did not converge.
     """
-    joined = Joined({area: rates.shape[1:] for area, rates in begin.items()})
+    joined = Joined(begin)
     f = joined.map(step, effects)
     if spec.gradient == "unrolled":
         x, before, after = _unrolled(f, joined.join(begin), spec.max_iterations)

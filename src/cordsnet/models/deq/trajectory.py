@@ -89,7 +89,7 @@ def _course(model: VisionModel, images: Tensor | None, solver: Solver | str | No
     how = solver if isinstance(solver, Solver) else model.spec.settings(dtype)
     how = replace(how, method=solver) if isinstance(solver, str) else how
     start = system.zero_state(1 if images is None else len(images))
-    joined, kept = Joined({area: rates.shape[1:] for area, rates in start.rates.items()}), list[tuple[Tensor, Tensor]]()
+    joined, kept = Joined(start.rates), list[tuple[Tensor, Tensor]]()
     f = joined.map(step_of(system.hold(inputs)), effects)
 
     def noted(x: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def _course(model: VisionModel, images: Tensor | None, solver: Solver | str | No
     found = how.find(noted, joined.join(start.rates))
     course = [joined.parts(after) for after, _ in kept]
     scores = [system.read(start.with_values(rates))["scores"] for rates in course]
-    rates = {area: torch.stack([one[area] for one in course]) for area in joined.shapes}
+    rates = {area: torch.stack([one[area] for one in course]) for area in start.rates}
     residual = torch.stack([one for _, one in kept])
     return SolverTrajectory(rates, torch.stack(scores), residual, found.status, how.tol, how.method == "fixed_point")
 
