@@ -29,6 +29,7 @@ CHANGES = {
     "adversarial": {"image_ms": 20.0, "steps": 1},
     "degraded": {"image_ms": 20.0},
     "coarse_training": {"recipe": "tiny", "simulated_dts_ms": (5.0,), "seeds": 1},
+    "dense_networks": {"updates": 1, "seeds": 1},
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
     "dynamical_regimes": {"updates": 1, "trials": 20, "units": (16,)},
     "expressivity": {"updates": 1, "trials": 20, "units": (16,)},

@@ -30,6 +30,7 @@ QUESTIONS: tuple[str, ...] = (
     "degraded",
     "coarse_steps",
     "coarse_training",
+    "dense_networks",
     "gradient_rules",
     "spontaneous_or_decay",
     "temporal_tasks",
@@ -75,6 +76,7 @@ for _name in (*STORED, *MEETING):
 TRAINED = (
     "coarse_training",
     "demo",
+    "dense_networks",
     "gradient_rules",
     "inverse_init",
     "spontaneous_or_decay",
@@ -100,8 +102,9 @@ TRAINED_FIGURES = {
     "fig5": "pixel_tasks",
     "figs2": "expressivity",
     "figs3": "expressivity",
+    "tables5": "dense_networks",
 }
-"""Figure of Soo et al. (2024), or of its supplement -> the experiment that trains networks for it."""
+"""Figure or table of Soo et al. (2024), or of its supplement -> the experiment that trains networks for it."""
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""

@@ -13,6 +13,7 @@ REPORTS = {
     "adversarial": "questions.adversarial",
     "coarse_steps": "questions.coarse_steps",
     "coarse_training": "questions.coarse_training",
+    "dense_networks": "questions.dense_networks",
     "adaptation": "effects.adaptation",
     "attribution": "effects.attribution",
     "compare": "compare",
