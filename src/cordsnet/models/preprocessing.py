@@ -37,6 +37,9 @@ LUMINANCE = (0.299, 0.587, 0.114)
 BLACK = -0.25
 """Where black is normalised to less than this, images within 0-1 are taken for images that were not normalised."""
 
+ASSUMED_MEAN, ASSUMED_STD = 0.5, 0.25
+"""Mean and s.d. of pixels in 0-1 by which pictures are normalised for a model that does not say how it was trained."""
+
 LONGEST_SIDE = 20_000
 """Longest side to which images of floats are resized, px."""
 
@@ -85,6 +88,17 @@ class Preprocessing:
             )
         return cls(spec.image_size, mean, std, classes)
 
+    @classmethod
+    def known_or_assumed(cls, metadata: Mapping[str, Any], spec: ImageSpec) -> tuple["Preprocessing", str]:
+        """Make the preprocessing of a model, or an assumed one where it does not say, and a phrase on which it is."""
+        try:
+            return cls.of(metadata, spec), f"normalised as {metadata['data'].get('name') or 'its training images'}"
+        except UnknownPreprocessingError:
+            means, deviations = (ASSUMED_MEAN,) * spec.in_channels, (ASSUMED_STD,) * spec.in_channels
+            classes = tuple(map(str, range(spec.num_classes)))
+            said = f"normalised with mean {ASSUMED_MEAN:g} and s.d. {ASSUMED_STD:g}, since the network does not say how"
+            return cls(spec.image_size, means, deviations, classes), f"{said} it was trained"
+
     def __call__(self, images: Any) -> Tensor:
         """Turn pictures into normalised images [B, C, H, W], by the rules of `cordsnet.pictures`.
 
@@ -101,16 +115,17 @@ class Preprocessing:
         that cannot be read.
         """
         if isinstance(images, Tensor):
-            return self._normalised(self._from_tensor(images))
+            return self.normalised(self._from_tensor(images))
         if isinstance(images, np.ndarray) and images.ndim == 4:
             images = list(images)
         if isinstance(images, list | tuple):
             if not images:
                 raise ValueError("images must hold at least one picture, got none")
             return torch.cat([self(one) for one in images])
-        return self._normalised(self._from_picture(images))
+        return self.normalised(self._from_picture(images))
 
-    def _normalised(self, pixels: Tensor) -> Tensor:
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """Values in 0-1 [B, C, H, W] with the mean of each channel at 0 and its s.d. at 1."""
         mean = pixels.new_tensor(self.mean)[:, None, None]
         std = pixels.new_tensor([value or 1.0 for value in self.std])[:, None, None]
         return (pixels - mean) / std

@@ -19,6 +19,7 @@ from cordsnet.experiments.result import Result
 from cordsnet.experiments.storage import read_result, write_data
 from cordsnet.experiments.subjects import Subject, images_and_notes, load_subjects
 from cordsnet.experiments.table import EXPERIMENTS
+from cordsnet.models.digest import model_digest
 
 KEY = "key.json"
 FOREIGN = ("cordsnet", "torch", "builtins", "abc", "typing")
@@ -165,13 +166,7 @@ def _is_kept(folder: Path, key: Mapping[str, Any]) -> bool:
 
 def _model_key(subject: Subject) -> dict[str, Any]:
     """Digests of a model, and of the images that it is shown."""
-    model, data = subject.model, subject.loaded
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([model.description(), repr(model.lesions)], sort_keys=True, default=str).encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
-    return {"weights": digest.hexdigest(), "data": data.identity}
+    return {"weights": model_digest(subject.model), "data": subject.loaded.identity}
 
 
 @cache

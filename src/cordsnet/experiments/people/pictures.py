@@ -1,6 +1,5 @@
 """Grey pictures as a model reads them, and what is asked of a model that sees what people saw."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ from torch.nn import functional
 
 from cordsnet._arguments import check_arguments
 from cordsnet.models import VisionModel
-
-NO_MEAN, NO_STD = 0.5, 0.25
-"""Mean and s.d. of pixels in 0-1 by which pictures are normalised for a model that does not say how it was trained."""
+from cordsnet.models.preprocessing import Preprocessing
 
 BRIEFEST_MS = 25.0
 """Shortest presentation to people."""
@@ -45,21 +42,8 @@ def as_inputs(model: VisionModel, pictures: np.ndarray, notes: list[str] | None 
     pixels = torch.as_tensor(np.asarray(pictures, dtype=np.float32))[:, None]
     if tuple(pixels.shape[2:]) != tuple(size):
         pixels = functional.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
-    mean, std, said = _normalisation(model, channels)
+    preparation, said = Preprocessing.known_or_assumed(model.metadata, model.spec)
     if notes is not None:
         resized = f"{pictures.shape[1]} x {pictures.shape[2]} px are resized to {size[0]} x {size[1]} px"
         notes.append(f"pictures of {resized}, {said}")
-    like = model.like
-    centre, scale = (torch.tensor(values).view(1, -1, 1, 1) for values in (mean, std))
-    return ((pixels.expand(-1, channels, -1, -1) - centre) / scale).to(like.device, like.dtype).contiguous()
-
-
-def _normalisation(model: VisionModel, channels: int) -> tuple[list[float], list[float], str]:
-    """Mean and s.d. of each channel, and whose they are."""
-    known = model.metadata.get("data")
-    if isinstance(known, Mapping):
-        mean, std = ([float(value) for value in known.get(name) or ()] for name in ("mean", "std"))
-        if len(mean) == len(std) == channels:
-            return mean, [value or 1.0 for value in std], f"normalised as {known.get('name', 'its training images')}"
-    said = f"normalised with mean {NO_MEAN:g} and s.d. {NO_STD:g}, since the network does not say how it was trained"
-    return [NO_MEAN] * channels, [NO_STD] * channels, said
+    return preparation.normalised(pixels.expand(-1, channels, -1, -1)).to(model.like).contiguous()

@@ -1,0 +1,1 @@
+"""Activity of models over time in the bins of a recording."""

@@ -1,0 +1,150 @@
+"""Pictures of a stimulus set, read when they are shown: from a folder, an archive, or an array."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cordsnet._arguments import check_arguments, check_init
+from cordsnet.errors import DataError
+from cordsnet.pictures import GROUND, SUFFIXES, UnreadableError, from_array, read_picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LARGEST_PICTURE = 64 * 2**20
+"""Bytes of a picture in an archive that are read at most."""
+
+MOST_PICTURES = 1_000_000
+
+
+@check_init
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures in a fixed order, each with an identifier.
+
+    Attributes
+    ----------
+    names : identifier of each picture: the path in its folder or archive without the ending, or its number.
+    source : the folder or archive, or the word "array".
+    files : path of each picture within the source; empty for an array.
+    array : pixels [I, H, W] or [I, H, W, 3]; None for files.
+    """
+
+    names: tuple[str, ...]
+    source: str
+    files: tuple[str, ...] = ()
+    array: NDArray[Any] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def load(self, rows: Sequence[int]) -> "list[Image.Image]":
+        """Pictures of Pillow. Raises DataError, naming the file, for what is no picture."""
+        if self.array is not None:
+            return [from_array(self.array[k]) for k in rows]
+        if Path(self.source).is_dir():
+            return [_read(Path(self.source) / self.files[k], self.files[k], self.source) for k in rows]
+        with _opened(self.source) as archive:
+            return [self._from_archive(archive, self.files[k]) for k in rows]
+
+    def sizes(self) -> list[int]:
+        """Bytes of each file, and its checksum where an archive holds one, by which other content is noticed."""
+        if Path(self.source).is_dir():
+            return [(Path(self.source) / name).stat().st_size for name in self.files]
+        with _opened(self.source) as archive:
+            return [archive.getinfo(name).CRC for name in self.files]
+
+    def _from_archive(self, archive: zipfile.ZipFile, name: str) -> "Image.Image":
+        entry = archive.getinfo(name)
+        if entry.file_size > LARGEST_PICTURE:
+            size = f"{entry.file_size:,} bytes; at most {LARGEST_PICTURE:,} are read"
+            raise DataError(f"{name!r} in {self.source} has {size}")
+        try:
+            content = archive.read(entry)
+        except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, NotImplementedError) as error:
+            raise DataError(f"{name!r} in {self.source} is damaged ({error!r:.80})") from error
+        return _read(content, name, self.source)
+
+
+@check_arguments
+def find_pictures(source: str | Path | NDArray[Any]) -> Pictures:
+    """List the pictures of a folder or a ZIP archive, in the natural order of their names, or of an array.
+
+    "image10" comes after "image9". Other files are left out; names that begin with a dot too.
+
+    Parameters
+    ----------
+    source : a folder, with its subfolders; a ZIP archive; or pixels [I, H, W] or [I, H, W, 3].
+
+    Raises
+    ------
+    DataError : there is no picture, the archive is damaged, or two pictures differ in their endings alone.
+    """
+    if isinstance(source, np.ndarray):
+        if source.ndim not in (3, 4) or not len(source):
+            raise DataError(f"pictures must be an array [I, H, W] or [I, H, W, 3], got shape {list(source.shape)}")
+        return Pictures(tuple(map(str, range(len(source)))), "array", (), source)
+    path = Path(source)
+    if path.is_dir():
+        found = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+    elif path.is_file():
+        with _opened(str(path)) as archive:
+            found = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    else:
+        raise DataError(f"no pictures at {path}; give a folder or a ZIP archive")
+    files = sorted((name for name in found if _is_picture(name)), key=natural)
+    if not files:
+        raise DataError(f"{path} holds no pictures, such as .jpg or .png")
+    if len(files) > MOST_PICTURES:
+        raise DataError(f"{path} holds {len(files):,} pictures; at most {MOST_PICTURES:,} are shown")
+    names = [name.rpartition(".")[0] for name in files]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{path} holds {twice!r} with two endings; remove one, so that names tell pictures apart")
+    return Pictures(tuple(names), str(path), tuple(files))
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Key by which numbers within names are sorted as numbers."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def framed(image: "Image.Image", size: tuple[int, int], share: float) -> "Image.Image":
+    """The picture at `share` of the side of a square field of mid-grey, or its middle where the share is above 1.
+
+    The field keeps the resolution of the picture; `size` is (H, W) of what the network reads and gives its shape.
+    """
+    from PIL import Image
+
+    rows, columns = size
+    side = min(image.width / columns, image.height / rows) / share
+    field_size = max(1, round(side * columns)), max(1, round(side * rows))
+    ground = Image.new("RGB", field_size, (GROUND,) * 3)
+    place = (field_size[0] - image.width) // 2, (field_size[1] - image.height) // 2
+    ground.paste(image.convert("RGB"), place)
+    return ground
+
+
+def _is_picture(name: str) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    return Path(name).suffix.lower() in SUFFIXES and not hidden
+
+
+def _opened(path: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is damaged or is no ZIP archive ({error!r:.80})") from error
+
+
+def _read(content: bytes | Path, name: str, source: str) -> "Image.Image":
+    try:
+        return read_picture(content)
+    except UnreadableError as error:
+        raise DataError(f"{name!r} in {source} is no picture that can be read: {error}") from error
