@@ -132,7 +132,8 @@ def test_a_dry_run_needs_no_data_and_writes_nothing(recipe, model, tmp_path, mon
     plan = json.loads(capsys.readouterr().out)
     channels, classes, count = SHAPES[recipe]
     assert plan["data"]["training_images"] == count
-    assert (plan["model"]["classes"], plan["model"]["input"][0]) == (classes, channels)
+    assert plan["model"]["outputs"] == {"scores": [classes]}
+    assert plan["model"]["input"]["image"][0] == channels
     stage = plan["stages"]["train"]
     assert stage["images"] == stage["updates"] * stage["batch"]
     assert stage["flops"] == pytest.approx(stage["flops_per_image"] * stage["images"])

@@ -1,12 +1,13 @@
 """Moving dots in a round aperture, with the algorithms that Pilly & Seitz (Vision Research 2009) compare."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 
-from cordsnet._checks import check_positive
+from cordsnet._checks import check_positive, is_number
 from cordsnet.tasks.trials import Plan
 
 Algorithm: TypeAlias = Literal["movshon", "limited_lifetime", "random_walk"]
@@ -29,6 +30,20 @@ LIFETIME = 4
 
 MOST_DOTS = 10_000
 """Largest number of dots in a frame."""
+
+
+def check_coherences(coherences: Sequence[float]) -> tuple[float, ...]:
+    """Return coherences as a tuple. Raises ValueError unless they are numbers from 0 to 1, at least one."""
+    found = tuple(coherences)
+    if not found or not all(is_number(c) and 0 <= c <= 1 for c in found):
+        raise ValueError(f"coherences must be numbers from 0 to 1, got {found!r}")
+    return found
+
+
+def check_algorithm(algorithm: str) -> None:
+    """Raise ValueError unless `algorithm` is a row of `ALGORITHMS`."""
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
 
 
 def check_field(density: float, field_deg: float, frame_ms: float) -> None:

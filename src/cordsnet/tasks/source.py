@@ -1,5 +1,6 @@
 """Trials of a task as data to train on and to measure with."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -119,8 +120,12 @@ class TaskSource:
         return changed
 
     def describe(self) -> dict[str, Any]:
-        """Settings of the task."""
-        return {"name": self.name, "task": self.task.to_dict(), "test_trials": self.test_trials}
+        """Settings of the task, and a digest of its first test trials, which tells pictures of other content apart."""
+        trials, digest = self.task.for_tests().sample(4, TEST_SEED), hashlib.blake2b(digest_size=16)
+        for name, values in sorted(trials.inputs.items()):
+            digest.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
+        about = {"name": self.name, "task": self.task.to_dict(), "test_trials": self.test_trials}
+        return about | {"trials": digest.hexdigest()}
 
 
 class _Updates(IterableDataset[Any]):

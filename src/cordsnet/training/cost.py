@@ -109,7 +109,14 @@ def first_batch(source: Source, size: int, seed: int, augmentation: str, like: T
     with torch.random.fork_rng():
         torch.manual_seed(mix_seed(seed, 0))
         batch = feed.batch(moved)
-    return Batch(_like(batch.inputs, like), batch.targets, batch.mask, batch.frame_ms)
+    targets, mask = (None if part is None else _there(part, like) for part in (batch.targets, batch.mask))
+    assert targets is not None
+    return Batch(_like(batch.inputs, like), targets, mask, batch.frame_ms)
+
+
+def _there(parts: Mapping[str, Tensor], like: Tensor) -> dict[str, Tensor]:
+    """Targets or weights on a device, where a program made them elsewhere."""
+    return {name: values.to(like.device) for name, values in parts.items()}
 
 
 def _like(inputs: Mapping[str, Tensor], like: Tensor) -> dict[str, Tensor]:

@@ -49,6 +49,14 @@ class Criterion:
             raise ValueError("measure must be the name of a number that the loss logs, such as 'loss', got ''")
         check_count(self.over, "over", most=MOST_AVERAGED)
 
+    def check_updates(self, updates: int) -> None:
+        """Raise ValueError for a stage of fewer updates than the mean is taken over."""
+        if self.over > updates:
+            raise ValueError(
+                f"until takes its mean over {self.over} updates and the stage has {updates}, so that it would never end "
+                "early; lower over, or give more updates"
+            )
+
     def is_reached(self, values: Sequence[float]) -> bool:
         """True if there are values of `over` updates, and their mean reaches the bound."""
         if len(values) < self.over:

@@ -11,9 +11,10 @@ from cordsnet._checks import check_count
 from cordsnet.data import Split, VisionData, is_path
 from cordsnet.data.table import SHAPES
 from cordsnet.errors import DataError
+from cordsnet.models import VisionModel
 from cordsnet.training.cost import first_batch, update_cost
 from cordsnet.training.recipe import Recipe
-from cordsnet.training.sources import LabelledImages
+from cordsnet.training.sources import LabelledImages, Source, as_source
 from cordsnet.training.stage import Context, Stage
 from cordsnet.training.stages.train import Train, TrainedModule, TrainingStage
 
@@ -46,7 +47,8 @@ def dry_run(recipe: Recipe, images: int | None = None) -> dict[str, Any]:
 
     Returns
     -------
-    Plain data: "model" and "data" with their sizes, and for each of "stages" `updates` (None under a budget of
+    Plain data: "model" and "data" with their sizes (no number of training images for trials that are made as they are
+    needed), and for each of "stages" `updates` (None under a budget of
     seconds), `images`, `flops_per_image`, `flops`, `memory_gb` in float32, `hours_here` at the speed that was measured,
     and `hours_at_50_tflops`.
 
@@ -69,8 +71,8 @@ def dry_run(recipe: Recipe, images: int | None = None) -> dict[str, Any]:
     about = {
         "name": recipe.model.name,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "input": list(model.input_shape),
-        "classes": model.num_classes,
+        "input": {name: list(shape) for name, shape in model.inputs.items()},
+        "outputs": _outputs(model.eval()),
         "response_ms": model.response_ms,
         "clock": model.timing,
     }
@@ -79,9 +81,18 @@ def dry_run(recipe: Recipe, images: int | None = None) -> dict[str, Any]:
     return {"recipe": recipe.name, "model": about, "data": data, "stages": stages}
 
 
-def _source(recipe: Recipe, images: int) -> tuple[LabelledImages, int]:
-    """Random images of the sizes of the data, and how many images for training these have."""
+@torch.no_grad()
+def _outputs(model: VisionModel) -> dict[str, list[int]]:
+    """Output -> its sizes without the batch."""
+    system = model.system()
+    return {name: list(values.shape[1:]) for name, values in system.read(system.begin(1)).items()}
+
+
+def _source(recipe: Recipe, images: int) -> tuple[Source, int | None]:
+    """Random images of the sizes of the data, and how many images for training these have; or trials themselves."""
     name = recipe.data or recipe.name
+    if recipe.data_options:
+        return as_source(recipe.load_data()), None
     if recipe.data and is_path(recipe.data):
         real: VisionData = recipe.load_data()
         channels, classes, count = real.train.shape[0], len(real.classes), len(real.train)
@@ -99,7 +110,7 @@ def _source(recipe: Recipe, images: int) -> tuple[LabelledImages, int]:
     ), count
 
 
-def _stage(stage: Stage, context: Context, images: int, training_images: int) -> dict[str, Any]:
+def _stage(stage: Stage, context: Context, images: int, training_images: int | None) -> dict[str, Any]:
     """Say what one stage takes; nothing is said of those that do not train with a loss."""
     whole = stage.as_train() if isinstance(stage, TrainingStage) else stage
     if not isinstance(whole, Train):
@@ -125,7 +136,7 @@ def _stage(stage: Stage, context: Context, images: int, training_images: int) ->
         "updates": updates,
         "batch": how.batch,
         "images": shown,
-        "epochs": None if shown is None else shown / training_images,
+        "epochs": None if shown is None or training_images is None else shown / training_images,
         "flops_per_image": flops,
         "flops": None if shown is None else flops * shown,
         "memory_gb": (4 * parameters * (COPIES + STATES[how.optimiser]) + part * cost.kept_bytes / images) / 1e9,
@@ -135,14 +146,20 @@ def _stage(stage: Stage, context: Context, images: int, training_images: int) ->
     }
 
 
+def _times(epochs: float | None) -> str:
+    return "trials" if epochs is None else f"images ({epochs:.1f} times through them)"
+
+
 def sentences(plan: dict[str, Any]) -> list[str]:
     """The plan in words."""
     model, data = plan["model"], plan["data"]
-    shape = " x ".join(map(str, model["input"]))
+    sizes = [f"{name} {' x '.join(map(str, shape))}" for name, shape in (model["input"] | model["outputs"]).items()]
+    known = data["training_images"]
+    amount = "trials are made as they are needed" if known is None else f"{known:,} images for training"
     said = [
-        f"{model['name']}: {model['parameters']:,} parameters, images {shape}, {model['classes']} classes, "
-        f"{model['clock']}, response after {model['response_ms']:g} ms",
-        f"{data['name']}: {data['training_images']:,} images for training",
+        f"{model['name']}: {model['parameters']:,} parameters, {', '.join(sizes)}, {model['clock']}, response after "
+        f"{model['response_ms']:g} ms",
+        f"{data['name']}: {amount}",
     ]
     for name, row in plan["stages"].items():
         if "flops" not in row:
@@ -153,7 +170,7 @@ def sentences(plan: dict[str, Any]) -> list[str]:
             said.append(f"{name}: {cost}; as long as its budget of seconds lasts")
             continue
         said.append(
-            f"{name}: {row['updates']:,} updates of {row['batch']} images ({row['epochs']:.1f} times through them); "
+            f"{name}: {row['updates']:,} updates of {row['batch']} {_times(row['epochs'])}; "
             f"{cost}; at most {row['hours_here']:.2g} hours on this machine "
             f"at {row['gflops_per_second_here']:.3g} GFLOP/s, "
             f"{row['hours_at_50_tflops']:.2g} at {SUSTAINED:g} TFLOP/s"

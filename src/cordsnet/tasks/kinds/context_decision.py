@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_init
-from cordsnet._checks import check_positive, is_number
-from cordsnet.tasks.choice import FIXATE, ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, Algorithm, check_field, check_way, draw_dots, marked_dots
+from cordsnet.tasks.choice import FIXATE
+from cordsnet.tasks.dot_task import DotTask
+from cordsnet.tasks.dots import draw_dots, marked_dots
 from cordsnet.tasks.drawing import blank, disc, fixation, stamp
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -27,7 +27,7 @@ GREY, CONTRAST = 0.5, 0.5
 
 @check_init
 @dataclass(frozen=True)
-class ContextDecision(ChoiceTask):
+class ContextDecision(DotTask):
     """Context-dependent decision (Mante et al. 2013).
 
     Dots move to the right or left, and most are bright or dark; the two features are independent. In one context the
@@ -69,32 +69,11 @@ class ContextDecision(ChoiceTask):
     )
 
     coherences: tuple[float, ...] = (0.05, 0.15, 0.5)
-    speed_deg_s: float = 5.0
-    field_deg: float = 5.0
-    density: float = 16.7
-    algorithm: Algorithm = "movshon"
-
-    def check(self) -> None:
-        """Raise ValueError for coherences, dots or an algorithm that cannot be."""
-        super().check()
-        object.__setattr__(self, "coherences", tuple(self.coherences))
-        if not self.coherences or not all(is_number(c) and 0 <= c <= 1 for c in self.coherences):
-            raise ValueError(f"coherences must be numbers from 0 to 1, got {self.coherences!r}")
-        check_positive(self.speed_deg_s, "speed_deg_s")
-        check_field(self.density, self.field_deg, self.frame_ms)
-        check_way(self.speed_deg_s * self.frame_ms / 1000 / self.field_deg, "speed_deg_s")
-        if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
 
     @property
     def options(self) -> tuple[str, ...]:
         """Right (or bright), and left (or dark)."""
         return ("right", "left")
-
-    @property
-    def dots(self) -> int:
-        """Dots in each frame."""
-        return max(1, round(self.density * self.field_deg**2 * self.frame_ms / 1000))
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
         """Context; side and signed coherence of each feature; coherence of the one that counts; delay in ms.
@@ -129,10 +108,9 @@ class ContextDecision(ChoiceTask):
 
     def image(self, plan: Plan) -> Tensor:
         """Mid-grey with fixation point, dots, and a disc at the upper left (motion) or the lower right (luminance)."""
-        way = self.speed_deg_s * self.frame_ms / 1000 / self.field_deg
         motion, luminance = (plan.conditions[feature] for feature in FEATURES)
         heading = plan.conditions["motion_side"].double() * math.pi
-        places, marks = marked_dots(plan, motion.abs(), heading, self.dots, way, self.algorithm)
+        places, marks = marked_dots(plan, motion.abs(), heading, self.dots, self.way, self.algorithm)
         bright = marks < (0.5 + 0.5 * luminance)[:, None, None]
         contrast = torch.where(bright, CONTRAST, -CONTRAST)
         movie = draw_dots(blank(plan, self.image_size).fill_(GREY), places, plan.during("stimulus"), contrast)

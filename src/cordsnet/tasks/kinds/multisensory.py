@@ -8,9 +8,17 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_init
-from cordsnet._checks import check_count, check_positive, is_number
+from cordsnet._checks import check_count, check_positive
 from cordsnet.tasks.choice import ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, MOST_DOTS, Algorithm, check_way, draw_dots, moving_dots
+from cordsnet.tasks.dots import (
+    MOST_DOTS,
+    Algorithm,
+    check_algorithm,
+    check_coherences,
+    check_way,
+    draw_dots,
+    moving_dots,
+)
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -52,14 +60,11 @@ class Multisensory(ChoiceTask):
     def check(self) -> None:
         """Raise ValueError for coherences, dots or an algorithm that cannot be."""
         super().check()
-        object.__setattr__(self, "coherences", tuple(self.coherences))
-        if not self.coherences or not all(is_number(c) and 0 <= c <= 1 for c in self.coherences):
-            raise ValueError(f"coherences must be numbers from 0 to 1, got {self.coherences!r}")
+        object.__setattr__(self, "coherences", check_coherences(self.coherences))
         check_positive(self.speed, "speed")
         check_way(self.speed * self.frame_ms / 1000, "speed")
         check_count(self.dots, "dots", 1, most=MOST_DOTS)
-        if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
+        check_algorithm(self.algorithm)
 
     @property
     def options(self) -> tuple[str, ...]:

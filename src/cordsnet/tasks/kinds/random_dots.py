@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_init
-from cordsnet._checks import check_positive, is_number
-from cordsnet.tasks.choice import FIXATE, ChoiceTask
-from cordsnet.tasks.dots import ALGORITHMS, Algorithm, check_field, check_way, draw_dots, moving_dots
+from cordsnet._checks import is_number
+from cordsnet.tasks.choice import FIXATE
+from cordsnet.tasks.dot_task import DotTask
+from cordsnet.tasks.dots import draw_dots, moving_dots
 from cordsnet.tasks.drawing import blank, fixation
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
@@ -18,7 +19,7 @@ from cordsnet.tasks.trials import Plan
 
 @check_init
 @dataclass(frozen=True)
-class RandomDots(ChoiceTask):
+class RandomDots(DotTask):
     """Random-dot motion.
 
     Attributes
@@ -39,29 +40,16 @@ class RandomDots(ChoiceTask):
     about: ClassVar[str] = "Random-dot motion: choose the direction in which most dots move."
     periods: ClassVar = {"fixation": 100.0, "stimulus": 2000.0, "decision": 100.0}
 
-    coherences: tuple[float, ...] = (0.0, 0.064, 0.128, 0.256, 0.512)
     directions: tuple[float, ...] = (0.0, 180.0)
     reaction_time: bool = False
-    speed_deg_s: float = 5.0
-    field_deg: float = 5.0
-    density: float = 16.7
-    algorithm: Algorithm = "movshon"
 
     def check(self) -> None:
-        """Raise ValueError for coherences, directions or an algorithm that cannot be."""
+        """Raise ValueError for directions, coherences or dots that cannot be."""
         super().check()
-        for name in ("coherences", "directions"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if not self.coherences or not all(is_number(c) and 0 <= c <= 1 for c in self.coherences):
-            raise ValueError(f"coherences must be numbers from 0 to 1, got {self.coherences!r}")
+        object.__setattr__(self, "directions", tuple(self.directions))
         turned = [float(d) % 360 if is_number(d) and math.isfinite(d) else None for d in self.directions]
         if len(turned) < 2 or None in turned or len(set(turned)) < len(turned):
             raise ValueError(f"directions must be at least two different angles in degrees, got {self.directions!r}")
-        check_positive(self.speed_deg_s, "speed_deg_s")
-        check_field(self.density, self.field_deg, self.frame_ms)
-        check_way(self.speed_deg_s * self.frame_ms / 1000 / self.field_deg, "speed_deg_s")
-        if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -72,11 +60,6 @@ class RandomDots(ChoiceTask):
     def vector_channels(self) -> tuple[str, ...]:
         """The fixation cue, and the evidence for each direction."""
         return (FIXATE, *self.options)
-
-    @property
-    def dots(self) -> int:
-        """Dots in each frame."""
-        return max(1, round(self.density * self.field_deg**2 * self.frame_ms / 1000))
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
         """Coherence, and direction in degrees."""
@@ -108,8 +91,7 @@ class RandomDots(ChoiceTask):
 
     def image(self, plan: Plan) -> Tensor:
         """The fixation point and the dots."""
-        way = self.speed_deg_s * self.frame_ms / 1000 / self.field_deg
-        places = moving_dots(plan, plan.conditions["coherence"], self._angle(plan), self.dots, way, self.algorithm)
+        places = moving_dots(plan, plan.conditions["coherence"], self._angle(plan), self.dots, self.way, self.algorithm)
         movie = draw_dots(blank(plan, self.image_size), places, plan.during("stimulus"))
         return fixation(movie, self.waiting(plan))
 
