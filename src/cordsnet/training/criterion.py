@@ -49,12 +49,14 @@ class Criterion:
             raise ValueError("measure must be the name of a number that the loss logs, such as 'loss', got ''")
         check_count(self.over, "over", most=MOST_AVERAGED)
 
-    def check_updates(self, updates: int) -> None:
-        """Raise ValueError for a stage of fewer updates than the mean is taken over."""
-        if self.over > updates:
+    def check_stage(self, slopes: Sequence[float] | None, updates: int | None) -> None:
+        """Raise ValueError for a stage that a criterion cannot end; None where a budget says the number of updates."""
+        if len(slopes or ()) > 1:
+            raise ValueError("slopes share the updates, of which until may leave out the last; give one of the two")
+        if updates is not None and self.over > updates:
             raise ValueError(
-                f"until takes its mean over {self.over} updates and the stage has {updates}, so that it would never end "
-                "early; lower over, or give more updates"
+                f"until takes its mean over {self.over} updates and the stage has {updates}, so that it would never "
+                "end early; lower over, or give more updates"
             )
 
     def is_reached(self, values: Sequence[float]) -> bool:
