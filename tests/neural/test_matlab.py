@@ -11,9 +11,9 @@ from mat_writer import write_73
 from scipy import io, sparse
 
 from cordsnet.errors import DataError
+from cordsnet.neural import read_matlab
 from cordsnet.neural.reading import mat_values
 from cordsnet.neural.reading.mat_files import Variables
-from cordsnet.neural.reading.matlab import read_matlab
 
 ONSET, SAMPLES = 60, 200
 SHOWN = ["car", "face", "car", "hand", "face", "car", "image10", "image9"]

@@ -75,7 +75,8 @@ def damage_errors() -> tuple[type[Exception], ...]:
 
     found: tuple[type[Exception], ...] = (
         *(ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OSError, OverflowError, MemoryError),
-        *(RuntimeError, NotImplementedError, zlib.error, struct.error, MatReadError, MatReadWarning, UserWarning),
+        *(RuntimeError, SystemError, NotImplementedError, zlib.error, struct.error),
+        *(MatReadError, MatReadWarning, UserWarning),
     )
     return found
 
