@@ -38,6 +38,7 @@ class _Options:
     units: Sequence[int] | None
     silent: bool
     overlapping: bool
+    image_labels: Sequence[str]
 
 
 @check_arguments
@@ -87,7 +88,12 @@ def read_nwb(
     path = Path(path)
     bins_ms = by_image.regular_bins(from_ms, to_ms, bin_ms)
     held = read_tables(path, table, neuron_labels)
-    options = _Options(image, table, onset, keep, units, silent, overlapping)
+    options = _Options(image, table, onset, keep, units, silent, overlapping, image_labels)
+    return _recording(held, options, bins_ms, path, source or path.name)
+
+
+def _recording(held: Tables, options: _Options, bins_ms: Numbers, path: Path, source: str) -> Recording:
+    """Recording of the trials and units that the options choose."""
     rows = _kept(held, options, path)
     onsets = _onsets(held, options, rows, path)
     _check_overlap(held, options, rows, path)
@@ -95,27 +101,36 @@ def read_nwb(
     trials = by_image.group(names)
     places = _chosen_units(held.units, options, path)
     _check_clocks(held.units, onsets, options, path)
-    shape = (len(trials.images), trials.most_repeats, len(bins_ms), len(places))
-    responses = by_image.empty_responses(shape, f"{path}")
-    window = nanoseconds(bins_ms[[0, -1], [0, 1]], 1e6)
-    for k, place in enumerate(places):
-        counts = count_spikes(held.units.spikes_s[place], onsets, bins_ms)
-        counts[~_observed(held.units.observed_s[place], onsets, window)] = np.nan
-        responses[trials.image, trials.repeat, :, k] = counts
-    if not np.nansum(responses):
-        raise DataError(f"{path} has no spike from {from_ms:g} to {to_ms:g} ms of any {onset!r}; check its clocks")
+    responses = _responses(held.units, places, trials, onsets, bins_ms, path)
     labels = {
         name: by_image.label_of_images(
             _texts(held, name, "image_labels", rows, path), trials, f"image_labels {name!r} in {path}"
         )
-        for name in image_labels
+        for name in options.image_labels
     }
     of_units = {name: values[places] for name, values in held.units.labels.items()}
     ids = [str(held.units.ids[place]) for place in places]
     try:
-        return Recording(responses, bins_ms, trials.images, ids, "count", labels, of_units, source or path.name)
+        return Recording(responses, bins_ms, trials.images, ids, "count", labels, of_units, source)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _responses(
+    units: Units, places: list[int], trials: by_image.Trials, onsets: Numbers, bins_ms: Numbers, path: Path
+) -> NDArray[np.float32]:
+    """Counts [image, repeat, time, neuron] of the units at these places. Raises DataError where all are 0."""
+    shape = (len(trials.images), trials.most_repeats, len(bins_ms), len(places))
+    responses = by_image.empty_responses(shape, f"{path}")
+    window = nanoseconds(bins_ms[[0, -1], [0, 1]], 1e6)
+    for k, place in enumerate(places):
+        counts = count_spikes(units.spikes_s[place], onsets, bins_ms)
+        counts[~_observed(units.observed_s[place], onsets, window)] = np.nan
+        responses[trials.image, trials.repeat, :, k] = counts
+    if not np.nansum(responses):
+        span = f"{bins_ms[0, 0]:g} to {bins_ms[-1, 1]:g} ms"
+        raise DataError(f"{path} has no spike from {span} of the onset of any trial; check its clocks")
+    return responses
 
 
 def _column(held: Tables, name: str, argument: str, path: Path) -> NDArray[Any]:
