@@ -10,10 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cordsnet.errors import DataError
+from cordsnet.neural.reading.mat_elements import MATRIX, first_wrong
 from cordsnet.neural.reading.mat_values import DEEPEST, Unread, Value, check_size, damage_errors, damaged, text_of
 
-HEADER, COMPRESSED, MATRIX = 128, 15, 14
-"""Bytes before the first variable, and the numbers of compressed and plain variables."""
+HEADER, COMPRESSED = 128, 15
+"""Bytes before the first variable, and the type of a compressed one."""
 
 
 class Version5:
@@ -70,6 +71,9 @@ def _sizes_of_version_5(path: Path) -> list[int]:
             kind, size = struct.unpack(f"{order}II", tag) if len(tag) == 8 else (0, 0)
             if kind not in (COMPRESSED, MATRIX) or place + 8 + size > end:
                 raise DataError(f"{path} is damaged or cut off at byte {place:,} of {end:,}; save or copy it again")
+            wrong = first_wrong(stream, place + 8, place + 8 + size, order) if kind == MATRIX else None
+            if wrong is not None:
+                raise DataError(f"{path} is damaged at byte {wrong:,} of {end:,}; save or copy it again")
             sizes.append(_unpacked(stream, place + 8, size, order, path) if kind == COMPRESSED else size)
             place += 8 + size
     return sizes
