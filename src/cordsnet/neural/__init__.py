@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from cordsnet.neural.activity.pictures import Pictures, find_pictures
     from cordsnet.neural.activity.record import Viewing, record_activity
     from cordsnet.neural.activity.store import ActivityStore, load_store
+    from cordsnet.neural.reading.matlab import read_matlab
+    from cordsnet.neural.reading.nwb import read_nwb
     from cordsnet.neural.recording import UNITS, Recording
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "find_pictures",
     "load_store",
     "map_bins",
+    "read_matlab",
+    "read_nwb",
     "record_activity",
 ]
 
