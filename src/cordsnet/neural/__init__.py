@@ -6,7 +6,27 @@ from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
     from cordsnet.neural.recording import UNITS, Recording
+    from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
+    from cordsnet.neural.similarity.compare import METHODS, compare_rdms
+    from cordsnet.neural.similarity.rdms import METRICS, rdm_movie
+    from cordsnet.neural.similarity.resampling import RsaStatus
+    from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
 
-__all__ = ["UNITS", "Recording"]
+__all__ = [
+    "METHODS",
+    "METRICS",
+    "UNITS",
+    "CeilingStatus",
+    "CtRsa",
+    "Recording",
+    "RsaCeiling",
+    "RsaOverTime",
+    "RsaStatus",
+    "compare_rdms",
+    "ct_rsa",
+    "rdm_movie",
+    "rsa_ceiling",
+    "rsa_over_time",
+]
 
 import_on_demand(__name__)
