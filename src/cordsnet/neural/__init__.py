@@ -11,22 +11,46 @@ if TYPE_CHECKING:
     from cordsnet.neural.similarity.rdms import METRICS, rdm_movie
     from cordsnet.neural.similarity.resampling import RsaStatus
     from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
+    from cordsnet.neural.straightening.curvature import (
+        AVERAGES,
+        CurvatureStatus,
+        NeuralCurvature,
+        curvature,
+        neural_curvature,
+    )
+    from cordsnet.neural.straightening.straightening import (
+        ContrastStatus,
+        Straightening,
+        StraighteningContrast,
+        straightening,
+        straightening_contrast,
+    )
 
 __all__ = [
+    "AVERAGES",
     "METHODS",
     "METRICS",
     "UNITS",
     "CeilingStatus",
+    "ContrastStatus",
     "CtRsa",
+    "CurvatureStatus",
+    "NeuralCurvature",
     "Recording",
     "RsaCeiling",
     "RsaOverTime",
     "RsaStatus",
+    "Straightening",
+    "StraighteningContrast",
     "compare_rdms",
     "ct_rsa",
+    "curvature",
+    "neural_curvature",
     "rdm_movie",
     "rsa_ceiling",
     "rsa_over_time",
+    "straightening",
+    "straightening_contrast",
 ]
 
 import_on_demand(__name__)
