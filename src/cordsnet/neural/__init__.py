@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from cordsnet.neural.between import BetweenAnimals, BetweenStatus, Verdict, between_animals, between_scores
     from cordsnet.neural.recording import UNITS, Recording
     from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
     from cordsnet.neural.similarity.compare import METHODS, compare_rdms
@@ -31,6 +32,8 @@ __all__ = [
     "METHODS",
     "METRICS",
     "UNITS",
+    "BetweenAnimals",
+    "BetweenStatus",
     "CeilingStatus",
     "ContrastStatus",
     "CtRsa",
@@ -42,6 +45,9 @@ __all__ = [
     "RsaStatus",
     "Straightening",
     "StraighteningContrast",
+    "Verdict",
+    "between_animals",
+    "between_scores",
     "compare_rdms",
     "ct_rsa",
     "curvature",
