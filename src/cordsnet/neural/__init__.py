@@ -7,6 +7,7 @@ from cordsnet._lazy import import_on_demand
 if TYPE_CHECKING:
     from cordsnet.neural.between import BetweenAnimals, BetweenStatus, Verdict, between_animals, between_scores
     from cordsnet.neural.recording import UNITS, Recording
+    from cordsnet.neural.similarity.alignment import Alignment, cca_over_time, cka_over_time, procrustes_over_time
     from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
     from cordsnet.neural.similarity.compare import METHODS, compare_rdms
     from cordsnet.neural.similarity.rdms import METRICS, rdm_movie
@@ -32,6 +33,7 @@ __all__ = [
     "METHODS",
     "METRICS",
     "UNITS",
+    "Alignment",
     "BetweenAnimals",
     "BetweenStatus",
     "CeilingStatus",
@@ -48,10 +50,13 @@ __all__ = [
     "Verdict",
     "between_animals",
     "between_scores",
+    "cca_over_time",
+    "cka_over_time",
     "compare_rdms",
     "ct_rsa",
     "curvature",
     "neural_curvature",
+    "procrustes_over_time",
     "rdm_movie",
     "rsa_ceiling",
     "rsa_over_time",

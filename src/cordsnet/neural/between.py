@@ -13,7 +13,7 @@ from scipy import stats
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.errors import ArgumentError, DataError
-from cordsnet.neural.similarity.compare import as_rdms, check_method, images_of, paired_agreements
+from cordsnet.neural.similarity.compare import ALL_PAIRS, as_rdms, check_method, images_of, paired_agreements
 from cordsnet.neural.similarity.resampling import LEVEL, MOST_DRAWS, drawn_pairs, pair_places
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -91,16 +91,15 @@ def between_animals(
     Raises
     ------
     ArgumentError : animals with different images, for which only `between_scores` is possible; other numbers of bins;
-        fewer than two animals or four images; "whitened_cosine", which has no bootstrap over images here.
+        fewer than two animals or four images; "whitened_cosine" or "debiased_cka", which have no
+        bootstrap over images here.
     DataError : RDMs that cannot be read.
 
     Source: Feather, Khosla, Murty & Nayebi 2025, arXiv 2502.16238 (the bar).
     """
     check_method(method)
-    if method == "whitened_cosine":
-        raise ArgumentError(
-            "method must be another than 'whitened_cosine', which needs all pairs of images; use 'cosine'"
-        )
+    if method in ALL_PAIRS:
+        raise ArgumentError(f"method must be another than {method!r}, which needs all pairs of images; use 'cosine'")
     check_count(draws, "draws", 2, MOST_DRAWS)
     check_count(seed, "seed", 0, 2**63 - 1)
     ours, theirs = as_rdms(model, "model"), _as_animals(animals)

@@ -131,6 +131,7 @@ POOLED: dict[str, Callable[[Numbers], Numbers]] = {
     "pearson": _z_scored,
     "cosine": _root_mean_square,
     "whitened_cosine": _root_mean_square,
+    "debiased_cka": _root_mean_square,
 }
 """Method -> scale on which RDMs of animals are averaged, such that the mean agrees best with all of them."""
 

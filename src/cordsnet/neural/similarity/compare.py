@@ -13,6 +13,10 @@ from cordsnet.errors import ArgumentError, DataError
 
 Numbers: TypeAlias = NDArray[np.float64]
 
+LEAST_DEBIASED = 4
+ALL_PAIRS = ("whitened_cosine", "debiased_cka")
+"""Methods that need the distances of all pairs of images, so that images cannot be drawn twice."""
+
 
 def images_of(pairs: int) -> int:
     """Number of images that have so many pairs. Raises DataError if no number has."""
@@ -51,11 +55,26 @@ def _whitened(rows: Numbers) -> Numbers:
     return _scaled(kernels.reshape(len(rows), -1))
 
 
+def _without_diagonal(rows: Numbers) -> Numbers:
+    """Kernels centred such that their diagonals have no part, whose products are those of debiased HSIC."""
+    images = images_of(rows.shape[1])
+    if images < LEAST_DEBIASED:
+        raise DataError(f"an RDM must have {LEAST_DEBIASED} images or more for 'debiased_cka', got {images}")
+    upper = np.triu_indices(images, 1)
+    kernels = np.zeros((len(rows), images, images))
+    kernels[:, upper[0], upper[1]] = kernels[:, upper[1], upper[0]] = -rows / 2
+    sums = kernels.sum(1, keepdims=True)
+    centred = kernels - (sums + sums.swapaxes(1, 2)) / (images - 2)
+    centred += sums.sum(2, keepdims=True) / ((images - 1) * (images - 2))
+    return _scaled(centred[:, upper[0], upper[1]])
+
+
 UNIT_ROWS: dict[str, Callable[[Numbers], Numbers]] = {
     "spearman": _ranked,
     "pearson": _centred,
     "cosine": _scaled,
     "whitened_cosine": _whitened,
+    "debiased_cka": _without_diagonal,
 }
 """Method -> rows of norm 1, the products of which are its agreements."""
 
@@ -64,6 +83,7 @@ METHODS = {
     "pearson": "correlation",
     "cosine": "cosine of the angle, for distances with a meaningful zero such as crossnobis",
     "whitened_cosine": "the same after whitening by the covariance of distances under noise (Diedrichsen et al. 2020)",
+    "debiased_cka": "the same without bias by few images, for squared Euclidean distances (Song et al. 2012)",
     "kendall_tau_a": "share of concordant less discordant pairs of pairs, fair to models that predict ties; slow",
 }
 """Method of comparison -> its meaning."""
@@ -87,7 +107,8 @@ def compare_rdms(a: NDArray[Any], b: NDArray[Any], method: str = "spearman") -> 
     ArgumentError : a method that does not exist, or numbers of pairs that differ.
     DataError : dissimilarities that are no finite numbers or no triangle.
 
-    Source: Nili et al. 2014 (tau a); Diedrichsen et al. 2020 (whitened cosine).
+    Source: Nili et al. 2014 (tau a); Diedrichsen et al. 2020 (whitened cosine, which is CKA for
+    squared Euclidean distances); Song et al. 2012 (debiased).
     """
     check_method(method)
     one, other = as_rdms(a, "a"), as_rdms(b, "b")

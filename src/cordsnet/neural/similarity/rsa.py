@@ -12,7 +12,7 @@ from cordsnet._checks import check_count
 from cordsnet.errors import ArgumentError
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.similarity.ceilings import RsaCeiling, ceiling_of
-from cordsnet.neural.similarity.compare import agreements, as_rdms, check_method, paired_agreements
+from cordsnet.neural.similarity.compare import ALL_PAIRS, agreements, as_rdms, check_method, paired_agreements
 from cordsnet.neural.similarity.resampling import (
     MOST_DRAWS,
     Brain,
@@ -102,8 +102,8 @@ def rsa_over_time(
 
     Raises
     ------
-    ArgumentError : an unknown method or metric, times or pairs that differ, draws for "whitened_cosine", which has no
-        bootstrap over images here, or draws for fewer than 4 images.
+    ArgumentError : an unknown method or metric, times or pairs that differ, draws for "whitened_cosine"
+        and "debiased_cka", which have no bootstrap over images here, or draws for fewer than 4 images.
     DataError : RDMs or responses that cannot be read.
 
     Source: Kriegeskorte et al. 2008; Kietzmann et al. 2019 (in time); Schuett et al. 2023 (2-factor bootstrap).
@@ -169,8 +169,8 @@ def _checked(
     if draws == 1:
         raise ArgumentError("draws must be 0, for no interval, or at least 2, got 1")
     check_count(draws, "draws", 0, MOST_DRAWS)
-    if draws and method == "whitened_cosine":
-        raise ArgumentError("draws must be 0 for 'whitened_cosine', which needs all pairs of images; or use 'cosine'")
+    if draws and method in ALL_PAIRS:
+        raise ArgumentError(f"draws must be 0 for {method!r}, which needs all pairs of images; or use 'cosine'")
     ours, theirs = as_rdms(model, "model"), as_brain(brain, metric)
     if ours.shape[1] != theirs.rdms.shape[2]:
         given = f"{ours.shape[1]} and {theirs.rdms.shape[2]}"
