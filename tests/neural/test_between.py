@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from cordsnet.errors import ArgumentError, DataError
-from cordsnet.neural import BetweenStatus, Verdict, between_animals, between_scores, rdm_movie
+from cordsnet.neural import BetweenStatus, BetweenVerdict, between_animals, between_scores, rdm_movie
 
 
 def animals_of(rng, count=5, images=20, noise=0.6, neurons=30):
@@ -37,8 +37,8 @@ def test_the_truth_passes_and_noise_fails():
     rng = np.random.default_rng(1)
     features, animals = animals_of(rng, noise=2.0)
     truth = rdm_movie(np.repeat(features[:, None], 2, 1), "euclidean")
-    assert between_animals(truth, animals, draws=50).verdicts == (Verdict.PASSES,) * 2
-    assert between_animals(rng.random(190), animals, draws=50).verdicts == (Verdict.FAILS,) * 2
+    assert between_animals(truth, animals, draws=50).verdicts == (BetweenVerdict.PASSES,) * 2
+    assert between_animals(rng.random(190), animals, draws=50).verdicts == (BetweenVerdict.FAILS,) * 2
 
 
 def test_another_animal_is_within_the_bar():
@@ -49,7 +49,7 @@ def test_another_animal_is_within_the_bar():
         verdicts += [found.verdicts[0]]
         differences += [found.difference[0]]
     assert abs(np.mean(differences)) < 3 * np.std(differences) / 30**0.5
-    assert verdicts.count(Verdict.UNDECIDED) >= 25  # an animal is neither closer nor further than animals are
+    assert verdicts.count(BetweenVerdict.UNDECIDED) >= 25  # an animal is neither closer nor further than animals are
 
 
 def test_two_animals_have_an_interval_over_images_only():
@@ -66,7 +66,7 @@ def test_scores_are_compared_where_animals_share_images():
     bar = (animals.sum(0) - 1) / 3
     np.testing.assert_allclose(found.animals[:, 0], bar)
     assert found.difference[0] == pytest.approx(np.mean(model - bar))
-    assert (found.status, found.verdicts) == (BetweenStatus.ANIMALS, (Verdict.FAILS,))
+    assert (found.status, found.verdicts) == (BetweenStatus.ANIMALS, (BetweenVerdict.FAILS,))
     left = [between_scores(np.delete(model, k), np.delete(np.delete(animals, k, 0), k, 1)).difference for k in range(4)]
     error = (3 / 4 * np.sum((left - np.mean(left)) ** 2)) ** 0.5
     np.testing.assert_allclose(found.interval[0, 1] - found.difference[0], stats.t.ppf(0.975, 3) * error)
@@ -74,7 +74,7 @@ def test_scores_are_compared_where_animals_share_images():
 
 def test_animals_with_different_images_have_no_bar():
     found = between_scores(np.array([0.5, 0.7]), np.full((2, 2), np.nan))
-    assert (found.status, found.verdicts) == (BetweenStatus.DIFFERENT_IMAGES, (Verdict.NO_BAR,))
+    assert (found.status, found.verdicts) == (BetweenStatus.DIFFERENT_IMAGES, (BetweenVerdict.NO_BAR,))
     assert np.isnan(found.difference).all()
     assert found.spread[0] == pytest.approx(0.2)
     partly = np.array([[np.nan, 0.6, np.nan], [0.5, np.nan, np.nan], [np.nan, np.nan, np.nan]])
@@ -100,7 +100,7 @@ RDM = np.random.default_rng(0).random((3, 2, 15))
         (lambda: between_animals(RDM[0], RDM, draws=1), "draws must be at least 2"),
         (lambda: between_scores(np.ones(3), np.ones((2, 2))), r"got \[3\] and \[2, 2\]"),
         (lambda: between_scores(np.array([0.5, np.nan]), np.ones((2, 2))), "score for each animal, got NaN"),
-        (lambda: between_scores(np.ones(2), np.full((2, 2), np.inf)), "animals must hold finite"),
+        (lambda: between_scores(np.ones(2), np.full((2, 2), np.inf)), "animals must hold finite numbers"),
     ],
 )
 def test_what_will_not_do_is_said(call, message):

@@ -21,7 +21,7 @@ from scipy.spatial.distance import pdist
 
 from cordsnet.errors import ArgumentError, DataError
 from cordsnet.neural import (
-    METRICS,
+    RDM_METRICS,
     CeilingStatus,
     Recording,
     RsaStatus,
@@ -59,7 +59,7 @@ def simulated(rng, images=24, repeats=4, bins=2, neurons=12, noise=1.0, signal=N
     return mean[:, None] + noise * rng.normal(size=(images, repeats, bins, neurons))
 
 
-@pytest.mark.parametrize("metric", [metric for metric in METRICS if metric != "cosine"])
+@pytest.mark.parametrize("metric", [metric for metric in RDM_METRICS if metric != "cosine"])
 def test_movies_equal_those_of_rsatoolbox(metric):
     np.testing.assert_allclose(rdm_movie(example(), metric), GOLDEN[metric], rtol=0, atol=1e-12)
     np.testing.assert_array_equal(rdm_movie(recording(), metric), rdm_movie(example(), metric))
@@ -220,8 +220,8 @@ PARTLY = np.where((np.arange(4) == 1)[:, None, None] & (np.arange(5) == 2), np.n
         (lambda: rdm_movie(X, "manhattan"), "metric must be one of correlation"),
         (lambda: rdm_movie(X[0, 0]), r"\[image, time, neuron\] or \[image, repeat, time, neuron\], got shape \[3, 5\]"),
         (lambda: rdm_movie(X[:1]), "at least two images, got 1"),
-        (lambda: rdm_movie(X.astype(complex)), "real numbers, got complex128"),
-        (lambda: rdm_movie(np.full((3, 2, 2), np.inf)), "got infinity"),
+        (lambda: rdm_movie(X.astype(complex)), "real numbers, got an array of complex128"),
+        (lambda: rdm_movie(np.full((3, 2, 2), np.inf)), "got infinity or more"),
         (lambda: rdm_movie(HOLED), "missing at image 0, bin 0 and neuron 2"),
         (lambda: rdm_movie(PARTLY, "crossnobis"), "repeat 1 of image 0 are present for some neurons or bins only"),
         (lambda: rdm_movie(X.mean(1), "crossnobis"), "must have repeats"),
@@ -230,9 +230,9 @@ PARTLY = np.where((np.arange(4) == 1)[:, None, None] & (np.arange(5) == 2), np.n
         (lambda: rdm_movie(X, noise=np.eye(5)), "noise must be None for metric 'correlation'"),
         (
             lambda: rdm_movie(X, "crossnobis", np.eye(4)),
-            r"noise must be .*\[5, 5\] or \[3, 5, 5\], got float64 of shape",
+            r"noise must be .*\[5, 5\] or \[3, 5, 5\], got shape",
         ),
-        (lambda: rdm_movie(X, "crossnobis", np.triu(np.ones((5, 5)))), "finite and symmetric"),
+        (lambda: rdm_movie(X, "crossnobis", np.triu(np.ones((5, 5)))), "which is symmetric"),
         (lambda: rdm_movie(X, "crossnobis", np.ones((5, 5))), "eigenvalues above 0"),
         (lambda: compare_rdms(RDM, RDM, "kendall"), "method must be one of spearman"),
         (lambda: compare_rdms(RDM, RDM[:, :10]), "same pairs of images, got 15 and 10"),

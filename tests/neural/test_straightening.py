@@ -189,7 +189,7 @@ ONCE = np.where((np.arange(4) > 0)[:, None, None] & (np.arange(5) == 2)[:, None]
     ("call", "message"),
     [
         (lambda: curvature(FRAMES[0, :2]), r"three frames or more, got shape \[2, 4, 4\]"),
-        (lambda: curvature(FRAMES[0] * np.nan), "finite real numbers"),
+        (lambda: curvature(FRAMES[0] * np.nan), "path holds NaN"),
         (lambda: neural_curvature(COUNTS[0]), r"\[repeat, frame, neuron\] .* got shape \[5, 3\]"),
         (lambda: neural_curvature(COUNTS, "median"), "average must be one of products, angles, got 'median'"),
         (lambda: neural_curvature(COUNTS[:1]), "fewer for frame 0 of neuron 0"),

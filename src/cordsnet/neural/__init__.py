@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
-    from cordsnet.neural.between import BetweenAnimals, BetweenStatus, Verdict, between_animals, between_scores
+    from cordsnet.neural.between import BetweenAnimals, BetweenStatus, BetweenVerdict, between_animals, between_scores
     from cordsnet.neural.recording import UNITS, Recording
     from cordsnet.neural.similarity.alignment import Alignment, cca_over_time, cka_over_time, procrustes_over_time
     from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
-    from cordsnet.neural.similarity.compare import METHODS, compare_rdms
-    from cordsnet.neural.similarity.rdms import METRICS, rdm_movie
+    from cordsnet.neural.similarity.compare import RDM_COMPARISONS, compare_rdms
+    from cordsnet.neural.similarity.rdms import RDM_METRICS, rdm_movie
     from cordsnet.neural.similarity.resampling import RsaStatus
     from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
     from cordsnet.neural.straightening.curvature import (
-        AVERAGES,
+        CURVATURE_AVERAGES,
         CurvatureStatus,
         NeuralCurvature,
         curvature,
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "AVERAGES",
-    "METHODS",
-    "METRICS",
+    "CURVATURE_AVERAGES",
+    "RDM_COMPARISONS",
+    "RDM_METRICS",
     "UNITS",
     "Alignment",
     "BetweenAnimals",
     "BetweenStatus",
+    "BetweenVerdict",
     "CeilingStatus",
     "ContrastStatus",
     "CtRsa",
@@ -47,7 +48,6 @@ __all__ = [
     "RsaStatus",
     "Straightening",
     "StraighteningContrast",
-    "Verdict",
     "between_animals",
     "between_scores",
     "cca_over_time",

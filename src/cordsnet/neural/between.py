@@ -13,6 +13,7 @@ from scipy import stats
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.errors import ArgumentError, DataError
+from cordsnet.neural.readable import check_readable
 from cordsnet.neural.similarity.compare import ALL_PAIRS, as_rdms, check_method, images_of, paired_agreements
 from cordsnet.neural.similarity.resampling import LEVEL, MOST_DRAWS, drawn_pairs, pair_places
 
@@ -21,7 +22,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 FEWEST_IMAGES, FEWEST_ANIMALS = 4, 3
 
 
-class Verdict(Enum):
+class BetweenVerdict(Enum):
     """A model beside the bar that animals set for one another."""
 
     PASSES = "passes: the interval lies at or above the agreement of animals with one another"
@@ -64,7 +65,7 @@ class BetweenAnimals:
     difference: Numbers
     interval: Numbers
     spread: Numbers
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[BetweenVerdict, ...]
     n_animals: int
     n_images: int
     status: BetweenStatus
@@ -84,7 +85,7 @@ def between_animals(
     ----------
     model : RDMs [T, pairs], or [pairs] for one RDM in all bins.
     animals : RDMs [T, pairs] of two animals or more, in the same bins and for the same images in the same order.
-    method : a row of `METHODS`.
+    method : a row of `RDM_COMPARISONS`.
     draws : bootstrap samples of images, at least 2. The error over animals is that of a jackknife, for three or more.
     seed : of the draws.
 
@@ -149,8 +150,7 @@ def between_scores(model: NDArray[Any], animals: NDArray[Any]) -> BetweenAnimals
         shapes = f"{list(model.shape)} and {list(animals.shape)}"
         raise ArgumentError(f"model must be [animals], two or more, and animals [animals, animals], got {shapes}")
     for values, name in ((model, "model"), (animals, "animals")):
-        if values.dtype.kind not in "iuf" or np.isinf(values).any():
-            raise DataError(f"{name} must hold finite real numbers")
+        check_readable(values, name, missing=True)
     if np.isnan(model).any():
         raise DataError("model must have a score for each animal, got NaN; leave out animals without a score")
     pairs = np.where(np.eye(count, dtype=bool), np.nan, animals.astype(np.float64))[..., None]
@@ -172,6 +172,10 @@ def between_scores(model: NDArray[Any], animals: NDArray[Any]) -> BetweenAnimals
 
 def _as_animals(animals: Sequence[NDArray[Any]] | NDArray[Any]) -> Numbers:
     """RDMs [animals, time, pairs]. Raises ArgumentError where animals differ in images or bins."""
+    if isinstance(animals, np.ndarray) and animals.ndim != 3:
+        raise ArgumentError(f"animals must be RDMs [animals, time, pairs], got shape {list(animals.shape)}")
+    if not isinstance(animals, np.ndarray | Sequence):
+        raise ArgumentError(f"animals must be an array or a sequence of arrays, got {type(animals).__name__}")
     found = [as_rdms(one, f"animals[{k}]") for k, one in enumerate(animals)]
     if len(found) < 2:
         raise ArgumentError(f"animals must hold the RDMs of two animals or more, got {len(found)}")
@@ -235,9 +239,9 @@ def _result(model: Numbers, pairs: Numbers, reach: Numbers, images: int, status:
     )
 
 
-def _verdict(difference: float, low: float, high: float) -> Verdict:
+def _verdict(difference: float, low: float, high: float) -> BetweenVerdict:
     if np.isnan(difference):
-        return Verdict.NO_BAR
+        return BetweenVerdict.NO_BAR
     if low >= 0:
-        return Verdict.PASSES
-    return Verdict.FAILS if high < 0 else Verdict.UNDECIDED
+        return BetweenVerdict.PASSES
+    return BetweenVerdict.FAILS if high < 0 else BetweenVerdict.UNDECIDED

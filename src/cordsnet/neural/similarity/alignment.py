@@ -155,6 +155,7 @@ def _both(model: NDArray[Any], brain: Responses) -> tuple[Numbers, Numbers]:
     if ours.shape[1] not in (1, theirs.shape[1]):
         given = f"{ours.shape[1]} and {theirs.shape[1]}"
         raise ArgumentError(f"model must have one time, or one for each bin of the brain, got {given}")
+    ours, theirs = (part / (np.abs(part).max() or 1.0) for part in (ours, theirs))  # scales do not matter
     return ours if ours.shape[1] > 1 else ours.repeat(theirs.shape[1], 1), theirs
 
 

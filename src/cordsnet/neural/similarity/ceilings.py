@@ -65,8 +65,8 @@ def rsa_ceiling(
     ----------
     brain : RDMs [animals, T, pairs], of two animals or people at least; or a Recording with repeats, which are split
         into halves.
-    method : a row of `METHODS`. Ranks stand for distances in the mean over animals for "kendall_tau_a".
-    metric : a row of `METRICS`, by which RDMs of a Recording are made.
+    method : a row of `RDM_COMPARISONS`. Ranks stand for distances in the mean over animals for "kendall_tau_a".
+    metric : a row of `RDM_METRICS`, by which RDMs of a Recording are made.
     splits, seed : number of random splits of a Recording, and the seed of them.
 
     The upper bound of halves is the root of their agreement r stepped up to all repeats, sqrt(2 r / (1 + r)): the

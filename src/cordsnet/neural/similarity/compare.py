@@ -10,6 +10,7 @@ from scipy import stats
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import ArgumentError, DataError
+from cordsnet.neural.readable import check_readable
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -78,7 +79,7 @@ UNIT_ROWS: dict[str, Callable[[Numbers], Numbers]] = {
 }
 """Method -> rows of norm 1, the products of which are its agreements."""
 
-METHODS = {
+RDM_COMPARISONS = {
     "spearman": "correlation of ranks; ties have their mean rank",
     "pearson": "correlation",
     "cosine": "cosine of the angle, for distances with a meaningful zero such as crossnobis",
@@ -96,7 +97,7 @@ def compare_rdms(a: NDArray[Any], b: NDArray[Any], method: str = "spearman") -> 
     Parameters
     ----------
     a, b : dissimilarities [n, pairs] and [m, pairs], or [pairs] for one RDM.
-    method : a row of `METHODS`.
+    method : a row of `RDM_COMPARISONS`.
 
     Returns
     -------
@@ -144,20 +145,15 @@ def _tau_a(one: Numbers, other: Numbers) -> float:
 
 def check_method(method: str) -> None:
     """Raise ArgumentError for a method that does not exist."""
-    if method not in METHODS:
-        raise ArgumentError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method not in RDM_COMPARISONS:
+        raise ArgumentError(f"method must be one of {', '.join(RDM_COMPARISONS)}, got {method!r}")
 
 
 def as_rdms(rdms: NDArray[Any], name: str) -> Numbers:
     """RDMs [n, pairs] as finite numbers of double precision. Raises DataError, by name, for anything else."""
     if rdms.ndim not in (1, 2) or 0 in rdms.shape:
         raise DataError(f"{name} must be dissimilarities [time, pairs] or [pairs], got shape {list(rdms.shape)}")
-    if rdms.dtype.kind not in "iuf":
-        raise DataError(f"{name} must hold real numbers, got {rdms.dtype}")
+    check_readable(rdms, name)
     found = np.atleast_2d(rdms).astype(np.float64)
     images_of(found.shape[1])
-    if not np.isfinite(found).all():
-        raise DataError(
-            f"{name} holds NaN or infinity; leave out the images without a pattern, whose pairs have no distance"
-        )
     return found

@@ -9,12 +9,13 @@ from scipy.spatial.distance import pdist
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import ArgumentError, DataError
+from cordsnet.neural.readable import check_readable
 from cordsnet.neural.recording import Recording
 
 Numbers: TypeAlias = NDArray[np.float64]
 Responses: TypeAlias = Recording | NDArray[Any]
 
-METRICS = {
+RDM_METRICS = {
     "correlation": "1 less the correlation of two patterns over neurons",
     "cosine": "1 less the cosine of the angle between two patterns",
     "euclidean": "mean over neurons of the squared difference",
@@ -60,7 +61,7 @@ def rdm_movie(responses: Responses, metric: str = "correlation", noise: NDArray[
     ----------
     responses : a Recording; an array [image, time, neuron] of mean responses or of a model; or an array [image, repeat,
         time, neuron], NaN where a repeat is absent.
-    metric : a row of `METRICS`. "mahalanobis" and "crossnobis" whiten each bin by its own noise covariance, that of
+    metric : a row of `RDM_METRICS`. "mahalanobis" and "crossnobis" whiten each bin by its own noise covariance, that of
         repeats about the mean of their image, shrunk by the rule of Ledoit & Wolf.
     noise : covariance of other data to whiten by, [neuron, neuron] or one for each bin [time, neuron, neuron]. The
         covariance of the same repeats leaves a small crossnobis distance between equal images, about N / F of the
@@ -81,8 +82,8 @@ def rdm_movie(responses: Responses, metric: str = "correlation", noise: NDArray[
 
     Source: Kriegeskorte et al. 2008; Walther et al. 2016 (crossnobis); Ledoit & Wolf 2004.
     """
-    if metric not in METRICS:
-        raise ArgumentError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
+    if metric not in RDM_METRICS:
+        raise ArgumentError(f"metric must be one of {', '.join(RDM_METRICS)}, got {metric!r}")
     if metric in NEED_REPEATS:
         trials = as_trials(responses)
         return trial_rdms(trials, metric, None if noise is None else _as_noise(noise, trials))
@@ -151,6 +152,7 @@ def _crossnobis(trials: Trials, time: int, whitening: Numbers) -> Numbers:
 def as_patterns(responses: Responses) -> Numbers:
     """Mean responses [image, time, neuron] in double precision. Raises DataError where one is missing."""
     if isinstance(responses, Recording):
+        check_readable(responses.responses, "responses", missing=True)
         patterns = responses.mean
     else:
         _check_numbers(responses, (3, 4))
@@ -170,6 +172,7 @@ def as_trials(responses: Responses) -> Trials:
         _check_numbers(given, (3, 4))
         if given.ndim == 3:
             raise ArgumentError("responses must have repeats [image, repeat, time, neuron] for this metric, got 3 axes")
+    check_readable(given, "responses", missing=True)
     missing = np.isnan(given)
     present = ~missing.any((2, 3))
     if (mixed := np.argwhere(missing.all((2, 3)) == present)).size:
@@ -189,12 +192,13 @@ def as_trials(responses: Responses) -> Trials:
 def _as_noise(noise: NDArray[Any], trials: Trials) -> Numbers:
     """Covariances [time, neuron, neuron]. Raises ArgumentError for anything that is none."""
     times, neurons = trials.values.shape[2:]
-    if noise.shape not in ((neurons, neurons), (times, neurons, neurons)) or noise.dtype.kind not in "iuf":
+    if noise.shape not in ((neurons, neurons), (times, neurons, neurons)):
         shapes = f"[{neurons}, {neurons}] or [{times}, {neurons}, {neurons}]"
-        raise ArgumentError(f"noise must be real numbers {shapes}, got {noise.dtype} of shape {list(noise.shape)}")
+        raise ArgumentError(f"noise must be {shapes}, got shape {list(noise.shape)}")
+    check_readable(noise, "noise")
     found = np.broadcast_to(noise.astype(np.float64), (times, neurons, neurons))
-    if not np.isfinite(found).all() or not np.allclose(found, found.swapaxes(1, 2)):
-        raise ArgumentError("noise must be a covariance, finite and symmetric")
+    if not np.allclose(found, found.swapaxes(1, 2)):
+        raise ArgumentError("noise must be a covariance, which is symmetric")
     if not np.linalg.eigvalsh(found).min() > 0:
         raise ArgumentError("noise must have eigenvalues above 0, so that it can be inverted; shrink it first")
     return found
@@ -214,10 +218,7 @@ def _check_numbers(responses: NDArray[Any], axes: tuple[int, ...]) -> None:
     if responses.ndim not in axes or 0 in responses.shape:
         shape = list(responses.shape)
         raise DataError(f"responses must be [image, time, neuron] or [image, repeat, time, neuron], got shape {shape}")
-    if responses.dtype.kind not in "iuf":
-        raise DataError(f"responses must be real numbers, got {responses.dtype}")
-    if np.isinf(responses).any():
-        raise DataError("responses must be finite, or NaN where a repeat is absent, got infinity")
+    check_readable(responses, "responses", missing=True)
 
 
 def _check_size(images: int, times: int) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 from cordsnet.errors import ArgumentError, DataError
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.similarity.compare import as_rdms, images_of
-from cordsnet.neural.similarity.rdms import METRICS, NEED_REPEATS, as_patterns, as_trials, pattern_rdms, trial_rdms
+from cordsnet.neural.similarity.rdms import NEED_REPEATS, RDM_METRICS, as_patterns, as_trials, pattern_rdms, trial_rdms
 
 Numbers: TypeAlias = NDArray[np.float64]
 Score: TypeAlias = Callable[[Numbers, Numbers], Numbers]
@@ -55,8 +55,8 @@ class Brain:
 
 def as_brain(brain: Recording | NDArray[Any], metric: str) -> Brain:
     """RDMs [time, pairs] or [animals, time, pairs], or a Recording, of which they are made by the metric."""
-    if metric not in METRICS:
-        raise ArgumentError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
+    if metric not in RDM_METRICS:
+        raise ArgumentError(f"metric must be one of {', '.join(RDM_METRICS)}, got {metric!r}")
     if not isinstance(brain, Recording):
         return _from_rdms(brain)
     count = len(brain.neurons)

@@ -94,8 +94,8 @@ def rsa_over_time(
     model : RDMs [T, pairs] of `rdm_movie`, or [pairs] or [1, pairs] to compare one RDM with all bins.
     brain : a Recording with T bins; RDMs [T, pairs]; or RDMs of several animals or people [animals, T, pairs], such as
         those of MEG and EEG.
-    method : a row of `METHODS`.
-    metric : a row of `METRICS`, by which RDMs of a Recording are made.
+    method : a row of `RDM_COMPARISONS`.
+    metric : a row of `RDM_METRICS`, by which RDMs of a Recording are made.
     draws : number of bootstrap samples of images, of animals or neurons, and of both; 0 for no interval. Each sample of
         neurons makes RDMs anew.
     seed : of the draws.

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.errors import ArgumentError, DataError
+from cordsnet.neural.readable import check_readable
 
 Numbers: TypeAlias = NDArray[np.float64]
 
-AVERAGES = {
+CURVATURE_AVERAGES = {
     "products": "one angle of products of differences summed over frames; bears more noise, and long steps weigh more",
     "angles": "mean of the angles of all frames; noise biases it where differences are not far above noise",
 }
@@ -82,8 +83,7 @@ def curvature(path: NDArray[Any]) -> Numbers:
     """
     if path.ndim < 2 or len(path) < FEWEST_FRAMES or 0 in path.shape:
         raise DataError(f"path must be [frame, ...] with three frames or more, got shape {list(path.shape)}")
-    if path.dtype.kind not in "iuf" or not np.isfinite(path).all():
-        raise DataError("path must hold finite real numbers")
+    check_readable(path, "path")
     steps = np.diff(path.reshape(len(path), -1).astype(np.float64), axis=0)
     return _angles(steps @ steps.T)
 
@@ -101,7 +101,7 @@ def neural_curvature(
     Parameters
     ----------
     responses : [repeat, frame, neuron], NaN where a repeat is absent; a neuron may have its own repeats.
-    average : a row of `AVERAGES`.
+    average : a row of `CURVATURE_AVERAGES`.
     draws : bootstrap samples for the interval, in each of which neurons and repeats are drawn; 0 for none. A product
         of a repeat with its own copy is left out of a sample.
     seed : of the draws.
@@ -143,8 +143,8 @@ def neural_curvature(
 
 def check_average(average: str) -> None:
     """Raise ArgumentError for an average that does not exist."""
-    if average not in AVERAGES:
-        raise ArgumentError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}")
+    if average not in CURVATURE_AVERAGES:
+        raise ArgumentError(f"average must be one of {', '.join(CURVATURE_AVERAGES)}, got {average!r}")
 
 
 def angle_of(products: Numbers, average: str) -> tuple[float, int]:
@@ -226,10 +226,7 @@ def _as_repeats(responses: NDArray[Any]) -> tuple[Numbers, Numbers]:
     if responses.ndim != 3 or responses.shape[1] < FEWEST_FRAMES or 0 in responses.shape:
         shape = list(responses.shape)
         raise DataError(f"responses must be [repeat, frame, neuron] with three frames or more, got shape {shape}")
-    if responses.dtype.kind not in "iuf":
-        raise DataError(f"responses must be real numbers, got {responses.dtype}")
-    if np.isinf(responses).any():
-        raise DataError("responses must be finite, or NaN where a repeat is absent, got infinity")
+    check_readable(responses, "responses", missing=True)
     present = ~np.isnan(responses)
     if (few := np.argwhere(present.sum(0) < FEWEST_REPEATS)).size:
         frame, neuron = (int(k) for k in few[0])

@@ -11,6 +11,7 @@ from scipy import stats
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet.errors import ArgumentError, DataError
+from cordsnet.neural.readable import check_readable
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.straightening.curvature import (
     LEVEL,
@@ -102,7 +103,7 @@ def straightening(
     responses : [movie, repeat, frame, neuron], NaN where a repeat is absent; or a Recording of movies with a bin for
         each frame.
     frames : pixels [movie, frame, ...].
-    average : a row of `AVERAGES`, for neurons and pixels alike.
+    average : a row of `CURVATURE_AVERAGES`, for neurons and pixels alike.
     draws, seed : see `neural_curvature`.
 
     Raises
@@ -137,8 +138,7 @@ def straightening(
 
 def _pixel_curvature(movie: NDArray[Any], number: int, average: str) -> float:
     """Curvature of one movie in degrees. Raises DataError where its frames do not differ."""
-    if movie.dtype.kind not in "iuf" or not np.isfinite(movie).all():
-        raise DataError("frames must hold finite real numbers")
+    check_readable(movie, "frames")
     steps = np.diff(movie.reshape(len(movie), -1).astype(np.float64), axis=0)
     found, _ = angle_of(steps @ steps.T, average)
     if np.isnan(found):
