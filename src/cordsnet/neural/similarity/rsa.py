@@ -100,6 +100,9 @@ def rsa_over_time(
         neurons makes RDMs anew.
     seed : of the draws.
 
+    The interval is that of recordings with as many images and neurons: few neurons make distances noisy, so that with
+    more of them the agreement is higher than the interval has it. `ceiling` says how much noise takes away.
+
     Raises
     ------
     ArgumentError : an unknown method or metric, times or pairs that differ, draws for "whitened_cosine"

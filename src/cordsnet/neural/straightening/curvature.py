@@ -103,7 +103,7 @@ def neural_curvature(
     responses : [repeat, frame, neuron], NaN where a repeat is absent; a neuron may have its own repeats.
     average : a row of `CURVATURE_AVERAGES`.
     draws : bootstrap samples for the interval, in each of which neurons and repeats are drawn; 0 for none. A product
-        of a repeat with its own copy is left out of a sample.
+        of a repeat with its own copy is left out of a sample. Noise counts in both, so intervals are on the wide side.
     seed : of the draws.
 
     Raises
