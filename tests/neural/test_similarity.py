@@ -200,6 +200,20 @@ def test_intervals_say_what_they_hold_for_and_seeds_repeat_them():
         np.testing.assert_allclose(one.interval.mean(1), one.value)
 
 
+def test_sparse_spikes_have_a_value_by_euclidean_distances_and_nan_by_angles():
+    rng = np.random.default_rng(6)
+    counts = rng.poisson(0.15, (12, 6, 1, 8)).astype(float)
+    counts[:, 0, :, 0] = 1  # every mean has a spike, but not every half and every sample of neurons
+    model = rdm_movie(rng.random((12, 1, 5)), "euclidean")
+    angles = rsa_over_time(model, recording(counts), metric="cosine", draws=30)
+    assert np.isfinite(angles.value).all()
+    assert np.isnan(angles.ceiling.lower).all()
+    assert np.isnan(angles.error).all()
+    squares = rsa_over_time(model, recording(counts), metric="euclidean", draws=30)
+    assert np.isfinite(squares.interval).all()
+    assert np.isfinite(squares.ceiling.lower).all()
+
+
 X, RDM = example(), np.random.default_rng(0).random((3, 15))
 HOLED = np.where(np.arange(5) == 2, np.nan, X)
 PARTLY = np.where((np.arange(4) == 1)[:, None, None] & (np.arange(5) == 2), np.nan, X)

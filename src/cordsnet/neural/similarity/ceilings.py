@@ -38,7 +38,8 @@ class RsaCeiling:
 
     Attributes
     ----------
-    lower : a good model reaches at least this [T].
+    lower : a good model reaches at least this [T]; NaN where a pattern of a half has no direction, such as one without
+        a spike: use metric "euclidean" there.
     upper : no model reaches more, but by chance [T]; NaN for halves whose agreement is not above zero, and for halves
         compared by anything but a correlation.
     n : number of animals, or of splits.

@@ -38,7 +38,8 @@ class RsaOverTime:
     ----------
     value : mean over animals [T]; NaN where an RDM is constant.
     interval : 95 % interval [T, 2]; None without draws.
-    error : standard error [T]; None without draws.
+    error : standard error [T], NaN where a sample has a pattern without a direction, such as one without a spike (use
+        metric "euclidean" there); None without draws.
     by_animal : agreement of each animal [animals, T], the curves that a cluster test over time takes.
     ceiling : what a perfect model could reach; None where one animal has no repeats to split.
     n_images, n_others : number of images, and of animals or neurons that are drawn.
