@@ -9,23 +9,75 @@ if TYPE_CHECKING:
     from cordsnet.neural.activity.pictures import Pictures, find_pictures
     from cordsnet.neural.activity.record import Viewing, record_activity
     from cordsnet.neural.activity.store import ActivityStore, load_store
+    from cordsnet.neural.between import BetweenAnimals, BetweenStatus, BetweenVerdict, between_animals, between_scores
     from cordsnet.neural.reading.matlab import read_matlab
     from cordsnet.neural.reading.nwb import read_nwb
     from cordsnet.neural.recording import UNITS, Recording
+    from cordsnet.neural.similarity.alignment import Alignment, cca_over_time, cka_over_time, procrustes_over_time
+    from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
+    from cordsnet.neural.similarity.compare import RDM_COMPARISONS, compare_rdms
+    from cordsnet.neural.similarity.rdms import RDM_METRICS, rdm_movie
+    from cordsnet.neural.similarity.resampling import RsaStatus
+    from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
+    from cordsnet.neural.straightening.curvature import (
+        CURVATURE_AVERAGES,
+        CurvatureStatus,
+        NeuralCurvature,
+        curvature,
+        neural_curvature,
+    )
+    from cordsnet.neural.straightening.straightening import (
+        ContrastStatus,
+        Straightening,
+        StraighteningContrast,
+        straightening,
+        straightening_contrast,
+    )
 
 __all__ = [
+    "CURVATURE_AVERAGES",
+    "RDM_COMPARISONS",
+    "RDM_METRICS",
     "UNITS",
     "ActivityStore",
+    "Alignment",
+    "BetweenAnimals",
+    "BetweenStatus",
+    "BetweenVerdict",
     "BinMap",
+    "CeilingStatus",
+    "ContrastStatus",
+    "CtRsa",
+    "CurvatureStatus",
+    "NeuralCurvature",
     "Pictures",
     "Recording",
+    "RsaCeiling",
+    "RsaOverTime",
+    "RsaStatus",
+    "Straightening",
+    "StraighteningContrast",
     "Viewing",
+    "between_animals",
+    "between_scores",
+    "cca_over_time",
+    "cka_over_time",
+    "compare_rdms",
+    "ct_rsa",
+    "curvature",
     "find_pictures",
     "load_store",
     "map_bins",
+    "neural_curvature",
+    "procrustes_over_time",
+    "rdm_movie",
     "read_matlab",
     "read_nwb",
     "record_activity",
+    "rsa_ceiling",
+    "rsa_over_time",
+    "straightening",
+    "straightening_contrast",
 ]
 
 import_on_demand(__name__)

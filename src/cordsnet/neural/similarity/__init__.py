@@ -1,0 +1,1 @@
+"""Representational similarity in time: dissimilarities, their agreement, and alignments of two populations."""

@@ -1,0 +1,1 @@
+"""Straightening of movies: curvature of neural trajectories beside that of the pixels."""
