@@ -57,6 +57,10 @@ def _cowley(path: Path) -> bool:
     return path.is_dir() and {"spike_count", "mean_spike_count"} & _names(path / "responses.npz") != set()
 
 
+def _matlab(path: Path) -> bool:
+    return _ends(".mat")(path) or (path.is_dir() and next(path.glob("*.mat"), None) is not None)
+
+
 FORMATS: dict[str, Format] = {
     "cordsnet": Format("A file of `save_recording`.", _holds(MARK), "own:read_own"),
     "cowley2023": Format(
@@ -77,7 +81,7 @@ FORMATS: dict[str, Format] = {
     "spikes": Format(
         "Spike times with onsets: .npz with spike_times_ms or _s, spike_neuron, onset_ms or _s, image.",
         _holds("spike_times_ms|spike_times_s"),
-        "spikes:read_spikes",
+        "spike_times:read_spikes",
     ),
     "raster": Format(
         "Spikes in steps of 1 ms, a row per trial: .npz with raster or spikes_packed, neuron, image, onset_ms.",
@@ -100,7 +104,9 @@ FORMATS: dict[str, Format] = {
         _ends(".nc", ".nc4", ".netcdf"),
         "assemblies:read_netcdf",
     ),
-    "matlab": Format("Rasters and PSTHs of MATLAB, up to 7.3: .mat.", _ends(".mat"), "matlab:read_matlab"),
+    "matlab": Format(
+        "Rasters and PSTHs of MATLAB, up to 7.3: .mat, or a folder of such.", _matlab, "matlab:read_matlab"
+    ),
     "nwb": Format("Neurodata Without Borders, with units and trials: .nwb.", _ends(".nwb"), "nwb:read_nwb"),
 }
 """Form -> its row, in the order in which a file is tried."""

@@ -1,5 +1,6 @@
 """Macaque V1 shown frames of movies (Henaff et al., Nature Communications 12, 2021), one file for a penetration."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ def read_henaff(path: Path, *, psth: bool = False) -> Recording:
     """Read one penetration, with each frame as an image, or its movies in bins of 10 ms.
 
     Frames are named zoom/category/movie/frame, such as zoom1x/natural/movie02-bees/frame01, and have the four parts as
-    labels. Frames that no unit was shown are left out.
+    labels. Frames that no unit was shown are left out. The first and the last frame of a synthetic movie are those of
+    the natural one, and the file holds the same trials under both: the label "picture" is the name of the first of
+    them, and splits that are to share no trial keep images of one picture together.
 
     Parameters
     ----------
@@ -49,7 +52,17 @@ def _frames(arrays: NpzArrays, values: NDArray[Any], names: tuple[list[str], ...
     start = 1000 * float(arrays["latency_s"])
     bins = np.array([[start, start + 1000 * float(arrays["window_s"])]])
     said = "spikes in a window of 200 ms from the latency; frames were on for 200 ms and off for 100 ms"
-    return _recording(arrays, counts, bins, (*names, frames), "count", said)
+    found = _recording(arrays, counts, bins, (*names, frames), "count", said)
+    return replace(found, image_labels={**found.image_labels, "picture": _pictures(found)})
+
+
+def _pictures(recording: Recording) -> NDArray[Any]:
+    """Name of the first image with the same trials, for each image."""
+    first: dict[bytes, str] = {}
+    contents = [trials.tobytes() for trials in recording.responses]
+    for content, name in zip(contents, recording.images, strict=True):
+        first.setdefault(content, name)
+    return np.asarray([first[content] for content in contents])
 
 
 def _psth(arrays: NpzArrays, values: NDArray[Any], names: tuple[list[str], ...]) -> Recording:

@@ -267,3 +267,12 @@ def test_frames_of_movies_in_v1_and_their_psths_agree():
     for movie, psth in zip(movies.images, movies.mean[:, late].mean(1), strict=True):
         own = rates[[image.rpartition("/")[0] == movie for image in frames.images]].mean(0)
         assert np.corrcoef(own, psth)[0, 1] > 0.98
+
+
+def test_frames_that_two_movies_share_have_one_picture():
+    found = read_recording(real("v1_movies_henaff2021") / "ay3_u002.npz")
+    pictures = dict(zip(found.images, found.image_labels["picture"], strict=True))
+    ends = [name for name, picture in pictures.items() if name != picture]
+    assert len(ends) == 44
+    assert pictures["zoom1x/synthetic/movie02-bees/frame11"] == "zoom1x/natural/movie02-bees/frame11"
+    assert {name.rpartition("/")[2] for name in ends} == {"frame01", "frame11"}
