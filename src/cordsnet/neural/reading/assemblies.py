@@ -18,6 +18,7 @@ from cordsnet.neural.reading.parts import (
     label_of_each,
     label_values,
     make_recording,
+    merged,
     place_trials,
 )
 from cordsnet.neural.recording import Recording
@@ -70,8 +71,10 @@ def from_assembly(assembly: Any, *, bins_ms: Any = None, **about: Unpack[About])
     known: About = {**about, "images": images}
     if "neuroid_id" in assembly.coords:
         known.setdefault("neurons", _coordinate(assembly, "neuroid_id").tolist())
-    known["image_labels"] = {**_image_labels(assembly, row, len(images), name), **about.get("image_labels", {})}
-    known["neuron_labels"] = {**_neuron_labels(assembly), **about.get("neuron_labels", {})}
+    known["image_labels"] = merged(
+        _image_labels(assembly, row, len(images), name), about.get("image_labels"), "image_labels"
+    )
+    known["neuron_labels"] = merged(_neuron_labels(assembly), about.get("neuron_labels"), "neuron_labels")
     return make_recording(responses, bins, **known)
 
 

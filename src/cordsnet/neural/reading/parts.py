@@ -80,6 +80,13 @@ def make_recording(
     )
 
 
+def merged(found: Mapping[str, Any], given: Any, name: str) -> dict[str, Any]:
+    """Return labels that were found with those that are given before them. Raises DataError for no mapping."""
+    if given is not None and not isinstance(given, Mapping):
+        raise DataError(f"{name} must be a mapping from names to labels, got {type(given).__name__}")
+    return {**found, **(given or {})}
+
+
 def texts(values: Any, name: str) -> list[str]:
     """Return identifiers as texts; whole numbers lose their decimal point. Raises DataError for anything else."""
     if isinstance(values, str | bytes) or np.ndim(values) != 1:
@@ -131,10 +138,7 @@ def find_bins(given: Any, count: int) -> NDArray[np.float64]:
     if given is None:
         example = "bins_ms=[[70, 170]]" if count == 1 else f"bins_ms with {count + 1} edges"
         raise DataError(f"bins_ms must say when the {count} bins start and end, in ms from onset; give {example}")
-    try:
-        bins = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"bins_ms must be numbers in ms from onset, got {given!r:.60}") from error
+    bins = as_times(given, "bins_ms", "numbers in ms from onset")
     if bins.shape == (count + 1,):
         return np.stack([bins[:-1], bins[1:]], 1)
     if count == 1 and bins.shape == (2,):
@@ -143,6 +147,15 @@ def find_bins(given: Any, count: int) -> NDArray[np.float64]:
         needed = f"starts and ends [{count}, 2] or {count + 1} edges"
         raise DataError(f"bins_ms must be {needed} for the {count} bins of the responses, got shape {bins.shape}")
     return bins
+
+
+def as_times(given: Any, name: str, would_do: str) -> NDArray[np.float64]:
+    """Return times as float64. Raises DataError for what are no numbers, or more than memory should hold."""
+    check_size(tuple(getattr(given, "shape", ())), 8, name)
+    try:
+        return np.array(given, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{name} must be {would_do}, got {type(given).__name__}") from error
 
 
 def regular_bins(bin_ms: float, from_ms: float, to_ms: float) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from cordsnet.neural.reading.parts import (
     empty_responses,
     label_of_each,
     make_recording,
+    merged,
     place_trials,
     regular_bins,
 )
@@ -83,7 +84,7 @@ def from_raster(
         for name, values in (trial_labels or {}).items()
     }
     known: About = {**about, "images": images, "neurons": names}
-    known["image_labels"] = {**labels, **about.get("image_labels", {})}
+    known["image_labels"] = merged(labels, about.get("image_labels"), "image_labels")
     return make_recording(responses, bins, **known)
 
 
@@ -113,6 +114,8 @@ def _edges(bins: NDArray[Any], onset_ms: float, step_ms: float, steps: int) -> N
             "choose whole steps"
         )
     edges = np.round(cuts).astype(np.intp)
+    if (np.diff(edges) < 1).any():
+        raise DataError(f"bin_ms {duration:g} is shorter than a step of {step_ms:g} ms; choose longer bins")
     if edges[0] < 0 or edges[-1] > steps:
         span = f"{-onset_ms:g} to {steps * step_ms - onset_ms:g} ms"
         raise DataError(f"from_ms and to_ms must lie within the raster ({span}), got {bins[0, 0]:g} to {bins[-1, 1]:g}")
@@ -132,7 +135,10 @@ def _count(spikes: NDArray[Any], edges: NDArray[np.intp]) -> NDArray[np.float32]
 
 def _column(values: Any, name: str, count: int) -> NDArray[Any]:
     """One value for each trial. Raises DataError for another number of them."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name} must have one entry for each of the {count} trials, got lists") from error
     if array.shape != (count,):
         raise DataError(f"{name} must have one entry for each of the {count} trials, got shape {array.shape}")
     return array

@@ -12,6 +12,7 @@ from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
 from cordsnet.neural.reading.parts import (
     About,
+    as_times,
     codes,
     empty_responses,
     make_recording,
@@ -84,10 +85,7 @@ def from_spikes(
 
 def _times(given: Any, what: str) -> NDArray[np.float64]:
     """Return times of spikes in order, and of onsets as they are."""
-    try:
-        times = np.asarray(given, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{what} must be times in ms, got {type(given).__name__}") from error
+    times = as_times(given, what, "times in ms")
     if times.ndim != 1 or not np.isfinite(times).all():
         raise DataError(f"{what} must be one list of finite times in ms, got shape {times.shape} or a NaN")
     return times if what == "onsets_ms" else np.sort(times)

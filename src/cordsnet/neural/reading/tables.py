@@ -18,6 +18,7 @@ from cordsnet.neural.reading.parts import (
     find_bins,
     label_of_each,
     make_recording,
+    merged,
     place_trials,
 )
 from cordsnet.neural.recording import Recording
@@ -80,15 +81,17 @@ def from_table(
     neuron_labels: dict[str, Any] = {
         name: label_of_each(column, len(neurons), label, name, "neuron") for name, label in labels.items()
     }
-    known["neuron_labels"] = {**neuron_labels, **about.get("neuron_labels", {})}
+    known["neuron_labels"] = merged(neuron_labels, about.get("neuron_labels"), "neuron_labels")
     if "object" in found:
         label = label_of_each(row, len(images), found["object"], "object", "image")
-        known["image_labels"] = {"object": label, **about.get("image_labels", {})}
+        known["image_labels"] = merged({"object": label}, about.get("image_labels"), "image_labels")
     return make_recording(responses, bins, **known)
 
 
 def _columns(table: Any, chosen: dict[str, str]) -> dict[str, NDArray[Any]]:
     """Role -> column. Raises DataError for a role that is unknown, missing or found twice."""
+    if not isinstance(table, Mapping) and not hasattr(table, "columns"):
+        raise DataError(f"table must be a DataFrame or a mapping from names to columns, got {type(table).__name__}")
     names = list(map(str, getattr(table, "columns", table)))
     if unknown := [role for role in chosen if role not in ROLES]:
         raise DataError(f"columns has no role {unknown[0]!r}; roles are {', '.join(ROLES)}")
