@@ -561,6 +561,12 @@ def raster_with_too_few_neurons(folder):
     return raster(folder, neuron=np.zeros(39, int))
 
 
+@odd("columns with times must be at regular steps in ms, in order, and are not after 2", bin_ms=2.0)
+def raster_table_without_a_column(folder):
+    content = pandas.DataFrame(np.zeros((4, 5), int), columns=["0", "1", "2", "4", "5"])
+    return written(folder, content.assign(neuron=0, image="a"))
+
+
 # tables
 
 

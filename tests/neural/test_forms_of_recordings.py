@@ -155,6 +155,20 @@ def test_rasters_are_summed_in_bins_and_packed_bits_are_the_same(tmp_path, packe
     assert found.bins_ms[0].tolist() == [-40, -20]
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_tables_with_a_column_for_each_ms_are_rasters(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    raster = (rng.random((40, 60)) < 0.1).astype(int)
+    neuron, image = np.repeat(["u1", "u2"], 20), np.tile(["a", "b"], 20)
+    table = pandas.DataFrame(raster, columns=[str(t) for t in range(-20, 40)]).assign(cell=neuron, image=image)
+    path = tmp_path / f"raster.{kind}"
+    table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path)
+    found = read_recording(path, bin_ms=10.0, from_ms=0.0, to_ms=40.0)
+    whole = from_raster(raster, neuron, image, onset_ms=20, bin_ms=10, from_ms=0, to_ms=40)
+    same(found, whole)
+    assert found.responses[0, 1, 2, 0] == raster[2, 40:50].sum()
+
+
 def test_rows_of_a_raster_that_are_in_no_bin_do_not_matter():
     raster = np.zeros((2, 10))
     raster[:, 9] = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet.neural.reading.own import MARK
+from cordsnet.neural.reading.raster_tables import is_raster_table
 from cordsnet.neural.recording import Recording
 from cordsnet.registry import Registry
 
@@ -87,6 +88,11 @@ FORMATS: dict[str, Format] = {
         "Spikes in steps of 1 ms, a row per trial: .npz with raster or spikes_packed, neuron, image, onset_ms.",
         _holds("raster|spikes_packed", "neuron"),
         "rasters:read_raster",
+    ),
+    "raster_table": Format(
+        "A table with a row per trial, columns neuron and image, and a column per step of 1 ms named by its time.",
+        is_raster_table,
+        "raster_tables:read_raster_table",
     ),
     "array": Format(
         "One array whose axes are named by the option axes or a JSON file beside it: .npy or .npz.",

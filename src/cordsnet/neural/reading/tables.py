@@ -63,7 +63,7 @@ def from_table(
     ------
     DataError : a column is missing, found by two names, or holds something else; a response is given twice.
     """
-    found = _columns(table, dict(columns or {}))
+    found = find_columns(table, dict(columns or {}), NEEDED)
     values = as_floats(_numbers(found["response"], "response"), "response", missing)
     if not values.size:
         raise DataError("the table has no rows; give one for each response")
@@ -88,8 +88,8 @@ def from_table(
     return make_recording(responses, bins, **known)
 
 
-def _columns(table: Any, chosen: dict[str, str]) -> dict[str, NDArray[Any]]:
-    """Role -> column. Raises DataError for a role that is unknown, missing or found twice."""
+def find_columns(table: Any, chosen: dict[str, str], needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Return role -> column. Raises DataError for a role that is unknown, missing or found twice."""
     if not isinstance(table, Mapping) and not hasattr(table, "columns"):
         raise DataError(f"table must be a DataFrame or a mapping from names to columns, got {type(table).__name__}")
     names = list(map(str, getattr(table, "columns", table)))
@@ -106,7 +106,7 @@ def _columns(table: Any, chosen: dict[str, str]) -> dict[str, NDArray[Any]]:
             raise DataError(f"there is no column {chosen[role]!r} for {role}; the table has {', '.join(names)[:100]}")
         if fitting:
             found[role] = np.asarray(table[fitting[0]])
-        elif role in NEEDED:
+        elif role in needed:
             raise DataError(f"the table has no column for {role}; say which of {', '.join(names)[:100]} in columns")
     lengths = {role: len(values) for role, values in found.items()}
     if len(set(lengths.values())) > 1:
