@@ -524,6 +524,13 @@ def one_image_too_many(folder):
     return spikes(folder, image=np.arange(41))
 
 
+@odd("either onset_ms or onset_s, got image, start", bin_ms=50.0)
+def trials_without_onsets(folder):
+    pandas.DataFrame({"neuron": [0, 1], "time_ms": [1.0, 2.0]}).to_csv(folder / "spikes.csv", index=False)
+    pandas.DataFrame({"image": ["a"], "start": [0.0]}).to_csv(folder / "trials.csv", index=False)
+    return folder
+
+
 def raster(folder: Path, **changes: Any) -> Path:
     """Spikes of two neurons in 300 steps of 1 ms, 20 trials each."""
     values = (np.random.default_rng(0).random((40, 300)) < 0.05).astype(np.uint8)

@@ -130,6 +130,17 @@ def test_spikes_are_counted_as_by_histograms_of_numpy(tmp_path):
     assert read.neurons == ("4", "7", "9")
 
 
+def test_tables_of_spikes_and_trials_are_the_same(tmp_path):
+    trains, onsets, shown = spikes_of()
+    owner = np.repeat(["u1", "u2", "u3"], [len(train) for train in trains])
+    pandas.DataFrame({"neuron": owner, "time_ms": np.concatenate(trains)}).to_parquet(tmp_path / "spikes.parquet")
+    pandas.DataFrame({"onset_ms": onsets, "stimulus": shown}).to_csv(tmp_path / "trials.csv")
+    found = read_recording(tmp_path, bin_ms=25.0, to_ms=150.0, neurons=["u0", "u1", "u2", "u3"])
+    whole = from_spikes(trains, onsets, shown, bin_ms=25, from_ms=0, to_ms=150)
+    np.testing.assert_array_equal(found.responses[..., 1:], whole.responses)
+    assert found.responses[..., 0].max() == 0
+
+
 def test_trials_in_which_a_neuron_was_not_recorded_are_absent():
     trains, onsets, shown = spikes_of()
     recorded = np.ones((30, 3), bool)

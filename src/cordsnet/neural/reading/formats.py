@@ -10,6 +10,7 @@ from typing import Any
 
 from cordsnet.neural.reading.own import MARK
 from cordsnet.neural.reading.raster_tables import is_raster_table
+from cordsnet.neural.reading.spike_tables import is_spike_folder
 from cordsnet.neural.recording import Recording
 from cordsnet.registry import Registry
 
@@ -83,6 +84,11 @@ FORMATS: dict[str, Format] = {
         "Spike times with onsets: .npz with spike_times_ms or _s, spike_neuron, onset_ms or _s, image.",
         _holds("spike_times_ms|spike_times_s"),
         "spike_times:read_spikes",
+    ),
+    "spike_tables": Format(
+        "A folder with the tables spikes (neuron, time_ms or _s) and trials (image, onset_ms or _s): .parquet, .csv.",
+        is_spike_folder,
+        "spike_tables:read_spike_folder",
     ),
     "raster": Format(
         "Spikes in steps of 1 ms, a row per trial: .npz with raster or spikes_packed, neuron, image, onset_ms.",

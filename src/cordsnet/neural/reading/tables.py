@@ -64,7 +64,7 @@ def from_table(
     DataError : a column is missing, found by two names, or holds something else; a response is given twice.
     """
     found = find_columns(table, dict(columns or {}), NEEDED)
-    values = as_floats(_numbers(found["response"], "response"), "response", missing)
+    values = as_floats(to_numbers(found["response"], "response"), "response", missing)
     if not values.size:
         raise DataError("the table has no rows; give one for each response")
     images, row = codes(found["image"], about.get("images"), "image")
@@ -114,8 +114,8 @@ def find_columns(table: Any, chosen: dict[str, str], needed: tuple[str, ...]) ->
     return found
 
 
-def _numbers(values: NDArray[Any], name: str) -> NDArray[Any]:
-    """A column as numbers. Raises DataError, with the row, for a value that is none."""
+def to_numbers(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return a column as numbers. Raises DataError, with the row, for a value that is none."""
     if values.dtype.kind in "biuf":
         return values
     plain = np.empty(len(values))
@@ -135,7 +135,7 @@ def _bins(found: dict[str, NDArray[Any]], given: Any, rows: int) -> tuple[NDArra
         return find_bins(given, 1), np.zeros(rows, np.intp)
     if given is not None:
         raise DataError("bins_ms must not be given for a table with start_ms and end_ms; leave one out")
-    spans = np.stack([_numbers(found[name], name).astype(np.float64) for name in ("start_ms", "end_ms")], 1)
+    spans = np.stack([to_numbers(found[name], name).astype(np.float64) for name in ("start_ms", "end_ms")], 1)
     if (absent := np.flatnonzero(~np.isfinite(spans).all(1))).size:
         raise DataError(f"start_ms and end_ms must be numbers, got NaN or infinity in row {int(absent[0])}")
     bins, time = np.unique(spans, axis=0, return_inverse=True)
