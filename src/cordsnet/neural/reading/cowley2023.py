@@ -14,9 +14,6 @@ from cordsnet.neural.recording import Recording
 WINDOW_MS = 100.0
 """Duration of the one window in which spikes were counted, ms."""
 
-SESSIONS = {"210325": "animal of session 210325", "201025": "animal of session 201025"}
-"""Session -> label of its animal; the two are of different animals."""
-
 
 @check_arguments
 def read_cowley(path: Path, *, from_ms: float = 50.0) -> Recording:
@@ -45,7 +42,7 @@ def read_cowley(path: Path, *, from_ms: float = 50.0) -> Recording:
         np.array([[from_ms, from_ms + WINDOW_MS]]),
         images=_image_names(path / "images.zip", values.shape[1]),
         area="V4",
-        animal=SESSIONS.get(session, f"animal of session {session}"),
+        animal=f"animal of session {session}",
         source=f"Macaque V4, session {session}, Cowley et al. 2023: spikes in one window of 100 ms, {kept}.",
     )
 
