@@ -1,1 +1,1 @@
-"""Readers of recordings, one file for each format."""
+"""Files of recordings, one module for each form, and the table of forms."""
