@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from cordsnet.neural.between import BetweenAnimals, BetweenStatus, BetweenVerdict, between_animals, between_scores
     from cordsnet.neural.checking.check import check_recording
     from cordsnet.neural.checking.findings import Check, Finding
+    from cordsnet.neural.mapping.one_to_one import OneToOne
+    from cordsnet.neural.mapping.pls import PLS
+    from cordsnet.neural.mapping.ridge import ReducedRank, Ridge
     from cordsnet.neural.reading.arrays import from_arrays
     from cordsnet.neural.reading.assemblies import from_assembly, to_assembly
     from cordsnet.neural.reading.matlab import read_matlab
@@ -22,6 +25,13 @@ if TYPE_CHECKING:
     from cordsnet.neural.reading.spike_times import from_spikes
     from cordsnet.neural.reading.tables import from_table
     from cordsnet.neural.recording import UNITS, Recording
+    from cordsnet.neural.scoring.baselines import image_baselines
+    from cordsnet.neural.scoring.ceiling import brain_score_ceiling
+    from cordsnet.neural.scoring.correlations import Correlations, correlations
+    from cordsnet.neural.scoring.features import gabor_features, over_time, pixel_features
+    from cordsnet.neural.scoring.score import score
+    from cordsnet.neural.scoring.scores import Aggregate, Scores
+    from cordsnet.neural.scoring.splits import Splits, check_leaks, image_splits, pixel_hashes
     from cordsnet.neural.similarity.alignment import Alignment, cca_over_time, cka_over_time, procrustes_over_time
     from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
     from cordsnet.neural.similarity.compare import RDM_COMPARISONS, compare_rdms
@@ -45,10 +55,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CURVATURE_AVERAGES",
+    "PLS",
     "RDM_COMPARISONS",
     "RDM_METRICS",
     "UNITS",
     "ActivityStore",
+    "Aggregate",
     "Alignment",
     "BetweenAnimals",
     "BetweenStatus",
@@ -57,24 +69,33 @@ __all__ = [
     "CeilingStatus",
     "Check",
     "ContrastStatus",
+    "Correlations",
     "CtRsa",
     "CurvatureStatus",
     "Finding",
     "NeuralCurvature",
+    "OneToOne",
     "Pictures",
     "Recording",
+    "ReducedRank",
+    "Ridge",
     "RsaCeiling",
     "RsaOverTime",
     "RsaStatus",
+    "Scores",
+    "Splits",
     "Straightening",
     "StraighteningContrast",
     "Viewing",
     "between_animals",
     "between_scores",
+    "brain_score_ceiling",
     "cca_over_time",
+    "check_leaks",
     "check_recording",
     "cka_over_time",
     "compare_rdms",
+    "correlations",
     "ct_rsa",
     "curvature",
     "find_pictures",
@@ -83,9 +104,15 @@ __all__ = [
     "from_raster",
     "from_spikes",
     "from_table",
+    "gabor_features",
+    "image_baselines",
+    "image_splits",
     "load_store",
     "map_bins",
     "neural_curvature",
+    "over_time",
+    "pixel_features",
+    "pixel_hashes",
     "procrustes_over_time",
     "rdm_movie",
     "read_matlab",
@@ -95,6 +122,7 @@ __all__ = [
     "rsa_ceiling",
     "rsa_over_time",
     "save_recording",
+    "score",
     "straightening",
     "straightening_contrast",
     "to_assembly",

@@ -1,0 +1,1 @@
+"""Mappings from the units of a model to neurons, as estimators of scikit-learn."""

@@ -1,0 +1,1 @@
+"""How well activity of a model predicts recordings of neurons in time."""
