@@ -14,13 +14,17 @@ if TYPE_CHECKING:
         spearman_brown,
         split_half_reliability,
     )
+    from cordsnet.neural.teacher import NOISE, Taught, make_recording
 
 __all__ = [
+    "NOISE",
     "UNITS",
     "NoiseCeiling",
     "Recording",
     "Reliability",
     "ReliabilityStatus",
+    "Taught",
+    "make_recording",
     "noise_ceiling",
     "spearman_brown",
     "split_half_reliability",
