@@ -120,9 +120,10 @@ def make_recording(
     responses = NOISE[noise].draw(expected[:, None] * gain[:, None, None], rng).astype(np.float32)
     kept = _kept(len(activity), repeats, neurons, missing, rng)
     responses[np.broadcast_to(~kept[:, :, None], responses.shape)] = np.nan
-    names = [[f"{of}{k}" for k in range(n)] for of, n in (("image", len(activity)), ("neuron", neurons))]
+    images = [f"image{k}" for k in range(len(activity))]
+    named = [f"neuron{k}" for k in range(neurons)]
     source = f"made from the activity of {activity.shape[2]} units with {noise} noise, seed {seed}"
-    recording = Recording(responses, bins_ms, *names, unit=NOISE[noise].unit, source=source)
+    recording = Recording(responses, bins_ms, images, named, unit=NOISE[noise].unit, source=source)
     truth = _reliability(expected, NOISE[noise].variance(expected), kept.sum(1))
     return Taught(recording, weights, units, expected, truth if drift == 0 else np.full_like(truth, np.nan), late)
 
