@@ -12,6 +12,22 @@ if TYPE_CHECKING:
     from cordsnet.neural.between import BetweenAnimals, BetweenStatus, BetweenVerdict, between_animals, between_scores
     from cordsnet.neural.checking.check import check_recording
     from cordsnet.neural.checking.findings import Check, Finding
+    from cordsnet.neural.decoding.over_time import (
+        CrossTemporal,
+        Decoding,
+        cross_temporal,
+        decode_across,
+        decode_over_time,
+    )
+    from cordsnet.neural.decoding.plan import DECODERS, POPULATIONS, SPLITS, DecodingPlan
+    from cordsnet.neural.decoding.solution_times import (
+        MEASURES,
+        RankAgreement,
+        SolutionStatus,
+        SolutionTimes,
+        object_solution_times,
+        rank_agreement,
+    )
     from cordsnet.neural.mapping.one_to_one import OneToOne
     from cordsnet.neural.mapping.pls import PLS
     from cordsnet.neural.mapping.ridge import ReducedRank, Ridge
@@ -25,6 +41,14 @@ if TYPE_CHECKING:
     from cordsnet.neural.reading.spike_times import from_spikes
     from cordsnet.neural.reading.tables import from_table
     from cordsnet.neural.recording import UNITS, Recording
+    from cordsnet.neural.reliability import (
+        NoiseCeiling,
+        Reliability,
+        ReliabilityStatus,
+        noise_ceiling,
+        spearman_brown,
+        split_half_reliability,
+    )
     from cordsnet.neural.scoring.baselines import image_baselines
     from cordsnet.neural.scoring.ceiling import brain_score_ceiling
     from cordsnet.neural.scoring.correlations import Correlations, correlations
@@ -52,12 +76,18 @@ if TYPE_CHECKING:
         straightening,
         straightening_contrast,
     )
+    from cordsnet.neural.teacher import NOISE, Taught, make_recording
 
 __all__ = [
     "CURVATURE_AVERAGES",
+    "DECODERS",
+    "MEASURES",
+    "NOISE",
     "PLS",
+    "POPULATIONS",
     "RDM_COMPARISONS",
     "RDM_METRICS",
+    "SPLITS",
     "UNITS",
     "ActivityStore",
     "Aggregate",
@@ -70,22 +100,32 @@ __all__ = [
     "Check",
     "ContrastStatus",
     "Correlations",
+    "CrossTemporal",
     "CtRsa",
     "CurvatureStatus",
+    "Decoding",
+    "DecodingPlan",
     "Finding",
     "NeuralCurvature",
+    "NoiseCeiling",
     "OneToOne",
     "Pictures",
+    "RankAgreement",
     "Recording",
     "ReducedRank",
+    "Reliability",
+    "ReliabilityStatus",
     "Ridge",
     "RsaCeiling",
     "RsaOverTime",
     "RsaStatus",
     "Scores",
+    "SolutionStatus",
+    "SolutionTimes",
     "Splits",
     "Straightening",
     "StraighteningContrast",
+    "Taught",
     "Viewing",
     "between_animals",
     "between_scores",
@@ -96,8 +136,11 @@ __all__ = [
     "cka_over_time",
     "compare_rdms",
     "correlations",
+    "cross_temporal",
     "ct_rsa",
     "curvature",
+    "decode_across",
+    "decode_over_time",
     "find_pictures",
     "from_arrays",
     "from_assembly",
@@ -108,12 +151,16 @@ __all__ = [
     "image_baselines",
     "image_splits",
     "load_store",
+    "make_recording",
     "map_bins",
     "neural_curvature",
+    "noise_ceiling",
+    "object_solution_times",
     "over_time",
     "pixel_features",
     "pixel_hashes",
     "procrustes_over_time",
+    "rank_agreement",
     "rdm_movie",
     "read_matlab",
     "read_nwb",
@@ -123,6 +170,8 @@ __all__ = [
     "rsa_over_time",
     "save_recording",
     "score",
+    "spearman_brown",
+    "split_half_reliability",
     "straightening",
     "straightening_contrast",
     "to_assembly",

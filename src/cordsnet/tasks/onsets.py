@@ -44,7 +44,8 @@ def task_onsets(
     """
     check_network(model, "areas", "system")
     check_count(trials, "trials", 10, most=MOST_TRIALS)
-    known = list(inspect.signature(information_onset).parameters)[3:]
+    parameters = inspect.signature(information_onset).parameters.values()
+    known = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY][3:]
     if unknown := sorted(set(settings) - set(known)):
         raise ValueError(f"task_onsets has no setting {unknown[0]!r}; it has {', '.join(known)}")
     parts: dict[str, list[torch.Tensor]] = {area: [] for area in model.areas}

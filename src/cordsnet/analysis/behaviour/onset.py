@@ -64,25 +64,27 @@ def information_onset(
     permutations: int = 199,
     draws: int = 200,
     seed: int = 0,
+    *,
+    groups: NDArray[Any] | None = None,
+    strict: bool = False,
 ) -> InformationOnset:
     """Find the time from which the condition of a trial can be decoded.
 
     At each time a ridge classifier (targets of -1 and 1 for each condition, units standardised over training trials) is
     trained on all folds but one and tested on that one; folds are stratified and the same at all times. The threshold
     bounds the largest, over time, of the least accuracy of `consecutive` bins when labels are permuted within folds
-    (maximum statistic: Nichols & Holmes, Hum. Brain Mapp. 15, 2002), so that at most 5 % of recordings without
-    information have an onset anywhere. It is the threshold of the whole trial: a later onset than that of each bin.
+    (maximum statistic: Nichols & Holmes, Hum. Brain Mapp. 15, 2002): 5 % of trials without information have an onset.
 
     Parameters
     ----------
     activity : [T, trials, units].
-    labels : condition of each trial [trials]; two conditions or more.
-    time_ms : [T], increasing.
-    consecutive : number of bins in a row, at most T.
-    folds : number of folds, 2 or more; each condition has as many trials or more.
-    penalty : of the squared weights, above 0.
-    permutations : 19 to 100,000.
+    labels, time_ms : condition of each trial [trials], two conditions or more; and times [T], increasing.
+    consecutive, folds : number of bins in a row, at most T; and of folds, 2 to the trials of the rarest condition.
+    penalty, permutations : of the squared weights, above 0; and their number, 19 to 100,000.
     draws, seed : number of bootstrap samples of trials, within condition and fold, 0 for no interval; and the seed.
+    groups : group of each trial [trials], such as its image, or None. The trials of a group have one condition and are
+        in one fold, labels are permuted between groups, and the bootstrap draws groups.
+    strict : bound the accuracy of single bins and not of runs, so that lucky bins before the information count less.
 
     Raises
     ------
@@ -90,18 +92,16 @@ def information_onset(
     """
     _check_draws(draws, seed)
     times, classes, codes = _check(activity, labels, time_ms)
-    _check_options(len(times), codes, consecutive, folds, penalty, permutations)
+    units, kinds = _units(codes, groups)
+    _check_options(len(times), kinds, consecutive, folds, penalty, permutations)
     rng = np.random.default_rng(seed)
-    rates = activity.astype(np.float64)
-    place = _folds(codes, folds, rng)
-    shuffled = np.stack([codes, *(_within(codes, place, rng) for _ in range(permutations))])
-    curves = _accuracy(rates, shuffled, place, len(classes), penalty)  # [P + 1, T]
-    best = np.array([_best_run(curve, consecutive) for curve in curves])
+    decoded = _Decoded(activity.astype(np.float64), codes, units, kinds, _folds(kinds, folds, rng), penalty)
+    curves = decoded.permuted(permutations, rng)  # [P + 1, T]
+    best = np.array([_best_run(curve, 1 if strict else consecutive) for curve in curves])
     threshold = _threshold(best)
     onset = _onset(curves[0], times, threshold, consecutive)
-    samples = [_resampled(codes, place, rng) for _ in range(draws)] if np.isfinite(onset) else []
-    kept = [_accuracy(rates[:, s], codes[s][None], place[s], len(classes), penalty)[0] for s in samples]
-    found = np.array([_onset(curve, times, threshold, consecutive) for curve in kept])
+    samples = (decoded.resampled(rng) for _ in range(draws if np.isfinite(onset) else 0))
+    found = np.array([_onset(curve, times, threshold, consecutive) for curve in samples])
     known = found[np.isfinite(found)]
     return InformationOnset(
         time_ms=times,
@@ -147,11 +147,47 @@ def _within(codes: NDArray[np.int64], place: NDArray[np.int64], rng: np.random.G
     return found
 
 
-def _resampled(codes: NDArray[np.int64], place: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Trials drawn within condition and fold; copies of a trial are never in training and test."""
-    cells = codes * (place.max() + 1) + place
-    groups = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
-    return np.concatenate([rng.choice(group, group.size) for group in groups])
+def _units(codes: NDArray[np.int64], groups: NDArray[Any] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Index of the group of each trial, and the condition of each group; without groups each trial is one."""
+    if groups is None:
+        return np.arange(len(codes)), codes
+    if groups.shape != codes.shape or groups.dtype.kind not in "biuU":
+        raise ArgumentError(f"groups must be {len(codes)} whole numbers or texts, got {list(groups.shape)}")
+    _, first, units = np.unique(groups, return_index=True, return_inverse=True)
+    kinds = codes[first]
+    if (mixed := np.flatnonzero(kinds[units] != codes)).size:
+        raise ArgumentError(f"groups must have one condition each, but {groups[mixed[0]]!r} has several labels")
+    return units.astype(np.int64), kinds
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """Activity [T, trials, units], condition and group of each trial, condition and fold of each group, and penalty."""
+
+    rates: Numbers
+    codes: NDArray[np.int64]
+    units: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    dealt: NDArray[np.int64]
+    penalty: float
+
+    def permuted(self, permutations: int, rng: np.random.Generator) -> Numbers:
+        """Accuracy with the true labels and with permuted ones [P + 1, T]."""
+        shuffled = [_within(self.kinds, self.dealt, rng)[self.units] for _ in range(permutations)]
+        return self._accuracy(np.arange(len(self.codes)), np.stack([self.codes, *shuffled]))
+
+    def resampled(self, rng: np.random.Generator) -> Numbers:
+        """Accuracy [T] in groups drawn within condition and fold, copies of which are never in training and test."""
+        cells = self.kinds * (self.dealt.max() + 1) + self.dealt
+        members = np.split(np.argsort(self.units, kind="stable"), np.cumsum(np.bincount(self.units))[:-1])
+        drawn = [rng.choice(own, own.size) for own in (np.flatnonzero(cells == cell) for cell in np.unique(cells))]
+        rows = np.concatenate([members[k] for k in np.concatenate(drawn)])
+        found: Numbers = self._accuracy(rows, self.codes[rows][None])[0]
+        return found
+
+    def _accuracy(self, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> Numbers:
+        place = self.dealt[self.units[rows]]
+        return _accuracy(self.rates[:, rows], labels, place, int(self.codes.max()) + 1, self.penalty)
 
 
 def _accuracy(
@@ -163,22 +199,25 @@ def _accuracy(
         train, test = np.flatnonzero(place != fold), np.flatnonzero(place == fold)
         targets = 2.0 * (labels[:, train, None] == np.arange(classes)) - 1  # [P, train, K]
         mean = targets.mean(1, keepdims=True)
-        maps = _hat(rates[:, train], rates[:, test], penalty)  # [T, test, train]
-        for at, weights in enumerate(maps):
-            scores = weights @ (targets - mean) + mean
+        for at in range(len(rates)):
+            scores = _ridge(rates[at, train], rates[at, test], targets - mean, penalty) + mean
             right[:, at, test] = scores.argmax(-1) == labels[:, test]
     shares = [(right & (labels == k)[:, None]).sum(-1) / (labels == k).sum(-1)[:, None] for k in range(classes)]
     return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
 
 
-def _hat(train: Numbers, test: Numbers, penalty: float) -> Numbers:
-    """Map [T, test, train] from centred targets to the scores of test trials, by ridge regression."""
-    mean, spread = train.mean(1, keepdims=True), train.std(1, keepdims=True)
+def _ridge(train: Numbers, test: Numbers, targets: Numbers, penalty: float) -> Numbers:
+    """Scores [P, test, K] of test trials by ridge regression of centred targets [P, train, K], the cheapest way."""
+    mean, spread = train.mean(0), train.std(0)
     spread = np.where(spread > 1e-12 * (1 + abs(mean)), spread, 1.0)
     x, z = (train - mean) / spread, (test - mean) / spread
-    gram = x @ x.transpose(0, 2, 1) + penalty * np.eye(x.shape[1])
-    found: Numbers = np.linalg.solve(gram, x @ z.transpose(0, 2, 1)).transpose(0, 2, 1)
-    return found
+    if x.shape[1] >= len(x):  # more units than trials
+        found: Numbers = np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), x @ z.T).T @ targets
+        return found
+    gram = x.T @ x + penalty * np.eye(x.shape[1])
+    one = len(targets) == 1
+    found = np.linalg.solve(gram, x.T @ targets) if one else np.linalg.solve(gram, x.T) @ targets
+    return np.asarray(z @ found)
 
 
 def _best_run(curve: Numbers, consecutive: int) -> float:

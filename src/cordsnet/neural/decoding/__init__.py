@@ -1,0 +1,1 @@
+"""Decoding of conditions from recordings and from the activity of models, bin by bin."""
