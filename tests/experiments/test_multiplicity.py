@@ -9,7 +9,8 @@ from scipy import stats
 from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED, Claim, Measured, above, at_most, between
 from cordsnet.experiments.comparison.pooling import pooled
 from cordsnet.experiments.intervals import bootstrap, mean_of, share
-from cordsnet.experiments.multiplicity import corrected, holm, p_value
+from cordsnet.experiments.multiplicity import corrected, p_value
+from cordsnet.neural.statistics.corrections import holm
 
 SIMULATIONS, PAGES = 400, 200
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from cordsnet.experiments.claims import UNDECIDED, Claim, Verdict
+from cordsnet.neural.statistics.corrections import holm
 
 LEVEL = 0.05
 
@@ -37,20 +38,6 @@ def p_value(claim: Claim, runs: int = 0) -> float | None:
     if half <= 0:
         return 1.0 if distance == 0 else 0.0
     return float(2 * shape.sf(distance / half * shape.ppf(1 - LEVEL / 2)))
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """Probabilities adjusted by Holm's procedure (Scandinavian Journal of Statistics 6, 1979), in the order given.
-
-    Claims whose adjusted probability is at most 0.05 may all be called decided; the chance that any of them is decided
-    wrongly is then at most 0.05.
-    """
-    adjusted = [0.0] * len(values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=lambda k: values[k])):
-        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def corrected(claims: Sequence[Claim], values: Sequence[float | None]) -> list[tuple[float | None, Verdict]]:

@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from cordsnet.neural.similarity.rdms import RDM_METRICS, rdm_movie
     from cordsnet.neural.similarity.resampling import RsaStatus
     from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
+    from cordsnet.neural.statistics.clusters import Cluster, ClusterTest, cluster_test
+    from cordsnet.neural.statistics.compare import Comparison, SignFlipTest, compare_scores, sign_flip_test
+    from cordsnet.neural.statistics.corrections import holm
     from cordsnet.neural.straightening.curvature import (
         CURVATURE_AVERAGES,
         CurvatureStatus,
@@ -98,6 +101,9 @@ __all__ = [
     "BinMap",
     "CeilingStatus",
     "Check",
+    "Cluster",
+    "ClusterTest",
+    "Comparison",
     "ContrastStatus",
     "Correlations",
     "CrossTemporal",
@@ -120,6 +126,7 @@ __all__ = [
     "RsaOverTime",
     "RsaStatus",
     "Scores",
+    "SignFlipTest",
     "SolutionStatus",
     "SolutionTimes",
     "Splits",
@@ -134,7 +141,9 @@ __all__ = [
     "check_leaks",
     "check_recording",
     "cka_over_time",
+    "cluster_test",
     "compare_rdms",
+    "compare_scores",
     "correlations",
     "cross_temporal",
     "ct_rsa",
@@ -148,6 +157,7 @@ __all__ = [
     "from_spikes",
     "from_table",
     "gabor_features",
+    "holm",
     "image_baselines",
     "image_splits",
     "load_store",
@@ -170,6 +180,7 @@ __all__ = [
     "rsa_over_time",
     "save_recording",
     "score",
+    "sign_flip_test",
     "spearman_brown",
     "split_half_reliability",
     "straightening",

@@ -1,0 +1,1 @@
+"""Experiments in which models meet recordings of neurons."""

@@ -1,0 +1,177 @@
+"""What models are scored on: complete neurons, pictures, and images that choose an area or are scored."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cordsnet._files import check_name
+from cordsnet.errors import DataError
+from cordsnet.models import VisionModel
+from cordsnet.neural import (
+    PLS,
+    OneToOne,
+    Pictures,
+    Recording,
+    Ridge,
+    Scores,
+    Splits,
+    Viewing,
+    find_pictures,
+    gabor_features,
+    image_splits,
+    over_time,
+    pixel_features,
+    read_recording,
+    record_activity,
+    score,
+)
+
+MAPPINGS = {"pls": PLS, "ridge": Ridge, "one_to_one": OneToOne}
+"""Name of a mapping -> its class."""
+
+CHOICES = 5
+"""Splits of the images that choose an area."""
+
+BASELINE_PX = 32
+"""Side of the pictures of which pixels and Gabor energy are taken, px."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """A recording, its pictures, and what each image is for.
+
+    Attributes
+    ----------
+    recording : neurons that have a response to every image, in every bin.
+    pictures : a picture for each image, in its order.
+    choosing, scored : indices of the images that choose an area, and of those that are scored; none is in both.
+    splits : splits of the scored images.
+    mapping : the regressor.
+    bins : one mapping shared by all bins, or one for each.
+    notes : what was left out or assumed.
+    """
+
+    recording: Recording
+    pictures: Pictures
+    choosing: NDArray[np.intp]
+    scored: NDArray[np.intp]
+    splits: Splits
+    mapping: Any
+    bins: Literal["shared", "each"]
+    notes: tuple[str, ...]
+
+    def of_area(self, activity: Any) -> tuple[float, Scores]:
+        """Centred r on the images that choose, and scores on the others, of activity [I, T, units]."""
+        values = np.asarray(activity[:], np.float32)
+        chosen = self.recording.select(images=self.choosing)
+        splits = _splits(self.recording, self.choosing, CHOICES)
+        first = score(values[self.choosing], chosen, self.mapping, splits=splits, bins=self.bins)
+        scored = self.recording.select(images=self.scored)
+        found = score(values[self.scored], scored, self.mapping, splits=self.splits, bins=self.bins)
+        return float(first.aggregate("centred").value), found
+
+    def baselines(self) -> dict[str, Scores]:
+        """Scores of pixels and of Gabor energy, with a mapping for each bin, since they have no time course."""
+        images = np.stack([_small(self.pictures, k) for k in range(len(self.pictures))])
+        bins = len(self.recording.bins_ms)
+        features = {"pixels": pixel_features(images), "gabor": gabor_features(images)}
+        chosen = self.recording.select(images=self.scored)
+        return {
+            name: score(over_time(found[self.scored], bins), chosen, self.mapping, splits=self.splits, bins="each")
+            for name, found in features.items()
+        }
+
+
+def prepare(options: Any, seed: int) -> Scoring:
+    """Read the recording and its pictures, and divide the images.
+
+    Raises
+    ------
+    ValueError : no recording or pictures were given.
+    DataError : they cannot be read or do not belong together, or no neuron has a response to every image.
+    """
+    for name in ("recording", "pictures"):
+        if not getattr(options, name):
+            raise ValueError(f"{name} must be given; 'cordsnet neural check FILE' says what a recording holds")
+    whole = read_recording(options.recording)
+    complete = ~np.isnan(whole.mean).any((0, 1))
+    if not complete.any():
+        raise DataError(f"{options.recording}: no neuron has a response to every image; leave images out")
+    recording = whole.select(neurons=complete)
+    pictures, matched = find_pictures(options.pictures).in_order_of(recording.images)
+    choosing, scored = _divided(recording, options.choose_share, seed)
+    kind = MAPPINGS[options.mapping]
+    mapping = kind(components=options.components) if options.mapping == "pls" else kind()
+    notes = (matched, *_notes(whole, recording, len(choosing)))
+    splits = _splits(recording, scored, options.splits)
+    return Scoring(recording, pictures, choosing, scored, splits, mapping, options.bins, notes)
+
+
+def _divided(recording: Recording, share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Images that choose an area, and the others; images of one picture stay together."""
+    names, group = np.unique(_pictures_of(recording), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    first = np.isin(group, order[: round(share * len(names))])
+    if first.sum() < 2 * CHOICES or (~first).sum() < 2 * CHOICES:
+        raise DataError(
+            f"choose_share = {share:g} leaves {first.sum()} of {len(group)} images to choose an area by; at least "
+            f"{2 * CHOICES} choose, and as many are scored"
+        )
+    return np.flatnonzero(first), np.flatnonzero(~first)
+
+
+def _pictures_of(recording: Recording) -> NDArray[Any]:
+    """Name of the picture of each image: images of one picture share trials, and are never on two sides of a split."""
+    found = recording.image_labels.get("picture")
+    return np.asarray(recording.images if found is None else found)
+
+
+def _splits(recording: Recording, images: NDArray[np.intp], count: int) -> Splits:
+    """Splits of Brain-Score for some images."""
+    objects = recording.image_labels.get("object")
+    groups = [str(name) for name in _pictures_of(recording)[images]]
+    together = groups if len(set(groups)) < len(groups) else None
+    return image_splits(
+        len(images), count=count, groups=together, objects=None if objects is None else np.asarray(objects)[images]
+    )
+
+
+@contextmanager
+def activity_of(label: str, model: VisionModel, scoring: Scoring, options: Any) -> Iterator[Mapping[str, Any]]:
+    """Area -> activity [I, T, units] of a model; kept below `options.keep`, or for this block alone."""
+    viewing = Viewing(
+        image_ms=options.image_ms or None,
+        latency_ms=options.latency_ms,
+        picture_degrees=options.picture_degrees or None,
+        model_degrees=options.model_degrees or None,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(options.keep) if options.keep else Path(place)
+        path = folder / f"{check_name(label, 'label of a model')}.zarr"
+        store = record_activity(model, scoring.pictures, scoring.recording.bins_ms, path, viewing=viewing)
+        yield {"": store.notes, **{area: store.area(area) for area in store.areas}}
+
+
+def _notes(whole: Recording, kept: Recording, choosing: int) -> list[str]:
+    notes = [f"{choosing} of {len(kept.images)} images choose the area of each model, and are not scored"]
+    if len(kept.neurons) < len(whole.neurons):
+        lost = len(whole.neurons) - len(kept.neurons)
+        notes.append(f"{lost} of {len(whole.neurons)} neurons lack a response to some image and are left out")
+    if len(kept.bins_ms) == 1:
+        notes.append("the recording has one time bin, so that it says nothing about responses over time")
+    if kept.responses.shape[1] == 1:
+        notes.append("the recording has no repeats, so that no ceiling can be computed")
+    return notes
+
+
+def _small(pictures: Pictures, row: int) -> NDArray[np.float32]:
+    """A picture in grey at the size of the baselines, in 0-1."""
+    (picture,) = pictures.load([row])
+    small = picture.convert("L").resize((BASELINE_PX, BASELINE_PX), 2)
+    return np.asarray(small, np.float32) / 255

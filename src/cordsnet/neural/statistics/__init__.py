@@ -1,0 +1,1 @@
+"""Comparisons of scores: paired tests, tests over time, and corrections for their number."""

@@ -1,0 +1,1 @@
+"""Figures and tables of models beside recordings of neurons."""
