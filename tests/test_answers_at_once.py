@@ -13,7 +13,7 @@ from cordsnet.cli.early import check_options
 from cordsnet.cli.experiments import experiment_parser
 from cordsnet.cli.options import add_run_options, make_parser
 from cordsnet.data.table import DATASETS
-from cordsnet.experiments.table import EXPERIMENTS, MEETING, STORED, TRAINED
+from cordsnet.experiments.table import EXPERIMENTS, MEETING, RECORDINGS, STORED, TRAINED
 from cordsnet.models.names import KINDS, MODELS
 from cordsnet.training.options import add_recipe_options
 from cordsnet.training.table import RECIPES
@@ -170,3 +170,5 @@ def test_the_experiments_that_train_are_listed():
     assert set(STORED) == {name for name in EXPERIMENTS if EXPERIMENTS[name].stored}
     with_people = {name for name in EXPERIMENTS if hasattr(EXPERIMENTS[name].preset().options, "people")}
     assert {*STORED, *MEETING} == with_people
+    with_recording = {name for name in EXPERIMENTS if hasattr(EXPERIMENTS[name].preset().options, "recording")}
+    assert set(RECORDINGS) == with_recording

@@ -15,7 +15,7 @@ from cordsnet.errors import RunError
 from cordsnet.experiments import EXPERIMENTS, Setting, read_result
 from cordsnet.experiments.comparison import compare, rows_of
 from cordsnet.experiments.comparison.cells import _own_code, place_of
-from cordsnet.experiments.table import FIGURES, MEETING, STORED, TRAINED, TRAINED_FIGURES
+from cordsnet.experiments.table import FIGURES, MEETING, RECORDINGS, SINGLE_FIGURES, STORED, TRAINED
 from cordsnet.models import create_model
 
 NAMES = ["second_image"]
@@ -256,9 +256,9 @@ def test_claims_of_no_result_are_refused(tmp_path, capsys):
 def test_a_figure_of_the_paper_is_a_comparison(runs, tmp_path, monkeypatch):
     for names in FIGURES.values():
         assert {name for name in names if name in EXPERIMENTS} == set(names)
-        assert not set(names) & {*TRAINED, *STORED, *MEETING}
-    assert set(TRAINED_FIGURES.values()) <= set(TRAINED)
-    assert not set(TRAINED_FIGURES) & set(FIGURES)
+        assert not set(names) & {*TRAINED, *STORED, *MEETING, *RECORDINGS}
+    assert set(SINGLE_FIGURES.values()) <= {*TRAINED, *RECORDINGS}
+    assert not set(SINGLE_FIGURES) & set(FIGURES)
     monkeypatch.setitem(FIGURES, "fig3", ("second_image",))
     assert main(["reproduce", "fig3", runs[0], "--output", str(tmp_path / "out"), "--quiet"]) == 0
     cells = read_result(tmp_path / "out").rows("cells")

@@ -12,7 +12,7 @@ from cordsnet.experiments.questions.dense_networks import (
     kind_rows,
     network_runs,
 )
-from cordsnet.experiments.table import TRAINED_FIGURES
+from cordsnet.experiments.table import SINGLE_FIGURES
 
 OPTIONS = DenseNetworksOptions(connected=("ctrnn_dense_small", "ctrnn_sparse_small"))
 
@@ -81,5 +81,5 @@ def test_a_recipe_of_stages_is_refused():
 
 
 def test_it_is_a_table_of_the_paper():
-    assert TRAINED_FIGURES["tables5"] == "dense_networks"
+    assert SINGLE_FIGURES["tables5"] == "dense_networks"
     assert EXPERIMENTS["dense_networks"].claims == CLAIMS

@@ -23,6 +23,7 @@ from cordsnet.experiments.result import merge
 from cordsnet.experiments.storage import ARRAYS, RESULT
 from cordsnet.models import CNN, build, create_model, fold
 from cordsnet.report import write_result
+from recordings_by_hand import write_recording
 
 TINY = {"tiny": tiny, "tiny_run": tiny_recipe, "tiny_staged": tiny_staged, "tiny_direct": tiny_direct}
 CHANGES = {
@@ -38,6 +39,7 @@ CHANGES = {
     "challenge_models": {"photographs": 2, "folds": 2, "read_ms": 150.0},
     "masking_models": {"objects": 15, "folds": 3, "read_to_ms": 325.0},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
+    "neural_scores": {"components": 2, "splits": 2, "draws": 20, "latency_ms": 0.0},
     "mixtures": {"sweep_ms": (40.0, 80.0), "image_ms": 40.0, "hold_ms": 40.0, "dominance_ms": 40.0},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
@@ -85,7 +87,11 @@ def test_every_result_is_read_back_equal_and_drawn_again(name, tmp_path, monkeyp
     if hasattr(options, "people"):
         write_images(write_objects(write_challenge(write_trials(tmp_path))))
         options = dataclasses.replace(options, people=str(tmp_path))
-    result = experiment(small_setting(tmp_path / "run", experiment), options)
+    setting = small_setting(tmp_path / "run", experiment)
+    if hasattr(options, "recording"):
+        recording, pictures = map(str, write_recording(tmp_path, setting.models["net"]))
+        options = dataclasses.replace(options, recording=recording, pictures=pictures)
+    result = experiment(setting, options)
     page, missing = write_result(result, tmp_path / "out")
     read = read_result(tmp_path / "out")
     assert missing == ()

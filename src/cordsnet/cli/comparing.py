@@ -15,11 +15,12 @@ from cordsnet.experiments.table import (
     EXPERIMENTS,
     FIGURES,
     MEETING,
+    RECORDINGS,
     SHOWN,
+    SINGLE_FIGURES,
     STORED,
     TRAINED,
-    TRAINED_FIGURES,
-    needs_people,
+    needs_files,
 )
 
 
@@ -37,8 +38,8 @@ def reproduce(words: Sequence[str]) -> None:
     """Measure a figure of the paper on models, or train and report a result of it (experiment NAME)."""
     if not words or words[0].startswith("-"):
         parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
-        raise ValueError(f"reproduce needs a name first; known: {', '.join((*FIGURES, *TRAINED_FIGURES, *TRAINED))}")
-    name, rest = TRAINED_FIGURES.get(words[0], words[0]), words[1:]
+        raise ValueError(f"reproduce needs a name first; known: {', '.join((*FIGURES, *SINGLE_FIGURES, *TRAINED))}")
+    name, rest = SINGLE_FIGURES.get(words[0], words[0]), words[1:]
     if name in FIGURES:
         _figure(name, rest)
         return
@@ -151,5 +152,5 @@ def _check_experiments(experiments: str | None) -> None:
             raise ValueError(f"experiment {name!r} trains its own networks and compares no models; leave it out")
         if name in STORED:
             raise ValueError(f"experiment {name!r} measures stored answers and compares no models; leave it out")
-        if name in MEETING:
-            raise ValueError(needs_people(name))
+        if name in (*MEETING, *RECORDINGS):
+            raise ValueError(needs_files(name))

@@ -73,6 +73,12 @@ MEETING: tuple[str, ...] = (
 for _name in (*STORED, *MEETING):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
+RECORDINGS: tuple[str, ...] = ("neural_scores",)
+"""Experiments in which models meet a recording of neurons, whose file is an option."""
+
+for _name in RECORDINGS:
+    EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.recordings.{_name}:{_name}")
+
 TRAINED = (
     "coarse_training",
     "demo",
@@ -97,22 +103,23 @@ FIGURES = {
 }
 """Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
 
-TRAINED_FIGURES = {
+SINGLE_FIGURES = {
     "fig1": "dynamical_regimes",
     "fig5": "pixel_tasks",
     "figs2": "expressivity",
     "figs3": "expressivity",
     "tables5": "dense_networks",
+    "fig6": "neural_scores",
 }
-"""Figure or table of Soo et al. (2024), or of its supplement -> the experiment that trains networks for it."""
+"""Figure or table of Soo et al. (2024), or of its supplement -> the one experiment for it, with options of its own."""
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""
 
 
-def needs_people(name: str) -> str:
-    """Say why an experiment of `MEETING` is not among those that are compared."""
-    return (
-        f"experiment {name!r} needs a folder of people's answers; leave it out, and run "
-        f"'cordsnet experiment {name} MODEL... --people FOLDER'"
-    )
+def needs_files(name: str) -> str:
+    """Say why an experiment of `MEETING` or `RECORDINGS` is not among those that are compared."""
+    what, option = "a folder of people's answers", "--people FOLDER"
+    if name in RECORDINGS:
+        what, option = "a recording", "--recording FILE --pictures FOLDER"
+    return f"experiment {name!r} needs {what}; leave it out, and run 'cordsnet experiment {name} MODEL... {option}'"

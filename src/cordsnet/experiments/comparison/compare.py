@@ -19,7 +19,7 @@ from cordsnet.experiments.multiplicity import corrected, p_value
 from cordsnet.experiments.needs import is_dynamical
 from cordsnet.experiments.result import Result
 from cordsnet.experiments.subjects import Subject, load_subjects
-from cordsnet.experiments.table import EXPERIMENTS, MEETING, STORED, TRAINED, needs_people
+from cordsnet.experiments.table import EXPERIMENTS, MEETING, RECORDINGS, STORED, TRAINED, needs_files
 from cordsnet.training.record import describe_process
 from cordsnet.training.workers import LostCall, Workers, call_on_workers
 
@@ -33,7 +33,7 @@ def experiments_of(names: Sequence[str] | str, preset: str) -> tuple[str, ...]:
     or need the folder of people's answers.
     """
     if names == "all":
-        every = [name for name in EXPERIMENTS if name not in (*TRAINED, *STORED, *MEETING)]
+        every = [name for name in EXPERIMENTS if name not in (*TRAINED, *STORED, *MEETING, *RECORDINGS)]
         return tuple(name for name in every if preset in EXPERIMENTS[name].presets)
     found = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
     if not found:
@@ -43,8 +43,8 @@ def experiments_of(names: Sequence[str] | str, preset: str) -> tuple[str, ...]:
             raise ValueError(f"experiment {name!r} trains its own networks and compares no models; leave it out")
         if EXPERIMENTS[name].stored:
             raise ValueError(f"experiment {name!r} measures stored answers and compares no models; leave it out")
-        if name in MEETING:
-            raise ValueError(needs_people(name))
+        if name in (*MEETING, *RECORDINGS):
+            raise ValueError(needs_files(name))
         EXPERIMENTS[name].preset(preset)
     return found
 

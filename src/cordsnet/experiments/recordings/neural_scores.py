@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cordsnet._checks import check_count, check_positive
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, decide
@@ -15,6 +16,7 @@ from cordsnet.experiments.result import Result
 from cordsnet.neural import Comparison, Scores, compare_scores
 
 Rows = list[dict[str, Any]]
+Numbers = NDArray[np.float64]
 MEASURES: tuple[Literal["pooled", "centred"], ...] = ("pooled", "centred")
 
 
@@ -108,7 +110,7 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     """
     scoring = prepare(options, setting.seed)
     tables: dict[str, Rows] = {name: [] for name in ("neural_scores", "time", "comparisons", "notes")}
-    tables["notes"] += [{"model": "", "note": note} for note in scoring.notes]
+    tables["notes"] += [{"model": "recording", "note": note} for note in scoring.notes]
     baselines = scoring.baselines()
     for name, found in baselines.items():
         tables["neural_scores"] += _score_rows(name, "", found, True)
@@ -118,10 +120,10 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
         setting.tell(label, k, len(setting.models))
         with activity_of(label, model.eval(), scoring, options) as activity:
             tables["notes"] += [{"model": label, "note": note} for note in activity[""]]
-            found = {area: scoring.of_area(values) for area, values in activity.items() if area}
-        chosen = max(found, key=lambda area: found[area][0])
-        best[label] = found[chosen][1]
-        for area, (choice, scores) in found.items():
+            areas = {area: scoring.of_area(values) for area, values in activity.items() if area}
+        chosen = max(areas, key=lambda area: np.nan_to_num(areas[area][0], nan=-np.inf))
+        best[label] = areas[chosen][1]
+        for area, (choice, scores) in areas.items():
             tables["neural_scores"] += _score_rows(label, area, scores, area == chosen, choice)
         tables["time"] += _time_rows(label, best[label], scoring)
     static = next((label for label, model in setting.models.items() if not is_dynamical(model)), None)
@@ -225,14 +227,15 @@ def _measured(own: Scores, compared: Mapping[str, Comparison], seed: int, draws:
     return found
 
 
-def _over_splits(values: np.ndarray) -> np.ndarray:
+def _over_splits(values: Numbers) -> Numbers:
     """Mean over splits of each neuron [N]; NaN where no split has a value."""
     known = np.isfinite(values)
     total = np.where(known, values, 0).sum(0)
-    return np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
+    found: Numbers = np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
+    return found
 
 
-def _median(values: np.ndarray, seed: int, draws: int) -> Measured:
+def _median(values: Numbers, seed: int, draws: int) -> Measured:
     """Median over the neurons that have a value, with a bootstrap interval over them."""
     known = values[np.isfinite(values)]
     if not len(known):

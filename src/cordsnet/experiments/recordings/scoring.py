@@ -100,7 +100,7 @@ def prepare(options: Any, seed: int) -> Scoring:
         if not getattr(options, name):
             raise ValueError(f"{name} must be given; 'cordsnet neural check FILE' says what a recording holds")
     whole = read_recording(options.recording)
-    complete = ~np.isnan(whole.mean).any((0, 1))
+    complete = np.asarray(~np.isnan(whole.mean).any((0, 1)))
     if not complete.any():
         raise DataError(f"{options.recording}: no neuron has a response to every image; leave images out")
     recording = whole.select(neurons=complete)
@@ -170,7 +170,7 @@ def _notes(whole: Recording, kept: Recording, choosing: int) -> list[str]:
     return notes
 
 
-def _small(pictures: Pictures, row: int) -> NDArray[np.float32]:
+def _small(pictures: Pictures, row: int) -> NDArray[Any]:
     """A picture in grey at the size of the baselines, in 0-1."""
     (picture,) = pictures.load([row])
     small = picture.convert("L").resize((BASELINE_PX, BASELINE_PX), 2)

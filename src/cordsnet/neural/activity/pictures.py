@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,19 @@ LARGEST_PICTURE = 64 * 2**20
 """Bytes of a picture in an archive that are read at most."""
 
 MOST_PICTURES = 1_000_000
+
+
+def _stem(name: str) -> str:
+    """Name without its ending, if that is one of a picture."""
+    suffix = Path(name).suffix
+    return name[: -len(suffix)] if suffix.lower() in SUFFIXES else name
+
+
+MATCHES: Mapping[str, Callable[[str], str]] = {
+    "name": _stem,
+    "the last part of their names": lambda name: _stem(name).rpartition("/")[2],
+}
+"""How pictures are matched with images -> what is compared of their names."""
 
 
 @check_init
@@ -52,6 +65,36 @@ class Pictures:
             return [_read(Path(self.source) / self.files[k], self.files[k], self.source) for k in rows]
         with _opened(self.source) as archive:
             return [self._from_archive(archive, self.files[k]) for k in rows]
+
+    def in_order_of(self, images: Sequence[str]) -> tuple["Pictures", str]:
+        """Return the pictures of these images in their order, and a phrase on how they were matched.
+
+        Images are matched by name, with or without folder and ending; where no name fits, as many pictures as images
+        are taken in their own order, which the phrase says.
+
+        Raises DataError where some names fit and others do not, or the numbers differ.
+        """
+        for how, strip in MATCHES.items():
+            places = {strip(name): k for k, name in enumerate(self.names)}
+            wanted = [strip(name) for name in images]
+            missing = [name for name in wanted if name not in places]
+            if len(places) < len(self.names) or len(missing) == len(wanted):
+                continue
+            if missing:
+                lacks = f"{missing[0]!r}, and lacks {len(missing)} in all"
+                raise DataError(f"{self.source} has no picture of image {lacks}")
+            return self._chosen([places[name] for name in wanted]), f"pictures are matched with images by {how}"
+        if len(self) != len(images):
+            raise DataError(
+                f"{self.source} holds {len(self)} pictures under other names than the {len(images)} images, so that "
+                "they cannot be matched; give pictures named as the images"
+            )
+        return self, "no picture has the name of an image, so that pictures are taken in the order of the images"
+
+    def _chosen(self, rows: Sequence[int]) -> "Pictures":
+        files = tuple(self.files[k] for k in rows) if self.files else ()
+        array = None if self.array is None else self.array[list(rows)]
+        return Pictures(tuple(self.names[k] for k in rows), self.source, files, array)
 
     def sizes(self) -> list[int]:
         """Bytes of each file, and its checksum where an archive holds one, by which other content is noticed."""
