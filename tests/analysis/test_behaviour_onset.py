@@ -84,3 +84,27 @@ def test_bad_arguments_are_refused_by_name(change, message):
     given = {"activity": recording(), "labels": LABELS, "time_ms": TIMES} | change
     with pytest.raises(ArgumentError, match=message):
         information_onset(**given)
+
+
+def test_groups_stay_together_and_what_differs_between_images_alone_is_no_information():
+    """Trials are six copies of each of 8 images, which differ; without groups, decoders learn each by heart."""
+    rng = np.random.default_rng(7)
+    image = np.repeat(np.arange(8), 6)
+    rates = np.repeat(rng.normal(size=(1, 8, 12)), 6, 1) + 0.1 * rng.normal(size=(5, 48, 12))
+    settings = {"consecutive": 1, "folds": 4, "permutations": 39, "draws": 0}
+    labels, times = image % 2, 10.0 * np.arange(5)
+    assert information_onset(rates, labels, times, **settings).status is OnsetStatus.FOUND
+    assert information_onset(rates, labels, times, **settings, groups=image).status is OnsetStatus.NEVER
+    with pytest.raises(ArgumentError, match="one condition each"):
+        information_onset(rates, np.arange(48) % 2, times, **settings, groups=image)
+    with pytest.raises(ArgumentError, match="groups must be 48"):
+        information_onset(rates, labels, times, **settings, groups=image[:3])
+
+
+def test_a_strict_threshold_is_that_of_single_bins():
+    single, run, strict = (
+        information_onset(recording(2), LABELS, TIMES, n, 3, permutations=39, draws=0, strict=given).threshold
+        for n, given in ((1, False), (3, False), (3, True))
+    )
+    assert strict == single
+    assert strict > run
