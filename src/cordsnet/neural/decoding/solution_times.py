@@ -1,6 +1,6 @@
 """Object solution times: time at which a decoder tells the object of each image as well as behaviour does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -138,23 +138,15 @@ def object_solution_times(
     names = trials.recording.images if of == "image" else [str(one) for one in trials.classes]
     needed = _check(trials, threshold, measure, of, consecutive, draws, len(names))
     centres = trials.recording.centres_ms
-    curves = [_curve(trials, plan, rng, measure, of) for rng in generators(plan)]
-    accuracy = np.mean(curves, 0)
+    accuracy = np.mean([_curve(trials, plan, rng, measure, of) for rng in generators(plan)], 0)
     found = [_crossing(*one, centres, consecutive) for one in zip(accuracy, needed, strict=True)]
-    seeds = np.random.SeedSequence([plan.seed, 1]).spawn(draws)  # apart from those of the resamples
-    drawn = np.full((draws, len(names)), np.nan)
-    for row, seed in zip(drawn, seeds, strict=True):
-        curve = _curve(trials, plan, np.random.default_rng(seed), measure, of, again=True)
-        row[:] = [_crossing(*one, centres, consecutive)[0] for one in zip(curve, needed, strict=True)]
+    curves = (_curve(trials, plan, rng, measure, of, again=True) for rng in _later(plan, draws))
+    drawn = [[_crossing(*one, centres, consecutive)[0] for one in zip(c, needed, strict=True)] for c in curves]
     status = tuple(one for _, one in found)
-    solved = np.array([one is SolutionStatus.SOLVED for one in status])
-    ends = np.full((len(names), 2), np.nan)
-    for k in np.flatnonzero(solved & np.isfinite(drawn).any(0)):
-        ends[k] = np.nanpercentile(drawn[:, k], [2.5, 97.5])
     return SolutionTimes(
         names=tuple(names),
         time_ms=np.array([time for time, _ in found]),
-        interval_ms=ends if draws else None,
+        interval_ms=_intervals(np.array(drawn), status) if draws else None,
         share_solved=np.isfinite(drawn).mean(0) if draws else None,
         accuracy=accuracy,
         threshold=needed,
@@ -216,6 +208,20 @@ def _curve(
     if of == "image":
         return found
     return np.stack([found[trials.codes == k].mean(0) for k in range(len(trials.classes))])
+
+
+def _later(plan: DecodingPlan, draws: int) -> Iterator[np.random.Generator]:
+    """Generators of bootstrap samples, apart from those of the resamples."""
+    return map(np.random.default_rng, np.random.SeedSequence([plan.seed, 1]).spawn(draws))
+
+
+def _intervals(drawn: Numbers, status: Sequence[SolutionStatus]) -> Numbers:
+    """95 % intervals [I, 2] of the times of bootstrap samples [B, I]; NaN where there is no time."""
+    ends = np.full((len(status), 2), np.nan)
+    for k, own in enumerate(drawn.T):
+        if status[k] is SolutionStatus.SOLVED and np.isfinite(own).any():
+            ends[k] = np.nanpercentile(own, [2.5, 97.5])
+    return ends
 
 
 def _counts(codes: Indices, place: Indices, plan: DecodingPlan, rng: np.random.Generator) -> Indices | None:
