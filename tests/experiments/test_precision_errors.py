@@ -26,3 +26,21 @@ def test_errors_follow_the_digits():
     assert 0.05 > rows["float16", "float16"]["error_of_rates"] > half["error_of_rates"]
     assert single["same_answer"] == 1.0
     assert all(row["seconds"] > 0 for row in rows.values())
+
+
+def test_errors_that_are_not_finite_are_shown_as_such(tmp_path):
+    from cordsnet.experiments import Result, read_result, write_data
+    from cordsnet.report.precision import summary
+
+    row = {
+        "model": "net",
+        "convolutions": "float16",
+        "rates": "float16",
+        "error_of_rates": 0.1,
+        "error_of_scores": 0.1,
+        "error_of_gradients": float("nan"),
+        "same_answer": 0.5,
+        "seconds": 1.0,
+    }
+    write_data(Result({"precision": (row,)}, meta={"experiment": "precision"}), tmp_path)
+    assert "not finite" in summary(read_result(tmp_path)).rows[0]

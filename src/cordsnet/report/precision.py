@@ -1,6 +1,7 @@
 """The table of what half precision costs."""
 
 from cordsnet.experiments import Result
+from cordsnet.experiments.result import Row
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import models_of
 
@@ -13,7 +14,7 @@ def summary(result: Result) -> Table:
             *((str(row["model"]),) if several else ()),
             str(row["convolutions"]),
             str(row["rates"]),
-            *(f"{float(row[f'error_of_{name}']):.1e}" for name in ("rates", "scores", "gradients")),
+            *(_error(row, f"error_of_{name}") for name in ("rates", "scores", "gradients")),
             f"{100 * float(row['same_answer']):.0f} %",
             f"{float(row['seconds']):.2f}",
         )
@@ -21,6 +22,11 @@ def summary(result: Result) -> Table:
     ]
     heads = ("convolutions", "rates", "error of rates", "of scores", "of gradients", "same answer", "seconds")
     return Table(("model", *heads) if several else heads, rows)
+
+
+def _error(row: Row, name: str) -> str:
+    """An error; "not finite" where half precision overflows."""
+    return f"{float(row[name]):.1e}" if name in row else "not finite"
 
 
 def sections(result: Result) -> list[Section]:
