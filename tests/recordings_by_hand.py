@@ -31,5 +31,6 @@ def write_recording(folder, model, area=None, count=60, neurons=8, **how):
     name = area or store.areas[-1]
     taught = make_recording(np.asarray(store.area(name)[:], float), BINS, neurons=neurons, **{"repeats": 4} | how)
     parts = {name: getattr(taught.recording, name) for name in ("responses", "bins_ms", "neurons", "unit", "source")}
-    recording = type(taught.recording)(**parts, images=store.images)
+    labels = {"object": np.arange(count) % 3, "position": np.arange(count) // 3 % 2}
+    recording = type(taught.recording)(**parts, images=store.images, image_labels=labels)
     return save_recording(recording, folder / "recording.npz"), pictures

@@ -39,6 +39,7 @@ CHANGES = {
     "challenge_models": {"photographs": 2, "folds": 2, "read_ms": 150.0},
     "masking_models": {"objects": 15, "folds": 3, "read_to_ms": 325.0},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
+    "neural_decoding": {"folds": 2, "from_ms": -50.0, "over": "position"},
     "neural_scores": {"components": 2, "splits": 2, "draws": 20, "latency_ms": 0.0},
     "mixtures": {"sweep_ms": (40.0, 80.0), "image_ms": 40.0, "hold_ms": 40.0, "dominance_ms": 40.0},
     "portrait": {"starts": 2, "followed_tau": 20},
@@ -89,8 +90,9 @@ def test_every_result_is_read_back_equal_and_drawn_again(name, tmp_path, monkeyp
         options = dataclasses.replace(options, people=str(tmp_path))
     setting = small_setting(tmp_path / "run", experiment)
     if hasattr(options, "recording"):
-        recording, pictures = map(str, write_recording(tmp_path, setting.models["net"]))
-        options = dataclasses.replace(options, recording=recording, pictures=pictures)
+        net = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, width=2, image_size=8)
+        found = dict(zip(("recording", "pictures"), map(str, write_recording(tmp_path, net)), strict=True))
+        options = dataclasses.replace(options, **{name: found[name] for name in found if hasattr(options, name)})
     result = experiment(setting, options)
     page, missing = write_result(result, tmp_path / "out")
     read = read_result(tmp_path / "out")

@@ -70,7 +70,7 @@ class Scoring:
         """Centred r on the images that choose, and scores on the others, of activity [I, T, units]."""
         values = np.asarray(activity[:], np.float32)
         chosen = self.recording.select(images=self.choosing)
-        splits = _splits(self.recording, self.choosing, CHOICES)
+        splits = _splits(self.recording, self.choosing, CHOICES, stratified=False)
         first = score(values[self.choosing], chosen, self.mapping, splits=splits, bins=self.bins)
         scored = self.recording.select(images=self.scored)
         found = score(values[self.scored], scored, self.mapping, splits=self.splits, bins=self.bins)
@@ -132,9 +132,9 @@ def _pictures_of(recording: Recording) -> NDArray[Any]:
     return np.asarray(recording.images if found is None else found)
 
 
-def _splits(recording: Recording, images: NDArray[np.intp], count: int) -> Splits:
-    """Splits of Brain-Score for some images."""
-    objects = recording.image_labels.get("object")
+def _splits(recording: Recording, images: NDArray[np.intp], count: int, stratified: bool = True) -> Splits:
+    """Splits of Brain-Score for some images, by object where images have one; few images are not stratified."""
+    objects = recording.image_labels.get("object") if stratified else None
     groups = [str(name) for name in _pictures_of(recording)[images]]
     together = groups if len(set(groups)) < len(groups) else None
     return image_splits(
