@@ -153,3 +153,22 @@ def test_kept_activity_is_found_again(taught, tmp_path):
         next(changed.parameters()).mul_(2)
     with pytest.raises(DataError, match="differs in weights"):
         EXPERIMENTS["neural_scores"](Setting({"teacher": changed}), options)
+
+
+def test_bins_before_the_image_reaches_the_model_are_refused(taught):
+    late = dataclasses.replace(taught, latency_ms=78.0)  # the image reaches the model when the last bin ends
+    assert EXPERIMENTS["neural_scores"](Setting({"fast": network()}), late).rows("neural_scores", model="fast")
+    with pytest.raises(DataError, match="no bin sees the image"):
+        EXPERIMENTS["neural_scores"](Setting({"fast": network()}), dataclasses.replace(taught, latency_ms=90.0))
+
+
+def test_a_model_whose_activity_does_not_vary_is_skipped(taught, monkeypatch):
+    with torch.no_grad():
+        silent = network()
+        for parameter in silent.parameters():
+            parameter.zero_()
+    found = EXPERIMENTS["neural_scores"](Setting({"silent": silent, "teacher": network()}), taught)
+    assert [row["model"] for row in found.rows("skipped")] == ["silent"]
+    assert not [claim for claim in found.claims if claim.subject == "silent"]
+    with pytest.raises(ValueError, match="nothing can be scored"):
+        EXPERIMENTS["neural_scores"](Setting({"silent": silent}), taught)

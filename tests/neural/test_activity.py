@@ -36,7 +36,7 @@ def by_hand(model, images, viewing_ms, dt, latency=0.0):
     times = found.time_ms.numpy() - before * dt + latency
     return {
         area: np.stack(
-            [rates[(times >= a - 1e-6) & (times < b - 1e-6)].mean(0).flatten(1).numpy() for a, b in BINS], axis=1
+            [rates[(times > a + 1e-6) & (times <= b + 1e-6)].mean(0).flatten(1).numpy() for a, b in BINS], axis=1
         )
         for area, rates in found.rates.items()
     }
@@ -58,7 +58,7 @@ def test_activity_is_the_mean_over_the_steps_of_a_bin(tmp_path, on, latency):
 def test_each_step_stands_for_one_bin_where_bins_touch():
     found = map_bins(BINS, 2.0)
     assert [len(steps) for steps in found.steps] == [10] * 4
-    assert (found.before_steps, found.total_steps, found.held.any()) == (11, 41, False)
+    assert (found.before_steps, found.total_steps, found.held.any()) == (10, 40, False)
     every = np.concatenate(found.steps)
     assert every.tolist() == list(range(1, 41))
     np.testing.assert_allclose(found.weights.sum(1), 1, rtol=1e-6)
@@ -67,9 +67,17 @@ def test_each_step_stands_for_one_bin_where_bins_touch():
 def test_long_steps_hold_their_value_in_bins_without_one():
     found = map_bins(BINS, 50.0)
     ends = [((steps - found.before_steps) * 50.0).tolist() for steps in found.steps]
-    assert ends == [[-50.0], [0.0], [0.0], [50.0]]  # within the second and last bin; held before the first and third
-    assert found.held.tolist() == [True, False, True, False]
+    assert ends == [[0.0], [50.0], [50.0], [50.0]]  # the step under way, but in the last bin, in which one ends
+    assert found.held.tolist() == [False, True, True, False]
     assert "no step ends" in found.sentence
+
+
+@pytest.mark.parametrize("dt", [100.0, 50.0, 2.0])
+def test_a_step_that_ends_as_a_bin_ends_belongs_to_it(dt):
+    found = map_bins(np.array([[50.0, 150.0]]), dt, latency_ms=50.0)
+    last = (found.steps[0].max() - found.before_steps) * dt
+    assert last == 100.0
+    assert (found.steps[0].min() - found.before_steps) * dt > 0
 
 
 def test_a_latency_moves_bins_and_not_activity():

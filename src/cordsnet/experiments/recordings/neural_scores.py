@@ -11,12 +11,17 @@ from cordsnet._checks import check_count, check_positive
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import is_dynamical, reads_images
-from cordsnet.experiments.recordings.scoring import MAPPINGS, Scoring, activity_of, prepare
+from cordsnet.experiments.recordings.scoring import MAPPINGS, Scoring, activity_of, prepare, varies
 from cordsnet.experiments.result import Result
 from cordsnet.neural import Comparison, Scores, compare_scores
 
 Rows = list[dict[str, Any]]
 Numbers = NDArray[np.float64]
+TABLES = ("neural_scores", "time", "comparisons", "notes", "skipped")
+CONSTANT = (
+    "no area of it depends on the image in any bin; show images for longer, or set latency_ms or the ms per step of the "
+    "model"
+)
 MEASURES: tuple[Literal["pooled", "centred"], ...] = ("pooled", "centred")
 
 
@@ -109,7 +114,7 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     measure; "time" one for each bin; "comparisons" one for each pair.
     """
     scoring = prepare(options, setting.seed)
-    tables: dict[str, Rows] = {name: [] for name in ("neural_scores", "time", "comparisons", "notes")}
+    tables: dict[str, Rows] = {name: [] for name in TABLES}
     tables["notes"] += [{"model": "recording", "note": note} for note in scoring.notes]
     baselines = scoring.baselines()
     for name, found in baselines.items():
@@ -120,15 +125,21 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
         setting.tell(label, k, len(setting.models))
         with activity_of(label, model.eval(), scoring, options) as activity:
             tables["notes"] += [{"model": label, "note": note} for note in activity[""]]
-            areas = {area: scoring.of_area(values) for area, values in activity.items() if area}
+            areas = {area: scoring.of_area(values) for area, values in activity.items() if area and varies(values)}
+        if not areas:
+            tables["skipped"].append({"model": label, "part": "all", "reason": CONSTANT})
+            continue
         chosen = max(areas, key=lambda area: np.nan_to_num(areas[area][0], nan=-np.inf))
         best[label] = areas[chosen][1]
         for area, (choice, scores) in areas.items():
             tables["neural_scores"] += _score_rows(label, area, scores, area == chosen, choice)
         tables["time"] += _time_rows(label, best[label], scoring)
-    static = next((label for label, model in setting.models.items() if not is_dynamical(model)), None)
+    if not best:
+        raise ValueError(f"nothing can be scored, since for every model {CONSTANT}")
+    static = next((label for label in best if not is_dynamical(setting.models[label])), None)
     claims: list[Claim] = []
-    for label, model in setting.models.items():
+    for label in best:
+        model = setting.models[label]
         others = {name: ("centred", found) for name, found in baselines.items()}
         beside = best[static] if static is not None and is_dynamical(model) else None
         compared = _compared(best[label], others, beside, options.draws, setting.seed)

@@ -175,3 +175,9 @@ def _small(pictures: Pictures, row: int) -> NDArray[Any]:
     (picture,) = pictures.load([row])
     small = picture.convert("L").resize((BASELINE_PX, BASELINE_PX), 2)
     return np.asarray(small, np.float32) / 255
+
+
+def varies(activity: Any) -> bool:
+    """True if activity [I, T, units] depends on the image in some bin."""
+    values = np.asarray(activity[:], np.float32)
+    return bool((values != values[:1]).any())

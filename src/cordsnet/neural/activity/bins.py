@@ -18,9 +18,10 @@ class BinMap:
     """Steps of a simulation whose mean stands for each bin of a recording.
 
     A step that ends t ms after image onset stands for t + `latency_ms` in the recording: a latency of 50 ms says that
-    the recorded area answers 50 ms later than the model. A bin [start, end) has the mean over the steps that stand for
-    times within it. Where steps are longer than bins and none does, the last step before the centre of the bin stands
-    for it, and the bin counts as held.
+    the recorded area answers 50 ms later than the model. A bin has the mean over the steps that end after its start and
+    no later than its end, so that the state at onset, which knows no image, belongs to the bin before. Where steps are
+    longer than bins and none ends within one, the step during which its centre lies stands for it, and the bin counts
+    as held.
 
     Attributes
     ----------
@@ -57,7 +58,7 @@ class BinMap:
         counts = [len(steps) for steps in self.steps]
         spread = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
         said = f"a bin is the mean of {spread} step(s) of {self.dt_ms:g} ms"
-        held = f"; in {self.held.sum()} of {len(counts)} bins no step ends, and the last one before stands for it"
+        held = f"; in {self.held.sum()} of {len(counts)} bins no step ends, and the one under way stands for it"
         return said + (held if self.held.any() else "")
 
 
@@ -87,14 +88,14 @@ def map_bins(bins_ms: NDArray[Any], dt_ms: float, *, latency_ms: float = 0.0) ->
             f"the last bin ends at {last:g} ms and latency_ms is {latency_ms:g} ms, so that no bin sees the image; "
             "give later bins or a shorter latency"
         )
-    before = 1 + max(0, math.ceil(-model_ms.min() / dt_ms - 1e-9))  # a step that ends as a bin starts is within it
+    before = max(1, math.ceil(-model_ms.min() / dt_ms - 1e-9))
     total = before + max(1, math.ceil(model_ms.max() / dt_ms - 1e-9))
     ends = (np.arange(1, total + 1) - before) * dt_ms
     chosen, held = [], []
     slack = 1e-6 * dt_ms  # steps are sums of dt, and bins are decimals: 3 x 0.1 is 0.30000000000000004
     for start, end in model_ms:
-        within = np.flatnonzero((ends >= start - slack) & (ends < end - slack)) + 1
+        within = np.flatnonzero((ends > start + slack) & (ends <= end + slack)) + 1
         held.append(not len(within))
-        centre = np.searchsorted(ends, (start + end) / 2 + slack, side="right")
-        chosen.append(within if len(within) else np.array([max(1, int(centre))]))
+        under_way = int(np.searchsorted(ends, (start + end) / 2 - slack)) + 1
+        chosen.append(within if len(within) else np.array([under_way]))
     return BinMap(float(dt_ms), before, total, tuple(chosen), np.array(held))
