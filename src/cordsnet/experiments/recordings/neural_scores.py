@@ -18,10 +18,7 @@ from cordsnet.neural import Comparison, Scores, compare_scores
 Rows = list[dict[str, Any]]
 Numbers = NDArray[np.float64]
 TABLES = ("neural_scores", "time", "comparisons", "notes", "skipped")
-CONSTANT = (
-    "no area of it depends on the image in any bin; show images for longer, or set latency_ms or the ms per step of the "
-    "model"
-)
+CONSTANT = "no area of it depends on the image in any bin; show images for longer, or set latency_ms or its ms per step"
 MEASURES: tuple[Literal["pooled", "centred"], ...] = ("pooled", "centred")
 
 
