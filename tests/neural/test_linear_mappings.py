@@ -1,5 +1,8 @@
 """Ridge, reduced rank and one-to-one: equal to scikit-learn, to refits without an image, and to plain loops."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge as OtherRidge
@@ -50,6 +53,23 @@ def test_errors_are_those_of_refits_without_each_image(shape):
             expected[k] += ((fitted.predict(activity[out]) - responses[out]) ** 2).sum(0)
     own = Ridge(ALPHAS).fit(activity, responses, groups=groups)
     np.testing.assert_allclose(own.errors_, expected / len(activity), rtol=1e-8)
+
+
+def test_penalties_and_predictions_are_those_of_himalaya():
+    """Stored numbers of himalaya 0.4.11, made with
+
+    cv = list(LeaveOneGroupOut().split(X, Y, groups))
+    m = himalaya.ridge.RidgeCV(alphas=[0.1, 1.0, 10.0, 100.0], fit_intercept=True, cv=cv).fit(X, Y)
+    m.best_alphas_, m.predict(X)
+    """
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "himalaya.json").read_text())
+    k = np.arange(1, 41)
+    activity = np.sin(np.outer(k, np.arange(1, 13) ** 1.3)) + 0.1 * np.arange(12)
+    responses = np.cos(np.outer(k, [0.7, 1.9, 2.3]) + activity[:, :3])
+    activity, responses = activity - activity.mean(0), responses - responses.mean(0)
+    own = Ridge((0.1, 1.0, 10.0, 100.0)).fit(activity, responses, groups=np.repeat(np.arange(10), 4))
+    np.testing.assert_allclose(own.alpha_, golden["alphas"], rtol=1e-10)
+    np.testing.assert_allclose(own.predict(activity), golden["predicted"], atol=1e-10)
 
 
 def test_weights_of_reduced_rank_have_the_least_penalised_error_of_that_rank():

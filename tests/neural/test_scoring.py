@@ -177,6 +177,9 @@ def test_the_lag_is_found_on_training_images():
     assert found.bins.tolist() == [3, 4, 5]  # those that all lags reach
     assert float(found.aggregate("centred").value) > 0.9
     assert float(score(activity, recording, PLS(8), splits=splits).aggregate("centred").value) < 0.3
+    assert found.ceiled("per_bin").shape == (3,)
+    with pytest.raises(DataError, match="ceiling must be of the 3 bins"):
+        score(activity, recording, lags=(0, 3), splits=splits, ceiling=brain_score_ceiling(recording))
     ahead = score(activity, recording, PLS(8), lags=(-1,), splits=splits)
     assert ahead.bins.tolist() == [0, 1, 2, 3, 4]
 

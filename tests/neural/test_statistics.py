@@ -69,9 +69,30 @@ def pair(seed, gain=1.0, images=40, neurons=12):
     return tuple(scored([model[test] for test in tests], observed, splits) for model in (first, second))
 
 
+def related(seed, images=40, neurons=12):
+    """Scores of two models without a difference whose errors are the same combinations of neurons."""
+    draw = np.random.default_rng(seed)
+    latent, weights = draw.standard_normal((images, 2, 3)), draw.standard_normal((3, neurons))
+    signal = latent @ weights
+    observed = signal + draw.standard_normal(signal.shape)
+    models = [(latent + 0.7 * draw.standard_normal(latent.shape)) @ weights for _ in range(2)]
+    tests = [np.arange(0, images, 2), np.arange(1, images, 2)]
+    splits = Splits([np.setdiff1d(np.arange(images), test) for test in tests], tests, images)
+    return tuple(scored([model[test] for test in tests], observed, splits) for model in models)
+
+
 def test_false_positives_of_compared_models_are_at_their_level_in_1000_data_sets():
     found = [compare_scores(*pair(k), draws=1, flips=200, seed=k).test.p_value for k in range(RUNS)]
     assert LOW <= sum(p <= 0.05 for p in found) <= HIGH
+
+
+def test_intervals_leave_out_zero_as_often_as_they_should_where_there_is_no_difference():
+    """Neurons that share noise over images too; the two-way bootstrap alone would leave out zero in 1 of 100."""
+    for kind in (pair, related):
+        found = [compare_scores(*kind(k), draws=150, flips=10, seed=k).interval for k in range(200)]
+        outside = sum(not low <= 0 <= high for low, high in found)
+        assert outside <= stats.binom.ppf(0.995, 200, 0.05) + 4  # percentiles of a small sample are narrow
+        assert outside >= 2
 
 
 def test_a_worse_model_is_found_worse_and_the_interval_covers_the_difference():

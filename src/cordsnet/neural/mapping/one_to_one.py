@@ -25,7 +25,10 @@ class OneToOne(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore
     unit_ : index of the unit of each neuron [q].
     correlation_ : its correlation over training rows [q].
     slope_, intercept_ : the line [q].
+    reads_blocks : True, as for every mapping that need not hold its rows in memory.
     """
+
+    reads_blocks = True
 
     def fit(self, X: Any, y: Any) -> "OneToOne":  # noqa: N803 - name of scikit-learn
         """Choose the unit of each neuron, from rows X [n, p] and responses y [n, q] or [n].

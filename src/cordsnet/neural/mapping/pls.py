@@ -42,7 +42,10 @@ class PLS(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc
     x_rotations_ : weights [p, k] that make scores from centred units.
     y_loadings_ : weights [q, k] of neurons on scores.
     n_components_ : number of components in use, k.
+    reads_blocks : True, as for every mapping that need not hold its rows in memory.
     """
+
+    reads_blocks = True
 
     def __init__(self, components: int = 25, scale: bool = False) -> None:
         self.components = components

@@ -1,7 +1,7 @@
 """Score of activity on a recording: fit a mapping on training images, predict responses to the others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,8 +21,6 @@ from cordsnet.neural.scoring.splits import Splits, check_leaks, image_splits
 
 Numbers = NDArray[np.float64]
 Indices = NDArray[np.intp]
-STREAMING = ("PLS", "OneToOne")
-"""Mappings that read rows block by block; all others are given an array."""
 
 
 @check_arguments
@@ -51,7 +49,8 @@ def score(
     lags : lags of the recording behind the model that are tried, in bins: responses in bin t are predicted by activity
         in bin t - lag. Of several, each split takes the one with the highest centred r on a tenth of its training
         images, after a fit to the others.
-    ceiling : ceiling to use; None computes it from the repeats of a recording that has at least two.
+    ceiling : ceiling of the bins that are scored, all of them without lags; None computes it from the repeats of a
+        recording that has at least two.
     hashes : hash of the pixels of each image [I] from `pixel_hashes`; copies on both sides of a split are refused.
 
     Raises
@@ -66,9 +65,8 @@ def score(
     check_leaks(splits, names, hashes)
     if bins not in ("shared", "each"):
         raise DataError(f"bins must be 'shared' or 'each', got {bins!r}")
-    if ceiling is None and isinstance(recording, Recording) and recording.responses.shape[1] > 1:
-        ceiling = brain_score_ceiling(recording)
     scored = _reached(observed.shape[1], lags)
+    ceiling = _ceiling(ceiling, recording, scored)
     fitting = _Fitting(activity, observed, PLS() if mapping is None else mapping, bins == "each", scored)
     found = [_one_split(fitting, train, test, lags) for train, test in zip(splits.train, splits.test, strict=True)]
     return _scores(fitting, splits, found, ceiling, neurons)
@@ -102,7 +100,7 @@ class _Fitting:
     def _rows(self, images: Indices, bins: Indices) -> Any:
         """Rows of images and bins, in memory for mappings that cannot read them block by block."""
         rows = ChosenRows(self.activity, images, bins)
-        streams = type(self.mapping).__name__ in STREAMING and is_streamed(self.activity)
+        streams = getattr(self.mapping, "reads_blocks", False) and is_streamed(self.activity)
         return rows if streams else np.asarray(rows)
 
 
@@ -167,6 +165,19 @@ def _responses(recording: Recording | NDArray[Any]) -> tuple[Numbers, list[str],
             f"{neurons[partial[0]]!r}, to some image; leave them out with recording.select(neurons=...) or images=..."
         )
     return observed, names, neurons, None if objects is None else np.asarray(objects)
+
+
+def _ceiling(given: Correlations | None, recording: Recording | NDArray[Any], bins: Indices) -> Correlations | None:
+    """Ceiling of the scored bins: the given one, or that of the repeats; None where there are none."""
+    if given is not None:
+        if given.per_bin.shape[-2] != len(bins):
+            raise DataError(f"ceiling must be of the {len(bins)} bins that are scored, got {given.per_bin.shape[-2]}")
+        return given
+    if not isinstance(recording, Recording) or recording.responses.shape[1] < 2:
+        return None
+    return brain_score_ceiling(
+        replace(recording, responses=recording.responses[:, :, bins], bins_ms=recording.bins_ms[bins])
+    )
 
 
 def _check_activity(activity: Any, observed: Numbers, lags: Sequence[int]) -> None:

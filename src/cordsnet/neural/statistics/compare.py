@@ -45,9 +45,11 @@ class Comparison:
     ----------
     differences : mean over splits of the difference of correlations, for each neuron [N].
     value : mean difference over neurons, or over animals where they were given.
-    interval : 95 % percentile interval over images and neurons, both drawn with replacement; images are drawn alike for
-        both models and all splits.
-    test : sign-flip test over neurons or animals. It takes the images as they are; the interval does not.
+    interval : 95 % bootstrap interval over images and neurons; images are drawn alike for both models and all splits.
+        Samples of both at once spread too far, and are corrected by those of each alone (Schuett et al. 2023, eLife 12,
+        "Statistical inference on representational geometries").
+    test : sign-flip test over neurons or animals. It takes the images as they are: where neurons share what they owe to
+        the images, it finds differences that other images would not show. The interval is over images too.
     neurons : number of neurons that have a score in both.
     images : number of images in test sets.
     measure : what was compared.
@@ -131,13 +133,12 @@ def compare_scores(
     differences = np.where(kept, np.nanmean(np.where(kept, each, 0.0), 0), np.nan)
     named = None if animals is None else [str(name) for name, keep in zip(animals, kept, strict=True) if keep]
     test = sign_flip_test(differences[kept], animals=named, draws=flips, seed=seed)
-    drawn = _bootstrap(one, other, measure, kept, named, draws, seed)
-    low, high = (float(end) for end in np.nanquantile(drawn, [0.025, 0.975]))
+    interval = _interval(one, other, measure, kept, named, draws, seed)
     images = len(np.unique(np.concatenate(one.splits.test)))
-    return Comparison(differences, test.value, (low, high), test, int(kept.sum()), images, measure)
+    return Comparison(differences, test.value, interval, test, int(kept.sum()), images, measure)
 
 
-def _bootstrap(
+def _interval(
     one: Scores,
     other: Scores,
     measure: str,
@@ -145,30 +146,62 @@ def _bootstrap(
     animals: Sequence[str] | None,
     draws: int,
     seed: int,
-) -> Numbers:
-    """Mean differences [draws] of samples of images and neurons."""
+) -> tuple[float, float]:
+    """Interval of the mean difference over images and neurons."""
     random = np.random.default_rng(seed)
     images = len(one.observed)
     counts = random.multinomial(images, np.full(images, 1 / images), size=draws).astype(np.float64)
+    counts = np.concatenate([np.ones((1, images)), counts])  # the first row is the data
+    each = np.concatenate(
+        [
+            _differences(one, other, measure, kept, counts[start : start + AT_ONCE])
+            for start in range(0, len(counts), AT_ONCE)
+        ]
+    )
     weights = _neuron_weights(int(kept.sum()), animals, draws, random)
-    found = np.empty(draws)
-    for start in range(0, draws, AT_ONCE):
-        rows = counts[start : start + AT_ONCE]
-        parts = []
-        for k, test in enumerate(one.splits.test):
-            truth = one.observed[test][:, :, kept]
-            values = [
-                getattr(sums(scores.predicted[k][:, :, kept], truth, rows[:, test]).correlations(), measure)
-                for scores in (one, other)
-            ]
-            parts.append(values[0] - values[1])
-        stacked = np.stack(parts)
-        present = np.isfinite(stacked)
-        number = present.sum(0)
-        mean = np.divide(np.where(present, stacked, 0).sum(0), number, out=np.zeros(number.shape), where=number > 0)
-        used = weights[start : start + AT_ONCE] * (number > 0)
-        found[start : start + AT_ONCE] = (used * mean).sum(1) / used.sum(1)
+    once = np.ones(each.shape[1]) if animals is None else _equal_animals(animals)
+    value = float(_weighted(each[:1], once)[0])
+    both, by_images = _weighted(each[1:], weights), _weighted(each[1:], once)
+    by_neurons = _weighted(np.broadcast_to(each[0], weights.shape), weights)
+    spread = [float(np.nanvar(drawn)) for drawn in (both, by_images, by_neurons)]
+    # An interaction of images and neurons is counted three times in samples of both, and once in those of each
+    corrected = min(max(2 * (spread[1] + spread[2]) - spread[0], spread[1], spread[2]), spread[0])
+    shrunk = np.sqrt(corrected / spread[0]) if spread[0] > 0 else 0.0
+    low, high = (value + shrunk * (np.nanquantile(both, q) - np.nanmean(both)) for q in (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _differences(one: Scores, other: Scores, measure: str, kept: NDArray[np.bool_], counts: Numbers) -> Numbers:
+    """Differences of neurons [R, N], mean over splits, when images are drawn `counts` [R, I] times; NaN for none."""
+    parts = []
+    for k, test in enumerate(one.splits.test):
+        truth = one.observed[test][:, :, kept]
+        values = [
+            getattr(sums(scores.predicted[k][:, :, kept], truth, counts[:, test]).correlations(), measure)
+            for scores in (one, other)
+        ]
+        parts.append(values[0] - values[1])
+    stacked = np.stack(parts)
+    number = np.isfinite(stacked).sum(0)
+    total = np.where(np.isfinite(stacked), stacked, 0).sum(0)
+    found: Numbers = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
     return found
+
+
+def _weighted(values: Numbers, weights: Numbers) -> Numbers:
+    """Means over neurons [R] of values [R, N], without those that are NaN; NaN where none is left."""
+    used = np.where(np.isfinite(values), weights, 0.0)
+    total = used.sum(1)
+    found: Numbers = np.divide(
+        np.where(used > 0, used * values, 0.0).sum(1), total, out=np.full(len(total), np.nan), where=total > 0
+    )
+    return found
+
+
+def _equal_animals(animals: Sequence[str]) -> Numbers:
+    """Weight of each neuron [N] with which each animal counts alike."""
+    group = np.unique(np.asarray(animals), return_inverse=True)[1]
+    return np.asarray(1 / np.bincount(group)[group], np.float64)
 
 
 def _neuron_weights(count: int, animals: Sequence[str] | None, draws: int, random: np.random.Generator) -> Numbers:
