@@ -12,6 +12,7 @@ from torch.testing import assert_close
 import cordsnet
 from cordsnet.models import MODELS, arrival_steps
 from cordsnet.models.cordsnet.attention import ATTENTION, AttentionSpec
+from peers_by_hand import ratio_of_times
 
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
 
@@ -129,3 +130,54 @@ def test_what_it_cannot_be_is_refused():
     with pytest.raises(ValueError, match="stepper must be one of euler, exponential_euler"):
         small().system(stepper="heun")
     assert isinstance(row, AttentionSpec)
+
+
+def by_hand(model, shown, steps):
+    """Rates after some steps of Euler's method from zero rates, in a plain loop; two areas and attention."""
+    wiring, conv = model.wiring, nn.functional.conv2d
+    stem = nn.functional.avg_pool2d(conv(shown, wiring.stem.weight, padding=1), 3, 2, 1)
+    skip = conv(stem, wiring.links["stem_to_area2"].weight, padding=1)
+    kernels = {name: (wiring.recurrent[name].weight, wiring.feedforward[name].weight) for name in ("area1", "area2")}
+    fixed = conv(stem, kernels["area1"][1], padding=1) + model.bias["area1"]
+    last, w, heads = wiring.feedforward[ATTENTION].weight, model.attention, model.spec.heads
+    r = {area: shown.new_zeros(len(shown), *shape) for area, shape in model.shapes.items()}
+    batch, channels, height, width = r[ATTENTION].shape
+    for _ in range(steps):
+        tokens = torch.relu(r[ATTENTION]).flatten(2).transpose(1, 2)
+        parts = [
+            (tokens @ w[name].T).view(batch, -1, heads, channels // heads).transpose(1, 2)
+            for name in ("query", "key", "value")
+        ]
+        mixed = nn.functional.scaled_dot_product_attention(*parts).transpose(1, 2).reshape(batch, -1, channels)
+        attended = (mixed @ w["out"].T).transpose(1, 2).reshape(batch, channels, height, width)
+        drives = {
+            "area1": fixed + conv(r["area1"], kernels["area1"][0], padding=1),
+            "area2": conv(r["area1"] + skip, kernels["area2"][1], padding=1)
+            + conv(r["area2"], kernels["area2"][0], padding=1)
+            + model.bias["area2"],
+            ATTENTION: conv(r["area2"], last) + model.bias[ATTENTION] + attended,
+        }
+        r = {
+            area: r[area] + (2 / 20 if area == ATTENTION else 2 / 10) * (torch.relu(drives[area]) - r[area])
+            for area in r
+        }
+    return r
+
+
+def test_a_step_costs_no_more_than_a_plain_loop():
+    model = small(image_size=32, width=16).float()
+    shown = images_of(model, 8).float()
+
+    @torch.no_grad()
+    def ours():
+        system = model.system()
+        state, context = system.zero_state(8), system.hold({"image": shown})
+        for _ in range(20):
+            state = system.advance(state, context)
+        return state
+
+    theirs = torch.no_grad()(lambda: by_hand(model, shown, 20))
+    found = theirs()
+    for area, rates in ours().rates.items():
+        assert_close(rates, found[area], rtol=1e-4, atol=1e-5)
+    assert ratio_of_times(ours, theirs, limit=1.1) <= 1.1
