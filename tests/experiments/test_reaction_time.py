@@ -49,6 +49,17 @@ def test_faint_images_take_longer_as_they_do_people(sign, model, tmp_path):
     assert result.rows("conditions", measure="threshold", condition="control")[0]["people_ms"] == pytest.approx(900.0)
 
 
+def test_claims_of_a_model_that_reads_no_control_image_are_not_measured(model, tmp_path):
+    grey = images(contrast=np.full(17, 0.0))
+    folder = write_images(write_challenge(tmp_path, slow_where_hard(1.0)), grey)
+    options = ReactionTimeOptions(str(folder), read_ms=200.0, stay_ms=40.0, threshold=0.2, folds=2, draws=100)
+    result = EXPERIMENTS["reaction_time"](Setting({"net": model}), options)
+    assert result.claim("control_is_read").verdict != "holds"
+    others = [claim for claim in result.claims if claim.name != "control_is_read"]
+    assert all(claim.value is None or claim.value != claim.value for claim in others)
+    assert any("not surely better than chance" in row["note"] for row in result.rows("notes"))
+
+
 def test_medians_are_over_those_who_saw_a_condition():
     people = np.array([[900.0, np.nan], [1000.0, np.nan], [1100.0, np.nan], [np.nan, 700.0]])
     times = {"threshold": np.array([[10.0, np.inf], [20.0, np.inf], [30.0, 5.0]])}

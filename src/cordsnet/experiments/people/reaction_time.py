@@ -11,16 +11,17 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.data.people.images2025 import ChallengeImages, read_challenge_images
-from cordsnet.data.people.maniquet2025 import read_challenge
+from cordsnet.data.people.maniquet2025 import CATEGORIES, read_challenge
 from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.decision_times import MEASURES, decision_times
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import rank_correlations
+from cordsnet.experiments.intervals import rank_correlations, share
 from cordsnet.experiments.needs import dynamics
 from cordsnet.experiments.people.condition_times import Drawn, draw_medians
 from cordsnet.experiments.people.pictures import as_inputs, reads_pictures
 from cordsnet.experiments.people.readout import fit_readout
 from cordsnet.experiments.people.responses import respond
+from cordsnet.experiments.reading import after_control
 from cordsnet.experiments.result import Result
 
 Array = NDArray[np.float64]
@@ -79,7 +80,16 @@ SOURCES = {
     "settling": "Maniquet et al. 2025",
 }
 OVER = "over 17 conditions of the median time of the model with the median reaction time of people"
+CONTROL = "control_is_read"
 CLAIMS = (
+    Claim(
+        CONTROL,
+        "Categories of control images can be read from the top area.",
+        "control",
+        "accuracy on control images that the read-out was not fitted to, less chance",
+        above(0.0),
+        of="photographs",
+    ),
     *(
         Claim(
             f"{measure}_orders_conditions",
@@ -138,25 +148,32 @@ def reaction_time(setting: Setting, options: ReactionTimeOptions) -> Result:
     for k, (label, model) in enumerate(setting.models.items()):
         setting.tell(label, k, len(setting.models))
         notes = [NOTE]
-        times = condition_times(model.eval(), images, options, setting.seed, notes)
+        times, right = condition_times(model.eval(), images, options, setting.seed, notes)
         drawn = draw_medians(times, data.reaction_ms, options.draws, setting.seed)
+        chance = 1 / len(CATEGORIES)
+        control = share(int(right.sum()), len(right))
         found = measure(drawn)
+        every = decide(CLAIMS, found | {CONTROL: _less(control, chance)}, label)
+        decided, unread = after_control(every, CONTROL, chance)
+        notes += unread
         about = {"model": label, "photographs": len(images.category), "people": len(data.people)}
         undecided = {name: int(np.isinf(ms).sum()) for name, ms in times.items()}
+        about |= {"control_accuracy": control.value}
         tables["reaction_time"] += [about | row for row in _fit_rows(found, undecided, images)]
         tables["conditions"] += [{"model": label} | row for row in _condition_rows(drawn, times, data.conditions)]
         tables["notes"] += [{"model": label, "note": note} for note in dict.fromkeys(notes)]
-        claims += decide(CLAIMS, found, label)
+        claims += decided
     return Result(tables, claims=tuple(claims))
 
 
 @check_arguments
 def condition_times(
     model: Any, images: ChallengeImages, options: ReactionTimeOptions, seed: int = 0, notes: list[str] | None = None
-) -> dict[str, Array]:
-    """Measure -> decision time of each photograph in each condition [N, 17], ms from onset; infinite if undecided.
+) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+    """Decision times of each photograph in each condition [N, 17], ms from onset, and if its control image is read [N].
 
-    The read-out is fitted to control images at the end; what is chosen and rounded is appended to `notes`.
+    Times are infinite if undecided. The read-out is fitted to control images at the end; what is chosen and rounded is
+    appended to `notes`.
     """
     said: list[str] = [] if notes is None else notes
     pixels = images.pixels / 255
@@ -172,13 +189,21 @@ def condition_times(
             readout = fit_readout(
                 late, images.category, groups=images.number, folds=options.folds, seed=seed, floor=LEAST
             )
+            right = readout.scores(late).argmax(-1) == images.category
         scores = torch.from_numpy(readout.scores(values))
         scores = torch.cat([torch.zeros_like(scores[:1]), scores])  # no response, and no evidence, at onset
         times = torch.from_numpy(np.concatenate([[0.0], time_ms]))
         measured = decision_times(scores, times, options.threshold, options.share, options.stay_ms)
         for name, one_time in measured.items():
             found[name].append(one_time.censored().numpy())
-    return {name: np.stack(columns, 1) for name, columns in found.items()}
+    return {name: np.stack(columns, 1) for name, columns in found.items()}, right
+
+
+def _less(measured: Measured, chance: float) -> Measured:
+    """An accuracy less chance."""
+    assert measured.interval is not None
+    low, high = measured.interval
+    return Measured(measured.value - chance, (low - chance, high - chance), measured.n)
 
 
 def _courses(
