@@ -251,7 +251,7 @@ def too_few_bins(folder):
     return saved(folder, counts(), bins_ms=[[0, 50], [50, 100]])
 
 
-@odd("looks like seconds; multiply by 1000", "warning")
+@odd("looks like seconds")
 def bins_in_seconds(folder):
     return saved(folder, counts(), bins_ms=[0.0, 0.05, 0.1, 0.15, 0.2])
 
@@ -608,7 +608,7 @@ def text_in_a_table(folder):
     return written(folder, content)
 
 
-@odd("area of neuron 0 is IT and V4 in different trials")
+@odd("area of neuron '0' is 'IT' and 'V4' in different trials")
 def neuron_in_two_areas(folder):
     content = table()
     content.loc[0, "area"] = "IT"
@@ -625,7 +625,7 @@ def table_with_half_a_bin(folder):
     return written(folder, table().drop(columns="end_ms"))
 
 
-@odd("neuron is absent .NaN. in row 4")
+@odd("neuron is absent .NaN. at place 4")
 def row_without_a_neuron(folder):
     content = table().astype({"neuron": float})
     content.loc[4, "neuron"] = np.nan
@@ -685,7 +685,7 @@ def repetitions_that_are_not_numbered(folder):
     return netcdf(folder, assembly(repetition=("presentation", np.zeros(12, int))))
 
 
-@odd("looks like seconds", "warning")
+@odd("looks like seconds")
 def assembly_in_seconds(folder):
     return netcdf(folder, assembly(time_bin_start=("time_bin", [0.05, 0.1]), time_bin_end=("time_bin", [0.1, 0.15])))
 

@@ -1,5 +1,6 @@
 """MATLAB files of versions 5 and 7.3: counts by hand, axes in any order, and what is refused, in a sentence."""
 
+import json
 from itertools import permutations
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from mat_writer import write_73
 from scipy import io, sparse
 
 from cordsnet.errors import DataError
-from cordsnet.neural import read_matlab
-from cordsnet.neural.reading import mat_values
-from cordsnet.neural.reading.mat_files import Variables
+from cordsnet.neural import read_matlab, read_recording
+from cordsnet.neural.reading.matlab import values
+from cordsnet.neural.reading.matlab.variables import Variables
 
 ONSET, SAMPLES = 60, 200
 SHOWN = ["car", "face", "car", "hand", "face", "car", "image10", "image9"]
@@ -72,7 +73,11 @@ def test_spikes_of_a_raster_are_counted_in_bins_without_their_ends(tmp_path, wri
     labels = {"where": "raster_labels.position"}
     site = {"area": "raster_site_info.area", "unit": "raster_site_info.unit"}
     found = read_matlab(
-        tmp_path / "unit7.mat", images="raster_labels.stimulus_ID", image_labels=labels, neuron_labels=site, **WINDOW
+        tmp_path / "unit7.mat",
+        image="raster_labels.stimulus_ID",
+        image_label_keys=labels,
+        neuron_label_keys=site,
+        **WINDOW,
     )
     assert found.images == ("car", "face", "hand", "image9", "image10")
     assert found.neurons == ("unit7",)
@@ -113,7 +118,7 @@ def test_rasters_may_be_of_any_class_of_numbers_or_sparse(tmp_path, write, kind)
     write(tmp_path / "a.mat", neuron_file(data))
     write(tmp_path / "b.mat", neuron_file())
     one, other = (
-        read_matlab(tmp_path / name, images="raster_labels.stimulus_ID", **WINDOW) for name in ("a.mat", "b.mat")
+        read_matlab(tmp_path / name, image="raster_labels.stimulus_ID", **WINDOW) for name in ("a.mat", "b.mat")
     )
     np.testing.assert_array_equal(one.responses, other.responses)
 
@@ -122,12 +127,12 @@ def test_rasters_may_be_of_any_class_of_numbers_or_sparse(tmp_path, write, kind)
 def test_neurons_of_a_folder_stand_side_by_side(tmp_path, write):
     write(tmp_path / "n2.mat", neuron_file())
     write(tmp_path / "n10.mat", neuron_file(raster(1, 4), ["car", "tree", "face", "face"]))
-    whole = read_matlab(tmp_path, images="raster_labels.stimulus_ID", **WINDOW)
+    whole = read_matlab(tmp_path, image="raster_labels.stimulus_ID", **WINDOW)
     assert whole.neurons == ("n2", "n10")
     assert whole.images == ("car", "face", "hand", "image9", "image10", "tree")
     assert whole.repeats.tolist() == [[3, 1], [2, 2], [1, 0], [1, 0], [1, 0], [0, 1]]
     for name in whole.neurons:
-        part = read_matlab(tmp_path / f"{name}.mat", images="raster_labels.stimulus_ID", **WINDOW)
+        part = read_matlab(tmp_path / f"{name}.mat", image="raster_labels.stimulus_ID", **WINDOW)
         rows = [whole.images.index(image) for image in part.images]
         at = whole.neurons.index(name)
         np.testing.assert_array_equal(whole.responses[rows, : part.responses.shape[1], :, at], part.responses[..., 0])
@@ -137,7 +142,7 @@ def test_neurons_of_a_folder_stand_side_by_side(tmp_path, write):
 def test_images_may_be_named_by_several_labels(tmp_path, write):
     write(tmp_path / "a.mat", neuron_file())
     names = ["raster_labels.stimulus_ID", "raster_labels.position"]
-    assert read_matlab(tmp_path / "a.mat", images=names, **WINDOW).images[:2] == ("car/1", "face/2")
+    assert read_matlab(tmp_path / "a.mat", image=names, **WINDOW).images[:2] == ("car_1", "face_2")
 
 
 @both
@@ -148,12 +153,12 @@ def test_axes_may_have_any_order(tmp_path, write, order):
     write(tmp_path / "a.mat", held | {"area": "V4"})
     found = read_matlab(
         tmp_path / "a.mat",
-        variable="data.psth",
+        key="data.psth",
         axes=axes,
-        bins="data.edges",
-        images="ids",
-        neurons="units",
-        neuron_labels={"area": "area"},
+        bins_ms="data.edges",
+        image="ids",
+        neuron="units",
+        neuron_label_keys={"area": "area"},
         unit="rate",
     )
     np.testing.assert_array_equal(found.responses[:, 0], ARRAY.transpose(1, 2, 0))
@@ -171,13 +176,13 @@ def test_repeats_that_are_missing_are_nan(tmp_path, write, kind):
     counts[0, 1, 2:] = -1
     counts[1, 0, 3] = -1
     write(tmp_path / "v4.mat", {"counts": counts})
-    options = {"variable": "counts", "axes": ("neuron", "image", "repeat"), "bins": (50, 150)}
+    options = {"key": "counts", "axes": ("neuron", "image", "repeat"), "bins_ms": (50, 150)}
     found = read_matlab(tmp_path / "v4.mat", missing=-1, **options)
     assert found.repeats.tolist() == [[4, 3], [2, 4], [4, 4]]
     expected = np.where(counts < 0, np.nan, counts).transpose(1, 2, 0)
     np.testing.assert_array_equal(found.responses[:, :, 0], expected)
-    assert found.neurons == ("v4-1", "v4-2")
-    assert found.images == ("1", "2", "3")
+    assert found.neurons == ("v4-0", "v4-1")
+    assert found.images == ("0", "1", "2")
     with pytest.raises(DataError, match=r"v4.mat: responses of unit 'count' must not be negative"):
         read_matlab(tmp_path / "v4.mat", **options)
 
@@ -185,9 +190,7 @@ def test_repeats_that_are_missing_are_nan(tmp_path, write, kind):
 @both
 def test_axes_of_length_one_that_matlab_drops_are_put_back(tmp_path, write):
     write(tmp_path / "a.mat", {"counts": ARRAY[:, :, 0]})
-    found = read_matlab(
-        tmp_path / "a.mat", variable="counts", axes=("neuron", "image", "repeat", "time"), bins=(50, 150)
-    )
+    found = read_matlab(tmp_path / "a.mat", key="counts", axes=("neuron", "image", "repeat", "time"), bins_ms=(50, 150))
     np.testing.assert_array_equal(found.responses, ARRAY[:, :, 0].T[:, None, None])
 
 
@@ -201,12 +204,28 @@ def test_labels_may_be_an_array_of_structs_and_bins_pairs(tmp_path, write):
     if write is write_5:
         held["trials"] = np.array([("b",), ("a",), ("b",)], [("image", object)])
     write(tmp_path / "a.mat", held)
-    options = {"variable": "r", "axes": ("trial", "time"), "images": "trials.image"}
-    found = read_matlab(tmp_path / "a.mat", bins="w", **options)
+    options = {"key": "r", "axes": ("trial", "time"), "image": "trials.image"}
+    found = read_matlab(tmp_path / "a.mat", bins_ms="w", **options)
     assert found.images == ("a", "b")
     np.testing.assert_array_equal(found.responses[1, :, :, 0], ARRAY[0, [0, 2]])
-    given = read_matlab(tmp_path / "a.mat", bins=EDGES, **options)
+    given = read_matlab(tmp_path / "a.mat", bins_ms=EDGES, **options)
     assert given.bins_ms.tolist() == found.bins_ms.tolist()
+
+
+def test_facts_that_no_variable_holds_are_given_as_for_other_forms(tmp_path):
+    write_5(tmp_path / "n1.mat", neuron_file())
+    write_5(tmp_path / "n2.mat", neuron_file(raster(1)))
+    images = ["image10", "image9", "hand", "face", "car", "sun"]
+    options = {**GOOD, "images": images, "neurons": ["u", "v"], "area": "IT", "image_labels": {"size": range(6)}}
+    found = read_recording(tmp_path, **options)
+    assert found.images == tuple(images)
+    assert found.repeats[:, 0].tolist() == [1, 1, 1, 2, 3, 0]
+    assert found.neurons == ("u", "v")
+    assert found.neuron_labels["area"].tolist() == ["IT", "IT"]
+    assert found.image_labels["size"].tolist() == list(range(6))
+    (tmp_path / "n1.json").write_text(json.dumps({**GOOD, "animal": "m1", "source": "Made here."}))
+    beside = read_recording(tmp_path / "n1.mat")
+    assert (beside.source, beside.neuron_labels["animal"].tolist()) == ("Made here.", ["m1"])
 
 
 REAL = Path(scipy.io.matlab.__file__).parent / "tests" / "data"  # written by MATLAB itself
@@ -230,8 +249,8 @@ def test_files_that_matlab_wrote_are_read():
         Variables(REAL / "corrupted_zlib_data.mat").find("datagrid", "variable")
 
 
-GOOD = {"images": "raster_labels.stimulus_ID", **WINDOW}
-PSTH = {"variable": "psth", "axes": ("neuron", "image", "time"), "bins": tuple(EDGES)}
+GOOD = {"image": "raster_labels.stimulus_ID", **WINDOW}
+PSTH = {"key": "psth", "axes": ("neuron", "image", "time"), "bins_ms": tuple(EDGES)}
 
 
 def without(**changes):
@@ -240,13 +259,13 @@ def without(**changes):
 
 # what is wrong -> variables of the file, options, and what the sentence says
 WRONG = {
-    "no variable": ({"x": ARRAY}, {"variable": "y"}, "has no variable 'y'; it has x"),
-    "no variable named": ({"x": ARRAY}, {}, "variable must name the array"),
-    "no field": (neuron_file(), without(images="raster_labels.object"), "no field 'object'; its fields are"),
-    "no struct": (neuron_file(), without(images="raster_data.object"), "it is no struct"),
-    "struct for a field": (neuron_file(), without(images="raster_labels"), "name a field of it"),
-    "no labels": ({"raster_data": raster()}, WINDOW, "images must name the variable"),
-    "two labels": (neuron_file(), WINDOW, "images must say which field"),
+    "no variable": ({"x": ARRAY}, {"key": "y"}, "has no variable 'y'; it has x"),
+    "no variable named": ({"x": ARRAY}, {}, "key must name the array"),
+    "no field": (neuron_file(), without(image="raster_labels.object"), "no field 'object'; its fields are"),
+    "no struct": (neuron_file(), without(image="raster_data.object"), "it is no struct"),
+    "struct for a field": (neuron_file(), without(image="raster_labels"), "name a field of it"),
+    "no labels": ({"raster_data": raster()}, WINDOW, "image must name the variable"),
+    "two labels": (neuron_file(), WINDOW, "image must say which field"),
     "cells for an array": (neuron_file(raster_data=["a", "b"]), GOOD, "got a cell array"),
     "struct for an array": (neuron_file(raster_data={"a": "b"}), GOOD, "got a struct"),
     "text for an array": (neuron_file(raster_data="spikes"), GOOD, "got a text"),
@@ -255,37 +274,42 @@ WRONG = {
         without(onset_ms=2, from_ms=0, to_ms=5, bin_ms=5),
         "8 values for 200 along",
     ),
-    "NaN as image": (neuron_file(), without(images="raster_site_info.none"), "no field 'none'"),
+    "NaN as image": (neuron_file(), without(image="raster_site_info.none"), "no field 'none'"),
     "an image without a name": (neuron_file(shown=["", *SHOWN[1:]]), GOOD, "got '' at place 0"),
     "label within an image": (
         neuron_file(raster_labels={"stimulus_ID": SHOWN, "side": list("lrrllrlr")}),
-        without(image_labels={"side": "raster_labels.side"}),
-        "image 'car' has 'l' and 'r'",
+        without(image_label_keys={"side": "raster_labels.side"}),
+        "image 'car' is 'l' and 'r'",
     ),
-    "rates for spikes": (neuron_file(raster() * 12.5), GOOD, "numbers of spikes in 1 ms, got 12.5"),
-    "no times": (neuron_file(), {"images": GOOD["images"]}, "needs either bins"),
-    "two kinds of times": (neuron_file(), without(bins=(0, 1)), "got both"),
-    "onset after the row": (neuron_file(), without(onset_ms=500), "within the row of 200 ms"),
-    "window after the row": (neuron_file(), without(to_ms=160), "-60 to 140 ms"),
+    "rates for spikes": (neuron_file(raster() * 12.5), GOOD, "few spikes of each step, got 12.5"),
+    "no width of bins": (neuron_file(), without(bin_ms=None), "bin_ms must be given with onset_ms"),
+    "no times": (neuron_file(), {"image": GOOD["image"]}, "needs either bins_ms"),
+    "two kinds of times": (neuron_file(), without(bins_ms=(0, 1)), "got both"),
+    "onset after the row": (neuron_file(), without(onset_ms=500), "within the raster of 200 ms"),
+    "window after the row": (neuron_file(), without(to_ms=160), "within the raster .-60 to 140 ms"),
     "a part of a bin": (neuron_file(), without(to_ms=110), "whole number of bins"),
-    "bins of half a ms": (neuron_file(), without(bin_ms=0.5), "whole ms"),
-    "endless bins": (neuron_file(), without(bin_ms=1e-9), "more than 100,000"),
+    "bins of half a ms": (neuron_file(), without(bin_ms=0.5), "whole steps"),
+    "endless bins": (neuron_file(), without(bin_ms=1e-9), "more than 1,000,000"),
     "turned window": (neuron_file(), without(to_ms=-50), "to_ms must be above from_ms"),
-    "no axes": ({"psth": ARRAY}, {"variable": "psth"}, "axes must name the axes of 'psth'"),
+    "no axes": ({"psth": ARRAY}, {"key": "psth"}, "axes must name the axes of 'psth'"),
     "few axes": ({"psth": ARRAY}, {**PSTH, "axes": ("neuron", "image")}, "name the 3 axes"),
     "unknown axis": ({"psth": ARRAY}, {**PSTH, "axes": ("cell", "image", "time")}, "of image, repeat, trial"),
     "no image axis": ({"psth": ARRAY}, {**PSTH, "axes": ("neuron", "repeat", "time")}, "must have image"),
-    "axes in a wrong order": ({"psth": ARRAY}, {**PSTH, "axes": ("neuron", "time", "image")}, "4 edges, or 3 pairs"),
-    "centres": ({"psth": ARRAY, "c": EDGES[:4]}, {**PSTH, "bins": "c"}, "may be centres"),
-    "seconds": ({"psth": ARRAY, "s": EDGES / 1000}, {**PSTH, "bins": "s"}, "as if they were in s"),
-    "a window with bins": ({"psth": ARRAY}, {**PSTH, "to_ms": 50.0}, "select the window afterwards"),
+    "axes in a wrong order": (
+        {"psth": ARRAY},
+        {**PSTH, "axes": ("neuron", "time", "image")},
+        "starts and ends .3, 2. or 4 edges",
+    ),
+    "centres": ({"psth": ARRAY, "c": EDGES[:4]}, {**PSTH, "bins_ms": "c"}, "may be centres"),
+    "seconds": ({"psth": ARRAY, "s": EDGES / 1000}, {**PSTH, "bins_ms": "s"}, "looks like seconds"),
+    "a window with bins": ({"psth": ARRAY}, {**PSTH, "to_ms": 50.0}, "select the window later"),
     "no time axis": (
         {"psth": ARRAY[..., 0]},
-        {**PSTH, "axes": ("neuron", "image"), "bins": None, "onset_ms": 0},
+        {**PSTH, "axes": ("neuron", "image"), "bins_ms": None, "onset_ms": 0},
         "no axis of time",
     ),
-    "too few neurons": ({"psth": ARRAY, "n": ["a"] * 3}, {**PSTH, "neurons": "n"}, "3 values for 2 along"),
-    "an image twice": ({"psth": ARRAY, "i": ["a", "b", "a"]}, {**PSTH, "images": "i"}, "'a' 2 times"),
+    "too few neurons": ({"psth": ARRAY, "n": ["a"] * 3}, {**PSTH, "neuron": "n"}, "3 values for 2 along"),
+    "an image twice": ({"psth": ARRAY, "i": ["a", "b", "a"]}, {**PSTH, "image": "i"}, "'a' 2 times"),
     "all NaN": ({"psth": ARRAY * np.nan}, PSTH, "nothing was recorded"),
     "empty": ({"psth": np.zeros((0, 0))}, PSTH, "array of real numbers"),
 }
@@ -317,7 +341,7 @@ def test_files_that_are_cut_off_are_refused(tmp_path, write, share):
     write(tmp_path / "a.mat", neuron_file())
     content = (tmp_path / "a.mat").read_bytes()
     (tmp_path / "a.mat").write_bytes(content[: int(share * len(content))])
-    assert "a.mat" in refused(tmp_path / "a.mat", GOOD, "damaged")
+    assert "a.mat" in refused(tmp_path / "a.mat", GOOD, "damaged|cut short|is empty")
 
 
 @pytest.mark.parametrize("write", [write_5, write_plain_5, write_73])
@@ -336,10 +360,18 @@ def test_a_file_with_changed_bytes_is_refused_or_read_but_never_ends_otherwise(t
     assert told > 5
 
 
-@pytest.mark.parametrize("content", [b"", b"trial,time\n" * 50, b"\x80\x04pickle" * 20, bytes(600)])
-def test_files_of_other_formats_are_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"trial,time\n" * 50, "no MATLAB file of version 5, 7 or 7.3"),
+        (b"\x80\x04pickle" * 20, "is a pickle"),
+        (bytes(600), "no MATLAB file of version 5, 7 or 7.3"),
+    ],
+)
+def test_files_of_other_formats_are_refused(tmp_path, content, message):
     (tmp_path / "a.mat").write_bytes(content)
-    refused(tmp_path / "a.mat", GOOD, "no MATLAB file of version 5, 7 or 7.3")
+    refused(tmp_path / "a.mat", GOOD, message)
 
 
 def test_paths_without_files_are_refused(tmp_path):
@@ -393,21 +425,21 @@ def test_hdf5_that_is_not_read_is_refused(tmp_path, kind, message):
 @both
 def test_variables_that_are_too_large_are_refused_before_they_are_read(tmp_path, write, monkeypatch):
     write(tmp_path / "a.mat", neuron_file(raster().astype(float)))
-    monkeypatch.setattr(mat_values, "LARGEST", 1000)
+    monkeypatch.setattr(values, "LARGEST", 1000)
     refused(tmp_path / "a.mat", GOOD, "more than 1,000; save a part of it")
 
 
 def test_neurons_that_do_not_fit_together_are_refused(tmp_path):
     write_5(tmp_path / "a.mat", neuron_file())
     write_73(tmp_path / "b.mat", neuron_file(raster()[:, :180]))
-    options = {"images": GOOD["images"], "onset_ms": 60}
+    options = {"image": GOOD["image"], "onset_ms": 60, "bin_ms": 10}
     with pytest.raises(DataError, match=r"b.mat has 18 bins .*a.mat has 20 bins"):
         read_matlab(tmp_path, **options)
     with pytest.raises(DataError, match=r"b.mat has the neuron 'IT', which .*a.mat has too"):
-        read_matlab(tmp_path, neurons="raster_site_info.area", **GOOD)
+        read_matlab(tmp_path, neuron="raster_site_info.area", **GOOD)
     write_73(tmp_path / "b.mat", neuron_file(raster_labels={"stimulus_ID": SHOWN, "position": np.array(POSITION) + 1}))
     with pytest.raises(DataError, match=r"b.mat gives image 'car' the label 'where' '2', and another file has '1'"):
-        read_matlab(tmp_path, image_labels={"where": "raster_labels.position"}, **GOOD)
+        read_matlab(tmp_path, image_label_keys={"where": "raster_labels.position"}, **GOOD)
 
 
 def test_an_element_of_a_type_that_matlab_has_not_is_refused_before_scipy_reads_it(tmp_path):

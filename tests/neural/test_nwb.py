@@ -11,8 +11,8 @@ h5py = pytest.importorskip("h5py")
 
 from cordsnet.errors import DataError  # noqa: E402 - after the extras that it needs
 from cordsnet.neural import read_nwb  # noqa: E402
-from cordsnet.neural.reading import nwb_tables  # noqa: E402
-from cordsnet.neural.reading.spikes import count_spikes  # noqa: E402
+from cordsnet.neural.reading.nwb import tables  # noqa: E402
+from cordsnet.neural.reading.parts.spikes import count_spikes  # noqa: E402
 
 IMAGES = ["b", "a", "b", "image10", "image9", "a", "b"]
 STARTS = np.arange(len(IMAGES)) * 1.5 + 0.25
@@ -48,7 +48,7 @@ def write(path, *, spikes=SPIKES, trials=7, starts=STARTS, lasting=1.0, columns=
 
 
 def test_spikes_are_counted_around_onsets(tmp_path):
-    found = read_nwb(write(tmp_path / "a.nwb"), neuron_labels=["quality"], **WINDOW)
+    found = read_nwb(write(tmp_path / "a.nwb"), neuron_label_keys={"quality": "quality"}, **WINDOW)
     assert found.images == ("a", "b", "image9", "image10")
     assert found.neurons == ("4", "5", "6")
     assert found.neuron_labels["area"].tolist() == ["V4", "IT", "V4/IT"]
@@ -66,19 +66,21 @@ def test_spikes_are_counted_around_onsets(tmp_path):
 
 def test_a_spike_on_an_edge_is_in_the_bin_that_starts_there():
     bins = np.stack([EDGES[:-1], EDGES[1:]], 1)
-    onsets = 0.1 * np.arange(1, 40)  # few of these times are whole in binary
+    onsets = 100 * np.arange(1, 40) / 3  # few of these times are whole in binary
     for edge in range(len(bins)):
-        spikes = onsets + EDGES[edge] / 1000
+        spikes = (onsets / 1000 + EDGES[edge] / 1000) * 1000
         counts = np.array([count_spikes(spikes[k : k + 1], onsets[k : k + 1], bins)[0] for k in range(len(onsets))])
         assert (counts == np.eye(len(bins))[edge]).all()
-    assert not count_spikes(onsets + 0.2, onsets[:1], bins[-1:]).any()
+    assert not count_spikes(onsets + 200, onsets[:1], bins[-1:]).any()
 
 
 def test_onsets_labels_and_kept_trials_may_have_columns(tmp_path):
     kept = [True] * 6 + [False]
     columns = {"image": [3.0, 1, 3, 4, 5, 1, 7], "shown": STARTS + 0.5, "good": kept, "kind": list("xyxzzyz")}
     path = write(tmp_path / "a.nwb", columns=columns)
-    found = read_nwb(path, image="image", onset="shown", keep="good", image_labels=["kind"], units=[6], **WINDOW)
+    found = read_nwb(
+        path, image="image", onset="shown", keep="good", image_label_keys={"kind": "kind"}, neurons=[6], **WINDOW
+    )
     assert found.images == ("1", "3", "4", "5")
     assert found.neurons == ("6",)
     assert found.image_labels["kind"].tolist() == ["y", "x", "z", "z"]
@@ -97,7 +99,7 @@ def test_units_that_never_fire_are_kept_on_demand(tmp_path):
     found = read_nwb(path, silent=True, **WINDOW)
     assert not found.responses[0, :2, :, 1].any()
     assert found.neuron_labels == {}
-    assert read_nwb(path, units=[4, 6], **WINDOW).neurons == ("4", "6")
+    assert read_nwb(path, neurons=[4, 6], **WINDOW).neurons == ("4", "6")
 
 
 def test_trials_may_overlap_on_demand(tmp_path):
@@ -133,16 +135,21 @@ WRONG = {
     "spikes that are NaN": ({"spikes": [SPIKES[0], np.array([np.nan]), SPIKES[1]]}, {}, "spike_times of unit 5"),
     "trials that overlap": ({"lasting": 1.6}, {}, "trials 0 and 1 of 'trials' in .* overlap"),
     "silent units": ({"spikes": [SPIKES[0], np.zeros(0), SPIKES[1]]}, {}, r"without any spike in .*: 1 \(5\)"),
-    "no such unit": ({}, {"units": [4, 9]}, "no unit 9; its 3 ids are 4 to 6"),
-    "no unit at all": ({}, {"units": []}, "at least one unit"),
-    "a unit twice": ({}, {"units": [4, 4]}, "'4' 2 times"),
+    "no such unit": ({}, {"neurons": [4, 9]}, "no unit 9; its 3 ids are 4 to 6"),
+    "no unit at all": ({}, {"neurons": []}, "at least one unit"),
+    "a unit twice": ({}, {"neurons": [4, 4]}, "'4' 2 times"),
     "keep of texts": ({"columns": SHOWN}, {"keep": "image"}, "must hold truth values"),
     "nothing is kept": ({"columns": SHOWN | {"shown": [False] * 7}}, {"keep": "shown"}, "is kept"),
     "an image without a name": ({"columns": {"image": ["", *IMAGES[1:]]}}, {}, "got '' at place 0"),
     "images of several values": ({"columns": {"image": [[1.0, 2.0]] * 7}}, {}, "no texts or numbers"),
-    "label within an image": ({"columns": SHOWN}, {"image": "image", "image_labels": ["shown"]}, "image 'b' has"),
-    "no such label": ({}, {"image_labels": ["kind"]}, "image_labels: .* no column 'kind'"),
-    "no such unit label": ({}, {"neuron_labels": ["kind"]}, "no column 'kind' of single values"),
+    "label within an image": (
+        {"columns": SHOWN},
+        {"image": "image", "image_label_keys": {"when": "shown"}},
+        "image 'a' is '2.25' and",
+    ),
+    "no such label": ({}, {"image_label_keys": {"kind": "kind"}}, "image_label_keys: .* no column 'kind'"),
+    "no such unit label": ({}, {"neuron_label_keys": {"kind": "kind"}}, "no column 'kind' of single values"),
+    "another unit": ({}, {"unit": "rate"}, 'unit must be "count" where spikes are counted'),
     "a part of a bin": ({}, {"to_ms": 190.0}, "whole number of bins"),
 }
 
@@ -163,11 +170,11 @@ def test_tables_and_options_that_do_not_fit_are_refused(tmp_path, held, options,
 def test_files_that_are_cut_off_are_refused(tmp_path, share):
     content = write(tmp_path / "a.nwb").read_bytes()
     (tmp_path / "a.nwb").write_bytes(content[: int(share * len(content))])
-    refused(tmp_path / "a.nwb", "damaged")
+    refused(tmp_path / "a.nwb", "damaged|cut short|is empty")
 
 
 def test_paths_and_files_of_other_formats_are_refused(tmp_path):
-    refused(tmp_path / "a.nwb", "is no file")
+    refused(tmp_path / "a.nwb", "check the path")
     (tmp_path / "a.nwb").write_text("spike,time\n1,2\n")
     refused(tmp_path / "a.nwb", "is no NWB file")
     with h5py.File(tmp_path / "b.nwb", "w") as file:
@@ -206,7 +213,7 @@ def test_data_in_other_files_are_not_followed(tmp_path):
 
 
 def test_too_many_spikes_are_refused_before_they_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(nwb_tables, "LARGEST", 8 * 1000)
+    monkeypatch.setattr(tables, "LARGEST", 8 * 1000)
     refused(write(tmp_path / "a.nwb"), "has 1,200 numbers, more than 1,000")
 
 

@@ -21,7 +21,7 @@ def neural(words: Sequence[str]) -> None:
 
 READING: dict[str, tuple[Any, str]] = {
     "axes": (str, 'names of the axes of an array, such as "neuron image repeat"'),
-    "bins_ms": (list[list[float]] | list[float], "starts and ends, or edges, of the bins of an array, ms from onset"),
+    "bins_ms": (list[list[float]] | list[float], "starts and ends, or edges, of the bins, ms from onset"),
     "unit": (str, "count, rate or other"),
     "key": (str, "array or variable of the file that holds the responses"),
     "missing": (float, "number that stands for an absent response, such as -1"),
@@ -29,7 +29,7 @@ READING: dict[str, tuple[Any, str]] = {
     "from_ms": (float, "start of the first bin, ms from onset"),
     "to_ms": (float, "end of the last bin, ms from onset"),
     "onset_ms": (float, "onset of the image in a raster, ms from its first step"),
-    "image": (str, 'arrays of a raster that say what was shown, such as "object position"'),
+    "image": (str, 'arrays, variables or columns that together say what was shown, such as "object position"'),
     "columns": (dict[str, str], "role -> column of a table, such as {neuron: cell}"),
     "area": (str, "area of all neurons"),
     "animal": (str, "animal of all neurons"),

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cordsnet.neural.mapping.ridge import ReducedRank, Ridge
     from cordsnet.neural.reading.arrays import from_arrays
     from cordsnet.neural.reading.assemblies import from_assembly, to_assembly
-    from cordsnet.neural.reading.matlab import read_matlab
-    from cordsnet.neural.reading.nwb import read_nwb
+    from cordsnet.neural.reading.matlab.read import read_matlab
+    from cordsnet.neural.reading.nwb.read import read_nwb
     from cordsnet.neural.reading.own import save_recording
     from cordsnet.neural.reading.rasters import from_raster
     from cordsnet.neural.reading.read import read_recording

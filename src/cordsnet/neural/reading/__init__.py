@@ -1,1 +1,1 @@
-"""Files of recordings, one module for each form, and the table of forms."""
+"""Files of recordings, one module or folder for each form, the table of forms, and parts that they share."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays, read_npy
-from cordsnet.neural.reading.parts import About, as_floats, find_bins, make_recording
+from cordsnet.neural.reading.parts.bins import find_bins
+from cordsnet.neural.reading.parts.facts import About, as_floats, axis_names, make_recording
 from cordsnet.neural.recording import Recording
 
 AXES = ("image", "repeat", "time", "neuron")
@@ -37,7 +38,9 @@ def from_arrays(
     ------
     DataError : axes do not fit the array, bins are missing, or the parts do not fit together.
     """
-    names = axis_names(axes)
+    names = axis_names(axes, AXES)
+    if not set(NEEDED) <= set(names):
+        raise DataError(f"axes must name image and neuron, got {' '.join(names)!r}; add an axis of length 1")
     if len(names) != responses.ndim:
         shape = " x ".join(map(str, responses.shape))
         raise DataError(
@@ -51,20 +54,6 @@ def from_arrays(
     bins = find_bins(bins_ms, moved.shape[2])
     values = np.ascontiguousarray(as_floats(moved, "responses", missing))
     return make_recording(values, bins, **about)
-
-
-def axis_names(given: Any) -> tuple[str, ...]:
-    """Return names of axes. Raises DataError for unknown or repeated ones, and without image and neuron."""
-    words = given.replace(",", " ").split() if isinstance(given, str) else given
-    would_do = 'such as "neuron image repeat", of ' + ", ".join(AXES)
-    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
-        raise DataError(f"axes must name each axis of the array, {would_do}, got {given!r:.60}")
-    names = tuple(word.lower().removesuffix("s") for word in words)
-    if unknown := [name for name in names if name not in AXES]:
-        raise DataError(f"axes has no {unknown[0]!r}; give names {would_do}")
-    if len(set(names)) < len(names) or not set(NEEDED) <= set(names):
-        raise DataError(f"axes must name image and neuron, and none twice, {would_do}, got {' '.join(names)!r}")
-    return names
 
 
 def _check_lengths(sides: dict[str, int], about: About) -> None:
@@ -103,7 +92,7 @@ def read_array(
         values = read_npy(path)
     else:
         with npz_arrays(path) as arrays:
-            values = arrays[key or _one_array(arrays, 2 if axes is None else len(axis_names(axes)))]
+            values = arrays[key or _one_array(arrays, 2 if axes is None else len(axis_names(axes, AXES)))]
             bins_ms = arrays.get("bins_ms") if bins_ms is None else bins_ms
             about = {**_beside(arrays), **about}
     if axes is None:

@@ -9,18 +9,9 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import check_size
-from cordsnet.neural.reading.parts import (
-    About,
-    as_floats,
-    codes,
-    empty_responses,
-    find_bins,
-    label_of_each,
-    label_values,
-    make_recording,
-    merged,
-    place_trials,
-)
+from cordsnet.neural.reading.parts.bins import find_bins
+from cordsnet.neural.reading.parts.facts import About, as_floats, label_values, make_recording, merged
+from cordsnet.neural.reading.parts.trials import Trials, codes, group
 from cordsnet.neural.recording import Recording
 
 PRESENTATION, NEUROID, TIME = "presentation", "neuroid", "time_bin"
@@ -61,19 +52,12 @@ def from_assembly(assembly: Any, *, bins_ms: Any = None, **about: Unpack[About])
     name = next((name for name in IMAGE if name in assembly.coords), None)
     if name is None:
         raise DataError("assembly has no coordinate stimulus_id (or image_id) that names the image of a presentation")
-    images, row = codes(_coordinate(assembly, name), about.get("images"), name)
-    repeat = _coordinate(assembly, "repetition") if "repetition" in assembly.coords else None
-    place = _places(row, repeat)
-    responses = empty_responses(len(images), int(place.max()) + 1, values.shape[1], values.shape[2])
-    if values.dtype == np.float64:
-        responses = responses.astype(np.float64)
-    responses[row, place] = values
-    known: About = {**about, "images": images}
+    trials = _trials(assembly, name, about.get("images"))
+    responses = trials.stack(values, "the recording")
+    known: About = {**about, "images": trials.images}
     if "neuroid_id" in assembly.coords:
         known.setdefault("neurons", _coordinate(assembly, "neuroid_id").tolist())
-    known["image_labels"] = merged(
-        _image_labels(assembly, row, len(images), name), about.get("image_labels"), "image_labels"
-    )
+    known["image_labels"] = merged(_image_labels(assembly, trials, name), about.get("image_labels"), "image_labels")
     known["neuron_labels"] = merged(_neuron_labels(assembly), about.get("neuron_labels"), "neuron_labels")
     return make_recording(responses, bins, **known)
 
@@ -93,18 +77,19 @@ def _bins(assembly: Any, given: Any, count: int) -> NDArray[np.float64]:
     return find_bins(given, count)
 
 
-def _places(row: NDArray[np.intp], repeat: NDArray[Any] | None) -> NDArray[np.intp]:
-    """Repeat of each presentation; repetitions that occur twice for an image are numbered in order."""
-    none = np.zeros_like(row)
-    if repeat is None:
-        return place_trials(row, none, None)
-    named = codes(repeat, None, "repetition")[1]
-    if len(np.unique(np.stack([row, named], 1), axis=0)) < len(row):
+def _trials(assembly: Any, name: str, order: Any) -> Trials:
+    """Image and repeat of each presentation; without repetitions, presentations of an image are numbered in order."""
+    shown = _coordinate(assembly, name)
+    if "repetition" not in assembly.coords:
+        return group(shown, order, name)
+    named = codes(_coordinate(assembly, "repetition"), None, "repetition")[1]
+    trials = group(shown, order, name, repeat=named)
+    if len(np.unique(np.stack([trials.image, named], 1), axis=0)) < len(named):
         raise DataError("assembly has the same repetition of an image twice; number the repetitions of each image anew")
-    return place_trials(row, none, named)
+    return trials
 
 
-def _image_labels(assembly: Any, row: NDArray[np.intp], count: int, named: str) -> dict[str, NDArray[Any]]:
+def _image_labels(assembly: Any, trials: Trials, named: str) -> dict[str, NDArray[Any]]:
     """Coordinates of presentations that are the same in all presentations of an image."""
     labels = {}
     for name, coordinate in assembly.coords.items():
@@ -113,7 +98,7 @@ def _image_labels(assembly: Any, row: NDArray[np.intp], count: int, named: str) 
         if np.asarray(coordinate.values).dtype.kind not in "biufOSUT":
             continue
         try:
-            labels[str(name)] = label_of_each(row, count, np.asarray(coordinate.values), str(name), "image")
+            labels[str(name)] = trials.label(np.asarray(coordinate.values), str(name))
         except DataError:  # it differs between presentations, so it is no label of the image
             continue
     return labels

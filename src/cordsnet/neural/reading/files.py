@@ -97,6 +97,15 @@ def check_size(shape: tuple[int, ...], itemsize: int, what: str) -> None:
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the path before the sentence of a DataError that does not say it."""
+    try:
+        yield
+    except DataError as error:
+        raise error if str(path) in str(error) else DataError(f"{path}: {error}") from error
+
+
+@contextmanager
 def npz_arrays(path: Path) -> Iterator["NpzArrays"]:
     """Open an .npz file. Raises DataError for one that is damaged, too large or holds Python objects."""
     try:

@@ -68,17 +68,17 @@ FORMATS: dict[str, Format] = {
     "cowley2023": Format(
         "The folder of a session of macaque V4 (Cowley et al. 2023), averaged over repeats or not.",
         _cowley,
-        "cowley2023:read_cowley",
+        "published.cowley2023:read_cowley",
     ),
     "zhang2011": Format(
         "Macaque IT, seven objects at three positions (Zhang et al. 2011), as rates in windows or spikes in 1 ms.",
         _holds("neuron", "object", "position", "rate_hz|spikes_packed"),
-        "zhang2011:read_zhang",
+        "published.zhang2011:read_zhang",
     ),
     "henaff2021": Format(
         "One penetration of macaque V1 that was shown frames of movies (Henaff et al. 2021).",
         _holds("spike_count", "psth", "psth_edges_s", "movie", "category", "zoom"),
-        "henaff2021:read_henaff",
+        "published.henaff2021:read_henaff",
     ),
     "spikes": Format(
         "Spike times with onsets: .npz with spike_times_ms or _s, spike_neuron, onset_ms or _s, image.",
@@ -117,9 +117,9 @@ FORMATS: dict[str, Format] = {
         "assemblies:read_netcdf",
     ),
     "matlab": Format(
-        "Rasters and PSTHs of MATLAB, up to 7.3: .mat, or a folder of such.", _matlab, "matlab:read_matlab"
+        "Rasters and PSTHs of MATLAB, up to 7.3: .mat, or a folder of such.", _matlab, "matlab.read:read_matlab"
     ),
-    "nwb": Format("Neurodata Without Borders, with units and trials: .nwb.", _ends(".nwb"), "nwb:read_nwb"),
+    "nwb": Format("Neurodata Without Borders, with units and trials: .nwb.", _ends(".nwb"), "nwb.read:read_nwb"),
 }
 """Form -> its row, in the order in which a file is tried."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
-from cordsnet.neural.reading.parts import About
+from cordsnet.neural.reading.parts.facts import About
 from cordsnet.neural.reading.rasters import from_raster
 from cordsnet.neural.reading.tables import find_columns, read_frame
 from cordsnet.neural.recording import Recording

@@ -11,23 +11,13 @@ from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_positive
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts import (
-    About,
-    codes,
-    empty_responses,
-    label_of_each,
-    make_recording,
-    merged,
-    place_trials,
-    regular_bins,
-)
+from cordsnet.neural.reading.parts.bins import steps_of_bins, sum_steps
+from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording, merged
+from cordsnet.neural.reading.parts.trials import codes, group, joined, names_of
 from cordsnet.neural.recording import Recording
 
 ROWS = 4096
 """Rows of a packed raster that are unpacked at a time."""
-
-MOST_IN_A_STEP = 10
-"""Spikes in a step of a raster from which it is not believed to be one."""
 
 
 @check_arguments
@@ -64,26 +54,23 @@ def from_raster(
     ------
     DataError : values are no spikes, bins are no whole steps or lie outside the raster, or the parts do not fit.
     """
+    check_counted(about)
     steps = _steps(raster, packed)
     check_positive(step_ms, "step_ms")
-    low = -onset_ms if from_ms is None else from_ms
-    bins = regular_bins(bin_ms, low, steps * step_ms - onset_ms if to_ms is None else to_ms)
-    edges = _edges(bins, onset_ms, step_ms, steps)
+    bins, edges = steps_of_bins(bin_ms, from_ms, to_ms, onset_ms, step_ms, steps)
     owner, shown = _column(neuron, "neuron", len(raster)), _column(image, "image", len(raster))
     names, column = codes(owner, about.get("neurons"), "neuron")
-    images, row = codes(shown, about.get("images"), "image")
-    place = place_trials(row, column, None if repeat is None else _column(repeat, "repeat", len(raster)))
-    responses = empty_responses(len(images), int(place.max()) + 1, len(bins), len(names))
+    named = None if repeat is None else _column(repeat, "repeat", len(raster))
+    trials = group(shown, about.get("images"), "image", neuron=column, repeat=named)
+    responses = trials.empty(len(bins), len(names), "the recording")
     for start in range(0, len(raster), ROWS):
         part = slice(start, start + ROWS)
         spikes = raster[part] if packed is None else np.unpackbits(raster[part], axis=1, count=steps)
-        counts = _count(spikes, edges)
-        responses[row[part], place[part], :, column[part]] = counts
+        responses[trials.image[part], trials.repeat[part], :, column[part]] = sum_steps(spikes, edges, 1, "raster")
     labels = {
-        name: label_of_each(row, len(images), _column(values, name, len(raster)), name, "image")
-        for name, values in (trial_labels or {}).items()
+        name: trials.label(_column(values, name, len(raster)), name) for name, values in (trial_labels or {}).items()
     }
-    known: About = {**about, "images": images, "neurons": names}
+    known: About = {**about, "images": trials.images, "neurons": names}
     known["image_labels"] = merged(labels, about.get("image_labels"), "image_labels")
     return make_recording(responses, bins, **known)
 
@@ -102,35 +89,6 @@ def _steps(raster: NDArray[Any], packed: int | None) -> int:
             f"got {raster.dtype} with {raster.shape[1]}"
         )
     return packed
-
-
-def _edges(bins: NDArray[Any], onset_ms: float, step_ms: float, steps: int) -> NDArray[np.intp]:
-    """Steps at which bins begin, and the end of the last. Raises DataError for bins that no steps make up."""
-    cuts = (np.append(bins[:, 0], bins[-1, 1]) + onset_ms) / step_ms
-    duration = bins[0, 1] - bins[0, 0]
-    if np.abs(cuts - np.round(cuts)).max() > 1e-6:
-        raise DataError(
-            f"bin_ms {duration:g} from {bins[0, 0]:g} ms does not begin and end at steps of {step_ms:g} ms; "
-            "choose whole steps"
-        )
-    edges = np.round(cuts).astype(np.intp)
-    if (np.diff(edges) < 1).any():
-        raise DataError(f"bin_ms {duration:g} is shorter than a step of {step_ms:g} ms; choose longer bins")
-    if edges[0] < 0 or edges[-1] > steps:
-        span = f"{-onset_ms:g} to {steps * step_ms - onset_ms:g} ms"
-        raise DataError(f"from_ms and to_ms must lie within the raster ({span}), got {bins[0, 0]:g} to {bins[-1, 1]:g}")
-    return edges
-
-
-def _count(spikes: NDArray[Any], edges: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Sums of spikes between edges [trials, T]."""
-    values = spikes[:, edges[0] : edges[-1]].astype(np.float32)
-    present = values[~np.isnan(values)]
-    if present.size and (present.min() < 0 or (present != np.round(present)).any() or present.max() > MOST_IN_A_STEP):
-        odd = present[(present < 0) | (present != np.round(present)) | (present > MOST_IN_A_STEP)][0]
-        raise DataError(f"raster must hold the few spikes of each step, got {odd:g}; give rates with from_arrays")
-    summed: NDArray[np.float32] = np.add.reduceat(values, edges[:-1] - edges[0], axis=1)
-    return summed
 
 
 def _column(values: Any, name: str, count: int) -> NDArray[Any]:
@@ -152,7 +110,7 @@ def read_raster(
     from_ms: float | None = None,
     to_ms: float | None = None,
     onset_ms: float | None = None,
-    image: str | None = None,
+    image: str | Sequence[str] | None = None,
     **about: Unpack[About],
 ) -> Recording:
     """Read a raster from an .npz file.
@@ -172,15 +130,12 @@ def read_raster(
         packed = "spikes_packed" in arrays
         raster = arrays["spikes_packed" if packed else "raster"]
         default = next((name for name in ("image", "stimulus") if name in arrays), "image")
-        names = (image or default).split()
+        names = names_of(image or default)
         parts = [arrays[name] for name in names]
-        shown = (
-            parts[0] if len(parts) == 1 else np.asarray(["_".join(map(str, row)) for row in zip(*parts, strict=True)])
-        )
         return from_raster(
             raster,
             arrays["neuron"],
-            shown,
+            joined(parts),
             onset_ms=onset,
             bin_ms=bin_ms,
             from_ms=from_ms,
@@ -190,11 +145,6 @@ def read_raster(
             packed=int(_number(arrays, "bins")) if packed else None,
             **about,
         )
-
-
-def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Identifiers of several parts, such as an object and its position, with "_" between them."""
-    return np.asarray(["_".join(map(str, row)) for row in zip(*parts, strict=True)])
 
 
 def _number(arrays: NpzArrays, name: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
-from cordsnet.neural.reading.files import check_file
+from cordsnet.neural.reading.files import check_file, naming
 from cordsnet.neural.reading.formats import FORMATS, READERS, options_of
 from cordsnet.neural.reading.sidecars import read_sidecar
 from cordsnet.neural.recording import Recording
@@ -35,17 +35,18 @@ def read_recording(path: str | Path, *, format: str | None = None, **options: An
     """
     place = Path(path).expanduser()
     try:
-        check_file(place)
-        name = _find_format(place) if format is None else format
-        READERS.check(name)
-        reader = READERS[name]
-        chosen = {**(read_sidecar(place) if place.is_file() else {}), **options}
-        _check_options(name, chosen, reader)
-        return reader(place, **chosen)
+        with naming(place):
+            check_file(place)
+            name = _find_format(place) if format is None else format
+            READERS.check(name)
+            reader = READERS[name]
+            chosen = {**(read_sidecar(place) if place.is_file() else {}), **options}
+            _check_options(name, chosen, reader)
+            return reader(place, **chosen)
+    except DataError:
+        raise
     except UNREADABLE as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, DataError):
-            raise DataError(said if str(place) in said else f"{place}: {said}") from error
         raise DataError(f"{place} cannot be read: {said.replace(str(place), 'the file')[:200]}") from error
 
 

@@ -6,9 +6,14 @@ from typing import Any
 
 from cordsnet._files import read_json
 from cordsnet.errors import DataError, RunError
-from cordsnet.neural.reading.parts import About
+from cordsnet.neural.reading.parts.facts import About
 
-FURTHER = ("axes", "bins_ms", "bin_ms", "from_ms", "to_ms", "onset_ms", "key", "missing", "columns", "image")
+FURTHER = (
+    *("axes", "key", "missing", "columns"),
+    *("bins_ms", "bin_ms", "from_ms", "to_ms", "onset_ms", "onset"),
+    *("image", "neuron", "image_label_keys", "neuron_label_keys"),
+    *("table", "keep", "silent", "overlapping", "psth"),
+)
 """Options of readers that a sidecar may hold, besides those in `About`."""
 
 KEYS = (*About.__annotations__, *FURTHER)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
-from cordsnet.neural.reading.parts import About, codes
+from cordsnet.neural.reading.parts.facts import About
+from cordsnet.neural.reading.parts.trials import codes
 from cordsnet.neural.reading.raster_tables import SUFFIXES
 from cordsnet.neural.reading.spike_times import TIMES, from_spikes
 from cordsnet.neural.reading.tables import find_columns, read_frame, to_numbers

@@ -10,15 +10,10 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts import (
-    About,
-    as_times,
-    codes,
-    empty_responses,
-    make_recording,
-    place_trials,
-    regular_bins,
-)
+from cordsnet.neural.reading.parts.bins import as_times, regular_bins
+from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording
+from cordsnet.neural.reading.parts.spikes import LATEST_MS, stack_spikes
+from cordsnet.neural.reading.parts.trials import codes, group
 from cordsnet.neural.recording import Recording
 
 CLOSEST_MS = 10.0
@@ -55,6 +50,7 @@ def from_spikes(
     ------
     DataError : times are not finite or look like seconds, lists are of unequal length, or the parts do not fit.
     """
+    check_counted(about)
     bins = regular_bins(bin_ms, from_ms, to_ms)
     trains = [_times(train, f"spikes of neuron {k}") for k, train in enumerate(spikes)]
     onsets = _times(onsets_ms, "onsets_ms")
@@ -69,25 +65,19 @@ def from_spikes(
             f"recorded must be True or False for each trial and neuron [{onsets.size}, {len(trains)}], "
             f"got {recorded.dtype} of shape {recorded.shape}"
         )
-    names, row = codes(images, about.get("images"), "shown")
-    repeat = place_trials(row, np.zeros_like(row), None)
-    responses = empty_responses(len(names), int(repeat.max()) + 1, len(bins), len(trains))
-    edges = onsets[:, None, None] + bins[None]
-    for k, train in enumerate(trains):
-        first = np.searchsorted(train, edges)
-        counts = (first[..., 1] - first[..., 0]).astype(np.float32)
-        if recorded is not None:
-            counts[~recorded[:, k]] = np.nan
-        responses[row, repeat, :, k] = counts
-    about["images"] = names
+    trials = group(images, about.get("images"), "shown")
+    responses = stack_spikes(trains, onsets, bins, trials, recorded, "the recording")
+    about["images"] = trials.images
     return make_recording(responses, bins, **about)
 
 
 def _times(given: Any, what: str) -> NDArray[np.float64]:
     """Return times of spikes in order, and of onsets as they are."""
     times = as_times(given, what, "times in ms")
-    if times.ndim != 1 or not np.isfinite(times).all():
-        raise DataError(f"{what} must be one list of finite times in ms, got shape {times.shape} or a NaN")
+    if times.ndim != 1 or not np.isfinite(times).all() or np.abs(times).max(initial=0) > LATEST_MS:
+        raise DataError(
+            f"{what} must be one list of finite times in ms up to {LATEST_MS:g}, got shape {times.shape}, a NaN or more"
+        )
     return times if what == "onsets_ms" else np.sort(times)
 
 
@@ -113,7 +103,7 @@ def _check_clock(trains: list[NDArray[np.float64]], onsets: NDArray[np.float64])
 
 @check_arguments
 def read_spikes(
-    path: Path, *, bin_ms: float | None = None, from_ms: float = 0.0, to_ms: float = 200.0, **about: Unpack[About]
+    path: Path, *, bin_ms: float, from_ms: float = 0.0, to_ms: float = 200.0, **about: Unpack[About]
 ) -> Recording:
     """Read spike times and trials from an .npz file.
 
@@ -124,7 +114,7 @@ def read_spikes(
     Parameters
     ----------
     path : the file.
-    bin_ms, from_ms, to_ms, about : as in `from_spikes`; without bin_ms there is one bin.
+    bin_ms, from_ms, to_ms, about : as in `from_spikes`.
     """
     with npz_arrays(path) as arrays:
         times, onsets = _in_ms(arrays, "spike_times"), _in_ms(arrays, "onset")
@@ -136,8 +126,7 @@ def read_spikes(
     by_neuron = np.argsort(column, kind="stable")
     trains = np.split(times[by_neuron], np.searchsorted(column[by_neuron], np.arange(1, len(names))))
     about["neurons"] = names
-    whole = to_ms - from_ms if bin_ms is None else bin_ms
-    return from_spikes(trains, onsets, shown, bin_ms=whole, from_ms=from_ms, to_ms=to_ms, **about)
+    return from_spikes(trains, onsets, shown, bin_ms=bin_ms, from_ms=from_ms, to_ms=to_ms, **about)
 
 
 def _in_ms(arrays: NpzArrays, name: str) -> NDArray[np.float64]:

@@ -10,17 +10,9 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import LARGEST, check_size
-from cordsnet.neural.reading.parts import (
-    About,
-    as_floats,
-    codes,
-    empty_responses,
-    find_bins,
-    label_of_each,
-    make_recording,
-    merged,
-    place_trials,
-)
+from cordsnet.neural.reading.parts.bins import find_bins
+from cordsnet.neural.reading.parts.facts import About, as_floats, make_recording, merged
+from cordsnet.neural.reading.parts.trials import Trials, codes, group, label_of_each
 from cordsnet.neural.recording import Recording
 
 ROLES: dict[str, tuple[str, ...]] = {
@@ -67,23 +59,20 @@ def from_table(
     values = as_floats(to_numbers(found["response"], "response"), "response", missing)
     if not values.size:
         raise DataError("the table has no rows; give one for each response")
-    images, row = codes(found["image"], about.get("images"), "image")
     neurons, column = codes(found["neuron"], about.get("neurons"), "neuron")
     bins, time = _bins(found, bins_ms, values.size)
-    place = _places(found, row, column, time)
-    responses = empty_responses(len(images), int(place.max()) + 1, len(bins), len(neurons))
-    _check_once(responses.shape, (row, place, time, column), (images, neurons), bins)
-    if values.dtype == np.float64:
-        responses = responses.astype(np.float64)
-    responses[row, place, time, column] = values
-    known: About = {**about, "images": images, "neurons": neurons}
+    trials = _trials(found, about.get("images"), column, time)
+    responses = trials.empty(len(bins), len(neurons), "the recording", values.dtype)
+    _check_once(responses.shape, (trials.image, trials.repeat, time, column), (trials.images, neurons), bins)
+    responses[trials.image, trials.repeat, time, column] = values
+    known: About = {**about, "images": trials.images, "neurons": neurons}
     labels: dict[str, Any] = {name: found[name] for name in ("area", "animal") if name in found}
     neuron_labels: dict[str, Any] = {
-        name: label_of_each(column, len(neurons), label, name, "neuron") for name, label in labels.items()
+        name: label_of_each(column, neurons, label, name, "neuron") for name, label in labels.items()
     }
     known["neuron_labels"] = merged(neuron_labels, about.get("neuron_labels"), "neuron_labels")
     if "object" in found:
-        label = label_of_each(row, len(images), found["object"], "object", "image")
+        label = trials.label(found["object"], "object")
         known["image_labels"] = merged({"object": label}, about.get("image_labels"), "image_labels")
     return make_recording(responses, bins, **known)
 
@@ -142,15 +131,12 @@ def _bins(found: dict[str, NDArray[Any]], given: Any, rows: int) -> tuple[NDArra
     return bins, time.ravel()
 
 
-def _places(
-    found: dict[str, NDArray[Any]], row: NDArray[np.intp], column: NDArray[np.intp], time: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Repeat of each row of the table."""
+def _trials(found: dict[str, NDArray[Any]], order: Any, column: NDArray[np.intp], time: NDArray[np.intp]) -> Trials:
+    """Image and repeat of each row of the table; without named repeats, each bin of a neuron counts its own rows."""
     if "repeat" in found:
         named = codes(found["repeat"], None, "repeat")[1]
-        return place_trials(row, column, named)
-    bins = int(time.max()) + 1
-    return place_trials(row, column * bins + time, None)  # each bin of a neuron counts its own rows
+        return group(found["image"], order, "image", neuron=column, repeat=named)
+    return group(found["image"], order, "image", neuron=column * (int(time.max()) + 1) + time)
 
 
 def _check_once(

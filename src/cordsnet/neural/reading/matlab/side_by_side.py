@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet.errors import DataError
-from cordsnet.neural.reading.by_image import empty_responses, in_order
+from cordsnet.neural.reading.files import check_size
+from cordsnet.neural.reading.parts.trials import in_order
 from cordsnet.neural.recording import Recording
 
 
@@ -28,7 +29,9 @@ def side_by_side(parts: Mapping[str, Recording]) -> Recording:
             raise DataError(
                 f"{path} has {_span(part)} and {first} has {_span(whole)}; neurons of one recording need the same bins"
             )
-    images = sorted({name for part in parts.values() for name in part.images}, key=in_order)
+    images = list(whole.images)
+    if any(part.images != whole.images for part in parts.values()):
+        images = sorted({name for part in parts.values() for name in part.images}, key=in_order)
     neurons = [(name, path) for path, part in parts.items() for name in part.neurons]
     held: dict[str, str] = {}
     for name, path in neurons:
@@ -38,7 +41,8 @@ def side_by_side(parts: Mapping[str, Recording]) -> Recording:
     most = max(part.responses.shape[1] for part in parts.values())
     dtype = np.result_type(*(part.responses.dtype for part in parts.values()))
     shape = (len(images), most, len(whole.bins_ms), len(neurons))
-    responses = empty_responses(shape, f"the recording of {len(parts)} files", dtype)
+    check_size(shape, dtype.itemsize, f"the recording of {len(parts)} files [image, repeat, time, neuron]")
+    responses = np.full(shape, np.nan, dtype)
     index, place = {name: k for k, name in enumerate(images)}, 0
     for part in parts.values():
         rows, end = [index[name] for name in part.images], place + len(part.neurons)

@@ -1,7 +1,7 @@
 """Tables of NWB files as arrays: units with their spikes, and intervals; data in other files are not followed."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet.errors import DataError
+from cordsnet.neural.reading.files import check_file
 
 LARGEST = 4 * 2**30
 """Bytes of spike times that are read."""
@@ -57,7 +58,7 @@ class Tables:
     trials: dict[str, NDArray[Any] | None]
 
 
-def read_tables(path: Path, table: str, neuron_labels: Sequence[str]) -> Tables:
+def read_tables(path: Path, table: str, label_columns: Mapping[str, str]) -> Tables:
     """Units and one table of intervals of an NWB file.
 
     Raises
@@ -76,7 +77,7 @@ def read_tables(path: Path, table: str, neuron_labels: Sequence[str]) -> Tables:
             warnings.simplefilter("ignore")  # on versions of namespaces, which do not concern these tables
             with pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as file:
                 content = file.read()
-                return Tables(_units(content, path, neuron_labels), table, *_intervals(content, table, path))
+                return Tables(_units(content, path, label_columns), table, *_intervals(content, table, path))
     except (*errors, BuildError, ConstructError) as error:
         if isinstance(error, DataError):
             raise
@@ -87,9 +88,8 @@ def _check_file(path: Path) -> None:
     """Raise DataError for files that are not NWB, or that hold data of other files."""
     import h5py
 
-    if not path.is_file():
-        raise DataError(f"{path} is no file; check the path")
-    if not h5py.is_hdf5(path):
+    check_file(path)
+    if not path.is_file() or not h5py.is_hdf5(path):
         raise DataError(f"{path} is damaged or is no NWB file, which is HDF5")
     with h5py.File(path, "r") as file:
         if "nwb_version" not in file.attrs:
@@ -107,7 +107,7 @@ def _check_file(path: Path) -> None:
             raise DataError(f"{path} refers to another file at {found!r}, which is not read; export it to one file")
 
 
-def _units(content: Any, path: Path, neuron_labels: Sequence[str]) -> Units:
+def _units(content: Any, path: Path, label_columns: Mapping[str, str]) -> Units:
     units = content.units
     if units is None or not len(units):
         raise DataError(f"{path} has no units, the table of spike times; sort the spikes first")
@@ -127,14 +127,14 @@ def _units(content: Any, path: Path, neuron_labels: Sequence[str]) -> Units:
     subject = content.subject.subject_id if content.subject is not None else None
     if subject:
         labels["animal"] = np.full(len(units), str(subject))
-    for name in neuron_labels:
+    for label, name in label_columns.items():
         values = _values(units[name]) if name in units.colnames else None
         if values is None:
             has = ", ".join(units.colnames)
             raise DataError(
-                f"neuron_labels: the units of {path} have no column {name!r} of single values; they have {has}"
+                f"neuron_label_keys: the units of {path} have no column {name!r} of single values; they have {has}"
             )
-        labels[name] = values
+        labels[label] = values
     return Units(np.asarray(units.id[:]), spikes, observed, labels)
 
 

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet.errors import DataError
-from cordsnet.neural.reading import by_image
-from cordsnet.neural.reading.mat_values import Readable, Value, check_readable
-from cordsnet.neural.reading.mat_version5 import HEADER, Version5
-from cordsnet.neural.reading.mat_version73 import Version73
-
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+from cordsnet.neural.reading.files import HDF5, MATLAB_HDF5, check_file
+from cordsnet.neural.reading.matlab.values import Readable, Value, check_readable
+from cordsnet.neural.reading.matlab.version5 import HEADER, Version5
+from cordsnet.neural.reading.matlab.version73 import Version73
+from cordsnet.neural.reading.parts.facts import texts
 
 SHOWN = 12
 """Variables that a message lists."""
@@ -26,12 +25,10 @@ def open_matlab(path: Path) -> Version5 | Version73:
     ------
     DataError : there is no such file, or it is damaged or of another format.
     """
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(512 + 8)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path") from error
-    if HDF5_SIGNATURE in (head[:8], head[512:]):
+    check_file(path)
+    with open(path, "rb") as stream:
+        head = stream.read(MATLAB_HDF5 + len(HDF5))
+    if HDF5 in (head[: len(HDF5)], head[MATLAB_HDF5:]):
         return Version73(path)
     if len(head) > HEADER and head[126:128] in (b"IM", b"MI"):
         return Version5(path)
@@ -93,7 +90,7 @@ class Variables:
         values = [value] if isinstance(value, str) else value.ravel("F") if isinstance(value, np.ndarray) else value
         for one in value if isinstance(value, list) else []:
             check_readable(one, name, self.path)
-        found = by_image.texts(values, f"{argument}: {name!r} in {self.path}")
+        found = texts(values, f"{argument}: {name!r} in {self.path}")
         if one_for_all and len(found) == 1:
             return found * count
         if len(found) != count:

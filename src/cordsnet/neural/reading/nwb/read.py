@@ -1,18 +1,21 @@
 """Recordings in files of Neurodata Without Borders (NWB 2): spike times of units, and trials with onsets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
-from cordsnet.neural.reading import by_image
-from cordsnet.neural.reading.nwb_tables import Tables, Units, read_tables
-from cordsnet.neural.reading.spikes import count_spikes, nanoseconds
+from cordsnet.neural.reading.files import naming
+from cordsnet.neural.reading.nwb.tables import Tables, Units, read_tables
+from cordsnet.neural.reading.parts.bins import regular_bins
+from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording, merged, texts
+from cordsnet.neural.reading.parts.spikes import nanoseconds, stack_spikes
+from cordsnet.neural.reading.parts.trials import Trials, group, joined, names_of
 from cordsnet.neural.recording import Recording
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -31,33 +34,32 @@ ROUNDING_S = 1e-6
 class _Options:
     """What the caller says about the tables, as described at `read_nwb`."""
 
-    image: str | None
+    image: list[str]
     table: str
     onset: str
     keep: str | None
-    units: Sequence[int] | None
+    neurons: Any
     silent: bool
     overlapping: bool
-    image_labels: Sequence[str]
+    image_label_keys: Mapping[str, str]
 
 
 @check_arguments
 def read_nwb(
     path: str | Path,
     *,
-    image: str | None = None,
+    bin_ms: float,
+    from_ms: float = 0.0,
+    to_ms: float = 200.0,
+    image: str | Sequence[str] | None = None,
     table: str = "trials",
     onset: str = "start_time",
     keep: str | None = None,
-    units: Sequence[int] | None = None,
     silent: bool = False,
     overlapping: bool = False,
-    image_labels: Sequence[str] = (),
-    neuron_labels: Sequence[str] = (),
-    bin_ms: float = 10.0,
-    from_ms: float = 0.0,
-    to_ms: float = 300.0,
-    source: str = "",
+    image_label_keys: Mapping[str, str] | None = None,
+    neuron_label_keys: Mapping[str, str] | None = None,
+    **about: Unpack[About],
 ) -> Recording:
     """Read spikes around the onsets of trials from an NWB file; needs pynwb, `pip install 'cordsnet[neural]'`.
 
@@ -68,17 +70,16 @@ def read_nwb(
     Parameters
     ----------
     path : the file.
-    image : column of the trials that names the image, in texts or numbers; None takes the only column that there is
+    bin_ms, from_ms, to_ms : duration of bins, and the time from onset that they fill.
+    image : column of the trials, or several, that together say what was shown; None takes the only column that there is
         besides times.
     table : table of intervals with a row for each trial.
     onset : column with the onset of the image, s, on the clock of the spikes.
     keep : column of truth values that says which trials are read; None reads all.
-    units : ids of the units that are read; None reads all.
     silent : True keeps units without a spike in the whole file, which are refused otherwise.
     overlapping : True allows a trial to start before another has ended.
-    image_labels, neuron_labels : further columns of the trials and of the units that become labels.
-    bin_ms, from_ms, to_ms : duration of the bins, and the time from onset that they fill.
-    source : a sentence on the origin; "" takes the name of the file.
+    image_label_keys, neuron_label_keys : name of a label -> column of the trials, or of the units, that holds it.
+    about : facts that the file does not hold, see `About`; neurons are the ids of the units that are read, in order.
 
     Raises
     ------
@@ -86,50 +87,47 @@ def read_nwb(
         missing or does not fit; times are not in s; no spike is in any window.
     """
     path = Path(path)
-    bins_ms = by_image.regular_bins(from_ms, to_ms, bin_ms)
-    held = read_tables(path, table, neuron_labels)
-    options = _Options(image, table, onset, keep, units, silent, overlapping, image_labels)
-    return _recording(held, options, bins_ms, path, source or path.name)
+    check_counted(about)
+    bins_ms = regular_bins(bin_ms, from_ms, to_ms)
+    held = read_tables(path, table, neuron_label_keys or {})
+    flags = (silent, overlapping, image_label_keys or {})
+    options = _Options(names_of(image), table, onset, keep, about.get("neurons"), *flags)
+    with naming(path):
+        return _recording(held, options, bins_ms, path, about)
 
 
-def _recording(held: Tables, options: _Options, bins_ms: Numbers, path: Path, source: str) -> Recording:
+def _recording(held: Tables, options: _Options, bins_ms: Numbers, path: Path, about: About) -> Recording:
     """Recording of the trials and units that the options choose."""
     rows = _kept(held, options, path)
     onsets = _onsets(held, options, rows, path)
     _check_overlap(held, options, rows, path)
-    names = _texts(held, _image_column(held, options, path), "image", rows, path)
-    trials = by_image.group(names)
+    columns = [_column(held, name, "image", path)[rows] for name in _image_columns(held, options, path)]
+    trials = group(joined(columns), about.get("images"), "image")
     places = _chosen_units(held.units, options, path)
     _check_clocks(held.units, onsets, options, path)
-    responses = _responses(held.units, places, trials, onsets, bins_ms, path)
     labels = {
-        name: by_image.label_of_images(
-            _texts(held, name, "image_labels", rows, path), trials, f"image_labels {name!r} in {path}"
-        )
-        for name in options.image_labels
+        name: trials.label(_column(held, column, "image_label_keys", path)[rows], f"image_label_keys {name!r}")
+        for name, column in options.image_label_keys.items()
     }
+    known: About = {"source": path.name, **about, "images": trials.images}
+    known["neurons"] = [str(held.units.ids[place]) for place in places]
+    known["image_labels"] = merged(labels, about.get("image_labels"), "image_labels")
     of_units = {name: values[places] for name, values in held.units.labels.items()}
-    ids = [str(held.units.ids[place]) for place in places]
-    try:
-        return Recording(responses, bins_ms, trials.images, ids, "count", labels, of_units, source)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+    known["neuron_labels"] = merged(of_units, about.get("neuron_labels"), "neuron_labels")
+    return make_recording(_responses(held.units, places, trials, onsets, bins_ms), bins_ms, **known)
 
 
 def _responses(
-    units: Units, places: list[int], trials: by_image.Trials, onsets: Numbers, bins_ms: Numbers, path: Path
+    units: Units, places: list[int], trials: Trials, onsets: Numbers, bins_ms: Numbers
 ) -> NDArray[np.float32]:
     """Counts [image, repeat, time, neuron] of the units at these places. Raises DataError where all are 0."""
-    shape = (len(trials.images), trials.most_repeats, len(bins_ms), len(places))
-    responses = by_image.empty_responses(shape, f"{path}")
-    window = nanoseconds(bins_ms[[0, -1], [0, 1]], 1e6)
-    for k, place in enumerate(places):
-        counts = count_spikes(units.spikes_s[place], onsets, bins_ms)
-        counts[~_observed(units.observed_s[place], onsets, window)] = np.nan
-        responses[trials.image, trials.repeat, :, k] = counts
+    window = nanoseconds(bins_ms[[0, -1], [0, 1]])
+    recorded = np.stack([_observed(units.observed_s[place], onsets, window) for place in places], 1)
+    trains = [1000 * units.spikes_s[place] for place in places]
+    responses = stack_spikes(trains, 1000 * onsets, bins_ms, trials, recorded, "the recording")
     if not np.nansum(responses):
         span = f"{bins_ms[0, 0]:g} to {bins_ms[-1, 1]:g} ms"
-        raise DataError(f"{path} has no spike from {span} of the onset of any trial; check its clocks")
+        raise DataError(f"no spike from {span} of the onset of any trial; check the clocks of the file")
     return responses
 
 
@@ -204,35 +202,30 @@ def _check_overlap(held: Tables, options: _Options, rows: NDArray[np.intp], path
         )
 
 
-def _image_column(held: Tables, options: _Options, path: Path) -> str:
-    """Name of the column with the image. Raises DataError where several may be meant."""
-    if options.image is not None:
+def _image_columns(held: Tables, options: _Options, path: Path) -> list[str]:
+    """Names of the columns with the image. Raises DataError where several may be meant."""
+    if options.image:
         return options.image
     others = [name for name in held.trials if name not in (*NO_IMAGE, options.onset, options.keep)]
     if len(others) != 1:
         has = ", ".join(others) or "none besides times"
         raise DataError(f"image must say which column of {options.table!r} in {path} names the image; it has {has}")
-    return others[0]
-
-
-def _texts(held: Tables, name: str, argument: str, rows: NDArray[np.intp], path: Path) -> list[str]:
-    values = _column(held, name, argument, path)[rows]
-    return by_image.texts(values.tolist(), f"column {name!r} of {held.table!r} in {path}")
+    return others
 
 
 def _chosen_units(units: Units, options: _Options, path: Path) -> list[int]:
     """Places of the units that are read. Raises DataError for ids that are not there, and for silent units."""
-    index = {int(one): k for k, one in enumerate(units.ids)}
-    chosen = list(index) if options.units is None else [int(one) for one in options.units]
+    index = {str(one): k for k, one in enumerate(units.ids)}
+    chosen = list(index) if options.neurons is None else texts(options.neurons, "neurons")
     absent = [one for one in chosen if one not in index]
     if absent or not chosen:
         what = f"no unit {absent[0]}" if absent else "to be asked for at least one unit"
-        raise DataError(f"units: {path} has {what}; its {len(index)} ids are {min(index)} to {max(index)}")
+        raise DataError(f"neurons: {path} has {what}; its {len(index)} ids are {units.ids.min()} to {units.ids.max()}")
     still = [one for one in chosen if not len(units.spikes_s[index[one]])]
     if still and not options.silent:
-        some = ", ".join(map(str, still[:5])) + (", ..." if len(still) > 5 else "")
+        some = ", ".join(still[:5]) + (", ..." if len(still) > 5 else "")
         raise DataError(
-            f"units without any spike in {path}: {len(still)} ({some}); name the others with units, or give "
+            f"units without any spike in {path}: {len(still)} ({some}); name the others with neurons, or give "
             "silent=True where they were recorded and never fired"
         )
     return [index[one] for one in chosen]
@@ -252,7 +245,7 @@ def _observed(intervals_s: Numbers | None, onsets: Numbers, window: NDArray[np.i
     """True for each trial whose whole window lies in an interval in which the unit was observed."""
     if intervals_s is None:
         return np.ones(len(onsets), bool)
-    starts, ends = nanoseconds(intervals_s, 1e9).T
-    shown = nanoseconds(onsets, 1e9)[:, None]
+    starts, ends = nanoseconds(1000 * intervals_s).T
+    shown = nanoseconds(1000 * onsets)[:, None]
     held: NDArray[np.bool_] = ((shown + window[0] >= starts) & (shown + window[1] <= ends)).any(1)
     return held

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts import codes, empty_responses, label_of_each, make_recording, place_trials
-from cordsnet.neural.reading.rasters import from_raster, joined
+from cordsnet.neural.reading.parts.facts import make_recording
+from cordsnet.neural.reading.parts.trials import codes, group, joined
+from cordsnet.neural.reading.rasters import from_raster
 from cordsnet.neural.recording import Recording
 
 SOURCE = (
@@ -70,12 +71,11 @@ def _from_rates(arrays: NpzArrays, image: NDArray[Any], parts: dict[str, NDArray
     counts = arrays["rate_hz"].astype(np.float64) * (bins[:, 1] - bins[:, 0]) / 1000
     if np.abs(counts - np.round(counts)).max() > ROUNDING:
         raise DataError(f"rate_hz of {arrays.path} is not that of whole numbers of spikes; copy the file again")
-    images, row = codes(image, None, "image")
     neurons, column = codes(arrays["neuron"], None, "neuron")
-    place = place_trials(row, column, None)
-    responses = empty_responses(len(images), int(place.max()) + 1, len(bins), len(neurons))
-    responses[row, place, :, column] = np.round(counts)
-    labels = {name: label_of_each(row, len(images), values, name, "image") for name, values in parts.items()}
+    trials = group(image, None, "image", neuron=column)
+    responses = trials.empty(len(bins), len(neurons), "the recording")
+    responses[trials.image, trials.repeat, :, column] = np.round(counts)
+    labels = {name: trials.label(values, name) for name, values in parts.items()}
     return make_recording(
-        responses, bins, images=images, neurons=neurons, image_labels=labels, area="IT", source=SOURCE
+        responses, bins, images=trials.images, neurons=neurons, image_labels=labels, area="IT", source=SOURCE
     )

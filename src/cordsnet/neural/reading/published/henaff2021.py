@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts import as_floats, make_recording
+from cordsnet.neural.reading.parts.facts import as_floats, make_recording
 from cordsnet.neural.recording import Recording
 
 ABSENT = -1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet.errors import DataError
-from cordsnet.neural.reading.mat_values import DEEPEST, Unread, Value, check_size, damage_errors, damaged, text_of
+from cordsnet.neural.reading.matlab.values import DEEPEST, Unread, Value, check_size, damage_errors, damaged, text_of
 
 MOST_CELLS = 5_000_000
 """Cells and fields of one variable that are read."""

@@ -8,7 +8,7 @@ import numpy as np
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import npz_arrays
-from cordsnet.neural.reading.parts import as_floats, make_recording
+from cordsnet.neural.reading.parts.facts import as_floats, make_recording
 from cordsnet.neural.recording import Recording
 
 WINDOW_MS = 100.0

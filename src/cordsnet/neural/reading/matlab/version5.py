@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cordsnet.errors import DataError
-from cordsnet.neural.reading.mat_elements import MATRIX, first_wrong
-from cordsnet.neural.reading.mat_values import DEEPEST, Unread, Value, check_size, damage_errors, damaged, text_of
+from cordsnet.neural.reading.matlab.elements import MATRIX, first_wrong
+from cordsnet.neural.reading.matlab.values import DEEPEST, Unread, Value, check_size, damage_errors, damaged, text_of
 
 HEADER, COMPRESSED = 128, 15
 """Bytes before the first variable, and the type of a compressed one."""

@@ -1,0 +1,1 @@
+"""MATLAB files of versions 5 to 7.3."""

@@ -1,0 +1,1 @@
+"""Parts that all forms share: facts, bins, trials and counts of spikes."""

@@ -1,0 +1,1 @@
+"""Recordings that were published in forms of their own."""
