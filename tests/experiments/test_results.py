@@ -23,7 +23,7 @@ from cordsnet.experiments.result import merge
 from cordsnet.experiments.storage import ARRAYS, RESULT
 from cordsnet.models import CNN, build, create_model, fold
 from cordsnet.report import write_result
-from recordings_by_hand import write_recording
+from recordings_by_hand import write_frames, write_movies, write_recording
 
 TINY = {"tiny": tiny, "tiny_run": tiny_recipe, "tiny_staged": tiny_staged, "tiny_direct": tiny_direct}
 CHANGES = {
@@ -41,6 +41,7 @@ CHANGES = {
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
     "neural_decoding": {"folds": 2, "from_ms": -50.0, "over": "position"},
     "neural_scores": {"components": 2, "splits": 2, "draws": 20, "latency_ms": 0.0},
+    "neural_straightening": {"draws": 20, "image_ms": 20.0},
     "mixtures": {"sweep_ms": (40.0, 80.0), "image_ms": 40.0, "hold_ms": 40.0, "dominance_ms": 40.0},
     "portrait": {"starts": 2, "followed_tau": 20},
     "precision": {"image_ms": 10.0},
@@ -92,6 +93,10 @@ def test_every_result_is_read_back_equal_and_drawn_again(name, tmp_path, monkeyp
     if hasattr(options, "recording"):
         net = create_model("cordsnet_r2_small", in_channels=1, num_classes=3, width=2, image_size=8)
         found = dict(zip(("recording", "pictures"), map(str, write_recording(tmp_path, net)), strict=True))
+        if hasattr(options, "frames"):
+            path, pixels = write_frames(tmp_path)
+            movies = pixels.reshape(*pixels.shape[:2], -1)[..., ::20] / 50
+            found = {"recording": str(write_movies(tmp_path, (movies, movies[::-1]))), "frames": str(path)}
         options = dataclasses.replace(options, **{name: found[name] for name in found if hasattr(options, name)})
     result = experiment(setting, options)
     page, missing = write_result(result, tmp_path / "out")

@@ -43,6 +43,9 @@ def free_step(model: Any) -> str:
 
 def no_noise(model: Any) -> str:
     """Two simulations of the model from one state are the same, whatever the step."""
-    if lack := dynamics(model):
-        return lack
+    return dynamics(model) or same_each_time(model)
+
+
+def same_each_time(model: Any) -> str:
+    """The model has no private noise: two simulations of it from one state are the same."""
     return "has private noise, so that its trajectory differs from run to run" if model.system().has_noise else ""

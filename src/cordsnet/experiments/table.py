@@ -73,7 +73,7 @@ MEETING: tuple[str, ...] = (
 for _name in (*STORED, *MEETING):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
-RECORDINGS: tuple[str, ...] = ("neural_decoding", "neural_scores")
+RECORDINGS: tuple[str, ...] = ("neural_decoding", "neural_scores", "neural_straightening")
 """Experiments on a recording of neurons, whose file is an option; the first takes no models."""
 
 for _name in RECORDINGS:
@@ -121,5 +121,6 @@ def needs_files(name: str) -> str:
     """Say why an experiment of `MEETING` or `RECORDINGS` is not among those that are compared."""
     what, option = "a folder of people's answers", "--people FOLDER"
     if name in RECORDINGS:
-        what, option = "a recording", "--recording FILE --pictures FOLDER"
+        images = "--frames" if name == "neural_straightening" else "--pictures"
+        what, option = "a recording", f"--recording FILE {images} FOLDER"
     return f"experiment {name!r} needs {what}; leave it out, and run 'cordsnet experiment {name} MODEL... {option}'"

@@ -34,6 +34,7 @@ REPORTS = {
     "mixtures": "effects.mixtures",
     "neural_decoding": "recordings.neural_decoding",
     "neural_scores": "recordings.neural_scores",
+    "neural_straightening": "recordings.neural_straightening",
     "noise": "noise",
     "portrait": "portrait",
     "precision": "precision",

@@ -1,0 +1,97 @@
+"""Figures and tables of straightening in neurons and models."""
+
+from matplotlib.figure import Figure
+
+from cordsnet.experiments import Result
+from cordsnet.experiments.result import Row
+from cordsnet.report.figures import BLUE, VERMILION, WIDTH, new_figure, tidy
+from cordsnet.report.page import Section, Table, as_table
+
+CATEGORIES = (("natural", BLUE), ("synthetic", VERMILION))
+HEADS = (
+    "population",
+    "units",
+    "natural: pixels",
+    "population",
+    "straightening",
+    "synthetic: pixels",
+    "population",
+    "straightening",
+    "natural less synthetic",
+    "the same, summed",
+    "movies not estimated",
+)
+
+
+def summary(result: Result) -> Table:
+    """All populations and areas, in degrees."""
+    rows = []
+    for row in result.rows("straightening"):
+        cells = [f"{row['model']}, {row['area']}", str(row["units"])]
+        for category, _ in CATEGORIES:
+            cells += [_degrees(row, f"{category}_{name}") for name in ("pixels", "population")]
+            cells.append(_degrees(row, category, f"{category}_"))
+        lost = [row[f"{category}_not_estimated"] for category, _ in CATEGORIES]
+        cells += [_degrees(row, name, f"{name}_") for name in ("difference", "difference_summed")]
+        cells += [f"{lost[0]} and {lost[1]} of {row['movies']}"]
+        rows.append(tuple(cells))
+    return Table(HEADS, rows)
+
+
+def sections(result: Result) -> list[Section]:
+    """Straightening with intervals, and every movie."""
+    text = (
+        f"{result.meta['source']} Curvature in degrees, of {len(result.meta['movies'])} natural movies and of fades "
+        "between their ends. Straightening is the curvature of the population less that of the pixels, below 0 where "
+        "it straightens; mean over the movies that could be estimated, in brackets 95 % intervals by Student's t over "
+        "movies. A movie is not estimated where responses to its frames do not differ beyond noise. Summed: one angle "
+        "of the products of all movies, with a bootstrap interval over movies."
+    )
+    notes = Section("Notes", "", tables=(Table(("model", "note"), _notes(result), words=True),))
+    heads = {
+        name: name for name in ("model", "area", "movie", "category", "pixels", "population", "straightening", "status")
+    }
+    every = Section("Movies", "Curvature of each movie, degrees.", tables=(as_table(result.rows("movies"), heads),))
+    found = Section("Straightening", text, figure(result), (summary(result),), "straightening")
+    return [found, every, notes]
+
+
+def figure(result: Result) -> Figure:
+    """Straightening of natural and of synthetic movies by every population and area."""
+    rows = result.rows("straightening")
+    drawn = new_figure(WIDTH, 1.2 + 0.22 * len(rows))
+    axes = drawn.subplots()
+    for shift, (category, colour) in zip((-0.12, 0.12), CATEGORIES, strict=True):
+        known = [(k, row) for k, row in enumerate(rows) if category in row]
+        places = [k + shift for k, _ in known]
+        axes.plot([float(row[category]) for _, row in known], places, "o", color=colour, label=category, markersize=4)
+        for place, (_, row) in zip(places, known, strict=True):
+            if f"{category}_low" in row:
+                ends = [float(row[f"{category}_{end}"]) for end in ("low", "high")]
+                axes.plot(ends, [place, place], "-", color=colour, linewidth=1.2)
+    axes.axvline(0.0, color="0.5", linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [f"{row['model']}, {row['area']}" for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.legend(frameon=False, fontsize=8)
+    tidy(axes, "curvature of the population less that of the pixels (degrees)", "")
+    return drawn
+
+
+def _notes(result: Result) -> list[tuple[str, str]]:
+    return [(str(row["model"]), str(row["note"])) for row in result.rows("notes")]
+
+
+def _degrees(row: Row, name: str, ends: str | None = None) -> str:
+    """A number of degrees, with the interval whose names begin with `ends`; "-" where it was not measured."""
+    if name not in row:
+        return "-"
+    said = f"{_round(row[name])}"
+    if ends is None or f"{ends}low" not in row:
+        return said
+    return f"{said} [{_round(row[f'{ends}low'])}, {_round(row[f'{ends}high'])}]"
+
+
+def _round(value: object) -> str:
+    """One digit after the point, and no sign of a zero."""
+    said = f"{float(str(value)):.1f}"
+    return "0.0" if said == "-0.0" else said
