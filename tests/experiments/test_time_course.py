@@ -12,6 +12,7 @@ from cordsnet.experiments.noise import LAST, MEAN, NoiseOptions, common_frame_ms
 from cordsnet.experiments.pairs import other_class, some_of_each_class
 from cordsnet.experiments.second_image import SecondImageOptions, read_both
 from cordsnet.experiments.time_course import Course, TimeCourseOptions, record_course
+from cordsnet.report import write_result
 
 ONCE = np.ones((1, 20))
 
@@ -151,3 +152,15 @@ def test_hold_drop_is_the_worst_fall_after_the_trained_time():
 def test_impossible_times_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         TimeCourseOptions(**wrong)
+
+
+def test_a_network_without_maps_has_a_report_without_them(split, tmp_path):
+    sizes = {"in_channels": split.shape[0], "image_size": split.shape[-1], "num_classes": int(split.labels.max()) + 1}
+    model = cordsnet.create_model("ctrnn_dense_small", **sizes)
+    experiment = EXPERIMENTS["time_course"]
+    options = experiment.presets["smoke"].options
+    assert options.examples > 0
+    result = experiment(Setting({"net": model.eval()}, split), options)
+    page, _ = write_result(result, tmp_path)
+    assert "Feature maps" not in page.read_text()
+    assert "Return to baseline" in page.read_text()

@@ -40,8 +40,8 @@ def sections(result: Result) -> list[Section]:
             name="baseline_distance",
         ),
     ]
-    shown = [row["model"] for row in summary if f"images/{row['model']}" in result.arrays]
-    return parts + [_maps(result, model, several) for model in shown]
+    shown = [str(row["model"]) for row in summary if f"images/{row['model']}" in result.arrays]
+    return parts + [_maps(result, model, several) for model in shown if _maps_of(result, model)]
 
 
 def summary(result: Result) -> Table:
@@ -180,8 +180,13 @@ def _rates(result: Result, model: str, trained: float, several: bool) -> Section
     return Section(title, text, mean_rates(result, model), name=f"mean_rates_{model}" if several else "mean_rates")
 
 
+def _maps_of(result: Result, model: str) -> dict[str, LabelledArray]:
+    """Maps of each area of a model; a model whose areas are vectors has none."""
+    return {name.split("/")[2]: maps for name, maps in result.arrays.items() if name.startswith(f"maps/{model}/")}
+
+
 def _maps(result: Result, model: str, several: bool) -> Section:
-    areas = {name.split("/")[2]: maps for name, maps in result.arrays.items() if name.startswith(f"maps/{model}/")}
+    areas = _maps_of(result, model)
     offset = float(result.rows("summary", model=model)[0]["trained_ms"])
     title = f"Feature maps over time{f', {model}' if several else ''}"
     text = (
