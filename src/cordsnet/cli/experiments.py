@@ -177,12 +177,14 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     if row.stored:
         return Setting(**common)
     device = check_device(given.device)
-    subjects = load_subjects(given.models, given.data)
+    subjects = load_subjects(given.models, given.data, shown=not row.own_images)
     models = {label: one.model for label, one in subjects.items()}
     row.check(models)
     sources = {label: {"source": one.source, "data": one.data} for label, one in subjects.items()}
-    images, notes = images_and_notes(subjects)
     on_device = {label: model.to(device) for label, model in models.items()}
+    if row.own_images:
+        return Setting(on_device, None, sources, {label: one.notes for label, one in subjects.items()}, **common)
+    images, notes = images_and_notes(subjects)
     return Setting(on_device, images, sources, notes, **common)
 
 

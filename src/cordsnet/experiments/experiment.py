@@ -129,6 +129,7 @@ class Experiment(Generic[Options]):
     needs : what is asked of every model.
     trains : True if it trains its own networks and takes no models.
     stored : True if it measures answers that are stored in files, and takes no models.
+    own_images : True if it shows pictures of its own, so that the test images of models are not needed.
     paired : True if its claims compare dynamical models with static ones that are given beside them.
     default : the preset that is used where none is named.
     of_readers : names of the claims that mean something only for a model that reads its whole images; a model that
@@ -149,6 +150,7 @@ class Experiment(Generic[Options]):
     stored: bool = False
     of_readers: tuple[str, ...] = ()
     read_after: str = ""
+    own_images: bool = False
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.of_readers) - {claim.name for claim in self.claims}):
@@ -237,13 +239,14 @@ def experiment(
     stored: bool = False,
     of_readers: Sequence[str] = (),
     read_after: str = "",
+    own_images: bool = False,
 ) -> Callable[[Run[Options]], Experiment[Options]]:
     """Enter a function into `EXPERIMENTS`; its description is the first line of its docstring unless one is given."""
 
     def enter(run: Run[Options]) -> Experiment[Options]:
         line = description or (run.__doc__ or "").strip().splitlines()[0]
         parts = (tuple(claims), tuple(needs), trains, default, paired, stored, tuple(of_readers), read_after)
-        row = Experiment(name, line, run, options, presets, *parts)
+        row = Experiment(name, line, run, options, presets, *parts, own_images)
         EXPERIMENTS.add(name, row, run.__module__)
         return row
 

@@ -54,7 +54,7 @@ class Subject:
         return load_data(self.data, max(self.model.input_shape[1:]), **asdict(self.reading))
 
 
-def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, Subject]:
+def load_subjects(sources: Sequence[str], data: str | None = None, *, shown: bool = True) -> dict[str, Subject]:
     """Label -> model. A label is the last part of a folder, or as much of it as tells it from the others.
 
     Parameters
@@ -63,6 +63,8 @@ def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, 
         for weights that come with the package; or the name of a model, for random weights that fit the data.
     data : name or path of the data set that all are shown; None is what each was trained on, and digits for networks
         with random weights.
+    shown : True if models are shown test images; False asks for none, so that those a network was trained on may be
+        gone.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def load_subjects(sources: Sequence[str], data: str | None = None) -> dict[str, 
     """
     if twice := [source for k, source in enumerate(sources) if source in sources[:k]]:
         raise ValueError(f"model {twice[0]!r} is given twice; give each once")
-    return dict(zip(_labels(sources), (_load(source, data) for source in sources), strict=True))
+    return dict(zip(_labels(sources), (_load(source, data, shown) for source in sources), strict=True))
 
 
 def images_of(subjects: Mapping[str, Subject]) -> dict[str, Split]:
@@ -153,22 +155,22 @@ def _cropped(split: Split, height: int, width: int) -> Split:
     return replace(whole, pixels=pixels[:, :, top : top + height, left : left + width])
 
 
-def _load(source: str, data: str | None) -> Subject:
+def _load(source: str, data: str | None, shown: bool) -> Subject:
     if Path(source).is_dir() or os.sep in source:
-        return _trained(source, data)
+        return _trained(source, data, shown)
     name, _, trained = source.partition("@")
     if trained:
         model = create_model(name, pretrained=trained)
         return Subject(source, model, data or trained, tuple(model.notes))
-    shown = data or USUAL_DATA
-    return Subject(source, _random(name, shown), shown, (f"{name!r} has random weights",))
+    usual = data or USUAL_DATA
+    return Subject(source, _random(name, usual), usual, (f"{name!r} has random weights",))
 
 
-def _trained(source: str, data: str | None) -> Subject:
+def _trained(source: str, data: str | None, shown: bool) -> Subject:
     """A network from a folder, with the data that it was trained on where none are asked for."""
     found = find_checkpoint(source)
-    if data is not None:
-        return Subject(source, found.model, data, found.notes)
+    if data is not None or not shown:
+        return Subject(source, found.model, data or found.own.name, found.notes)
     if not found.own.name and not found.model.metadata:
         note = f"the network does not say what it was trained on; it is shown {USUAL_DATA}"
         return Subject(source, found.model, USUAL_DATA, (*found.notes, note))

@@ -100,6 +100,7 @@ CLAIMS = (
     },
     claims=CLAIMS,
     needs=(reads_images,),
+    own_images=True,
 )
 def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     """Correlation of predicted and recorded responses to held-out images, beside baselines and the noise ceiling.

@@ -89,6 +89,7 @@ OF_NEURONS, OF_MODELS = CLAIMS[:3], CLAIMS[3:]
     },
     claims=CLAIMS,
     needs=(reads_images, same_each_time),
+    own_images=True,
 )
 def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) -> Result:
     """Curvature of natural and synthetic movies in neurons and in every area of models, less that of the pixels.

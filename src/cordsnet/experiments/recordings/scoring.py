@@ -69,12 +69,16 @@ class Scoring:
     def of_area(self, activity: Any) -> tuple[float, Scores]:
         """Centred r on the images that choose, and scores on the others, of activity [I, T, units]."""
         values = np.asarray(activity[:], np.float32)
-        chosen = self.recording.select(images=self.choosing)
-        splits = _splits(self.recording, self.choosing, CHOICES, stratified=False)
-        first = score(values[self.choosing], chosen, self.mapping, splits=splits, bins=self.bins)
+        first = self.choice(values[self.choosing])
         scored = self.recording.select(images=self.scored)
         found = score(values[self.scored], scored, self.mapping, splits=self.splits, bins=self.bins)
         return float(first.aggregate("centred").value), found
+
+    def choice(self, activity: NDArray[np.float32]) -> Scores:
+        """Scores on the images that choose, of their activity [chosen images, T, units]."""
+        chosen = self.recording.select(images=self.choosing)
+        splits = _splits(self.recording, self.choosing, CHOICES, stratified=False)
+        return score(activity, chosen, self.mapping, splits=splits, bins=self.bins)
 
     def baselines(self) -> dict[str, Scores]:
         """Scores of pixels and of Gabor energy, with a mapping for each bin, since they have no time course."""
@@ -143,8 +147,13 @@ def _splits(recording: Recording, images: NDArray[np.intp], count: int, stratifi
 
 
 @contextmanager
-def activity_of(label: str, model: VisionModel, scoring: Scoring, options: Any) -> Iterator[Mapping[str, Any]]:
-    """Area -> activity [I, T, units] of a model; kept below `options.keep`, or for this block alone."""
+def activity_of(
+    label: str, model: VisionModel, scoring: Scoring, options: Any, pictures: Pictures | None = None
+) -> Iterator[Mapping[str, Any]]:
+    """Area -> activity [I, T, units] of a model; kept below `options.keep`, or for this block alone.
+
+    `pictures` are those that are shown; None shows all of the recording.
+    """
     viewing = Viewing(
         image_ms=options.image_ms or None,
         latency_ms=options.latency_ms,
@@ -154,7 +163,8 @@ def activity_of(label: str, model: VisionModel, scoring: Scoring, options: Any) 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(options.keep) if options.keep else Path(place)
         path = folder / f"{check_name(label, 'label of a model')}.zarr"
-        store = record_activity(model, scoring.pictures, scoring.recording.bins_ms, path, viewing=viewing)
+        shown = scoring.pictures if pictures is None else pictures
+        store = record_activity(model, shown, scoring.recording.bins_ms, path, viewing=viewing)
         yield {"": store.notes, **{area: store.area(area) for area in store.areas}}
 
 

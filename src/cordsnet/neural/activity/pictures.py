@@ -83,7 +83,7 @@ class Pictures:
             if missing:
                 lacks = f"{missing[0]!r}, and lacks {len(missing)} in all"
                 raise DataError(f"{self.source} has no picture of image {lacks}")
-            return self._chosen([places[name] for name in wanted]), f"pictures are matched with images by {how}"
+            return self.select([places[name] for name in wanted]), f"pictures are matched with images by {how}"
         if len(self) != len(images):
             raise DataError(
                 f"{self.source} holds {len(self)} pictures under other names than the {len(images)} images, so that "
@@ -91,7 +91,8 @@ class Pictures:
             )
         return self, "no picture has the name of an image, so that pictures are taken in the order of the images"
 
-    def _chosen(self, rows: Sequence[int]) -> "Pictures":
+    def select(self, rows: Sequence[int]) -> "Pictures":
+        """Return the pictures of these rows, in their order."""
         files = tuple(self.files[k] for k in rows) if self.files else ()
         array = None if self.array is None else self.array[list(rows)]
         return Pictures(tuple(self.names[k] for k in rows), self.source, files, array)
