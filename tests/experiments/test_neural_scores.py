@@ -172,3 +172,12 @@ def test_a_model_whose_activity_does_not_vary_is_skipped(taught, monkeypatch):
     assert not [claim for claim in found.claims if claim.subject == "silent"]
     with pytest.raises(ValueError, match="nothing can be scored"):
         EXPERIMENTS["neural_scores"](Setting({"silent": silent}), taught)
+
+
+def test_counts_of_bins_of_unequal_durations_are_scored_as_rates(tmp_path):
+    paths = write_recording(tmp_path, network(), count=60, rates_hz=2000.0)
+    options = NeuralScoresOptions(*map(str, paths), latency_ms=0.0, mapping="one_to_one", splits=2, draws=10)
+    assert read_recording(options.recording).unit == "count"
+    scoring = prepare(options, 0)
+    assert scoring.recording.unit == "rate"
+    assert any("spikes per s" in note for note in scoring.notes)

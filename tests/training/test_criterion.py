@@ -159,9 +159,3 @@ def test_a_criterion_is_left_out_where_there_is_none():
         "at_most": None,
         "over": 4,
     }
-
-
-def test_a_criterion_over_more_updates_than_there_are_is_refused():
-    with pytest.raises(ValueError, match="would never end early"):
-        Train(optimisation=Optimisation(updates=10), until=Criterion(at_least=0.9, over=11))
-    Train(optimisation=Optimisation(updates=10), until=Criterion(at_least=0.9, over=10))

@@ -30,7 +30,7 @@ class Criterion:
         "choice/accuracy" for another output that is a choice, or a term of the loss.
     at_least : the stage ends when the mean is this or more.
     at_most : the stage ends when the mean is this or less.
-    over : number of updates of which the mean is taken; the stage makes at least as many.
+    over : number of updates of which the mean is taken; a stage of fewer makes them all.
     """
 
     measure: str = "accuracy"
@@ -48,16 +48,6 @@ class Criterion:
         if not self.measure:
             raise ValueError("measure must be the name of a number that the loss logs, such as 'loss', got ''")
         check_count(self.over, "over", most=MOST_AVERAGED)
-
-    def check_stage(self, slopes: Sequence[float] | None, updates: int | None) -> None:
-        """Raise ValueError for a stage that a criterion cannot end; None where a budget says the number of updates."""
-        if len(slopes or ()) > 1:
-            raise ValueError("slopes share the updates, of which until may leave out the last; give one of the two")
-        if updates is not None and self.over > updates:
-            raise ValueError(
-                f"until takes its mean over {self.over} updates and the stage has {updates}, so that it would never "
-                "end early; lower over, or give more updates"
-            )
 
     def is_reached(self, values: Sequence[float]) -> bool:
         """True if there are values of `over` updates, and their mean reaches the bound."""

@@ -107,14 +107,22 @@ def prepare(options: Any, seed: int) -> Scoring:
     complete = np.asarray(~np.isnan(whole.mean).any((0, 1)))
     if not complete.any():
         raise DataError(f"{options.recording}: no neuron has a response to every image; leave images out")
-    recording = whole.select(neurons=complete)
+    recording, converted = _comparable(whole.select(neurons=complete))
     pictures, matched = find_pictures(options.pictures).in_order_of(recording.images)
     choosing, scored = _divided(recording, options.choose_share, seed)
     kind = MAPPINGS[options.mapping]
     mapping = kind(components=options.components) if options.mapping == "pls" else kind()
-    notes = (matched, *_notes(whole, recording, len(choosing)))
+    notes = (matched, *converted, *_notes(whole, recording, len(choosing)))
     splits = _splits(recording, scored, options.splits)
     return Scoring(recording, pictures, choosing, scored, splits, mapping, options.bins, notes)
+
+
+def _comparable(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
+    """The recording with counts of bins of unequal durations as rates, since one mapping serves all bins."""
+    durations = recording.durations_ms
+    if recording.unit != "count" or float(np.ptp(durations)) <= 1e-6 * float(durations.max()):
+        return recording, ()
+    return recording.as_rates(), ("bins differ in duration, so that counts are converted to spikes per s",)
 
 
 def _divided(recording: Recording, share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

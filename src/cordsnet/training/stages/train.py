@@ -94,8 +94,8 @@ class Train(Stage):
             )
         if self.budget is not None and self.budget.seconds is not None and len(self.slopes or ()) > 1:
             raise ValueError("slopes share the updates, whose number a budget of seconds does not say; give images")
-        if self.until is not None:
-            self.until.check_stage(self.slopes, None if self.budget else self.optimisation.updates)
+        if self.until is not None and len(self.slopes or ()) > 1:
+            raise ValueError("slopes share the updates, of which until may leave out the last; give one of the two")
         if self.skips is not None:
             self._check_skips()
         if self.slopes is not None and len(self.slopes) == 0:
