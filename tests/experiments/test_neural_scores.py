@@ -127,6 +127,7 @@ def test_pictures_that_do_not_belong_to_the_recording_are_refused(taught, tmp_pa
     [
         ({"recording": ""}, "recording must be given"),
         ({"choose_share": 0.01}, "choose_share"),
+        ({"mapping": "pls", "components": 80}, "lower components"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(taught, changes, message):

@@ -110,6 +110,12 @@ def prepare(options: Any, seed: int) -> Scoring:
     recording, converted = _comparable(whole.select(neurons=complete))
     pictures, matched = find_pictures(options.pictures).in_order_of(recording.images)
     choosing, scored = _divided(recording, options.choose_share, seed)
+    rows = int(0.9 * min(len(choosing), len(scored))) * len(recording.bins_ms)
+    if options.mapping == "pls" and options.components > rows:
+        raise DataError(
+            f"components = {options.components} is more than the {rows} rows (images x bins) of training; lower "
+            "components, raise choose_share, or give more images"
+        )
     kind = MAPPINGS[options.mapping]
     mapping = kind(components=options.components) if options.mapping == "pls" else kind()
     notes = (matched, *converted, *_notes(whole, recording, len(choosing)))
