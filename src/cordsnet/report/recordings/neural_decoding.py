@@ -66,7 +66,8 @@ def square(result: Result) -> Figure:
     times = np.asarray(found.axes[0].values, float)
     drawn = new_figure(WIDTH * 0.6, WIDTH * 0.5)
     axes = drawn.subplots()
-    reach = (times[0], times[-1], times[0], times[-1])
+    half = (times[1] - times[0]) / 2 if len(times) > 1 else 0.5
+    reach = (times[0] - half, times[-1] + half, times[0] - half, times[-1] + half)
     shown = axes.imshow(found.values, origin="lower", extent=reach, cmap="viridis", aspect="equal")
     drawn.colorbar(shown, ax=axes, label="accuracy")
     tidy(axes, "tested at (ms)", "trained at (ms)")
