@@ -17,6 +17,9 @@ WORKERS_VARIABLE = "CORDSNET_WORKERS"
 """Environment variable with the number of processes that decode images. When it is unset there is one per core, at
 most 8. The number does not change any result, so it is not a setting of a recipe."""
 
+HELD = {signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])}
+"""Signals that reach all processes of a run and are meant for the one that trains."""
+
 Batch: TypeAlias = tuple[Tensor, Tensor, tuple[Unreadable, ...]]
 """8-bit pixels [B, C, H, W], labels [B], and the images that could not be read."""
 
@@ -30,6 +33,20 @@ class BatchReader(Dataset[Any]):
     def __getitems__(self, items: list[Any]) -> Any:
         """Read one batch."""
         return self.read(items)
+
+
+class QuietLoader(DataLoader[Any]):
+    """A loader whose workers start with signals held back, so that none is met before they know how to treat it."""
+
+    def __iter__(self) -> Any:
+        """Start the workers."""
+        if not (self.num_workers and hasattr(signal, "pthread_sigmask")):
+            return super().__iter__()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        try:
+            return super().__iter__()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def batch_loader(read: Callable[[list[Any]], Any], order: Iterable[list[Any]], processes: int) -> DataLoader[Any]:
@@ -48,7 +65,7 @@ def batch_loader(read: Callable[[list[Any]], Any], order: Iterable[list[Any]], p
     if processes:
         check_main_guard("a script that decodes images in worker processes")
         check_temporary_folder()
-    return DataLoader(
+    return QuietLoader(
         BatchReader(read),
         batch_sampler=order,
         collate_fn=_identity,
@@ -83,6 +100,7 @@ def _ignore_signals(worker: int) -> None:
     if hasattr(signal, "sigwaitinfo"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD - {signal.SIGTERM})  # held back while the worker started
         threading.Thread(target=_exit_on_parent_signal, daemon=True).start()
 
 
