@@ -182,3 +182,23 @@ def test_counts_of_bins_of_unequal_durations_are_scored_as_rates(tmp_path):
     scoring = prepare(options, 0)
     assert scoring.recording.unit == "rate"
     assert any("spikes per s" in note for note in scoring.notes)
+
+
+def test_noise_without_a_signal_is_not_explained(tmp_path):
+    paths = write_recording(tmp_path, network(), count=100)
+    recording = read_recording(paths[0])
+    noise = np.random.default_rng(1).poisson(3.0, recording.responses.shape).astype(float)
+    path = save_recording(dataclasses.replace(recording, responses=noise), tmp_path / "noise.npz")
+    options = NeuralScoresOptions(str(path), str(paths[1]), latency_ms=0.0, components=4, splits=4, draws=200)
+    found = EXPERIMENTS["neural_scores"](Setting({"net": network()}), options)
+    assert verdict(found, "reaches_the_ceiling", "net") != "holds"
+    assert verdict(found, "predicts_images", "net") != "holds"
+    assert all(row["explained"] >= 0 for row in found.rows("neural_scores") if "explained" in row)
+
+
+def test_images_that_are_only_numbered_are_said_to_be(tmp_path):
+    from cordsnet.neural import find_pictures
+
+    found = find_pictures(np.zeros((3, 4, 4), np.uint8))
+    assert "numbers from 0 on" in found.in_order_of(["0", "1", "2"])[1]
+    assert "numbers from 0 on" not in found.in_order_of(["2", "1", "0"])[1]

@@ -139,6 +139,7 @@ def _estimating(further: Callable[..., None], says: bool, output: str) -> Iterat
     calls, began = 0, 0.0
 
     def hear(what: str, done: int, total: int, unit: str = "images") -> None:
+        """Pass progress on, and say once, after the first new block, how long the others will take."""
         nonlocal calls, began
         further(what, done, total, unit)
         if calls == first:

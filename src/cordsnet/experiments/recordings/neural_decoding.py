@@ -175,7 +175,7 @@ def _onset_row(found: Decoding) -> dict[str, Any]:
 
 
 def _notes(recording: Recording, found: Decoding) -> Rows:
-    """What the recording can and cannot show."""
+    """Sentences on what the recording can and cannot show."""
     notes = [
         f"{found.repeats} trials of each image are made from repeats that each neuron draws by itself, so that "
         "correlations between neurons are lost",

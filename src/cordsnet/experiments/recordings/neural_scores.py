@@ -19,6 +19,7 @@ Rows = list[dict[str, Any]]
 Numbers = NDArray[np.float64]
 TABLES = ("neural_scores", "time", "comparisons", "notes", "skipped")
 CONSTANT = "no area of it depends on the image in any bin; show images for longer, or set latency_ms or its ms per step"
+LEAST_RELIABILITY = 0.1
 MEASURES: tuple[Literal["pooled", "centred"], ...] = ("pooled", "centred")
 
 
@@ -86,7 +87,8 @@ CLAIMS = (
     Claim("also_without_time_course", "It predicts them better where each bin's mean over images is removed.", TRAP,
           f"{LESS} the static model, each bin's mean removed", above(0.0), of="neurons"),
     Claim("reaches_the_ceiling", "The model explains all that repeats of the recording allow.", "noise ceiling",
-          "r^2 over the reliability of a neuron, median over neurons, bins pooled", at_least(1.0), of="neurons"),
+          "r^2 over the reliability, 0 where r is negative, median over neurons of reliability .1 or more, bins pooled",
+          at_least(1.0), of="neurons"),
 )  # fmt: skip
 
 
@@ -173,7 +175,10 @@ def _score_rows(label: str, area: str, scores: Scores, chosen: bool, choice: flo
         }
         row |= {} if choice is None else {"choice": choice}
         if scores.ceiling is not None:
-            row |= {"ceiling": float(scores.ceiling_value(measure)), "explained": float(scores.ceiled(measure))}
+            row |= {
+                "ceiling": float(scores.ceiling_value(measure)),
+                "explained": float(scores.ceiled(measure)) if found.value > 0 else 0.0,
+            }
         rows.append({key: value for key, value in row.items() if value == value})  # NaN where r is not defined
     return rows
 
@@ -231,7 +236,9 @@ def _measured(own: Scores, compared: Mapping[str, Comparison], seed: int, draws:
             found[claim] = Measured(compared[name].value, compared[name].interval, compared[name].neurons)
     if own.ceiling is not None:
         reliability = _over_splits(own.ceiling.pooled)
-        share = np.where(reliability > 0, _over_splits(own.model.pooled) ** 2 / reliability, np.nan)
+        reliable = reliability >= LEAST_RELIABILITY  # shares of nearly nothing are of any size
+        r = np.maximum(_over_splits(own.model.pooled), 0)
+        share = np.divide(r**2, reliability, out=np.full(r.shape, np.nan), where=reliable)
         found["reaches_the_ceiling"] = _median(share, seed, draws)
     return found
 

@@ -29,6 +29,9 @@ def _stem(name: str) -> str:
     return name[: -len(suffix)] if suffix.lower() in SUFFIXES else name
 
 
+NUMBERED = (
+    ", which are numbers from 0 on: if the recording numbered its images itself, check that pictures have its order"
+)
 MATCHES: Mapping[str, Callable[[str], str]] = {
     "name": _stem,
     "the last part of their names": lambda name: _stem(name).rpartition("/")[2],
@@ -83,7 +86,9 @@ class Pictures:
             if missing:
                 lacks = f"{missing[0]!r}, and lacks {len(missing)} in all"
                 raise DataError(f"{self.source} has no picture of image {lacks}")
-            return self.select([places[name] for name in wanted]), f"pictures are matched with images by {how}"
+            numbered = wanted == [str(k) for k in range(len(wanted))]
+            said = f"pictures are matched with images by {how}"
+            return self.select([places[name] for name in wanted]), f"{said}{NUMBERED if numbered else ''}"
         if len(self) != len(images):
             raise DataError(
                 f"{self.source} holds {len(self)} pictures under other names than the {len(images)} images, so that "

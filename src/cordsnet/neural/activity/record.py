@@ -135,6 +135,7 @@ class _Plan:
     def make(
         cls, model: VisionModel, pictures: Pictures, bins_ms: NDArray[Any], areas: Sequence[str] | str, viewing: Viewing
     ) -> "_Plan":
+        """Find out all of it. Raises DataError for a model without images, ValueError for areas and bins."""
         if "image" not in model.inputs:
             raise DataError(f"the model reads {', '.join(model.inputs)} and no images, so that it can be shown none")
         bins = map_bins(bins_ms, model.clock.dt_ms, latency_ms=viewing.latency_ms)
@@ -197,7 +198,7 @@ def _binned(rates: Tensor, weights: Tensor) -> NDArray[np.float32]:
 
 
 def _notes(model: VisionModel, viewing: Viewing, said: str) -> list[str]:
-    """What was chosen or assumed about how pictures are shown."""
+    """Sentences on what was chosen or assumed about how pictures are shown."""
     notes = [f"pictures are {said}"]
     if viewing.share is None:
         notes.append("a picture fills the field of the model, since no sizes in degrees were given")

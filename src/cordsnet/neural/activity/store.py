@@ -54,7 +54,7 @@ class ActivityStore:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was chosen or assumed."""
+        """Sentences on what was chosen or assumed."""
         return tuple(self.about["notes"])
 
     @property

@@ -89,6 +89,7 @@ class _Walk:
         self.bytes = self.cells = 0
 
     def value(self, node: Any, depth: int = 0) -> Value:
+        """Content of a node. Raises DataError for more cells, or deeper ones, than are read."""
         import h5py
 
         self.cells += 1
