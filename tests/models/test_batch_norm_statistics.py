@@ -10,6 +10,7 @@ from torch.nn import functional
 import cordsnet
 from cordsnet.errors import DataWarning
 from cordsnet.models import create_model
+from cordsnet.training import Answer, ModelChoice, Optimisation, Recipe, Train, fit
 
 OPTIONS = {"rcnn_small": {"norm": "bn_per_step"}}
 NAMES = ("cornet_s_small", "rcnnsat_bl_small", "rcnn_small", "cnn_rnn_small", "hgru_small", "mdeq_small")
@@ -87,3 +88,10 @@ def test_all_norms_of_an_rcnn_that_iterates_together_are_measured(steps):
     counts = {name: int(value) for name, value in model.named_buffers() if name.endswith("num_batches_tracked")}
     assert counts
     assert set(counts.values()) == {1}
+
+
+@pytest.mark.parametrize("name", ["hgru_small", "cornet_s_small"])
+def test_the_training_stage_measures_statistics_before_it_evaluates(name, tmp_path):
+    stage = Train(loss=Answer(), optimisation=Optimisation("sgd", updates=1, batch=16))
+    recipe = Recipe("statistics", (stage,), ModelChoice(name, image_size=16))
+    silent(lambda: fit(recipe, tmp_path, progress=False))

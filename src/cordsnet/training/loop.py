@@ -22,6 +22,7 @@ from cordsnet.data import BatchShare
 from cordsnet.errors import CheckpointError, DivergedError, RunError, TrainingDivergedError
 from cordsnet.models import SavedModel
 from cordsnet.training.budget import Stopwatch
+from cordsnet.training.calibrate import calibrate
 from cordsnet.training.checkpoints import SAVE_MINUTES, CheckpointWriter, interruption, newest_checkpoint
 from cordsnet.training.cluster import Launched
 from cordsnet.training.criterion import Examiner
@@ -167,6 +168,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
             with _explained(folder, stage, resume, module):
                 trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
             module.to(trainer.strategy.root_device)  # which Lightning leaves, though it is the place to measure on
+            calibrate(module.network, context.source, optimisation.batch, context.seed, module.augmentation)
             shown = context.source.probe(max(1, optimisation.batch // optimisation.accumulate), module.network)
             module.watch.check_outputs(shown, module.global_step)
         except (DivergedError, TrainingDivergedError) as error:

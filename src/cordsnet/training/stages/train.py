@@ -14,7 +14,6 @@ from cordsnet.dynamics import Activation, Gradient, RateSystem, WarmStart, own_s
 from cordsnet.errors import RunError
 from cordsnet.models.capabilities import HasActivation
 from cordsnet.training.budget import NOT_REPEATABLE, Budget, Stopwatch
-from cordsnet.training.calibrate import calibrate
 from cordsnet.training.constraint import Contraction, written
 from cordsnet.training.cost import first_batch, update_cost
 from cordsnet.training.criterion import Criterion, Examiner
@@ -132,7 +131,6 @@ class Train(Stage):
         metrics = train(module, lesson, self.name) | module.ending()
         if self.budget is not None:
             module.settle(self.budget, flops, context)
-        calibrate(model, lesson.source, self.optimisation.batch, context.seed, self.augmentation)
         if module.notes:
             model.metadata["notes"] = list(dict.fromkeys(module.notes))
         if self.slopes is not None:
