@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from cordsnet.neural.activity.record import Viewing, record_activity
     from cordsnet.neural.activity.store import ActivityStore, load_store
     from cordsnet.neural.between import BetweenAnimals, BetweenStatus, BetweenVerdict, between_animals, between_scores
+    from cordsnet.neural.brainscore.make import to_brainscore
+    from cordsnet.neural.brainscore.model import BrainScoreModel
+    from cordsnet.neural.brainscore.offline import score_brain_model
     from cordsnet.neural.checking.check import check_recording
     from cordsnet.neural.checking.findings import Check, Finding
     from cordsnet.neural.decoding.over_time import (
@@ -99,6 +102,7 @@ __all__ = [
     "BetweenStatus",
     "BetweenVerdict",
     "BinMap",
+    "BrainScoreModel",
     "CeilingStatus",
     "Check",
     "Cluster",
@@ -180,12 +184,14 @@ __all__ = [
     "rsa_over_time",
     "save_recording",
     "score",
+    "score_brain_model",
     "sign_flip_test",
     "spearman_brown",
     "split_half_reliability",
     "straightening",
     "straightening_contrast",
     "to_assembly",
+    "to_brainscore",
 ]
 
 import_on_demand(__name__)
