@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.reading.nwb.read import read_nwb
     from cordsnet.neural.reading.own import save_recording
     from cordsnet.neural.reading.rasters import from_raster
+    from cordsnet.neural.reading.rdms import read_rdms
     from cordsnet.neural.reading.read import read_recording
     from cordsnet.neural.reading.spike_times import from_spikes
     from cordsnet.neural.reading.tables import from_table
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.similarity.alignment import Alignment, cca_over_time, cka_over_time, procrustes_over_time
     from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
     from cordsnet.neural.similarity.compare import RDM_COMPARISONS, compare_rdms
+    from cordsnet.neural.similarity.courses import RdmCourses
     from cordsnet.neural.similarity.rdms import RDM_METRICS, rdm_movie
     from cordsnet.neural.similarity.resampling import RsaStatus
     from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
@@ -121,6 +123,7 @@ __all__ = [
     "OneToOne",
     "Pictures",
     "RankAgreement",
+    "RdmCourses",
     "Recording",
     "ReducedRank",
     "Reliability",
@@ -178,6 +181,7 @@ __all__ = [
     "rdm_movie",
     "read_matlab",
     "read_nwb",
+    "read_rdms",
     "read_recording",
     "record_activity",
     "rsa_ceiling",
