@@ -23,6 +23,7 @@ from cordsnet.errors import DataError
 from cordsnet.models import VisionModel
 from cordsnet.models.digest import model_digest
 from cordsnet.models.preprocessing import Preprocessing
+from cordsnet.models.spec import ImageSpec
 from cordsnet.neural.activity.bins import BinMap, map_bins
 from cordsnet.neural.activity.pictures import Pictures, find_pictures, framed
 from cordsnet.neural.activity.store import FORMAT, ActivityStore, create_store
@@ -188,7 +189,7 @@ class _Plan:
         bins = map_bins(bins_ms, model.clock.dt_ms, latency_ms=viewing.latency_ms)
         names = Record(areas).signals(model.system())
         units = {name: math.prod(signal.shape) for name, signal in names.items()}
-        preparation, said = Preprocessing.known_or_assumed(model.metadata, model.spec)
+        preparation, said = preparation_of(model)
         about = {
             "format": FORMAT,
             "model": str(getattr(model.spec, "name", type(model).__name__)),
@@ -233,6 +234,13 @@ class _Plan:
     def images(self, rows: slice) -> Tensor:
         """Pictures as the model reads them [B, C, H, W]."""
         return as_images(self.pictures, rows, self.preparation, self.viewing)
+
+
+def preparation_of(model: VisionModel) -> tuple[Preprocessing, str]:
+    """How pictures become images of a model, known or assumed, and a phrase on which; without classes for tasks."""
+    if isinstance(model.spec, ImageSpec):
+        return Preprocessing.known_or_assumed(model.metadata, model.spec)
+    return Preprocessing.assumed(model.input_shape, ())
 
 
 def as_images(pictures: Pictures, rows: slice, preparation: Preprocessing, viewing: Viewing) -> Tensor:

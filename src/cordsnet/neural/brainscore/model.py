@@ -10,8 +10,8 @@ from cordsnet._checks import check_count
 from cordsnet.errors import ArgumentError
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import SCORES
-from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.neural.activity.bins import map_bins
+from cordsnet.neural.activity.record import preparation_of
 from cordsnet.neural.brainscore.assemblies import assembly
 from cordsnet.neural.brainscore.behaviour import Labelling, Reader, labelling
 from cordsnet.neural.brainscore.responses import Commitments, activity, features, probabilities
@@ -105,7 +105,7 @@ class BrainScoreModel:
             if SCORES not in self.model.outputs:
                 has = ", ".join(self.model.outputs)
                 raise ArgumentError(f"task 'label' needs a model with class scores; outputs of this one are {has}")
-            classes = Preprocessing.known_or_assumed(self.model.metadata, self.model.spec)[0].classes
+            classes = preparation_of(self.model)[0].classes
             self._doing = labelling(fitting_stimuli, aggregation, classes, self.commitments.label_classes)
         elif name == "probabilities":
             shown = as_stimuli(fitting_stimuli, "fitting_stimuli")
@@ -138,9 +138,7 @@ class BrainScoreModel:
         _refuse_variance(require_variance)
         check_count(number_of_trials, "number_of_trials", 1)
         if self._doing is None:
-            raise ArgumentError(
-                "look_at needs start_recording(region, time_bins) or start_task(...) first, got neither"
-            )
+            raise ArgumentError("nothing was started; call start_recording(region, time_bins) or start_task first")
         shown = as_stimuli(stimuli)
         coords = {name: ("presentation", values) for name, values in shown.columns.items()}
         notes = self.commitments.of_behaviour

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from cordsnet.dynamics import Record, simulate
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import SCORES
-from cordsnet.models.preprocessing import Preprocessing
-from cordsnet.neural.activity.record import Activity, Viewing, activity_in_memory, as_images, evaluating
+from cordsnet.neural.activity.record import Activity, Viewing, activity_in_memory, as_images, evaluating, preparation_of
 from cordsnet.neural.brainscore.stimuli import Stimuli
 from cordsnet.stimuli import blank, show
 
@@ -74,7 +73,7 @@ def features(model: VisionModel, fixed: Commitments, stimuli: Stimuli, trials: i
 def probabilities(model: VisionModel, fixed: Commitments, stimuli: Stimuli, trials: int) -> Numbers:
     """Probabilities of classes [I, K] at the time of the decision, mean over trials of models with noise."""
     found = np.zeros((len(stimuli.pictures), model.num_classes), np.float32)
-    preparation = Preprocessing.known_or_assumed(model.metadata, model.spec)[0]
+    preparation = preparation_of(model)[0]
     with evaluating(model):
         rounds = trials if model.system().has_noise else 1
         for rows, viewing in _viewings(fixed, stimuli, 0.0):
