@@ -127,7 +127,7 @@ DELAY = 3
 
 
 def people(rng, count=8, noise=0.5, images=16, times=12):
-    """RDMs [T, pairs] of a model that change over time, the same later by `DELAY`, and those of people who follow it."""
+    """RDMs [T, pairs] of a model that change over time, the same later by `DELAY`, and those of people."""
     turning = np.linspace(0, np.pi / 2, times)[:, None, None]
     features = np.cos(turning) * rng.normal(size=(images, 8)) + np.sin(turning) * rng.normal(size=(images, 8))
     model = np.stack([pdist(one, "sqeuclidean") for one in features])
