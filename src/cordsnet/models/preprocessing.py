@@ -94,10 +94,16 @@ class Preprocessing:
         try:
             return cls.of(metadata, spec), f"normalised as {metadata['data'].get('name') or 'its training images'}"
         except UnknownPreprocessingError:
-            means, deviations = (ASSUMED_MEAN,) * spec.in_channels, (ASSUMED_STD,) * spec.in_channels
             classes = tuple(map(str, range(spec.num_classes)))
-            said = f"normalised with mean {ASSUMED_MEAN:g} and s.d. {ASSUMED_STD:g}, since the network does not say how"
-            return cls(spec.image_size, means, deviations, classes), f"{said} it was trained"
+            return cls.assumed((spec.in_channels, *spec.image_size), classes)
+
+    @classmethod
+    def assumed(cls, shape: tuple[int, int, int], classes: tuple[str, ...]) -> tuple["Preprocessing", str]:
+        """Make an assumed preprocessing for images [C, H, W], and a phrase that says so."""
+        channels, *size = shape
+        means, deviations = (ASSUMED_MEAN,) * channels, (ASSUMED_STD,) * channels
+        said = f"normalised with mean {ASSUMED_MEAN:g} and s.d. {ASSUMED_STD:g}, since the network does not say how"
+        return cls((size[0], size[1]), means, deviations, classes), f"{said} it was trained"
 
     def __call__(self, images: Any) -> Tensor:
         """Turn pictures into normalised images [B, C, H, W], by the rules of `cordsnet.pictures`.

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from cordsnet.neural.activity.record import Viewing, record_activity
     from cordsnet.neural.activity.store import ActivityStore, load_store
     from cordsnet.neural.between import BetweenAnimals, BetweenStatus, BetweenVerdict, between_animals, between_scores
+    from cordsnet.neural.brainscore.make import to_brainscore
+    from cordsnet.neural.brainscore.model import BrainScoreModel
+    from cordsnet.neural.brainscore.offline import score_brain_model
     from cordsnet.neural.checking.check import check_recording
     from cordsnet.neural.checking.findings import Check, Finding
     from cordsnet.neural.decoding.over_time import (
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.reading.nwb.read import read_nwb
     from cordsnet.neural.reading.own import save_recording
     from cordsnet.neural.reading.rasters import from_raster
+    from cordsnet.neural.reading.rdms import read_rdms
     from cordsnet.neural.reading.read import read_recording
     from cordsnet.neural.reading.spike_times import from_spikes
     from cordsnet.neural.reading.tables import from_table
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.similarity.alignment import Alignment, cca_over_time, cka_over_time, procrustes_over_time
     from cordsnet.neural.similarity.ceilings import CeilingStatus, RsaCeiling, rsa_ceiling
     from cordsnet.neural.similarity.compare import RDM_COMPARISONS, compare_rdms
+    from cordsnet.neural.similarity.courses import RdmCourses
     from cordsnet.neural.similarity.rdms import RDM_METRICS, rdm_movie
     from cordsnet.neural.similarity.resampling import RsaStatus
     from cordsnet.neural.similarity.rsa import CtRsa, RsaOverTime, ct_rsa, rsa_over_time
@@ -99,6 +104,7 @@ __all__ = [
     "BetweenStatus",
     "BetweenVerdict",
     "BinMap",
+    "BrainScoreModel",
     "CeilingStatus",
     "Check",
     "Cluster",
@@ -117,6 +123,7 @@ __all__ = [
     "OneToOne",
     "Pictures",
     "RankAgreement",
+    "RdmCourses",
     "Recording",
     "ReducedRank",
     "Reliability",
@@ -174,18 +181,21 @@ __all__ = [
     "rdm_movie",
     "read_matlab",
     "read_nwb",
+    "read_rdms",
     "read_recording",
     "record_activity",
     "rsa_ceiling",
     "rsa_over_time",
     "save_recording",
     "score",
+    "score_brain_model",
     "sign_flip_test",
     "spearman_brown",
     "split_half_reliability",
     "straightening",
     "straightening_contrast",
     "to_assembly",
+    "to_brainscore",
 ]
 
 import_on_demand(__name__)

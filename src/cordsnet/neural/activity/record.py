@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_positive
 from cordsnet._progress import tell_progress
 from cordsnet.dynamics import Record, simulate
+from cordsnet.dynamics.limits import check_room
 from cordsnet.errors import DataError
 from cordsnet.models import VisionModel
 from cordsnet.models.digest import model_digest
 from cordsnet.models.preprocessing import Preprocessing
+from cordsnet.models.spec import ImageSpec
 from cordsnet.neural.activity.bins import BinMap, map_bins
 from cordsnet.neural.activity.pictures import Pictures, find_pictures, framed
 from cordsnet.neural.activity.store import FORMAT, ActivityStore, create_store
@@ -103,9 +106,7 @@ def record_activity(
     DivergedError : rates stopped being finite.
     """
     shown = pictures if isinstance(pictures, Pictures) else find_pictures(pictures)
-    mode = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         plan = _Plan.make(model, shown, bins_ms, areas, viewing or Viewing())
         store = create_store(output, plan.about, plan.units, plan.block)
         done = store.done
@@ -113,10 +114,57 @@ def record_activity(
             tell_progress("activity", rows.start, len(shown))
             if not done[block]:
                 store.write(block, rows, plan.activity(rows))
-    finally:
-        model.train(mode)
     tell_progress("activity", len(shown), len(shown))
     return store
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """Activity of some areas in memory.
+
+    Attributes
+    ----------
+    values : activity of all units, area by area [I, U, T].
+    units : area -> number of its units, in the order of `values`.
+    notes : sentences on what was chosen or assumed.
+    """
+
+    values: NDArray[np.float32]
+    units: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def activity_in_memory(
+    model: VisionModel, pictures: Pictures, bins_ms: NDArray[Any], areas: Sequence[str], viewing: Viewing, trials: int
+) -> Activity:
+    """Activity as `record_activity` writes it, in memory, and for models with noise its mean over `trials` seeds.
+
+    Raises as `record_activity`, and ValueError for activity that does not fit into memory.
+    """
+    with evaluating(model):
+        plan = _Plan.make(model, pictures, bins_ms, areas, viewing)
+        shape = len(pictures), sum(plan.units.values()), len(plan.bins.steps)
+        check_room(4 * math.prod(shape), f"activity of {', '.join(areas)}", "show fewer images, areas or bins at once")
+        values, rounds = np.zeros(shape, np.float32), trials if model.system().has_noise else 1
+        for trial in range(rounds):
+            seeded = replace(plan, viewing=replace(viewing, seed=viewing.seed + trial))
+            for rows in plan.blocks:
+                tell_progress("activity", trial * len(pictures) + rows.start, rounds * len(pictures))
+                found = list(seeded.activity(rows).values())
+                values[rows] += np.concatenate(found, 2).swapaxes(1, 2) / rounds
+    tell_progress("activity", rounds * len(pictures), rounds * len(pictures))
+    return Activity(values, plan.units, tuple(plan.about["notes"]))
+
+
+@contextmanager
+def evaluating(model: VisionModel) -> Iterator[None]:
+    """Have a model in evaluation mode within this context."""
+    mode = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(mode)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +189,7 @@ class _Plan:
         bins = map_bins(bins_ms, model.clock.dt_ms, latency_ms=viewing.latency_ms)
         names = Record(areas).signals(model.system())
         units = {name: math.prod(signal.shape) for name, signal in names.items()}
-        preparation, said = Preprocessing.known_or_assumed(model.metadata, model.spec)
+        preparation, said = preparation_of(model)
         about = {
             "format": FORMAT,
             "model": str(getattr(model.spec, "name", type(model).__name__)),
@@ -185,10 +233,22 @@ class _Plan:
 
     def images(self, rows: slice) -> Tensor:
         """Pictures as the model reads them [B, C, H, W]."""
-        pictures = self.pictures.load(range(rows.start, rows.stop))
-        if self.viewing.share is not None:
-            pictures = [framed(picture, self.preparation.size, self.viewing.share) for picture in pictures]
-        return self.preparation(pictures)
+        return as_images(self.pictures, rows, self.preparation, self.viewing)
+
+
+def preparation_of(model: VisionModel) -> tuple[Preprocessing, str]:
+    """How pictures become images of a model, known or assumed, and a phrase on which; without classes for tasks."""
+    if isinstance(model.spec, ImageSpec):
+        return Preprocessing.known_or_assumed(model.metadata, model.spec)
+    return Preprocessing.assumed(model.input_shape, ())
+
+
+def as_images(pictures: Pictures, rows: slice, preparation: Preprocessing, viewing: Viewing) -> Tensor:
+    """Some of the pictures at their size in the field of a model, as it reads them [B, C, H, W]."""
+    shown = pictures.load(range(rows.start, rows.stop))
+    if viewing.share is not None:
+        shown = [framed(picture, preparation.size, viewing.share) for picture in shown]
+    return preparation(shown)
 
 
 def _binned(rates: Tensor, weights: Tensor) -> NDArray[np.float32]:

@@ -15,12 +15,15 @@ from cordsnet.errors import ArgumentError, DataError
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.similarity.compare import check_method, paired_agreements
 from cordsnet.neural.similarity.rdms import rdm_movie
-from cordsnet.neural.similarity.resampling import Brain, as_brain
+from cordsnet.neural.similarity.resampling import Brain, as_brain, interval
 
 Numbers: TypeAlias = NDArray[np.float64]
 
 SPLITS = 20
 MOST_SPLITS = 10_000
+FEWEST_ANIMALS = 3
+"""Animals that an interval of the ceiling needs: without one of them, two must be left to agree."""
+
 FEWEST_REPEATS = {"crossnobis": 4, "mahalanobis": 4}
 """Metric -> repeats of each image of which halves have their RDMs; 2 for others."""
 
@@ -44,12 +47,16 @@ class RsaCeiling:
         compared by anything but a correlation.
     n : number of animals, or of splits.
     status : origin of the two.
+    lower_interval, upper_interval : 95 % intervals of the two over animals [T, 2], by the jackknife; None for halves,
+        and for two animals. They hold for as many other animals and the same images.
     """
 
     lower: Numbers
     upper: Numbers
     n: int
     status: CeilingStatus
+    lower_interval: Numbers | None = None
+    upper_interval: Numbers | None = None
 
 
 @check_arguments
@@ -138,13 +145,25 @@ POOLED: dict[str, Callable[[Numbers], Numbers]] = {
 
 
 def _between_animals(rdms: Numbers, method: str) -> RsaCeiling:
-    """Each animal with the mean of the others, and with the mean of all."""
+    """Each animal with the mean of the others, and with the mean of all; intervals by the jackknife over animals."""
     with np.errstate(invalid="ignore", divide="ignore"):  # a constant RDM gives NaN, as everywhere
         scaled = POOLED[method](rdms)
+    count, found = len(rdms), _bounds(scaled, rdms, method)
+    if count < FEWEST_ANIMALS:
+        return RsaCeiling(found[0], found[1], count, CeilingStatus.ANIMALS)
+    kept = [np.delete(np.arange(count), k) for k in range(count)]
+    without = np.array([_bounds(scaled[rows], rdms[rows], method) for rows in kept])  # [animals, 2, T]
+    error = np.sqrt((count - 1) * without.var(0))
+    ends = interval(found, error, count)
+    return RsaCeiling(found[0], found[1], count, CeilingStatus.ANIMALS, ends[0], ends[1])
+
+
+def _bounds(scaled: Numbers, rdms: Numbers, method: str) -> Numbers:
+    """Lower and upper bound [2, T]: agreement of each animal with the mean of the others, and of all."""
     total, count = scaled.sum(0), len(rdms)
     lower = [paired_agreements((total - own) / (count - 1), one, method) for own, one in zip(scaled, rdms, strict=True)]
     upper = [paired_agreements(total / count, one, method) for one in rdms]
-    return RsaCeiling(np.mean(lower, 0), np.mean(upper, 0), count, CeilingStatus.ANIMALS)
+    return np.array([np.mean(lower, 0), np.mean(upper, 0)])
 
 
 def _between_halves(recording: Recording, method: str, metric: str, splits: int, seed: int) -> RsaCeiling:

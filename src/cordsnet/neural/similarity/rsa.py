@@ -68,6 +68,7 @@ class CtRsa:
     best : time index of the model that agrees best with each bin [T]; -1 where none has a value.
     n_images, n_others : number of images, and of animals or neurons that are drawn.
     status : what the interval holds for.
+    ceiling : what a perfect model could reach in each bin of the brain; None where one animal has no repeats to split.
     """
 
     value: Numbers
@@ -77,6 +78,7 @@ class CtRsa:
     n_images: int
     n_others: int
     status: RsaStatus
+    ceiling: RsaCeiling | None
 
 
 @check_arguments
@@ -162,6 +164,7 @@ def ct_rsa(
         n_images=theirs.images,
         n_others=theirs.others,
         status=theirs.reach if draws else RsaStatus.NONE,
+        ceiling=ceiling_of(brain, theirs, method, metric, seed),
     )
 
 
