@@ -18,6 +18,15 @@ def score(words: Sequence[str]) -> None:
     run_words("neural score FILE", "neural_scores", models_first(found))
 
 
+def straighten(words: Sequence[str]) -> None:
+    """Measure curvature of movies in pixels, models and neurons: MODEL... --frames FOLDER [--recording FILE]."""
+    if not {"-h", "--help"} & set(words):
+        check_there(words, "--frames", "natural frames, as MOVIE/groundtruth1 and so on", "frames")
+        if given(words, "--recording"):
+            check_there(words, "--recording", "recording of the movies", "recordings")
+    run_words("neural straighten", "neural_straightening", models_first(words))
+
+
 def decode(words: Sequence[str]) -> None:
     """Decode the class of images in each time bin and write a page: FILE (experiment neural_decoding)."""
     run_words("neural decode FILE", "neural_decoding", with_file("decode", words))
@@ -41,11 +50,17 @@ def with_file(command: str, words: Sequence[str]) -> list[str]:
 
 def check_pictures(words: Sequence[str]) -> None:
     """Raise ValueError unless --pictures names something that exists."""
-    folder = given(words, "--pictures")
+    check_there(words, "--pictures", "images of the recording", "pictures")
+
+
+def check_there(words: Sequence[str], option: str, of: str, what: str) -> None:
+    """Raise ValueError unless an option names a file or folder that exists."""
+    folder = given(words, option)
     if folder is None:
-        raise ValueError("--pictures must be given: the folder or ZIP archive of the images of the recording")
+        raise ValueError(f"{option} must be given: the folder or ZIP archive of the {of}")
     if not Path(folder).expanduser().exists():
-        raise ValueError(f"there are no pictures at {folder!r}; --pictures takes a folder or a ZIP archive")
+        takes = "a file or a folder" if what == "recordings" else "a folder or a ZIP archive"
+        raise ValueError(f"there are no {what} at {folder!r}; {option} takes {takes}")
 
 
 def models_first(words: Sequence[str]) -> list[str]:
