@@ -217,7 +217,10 @@ def test_nothing_is_written_of_a_file_that_cannot_be_read(lab, tmp_path, capsys)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["check", "convert", "score", "calibrate", "decode", "straighten", "activity"])
+EVERY = "check convert score calibrate decode straighten between activity"
+
+
+@pytest.mark.parametrize("command", EVERY.split())
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["neural", command, "--help"])

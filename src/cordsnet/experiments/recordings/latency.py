@@ -91,7 +91,7 @@ def choose_latency(
         for latency in grid:
             tell(f"{label} at {latency:g} ms", len(found) * len(grid) + len(each), parts)
             chosen = replace(options, latency_ms=float(latency), keep="")
-            with activity_of(label, model.eval(), scoring, chosen, pictures) as activity:
+            with activity_of(label, model.eval(), pictures, scoring.recording.bins_ms, chosen) as activity:
                 each.append(_by_neuron(activity, scoring))
         if not any(each):
             raise ValueError(

@@ -123,7 +123,7 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     best: dict[str, Scores] = {}
     for k, (label, model) in enumerate(setting.models.items()):
         setting.tell(label, k, len(setting.models))
-        with activity_of(label, model.eval(), scoring, options) as activity:
+        with activity_of(label, model.eval(), scoring.pictures, scoring.recording.bins_ms, options) as activity:
             tables["notes"] += [{"model": label, "note": note} for note in activity[""]]
             areas = {area: scoring.of_area(values) for area, values in activity.items() if area and varies(values)}
         if not areas:
