@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.mapping.one_to_one import OneToOne
     from cordsnet.neural.mapping.pls import PLS
     from cordsnet.neural.mapping.ridge import ReducedRank, Ridge
+    from cordsnet.neural.overview.overview import Overview, recording_overview
     from cordsnet.neural.reading.arrays import from_arrays
     from cordsnet.neural.reading.assemblies import from_assembly, to_assembly
     from cordsnet.neural.reading.matlab.read import read_matlab
@@ -115,6 +116,7 @@ __all__ = [
     "NeuralCurvature",
     "NoiseCeiling",
     "OneToOne",
+    "Overview",
     "Pictures",
     "RankAgreement",
     "Recording",
@@ -176,6 +178,7 @@ __all__ = [
     "read_nwb",
     "read_recording",
     "record_activity",
+    "recording_overview",
     "rsa_ceiling",
     "rsa_over_time",
     "save_recording",
