@@ -56,7 +56,12 @@ def calibrate(words: Sequence[str]) -> None:
     if options.json:
         arrays = ("latencies_ms", "r", "interval")
         print_json(
-            {k: dataclasses.asdict(one) | {a: getattr(one, a).tolist() for a in arrays} for k, one in found.items()}
+            {
+                k: dataclasses.asdict(one)
+                | {a: getattr(one, a).tolist() for a in arrays}
+                | {"told_apart": one.told_apart}
+                for k, one in found.items()
+            }
         )
         return
     for label, one in found.items():

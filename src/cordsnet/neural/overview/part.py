@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cordsnet.neural.recording import Recording
 
-MOST_READ, MOST_VALUES = 400_000_000, 10_000_000
-"""Responses of the part before and after bins are joined, at most (1.6 GB and 80 MB in the types they have then)."""
+MOST_READ, MOST_VALUES = 400_000_000, 5_000_000
+"""Responses of the part before and after bins are joined, at most (1.6 GB and 20 MB in single precision)."""
 
 FEWEST_NEURONS, FEWEST_IMAGES = 20, 50
 """Neurons and images of the part, where the recording has as many."""
