@@ -140,8 +140,8 @@ def _halves(whole: Recording, seed: int) -> tuple[dict[str, Numbers], list[str]]
     parts = {}
     for k, side in enumerate(sides):
         some = np.where(kept[k][..., None, None], whole.responses[..., side], np.nan)
-        columns = {"neurons": [whole.neurons[i] for i in side], "neuron_labels": {}}
-        one = Recording(some, whole.bins_ms, whole.images, unit=whole.unit, **columns)
+        names = [whole.neurons[i] for i in side]
+        one = Recording(some, whole.bins_ms, whole.images, names, whole.unit)
         parts[f"half {k + 1}"] = _rates(one)
     return parts, ["each half has half of the neurons and half of the repeats, so that they share no trial"]
 
@@ -155,7 +155,7 @@ def _complete(responses: dict[str, Numbers]) -> tuple[dict[str, Numbers], list[s
     """Neurons that have a response to every image, and notes on the others."""
     kept, notes = dict[str, Numbers](), list[str]()
     for name, values in responses.items():
-        complete = ~np.isnan(values).any((0, 1))
+        complete = np.asarray(~np.isnan(values).any((0, 1)))
         if complete.sum() < FEWEST_NEURONS:
             raise DataError(f"{name} has {complete.sum()} neurons with a response to every shared image; 2 are needed")
         kept[name] = values[..., complete]

@@ -12,6 +12,7 @@ from cordsnet.experiments.claims import Claim, Measured, at_least, below, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import reads_images
 from cordsnet.experiments.recordings.animals import Animals, read_animals
+from cordsnet.experiments.recordings.costs import MOST_GB, check_cost, cost_of_distances, units_of
 from cordsnet.experiments.recordings.scoring import activity_of, small_pictures
 from cordsnet.experiments.result import Result
 from cordsnet.models import VisionModel
@@ -45,6 +46,7 @@ class NeuralBetweenOptions:
     choose_share : share of the images that choose the area of each model and are not compared.
     draws : bootstrap samples of images.
     keep : folder in which activity of models is kept, so that an interrupted run goes on; an empty text keeps none.
+    most_gb : memory above which a run is refused before images are shown, GB.
     """
 
     recording: tuple[str, ...] = ()
@@ -59,9 +61,11 @@ class NeuralBetweenOptions:
     choose_share: float = 0.2
     draws: int = 200
     keep: str = ""
+    most_gb: float = MOST_GB
 
     def __post_init__(self) -> None:
         check_count(self.draws, "draws", 20, 100_000)
+        check_positive(self.most_gb, "most_gb")
         for name in ("image_ms", "picture_degrees", "model_degrees"):
             if getattr(self, name):
                 check_positive(getattr(self, name), name)
@@ -104,6 +108,11 @@ def neural_between(setting: Setting, options: NeuralBetweenOptions) -> Result:
     for each pair of animals. Intervals are over images, and over animals where there are three.
     """
     animals = read_animals(options.recording, options.pictures, options.divide, setting.seed)
+    images, bins, number = len(animals.pictures), len(animals.bins_ms), len(animals.responses)
+    for label, model in setting.models.items():
+        cost = cost_of_distances(label, units_of(model), images, bins, number)
+        setting.say(str(cost))
+        check_cost(cost, options.most_gb)
     study = _Study.make(animals, options, setting.seed)
     tables: dict[str, Rows] = {name: [] for name in ("between", "pairs", "time", "notes", "skipped")}
     tables["notes"] += [{"model": "recording", "note": note} for note in (*animals.notes, *study.notes)]
@@ -204,7 +213,8 @@ class _Study:
         if values.shape[1] == 1:
             return values
         durations = np.diff(self.animals.bins_ms, axis=1)[:, 0]
-        return np.einsum("itn,t->in", values, durations / durations.sum())[:, None]
+        found: Numbers = np.einsum("itn,t->in", values, durations / durations.sum())[:, None]
+        return found
 
     def rdm(self, values: Numbers, rows: NDArray[np.intp]) -> Numbers:
         """Distances [T, pairs] of some images."""

@@ -119,7 +119,7 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
 
     for k, (name, (seen, faded)) in enumerate(movies.populations.items()):
         setting.tell(f"neurons, {name}", k, len(movies.populations))
-        how = {"draws": options.movie_draws, "seed": setting.seed}
+        how: dict[str, Any] = {"draws": options.movie_draws, "seed": setting.seed}
         parts = straightening(seen, movies.natural, **how), straightening(faded, movies.synthetic, **how)
         found = measure(NEURONS, name, seen.shape[-1], *parts)
         if not k:  # all neurons, or those of the only file

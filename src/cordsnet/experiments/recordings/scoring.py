@@ -1,7 +1,7 @@
 """What models are scored on: complete neurons, pictures, and images that choose an area or are scored."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cordsnet._files import check_name
 from cordsnet.errors import DataError
+from cordsnet.experiments.recordings.costs import check_cost, cost_of_scores, units_of
 from cordsnet.models import VisionModel
 from cordsnet.neural import (
     PLS,
@@ -73,6 +74,19 @@ class Scoring:
         scored = self.recording.select(images=self.scored)
         found = score(values[self.scored], scored, self.mapping, splits=self.splits, bins=self.bins)
         return float(first.aggregate("centred").value), found
+
+    def check_cost(
+        self, label: str, model: VisionModel, options: Any, say: Callable[[str], None], scored: bool = True
+    ) -> None:
+        """Say what a model will take, and raise DataError where it is more than `options.most_gb`.
+
+        Without `scored`, only the images that choose are shown.
+        """
+        images = len(self.choosing), len(self.scored) if scored else 0
+        neurons, bins = len(self.recording.neurons), len(self.recording.bins_ms)
+        cost = cost_of_scores(label, units_of(model), images, bins, neurons, options)
+        say(str(cost))
+        check_cost(cost, options.most_gb)
 
     def choice(self, activity: NDArray[np.float32]) -> Scores:
         """Scores on the images that choose, of their activity [chosen images, T, units]."""

@@ -40,7 +40,7 @@ def part_of(recording: Recording, most_bins: int, seed: int) -> Part:
     each = images * repeats * max(bins / MOST_READ, min(bins, most_bins) / MOST_VALUES)
     kept = min(neurons, max(min(FEWEST_NEURONS, neurons), int(1 / each)))
     shown = min(images, max(min(FEWEST_IMAGES, images), int(images / (each * kept))))
-    rng, notes, chosen = np.random.default_rng(seed), list[str](), {}
+    rng, notes, chosen = np.random.default_rng(seed), list[str](), dict[str, Any]()
     for name, count, all_of in (("neurons", kept, neurons), ("images", shown, images)):
         if count < all_of:
             chosen[name] = np.sort(rng.choice(all_of, count, replace=False))
@@ -76,12 +76,14 @@ def join_bins(recording: Recording, most: int) -> tuple[Recording, tuple[str, ..
 def _joined(recording: Recording, first: int, size: int) -> NDArray[Any]:
     """Neighbouring bins as one [I, R, N]: the sum of counts, else the mean by duration; NaN where one is absent."""
     values = recording.responses[:, :, first : first + size]
+    found: NDArray[Any]
     if recording.unit == "count":
-        found: NDArray[Any] = values.sum(2)
+        found = values.sum(2)
         return found
     durations = recording.durations_ms[first : first + size]
     weights = (durations / durations.sum()).astype(values.dtype)
-    return np.einsum("irtn,t->irn", values, weights)
+    found = np.einsum("irtn,t->irn", values, weights)
+    return found
 
 
 def overlap(bins_ms: NDArray[Any]) -> bool:

@@ -76,7 +76,8 @@ def fano(recording: Recording) -> Numbers:
     squares = np.where(present, (np.nan_to_num(values) - mean[:, None]) ** 2, 0).sum(1)
     variance = np.where(used, squares / np.maximum(number - 1, 1), 0).sum(0)
     level = np.where(used, mean, 0).sum(0)
-    return np.divide(variance, level, where=level > 0, out=np.full(level.shape, np.nan))
+    found: Numbers = np.divide(variance, level, where=level > 0, out=np.full(level.shape, np.nan))
+    return found
 
 
 def tuning(recording: Recording, neurons: NDArray[np.intp], seed: int) -> Numbers | None:

@@ -44,9 +44,9 @@ def rasters_figure(found: Overview, image_ms: float | None) -> Figure:
                 axes.axhline(place + 0.5, color=BLUE, linewidth=0.3)
         axes.set_xlim(edges)
         axes.set_ylim(len(values) - 0.5, -0.5)
-        for place, style in ((0.0, "--"), (image_ms, ":")):
-            if place is not None and edges[0] < place < edges[1]:
-                axes.axvline(place, color="0.3", linestyle=style, linewidth=0.8)
+        for time, style in ((0.0, "--"), (image_ms, ":")):
+            if time is not None and edges[0] < time < edges[1]:
+                axes.axvline(time, color="0.3", linestyle=style, linewidth=0.8)
         _named(axes, raster.neuron)
     _finish(drawn, grid, len(found.rasters), TIME, "trial" if found.shape[1] > 1 else "image")
     return drawn
@@ -79,7 +79,7 @@ def reliability_figure(found: Overview) -> Figure:
     """Reliability of neurons, and of each bin where there are several."""
     several = len(found.bins_ms) > 1
     drawn = new_figure(WIDTH if several else 0.6 * WIDTH, 2.8)
-    first, *rest = np.atleast_1d(drawn.subplots(1, 2 if several else 1))
+    first, *rest = drawn.subplots(1, 2 if several else 1, squeeze=False)[0]
     window = found.window
     parts = ((window.half_r[0], GREY, "split-half r"), (window.value[0], BLUE, "Spearman-Brown"))
     known = np.concatenate([part[0][np.isfinite(part[0])] for part in parts])
@@ -111,7 +111,7 @@ def levels_figure(found: Overview) -> Figure:
     """Mean response of neurons, Fano factors, and drift over repeats."""
     parts = [_levels] + ([_fano] if found.fano is not None else []) + ([_drift] if found.drift is not None else [])
     drawn = new_figure(WIDTH * (0.3 + 0.7 * len(parts) / 3), 2.6)
-    for axes, part in zip(np.atleast_1d(drawn.subplots(1, len(parts))), parts, strict=True):
+    for axes, part in zip(drawn.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
         part(axes, found)
     return drawn
 
