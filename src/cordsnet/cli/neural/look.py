@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cordsnet.cli.neural.files import add_reading, reading_options
+from cordsnet.cli.neural.files import add_reading, check_size, reading_options
 from cordsnet.cli.options import add_json, make_parser, parse, print_json
 from cordsnet.cli.telling import telling
 
@@ -26,6 +26,7 @@ def look(words: Sequence[str]) -> None:
     options = parse(parser, words)
     if options.image_ms is not None and not 0 < options.image_ms < float("inf"):
         raise ValueError(f"--image_ms must be above 0 and finite, got {options.image_ms:g}")
+    check_size(options)
     from cordsnet._files import writable_folder
     from cordsnet.neural import check_recording, read_recording, recording_overview
 

@@ -7,10 +7,12 @@ import numpy as np
 from scipy import stats
 
 from cordsnet._checks import check_count, check_positive
+from cordsnet.dynamics.limits import in_words
 from cordsnet.experiments.claims import Claim, Measured, above, below, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import reads_images, same_each_time
 from cordsnet.experiments.recordings.movies import (
+    BLOCK_BYTES,
     NATURAL,
     SYNTHETIC,
     Movies,
@@ -110,6 +112,11 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
     tables: dict[str, Rows] = {name: [] for name in ("straightening", "movies", "notes")}
     tables["notes"] += [{"model": "recording", "note": note} for note in movies.notes]
     claims: list[Claim] = []
+    held = sum(natural.nbytes + synthetic.nbytes for natural, synthetic in movies.populations.values())
+    setting.say(
+        f"{len(movies.names)} movies of {movies.natural.shape[1]} frames, twice, to {len(setting.models)} models; about "
+        f"{in_words(3 * held + 3 * movies.natural.nbytes + BLOCK_BYTES)} of memory"
+    )
 
     def measure(model: str, area: str, units: int, seen: Straightening, faded: Straightening) -> StraighteningContrast:
         found = straightening_contrast(seen, faded, draws=options.draws, seed=setting.seed)
