@@ -26,6 +26,7 @@ def write_pictures(folder, count=60, size=16, seed=0):
 
 def write_recording(folder, model, area=None, count=60, neurons=8, **how):
     """Recording of neurons that read an area of a model, in recording.npz beside pictures.zip; returns both paths."""
+    folder.mkdir(exist_ok=True)
     pictures = write_pictures(folder, count)
     store = record_activity(model, pictures, BINS, folder / "taught.zarr")
     name = area or store.areas[-1]

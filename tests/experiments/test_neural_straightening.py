@@ -8,15 +8,16 @@ import torch
 
 import cordsnet
 from answers_by_hand import real
+from cordsnet.cli import main
 from cordsnet.dynamics import Record, simulate
 from cordsnet.errors import DataError
-from cordsnet.experiments import EXPERIMENTS, Setting
+from cordsnet.experiments import EXPERIMENTS, Setting, read_result
 from cordsnet.experiments.recordings.movies import read_movies, show_movies
 from cordsnet.experiments.recordings.neural_straightening import NeuralStraighteningOptions
 from cordsnet.neural import Recording, curvature, read_recording, save_recording, straightening
 from cordsnet.neural import straightening_contrast as contrast
 from cordsnet.stimuli import blank, show
-from recordings_by_hand import turning, write_frames, write_movies
+from recordings_by_hand import turning, write_frames, write_movies, write_pictures
 
 TINY = {"image_size": 8, "in_channels": 1, "num_classes": 3, "width": 2}
 
@@ -192,9 +193,8 @@ def test_recordings_that_cannot_be_used_are_refused(tmp_path, kind, message):
 
 def test_what_is_missing_is_said(tmp_path):
     given = options(tmp_path, paths(30.0, 80.0))
-    for name in ("recording", "frames"):
-        with pytest.raises(ValueError, match=f"{name} must be given"):
-            run(dataclasses.replace(given, **{name: ""}))
+    with pytest.raises(ValueError, match="frames must be given"):
+        run(dataclasses.replace(given, frames=""))
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"no \.npz files"):
         read_movies(str(tmp_path / "empty"), given.frames, 1)
@@ -218,3 +218,42 @@ def test_v1_of_six_penetrations():
     difference = contrast(*parts, draws=50)
     assert difference.n_pairs == 10
     assert difference.mean_interval[1] < 0
+
+
+def test_movies_of_neurons_have_intervals_and_those_of_models_have_none(tmp_path):
+    result = run(options(tmp_path, paths(30.0, 80.0), movie_draws=20))
+    rows = result.rows("movies", model="neurons")
+    assert all(row["low"] <= row["straightening"] <= row["high"] for row in rows)
+    assert all(0 < row["high"] - row["low"] < 60 for row in rows)  # noise is small, but 30 neurons are drawn
+    assert all(abs(row["naive"] - row["population"]) < 5 for row in rows)
+    assert not any("low" in row or "naive" in row for row in result.rows("movies", model="net"))
+    assert not any("low" in row for row in run(options(tmp_path, paths(30.0, 80.0), movie_draws=0)).rows("movies"))
+
+
+def test_models_are_measured_without_a_recording(tmp_path):
+    given = options(tmp_path, paths(30.0, 80.0))
+    both, alone = run(given), run(dataclasses.replace(given, recording=""))
+    assert alone.rows("straightening") == both.rows("straightening", model="net")
+    assert {claim.subject for claim in alone.claims} == {"net"}
+    assert any("no recording was given" in row["note"] for row in alone.rows("notes"))
+    with pytest.raises(DataError, match="has 0 folders with frames"):
+        read_movies("", str(write_pictures(tmp_path)), 1)
+
+
+def test_the_command_prints_what_the_experiment_finds(tmp_path, capsys):
+    given = options(tmp_path, paths(30.0, 80.0), movie_draws=20)
+    network().save_pretrained(tmp_path / "net")
+    words = [f"{tmp_path}/net", "--frames", given.frames, "--recording", given.recording, "--draws", "50"]
+    words += ["--image_ms", "20", "--movie_draws", "20", "--output", f"{tmp_path}/page"]
+    assert main(["neural", "straighten", *words]) == 0
+    said = capsys.readouterr().out
+    assert "holds: Neurons straighten natural sequences." in said
+    assert "angle of unbiased products" in said
+    found, known = read_result(tmp_path / "page"), run(given, net=network())
+    assert found.tables["straightening"] == known.tables["straightening"]
+    assert found.tables["movies"] == known.tables["movies"]
+    assert "95 % over neurons and repeats" in (tmp_path / "page" / "report.html").read_text()
+    assert main(["neural", "straighten", f"{tmp_path}/net"]) == 2
+    assert "--frames must be given" in capsys.readouterr().err
+    assert main(["neural", "straighten", f"{tmp_path}/net", "--frames", given.frames, "--recording", "none"]) == 2
+    assert "there are no recordings at 'none'" in capsys.readouterr().err

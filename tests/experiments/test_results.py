@@ -39,6 +39,7 @@ CHANGES = {
     "challenge_models": {"photographs": 2, "folds": 2, "read_ms": 150.0},
     "masking_models": {"objects": 15, "folds": 3, "read_to_ms": 325.0},
     "inverse_init": {"recipe": "tiny_run", "divide_updates": 200, "seeds": 1},
+    "neural_between": {"draws": 20, "latency_ms": 0.0, "metric": "euclidean"},
     "neural_decoding": {"folds": 2, "from_ms": -50.0, "over": "position"},
     "neural_scores": {"components": 2, "splits": 2, "draws": 20, "latency_ms": 0.0},
     "neural_straightening": {"draws": 20, "image_ms": 20.0},
@@ -97,6 +98,9 @@ def test_every_result_is_read_back_equal_and_drawn_again(name, tmp_path, monkeyp
             path, pixels = write_frames(tmp_path)
             movies = pixels.reshape(*pixels.shape[:2], -1)[..., ::20] / 50
             found = {"recording": str(write_movies(tmp_path, (movies, movies[::-1]))), "frames": str(path)}
+        if name == "neural_between":
+            other = write_recording(tmp_path / "other", net, seed=1)[0]
+            found = {"recording": (found["recording"], str(other)), "pictures": (found["pictures"],)}
         options = dataclasses.replace(options, **{name: found[name] for name in found if hasattr(options, name)})
     result = experiment(setting, options)
     page, missing = write_result(result, tmp_path / "out")

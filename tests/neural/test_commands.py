@@ -85,12 +85,32 @@ def test_the_latency_of_neurons_that_answer_late_is_found(lab, capsys):
     assert "net predicts best at a latency of 40 ms" in said
     assert "24 images chose it" in said
     assert "--latency_ms 40" in said.splitlines()[-1]
+    assert "do not tell the latencies apart" not in said
     assert main(["neural", "calibrate", *words, "--latencies_ms", "40,60", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["net"]
     assert found["best_ms"] == 40
     assert found["at_end"]
     assert found["areas"][0] == "area2"
     assert found["interval"][0][0] <= found["r"][0] <= found["interval"][0][1]
+
+
+def test_latencies_that_long_bins_do_not_tell_apart_are_said_to_be(tmp_path, capsys):
+    """One bin of 80 ms of few noisy spikes: 4 ms more or less change a mean over 80 ms by less than noise does."""
+    path, pictures = write_recording(tmp_path, network(), noise="poisson", rates_hz=20.0, neurons=6)
+    fine = read_recording(path)
+    coarse = dataclasses.replace(
+        fine, responses=fine.responses.sum(2, keepdims=True), bins_ms=np.array([[BINS[0, 0], BINS[-1, 1]]])
+    )
+    save_recording(coarse, tmp_path / "long.npz")
+    network().save_pretrained(tmp_path / "net")
+    words = [f"{tmp_path}/long.npz", "--pictures", str(pictures), f"{tmp_path}/net", *FAST, "--draws", "100"]
+    assert main(["neural", "calibrate", *words, "--latencies_ms", "0,4"]) == 0
+    said = capsys.readouterr().out
+    assert "over neurons, the best lies between 0 and 4 ms" in said
+    assert "These neurons and images do not tell the latencies apart" in said
+    assert "at an end of the grid" not in said
+    assert main(["neural", "calibrate", *words, "--latencies_ms", "0,4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["net"]["told_apart"] is False
 
 
 def test_the_choice_of_a_latency_does_not_look_at_images_that_are_scored(lab, tmp_path):
@@ -217,7 +237,10 @@ def test_nothing_is_written_of_a_file_that_cannot_be_read(lab, tmp_path, capsys)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["check", "convert", "score", "calibrate", "decode", "activity"])
+EVERY = "check look convert score calibrate decode straighten between activity"
+
+
+@pytest.mark.parametrize("command", EVERY.split())
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["neural", command, "--help"])

@@ -1,6 +1,7 @@
 """The command that runs experiments, and the older words for some of them."""
 
 import dataclasses
+import functools
 import inspect
 import json
 import sys
@@ -12,7 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cordsnet.cli.early import check_data, check_options, check_subjects
 from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
-from cordsnet.cli.telling import draws_progress, telling
+from cordsnet.cli.telling import draws_progress, says_progress, telling
 from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
@@ -172,6 +173,7 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     from cordsnet.experiments.subjects import images_and_notes, load_subjects
 
     common: dict[str, Any] = {"seed": given.seed, "tell": tell, "progress": draws_progress(given)}
+    common |= {"say": functools.partial(print, flush=True)} if says_progress(given) else {}
     if row.trains:
         return Setting(output=Path(given.output), workers=given.workers, **common)
     if row.stored:

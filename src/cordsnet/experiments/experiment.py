@@ -28,6 +28,10 @@ def silent(label: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
+def unsaid(sentence: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """Models, data and folders of one run of an experiment, besides its options.
@@ -44,6 +48,7 @@ class Setting:
     tell : called as parts begin.
     progress : True if training may draw progress bars.
     shown : label -> files, or rows, of the test images that were asked for; filled by `images`, for `meta`.
+    say : called with sentences before a part begins, such as on the memory and time that it takes.
     """
 
     models: Mapping[str, VisionModel] = field(default_factory=dict)
@@ -56,6 +61,7 @@ class Setting:
     tell: Tell = silent
     progress: bool = False
     shown: dict[str, list[str]] = field(default_factory=dict)
+    say: Callable[[str], None] = unsaid
 
     def __post_init__(self) -> None:
         if wrong := [label for label in self.models if "/" in label or not label]:

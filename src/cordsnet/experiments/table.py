@@ -73,8 +73,8 @@ MEETING: tuple[str, ...] = (
 for _name in (*STORED, *MEETING):
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.people.{_name}:{_name}")
 
-RECORDINGS: tuple[str, ...] = ("neural_decoding", "neural_scores", "neural_straightening")
-"""Experiments on a recording of neurons, whose file is an option; the first takes no models."""
+RECORDINGS: tuple[str, ...] = ("neural_decoding", "neural_scores", "neural_straightening", "neural_between")
+"""Experiments on recordings of neurons, whose files are an option; the first takes no models."""
 
 for _name in RECORDINGS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.recordings.{_name}:{_name}")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.mapping.one_to_one import OneToOne
     from cordsnet.neural.mapping.pls import PLS
     from cordsnet.neural.mapping.ridge import ReducedRank, Ridge
+    from cordsnet.neural.overview.overview import Overview, recording_overview
     from cordsnet.neural.reading.arrays import from_arrays
     from cordsnet.neural.reading.assemblies import from_assembly, to_assembly
     from cordsnet.neural.reading.matlab.read import read_matlab
@@ -121,6 +122,7 @@ __all__ = [
     "NeuralCurvature",
     "NoiseCeiling",
     "OneToOne",
+    "Overview",
     "Pictures",
     "RankAgreement",
     "RdmCourses",
@@ -184,6 +186,7 @@ __all__ = [
     "read_rdms",
     "read_recording",
     "record_activity",
+    "recording_overview",
     "rsa_ceiling",
     "rsa_over_time",
     "save_recording",

@@ -32,6 +32,7 @@ REPORTS = {
     "masking_models": "masking_models",
     "masking_people": "masking_people",
     "mixtures": "effects.mixtures",
+    "neural_between": "recordings.neural_between",
     "neural_decoding": "recordings.neural_decoding",
     "neural_scores": "recordings.neural_scores",
     "neural_straightening": "recordings.neural_straightening",

@@ -34,7 +34,7 @@ def activity(words: Sequence[str]) -> None:
     if Path(options.output).suffix != ".zarr":
         raise ValueError(f"--output must end in .zarr, got {options.output!r}")
     bins = _bins(options)
-    from cordsnet._checks import check_device
+    from cordsnet._checks import check_device, check_positive
     from cordsnet.experiments.subjects import load_subjects
     from cordsnet.neural import Viewing, find_pictures, read_recording, record_activity
 
@@ -49,6 +49,12 @@ def activity(words: Sequence[str]) -> None:
     (subject,) = load_subjects([options.model], None, shown=False).values()
     model = subject.model.to(check_device(options.device))
     size = _size(model, areas, len(pictures), len(bins))
+    check_positive(options.most_gb, "most_gb")
+    if size["bytes"] > options.most_gb * 1e9:
+        raise ValueError(
+            f"{_sentence(size, options.output)}, above the {options.most_gb:g} GB that are allowed; give fewer images, "
+            f"bins or areas, or raise --most_gb to {math.ceil(size['bytes'] / 1e9)} or more"
+        )
     if says_progress(options):
         print(_sentence(size, options.output), flush=True)
     with telling(options) as told, _estimating(told.reading, says_progress(options) and not told.draws, options.output):
@@ -78,6 +84,7 @@ def _parser() -> Any:
     parser.add_argument("--picture_degrees", type=float | None, default=None, help="size of the pictures, degrees")
     parser.add_argument("--model_degrees", type=float | None, default=None, help="size of the model's field, degrees")
     parser.add_argument("--seed", type=int, default=0, help="of the private noise of models that have some")
+    parser.add_argument("--most_gb", type=float, default=100.0, help="room on disk above which it is refused, GB")
     parser.add_argument("--device", type=str, default="cpu", help="cpu or cuda")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     add_json(parser)

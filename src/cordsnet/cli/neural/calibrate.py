@@ -1,6 +1,7 @@
 """The command that finds how much later than a model a recorded area answers."""
 
 import dataclasses
+import functools
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from cordsnet.cli.early import check_options, check_subjects
 from cordsnet.cli.experiments import MODELS_HELP, described_fields, listed
 from cordsnet.cli.neural.measures import check_pictures, models_first, with_file
 from cordsnet.cli.options import add_json, make_parser, parse, print_json
-from cordsnet.cli.telling import telling
+from cordsnet.cli.telling import says_progress, telling
 
 if TYPE_CHECKING:  # slow to import
     from cordsnet.experiments.recordings.latency import LatencyChoice
@@ -56,7 +57,12 @@ def calibrate(words: Sequence[str]) -> None:
     if options.json:
         arrays = ("latencies_ms", "r", "interval")
         print_json(
-            {k: dataclasses.asdict(one) | {a: getattr(one, a).tolist() for a in arrays} for k, one in found.items()}
+            {
+                k: dataclasses.asdict(one)
+                | {a: getattr(one, a).tolist() for a in arrays}
+                | {"told_apart": one.told_apart}
+                for k, one in found.items()
+            }
         )
         return
     for label, one in found.items():
@@ -76,7 +82,8 @@ def _measure(options: Any) -> "dict[str, LatencyChoice]":
     models = {label: one.model.to(device) for label, one in load_subjects(options.models, None, shown=False).items()}
     EXPERIMENTS["neural_scores"].check(models)
     with telling(options) as told:
-        return choose_latency(models, chosen, options.latencies_ms, seed=options.seed, tell=told.measuring)
+        how: dict[str, Any] = {"say": functools.partial(print, flush=True)} if says_progress(options) else {}
+        return choose_latency(models, chosen, options.latencies_ms, seed=options.seed, tell=told.measuring, **how)
 
 
 def _print(label: str, found: "LatencyChoice", options: Any) -> None:

@@ -1,6 +1,7 @@
 """Commands on files of recordings: check and convert."""
 
 import dataclasses
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ READING: dict[str, tuple[Any, str]] = {
 NAMES_HELP = (
     "text file with the names of the images of an array, one a line, in its order; names match those of pictures"
 )
+WORTH_SAYING = 200e6
+"""Bytes from which the size of a file is said before it is read."""
+
 LONGEST_LIST = 2**26
 """Characters of a list of names that are read."""
 
@@ -41,7 +45,34 @@ def add_reading(parser: Any) -> None:
     parser.add_argument("--format", type=str | None, default=None, help="form of the file, if it is not clear from it")
     for name, (kind, about) in READING.items():
         parser.add_argument(f"--{name}", type=kind | None, default=None, help=about)
+    parser.add_argument("--most_gb", type=float, default=16.0, help="size of a file above which it is not read, GB")
     parser.add_argument("--options", type=dict[str, Any], default={}, help="further options of the form, as JSON")
+
+
+def check_size(options: Any) -> None:
+    """Say how large a large file is once it is unpacked, and raise ValueError where that is above --most_gb."""
+    if not options.most_gb > 0:
+        raise ValueError(f"--most_gb must be above 0, got {options.most_gb:g}")
+    size = unpacked(Path(options.file).expanduser())
+    said = (
+        f"{options.file} holds {size / 1e9:.2g} GB unpacked; reading it takes about {2 * size / 1e9:.2g} GB of memory"
+    )
+    if size > options.most_gb * 1e9:
+        raise ValueError(f"{said}, and files up to {options.most_gb:g} GB are read; save a part, or raise --most_gb")
+    if size > WORTH_SAYING and not options.json:
+        print(said, flush=True)
+
+
+def unpacked(path: Path) -> int:
+    """Bytes of a file, of what a ZIP archive such as .npz holds, or of the files of a folder; 0 where there is none."""
+    if path.is_dir():
+        return sum(unpacked(one) for one in path.rglob("*") if one.is_file() and one.suffix.lower() != ".zip")
+    if not path.is_file():
+        return 0
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    return path.stat().st_size
 
 
 def reading_options(options: Any) -> dict[str, Any]:
@@ -59,6 +90,7 @@ def check(words: Sequence[str]) -> None:
     parser.add_argument("--images", type=str | None, default=None, help="text file, folder or zip file of the images")
     add_json(parser)
     options = parse(parser, words)
+    check_size(options)
     from cordsnet.neural import check_recording
 
     found = check_recording(options.file, images=options.images, format=options.format, **reading_options(options))
@@ -79,6 +111,7 @@ def convert(words: Sequence[str]) -> None:
     place = Path(options.output)
     if place.suffix.lower() != ".npz":
         raise ValueError(f"--output must end in .npz, got {place.name!r}")
+    check_size(options)
     from cordsnet._files import writable_folder
     from cordsnet.neural import check_recording, read_recording, save_recording
 

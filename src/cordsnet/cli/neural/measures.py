@@ -1,11 +1,13 @@
 """Commands that measure a recording by an experiment: models scored on it, and classes decoded from it."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from cordsnet.cli.early import given
 from cordsnet.cli.experiments import run_words
 
+PICTURES = ("--pictures", "images of the recording", "pictures")
 FLAGS = ("--quiet", "--json", "--help", "-h")
 """Options without a value."""
 
@@ -18,9 +20,47 @@ def score(words: Sequence[str]) -> None:
     run_words("neural score FILE", "neural_scores", models_first(found))
 
 
+def straighten(words: Sequence[str]) -> None:
+    """Measure curvature of movies in pixels, models and neurons: MODEL... --frames FOLDER [--recording FILE]."""
+    if not {"-h", "--help"} & set(words):
+        check_there(words, "--frames", "natural frames, as MOVIE/groundtruth1 and so on", "frames")
+        if given(words, "--recording"):
+            check_there(words, "--recording", "recording of the movies", "recordings")
+    run_words("neural straighten", "neural_straightening", models_first(words))
+
+
+def between(words: Sequence[str]) -> None:
+    """Compare models with animals, and animals with one another: MODEL... --recording A --recording B --pictures P."""
+    if not {"-h", "--help"} & set(words):
+        for option, of, what in (("--recording", "recordings, each an animal", "recordings"), PICTURES):
+            check_there(words, option, of, what)
+    several = gathered(gathered(words, "--recording"), "--pictures")
+    run_words("neural between", "neural_between", models_first(several))
+
+
+def gathered(words: Sequence[str], option: str) -> list[str]:
+    """The words with all values of an option that is given several times as one list."""
+    values, others = list[str](), list[str]()
+    awaited = False
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if awaited or (flag == option and equals):
+            values.append(word if awaited else value)
+        elif flag != option:
+            others.append(word)
+        awaited = not awaited and flag == option and not equals
+    return [*others, f"{option}={json.dumps(values)}"] if values else others
+
+
 def decode(words: Sequence[str]) -> None:
     """Decode the class of images in each time bin and write a page: FILE (experiment neural_decoding)."""
     run_words("neural decode FILE", "neural_decoding", with_file("decode", words))
+
+
+def values_given(words: Sequence[str], option: str) -> list[str]:
+    """All values of an option, each written as `--option value` or `--option=value`."""
+    found = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    return found + [words[k + 1] for k, word in enumerate(words[:-1]) if word == option]
 
 
 def with_file(command: str, words: Sequence[str]) -> list[str]:
@@ -41,11 +81,18 @@ def with_file(command: str, words: Sequence[str]) -> list[str]:
 
 def check_pictures(words: Sequence[str]) -> None:
     """Raise ValueError unless --pictures names something that exists."""
-    folder = given(words, "--pictures")
-    if folder is None:
-        raise ValueError("--pictures must be given: the folder or ZIP archive of the images of the recording")
-    if not Path(folder).expanduser().exists():
-        raise ValueError(f"there are no pictures at {folder!r}; --pictures takes a folder or a ZIP archive")
+    check_there(words, *PICTURES)
+
+
+def check_there(words: Sequence[str], option: str, of: str, what: str) -> None:
+    """Raise ValueError unless an option is given, and each of its values names a file or folder that exists."""
+    takes = "file or folder" if what == "recordings" else "folder or ZIP archive"
+    places = values_given(words, option)
+    if not places:
+        raise ValueError(f"{option} must be given: the {takes} of the {of}")
+    for place in places:
+        if not Path(place).expanduser().exists():
+            raise ValueError(f"there are no {what} at {place!r}; {option} takes a {takes}")
 
 
 def models_first(words: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """How much later than a model a recorded area answers, found on images that are not scored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cordsnet._checks import check_count
 from cordsnet.errors import DataError
-from cordsnet.experiments.experiment import Tell, silent
+from cordsnet.experiments.experiment import Tell, silent, unsaid
 from cordsnet.experiments.recordings.scoring import Scoring, activity_of, prepare, varies
 from cordsnet.models import VisionModel
 from cordsnet.neural.scoring.scores import median_over_neurons
@@ -63,6 +63,7 @@ def choose_latency(
     *,
     seed: int = 0,
     tell: Tell = silent,
+    say: Callable[[str], None] = unsaid,
 ) -> dict[str, LatencyChoice]:
     """Model -> centred r for each latency on the images that choose.
 
@@ -76,22 +77,26 @@ def choose_latency(
     latencies_ms : latencies that are tried, ms; two or more.
     seed : of the division of images, and of the bootstrap.
     tell : called as parts begin.
+    say : called with a sentence on the memory and time of each model at one latency, at most.
 
     Raises
     ------
     ValueError : latencies that cannot be, or models none of which depends on the image at any latency.
-    DataError : the recording or its pictures cannot be read or do not belong together, or no bin sees the image.
+    DataError : the recording or its pictures cannot be read or do not belong together, no bin sees the image, or a
+        model takes more memory than `options.most_gb`.
     """
     grid = _grid(latencies_ms)
     scoring = prepare(options, seed)
     pictures = scoring.pictures.select([int(k) for k in scoring.choosing])
+    for label, model in models.items():
+        scoring.check_cost(label, model, options, say, scored=False)
     found, parts = dict[str, LatencyChoice](), len(models) * len(grid)
     for label, model in models.items():
         each = list[dict[str, Numbers]]()
         for latency in grid:
             tell(f"{label} at {latency:g} ms", len(found) * len(grid) + len(each), parts)
             chosen = replace(options, latency_ms=float(latency), keep="")
-            with activity_of(label, model.eval(), scoring, chosen, pictures) as activity:
+            with activity_of(label, model.eval(), pictures, scoring.recording.bins_ms, chosen) as activity:
                 each.append(_by_neuron(activity, scoring))
         if not any(each):
             raise ValueError(

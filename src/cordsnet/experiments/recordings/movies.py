@@ -28,6 +28,10 @@ FRAMES = "groundtruth"
 FOLDERS = {"prairie1": "prairieTer"}
 """Name of a movie in a recording -> its folder, where the two differ."""
 
+REMADE = (
+    "synthetic frames are remade as straight lines between the first and the last natural frame, since files that are "
+    "compressed or rounded bend them"
+)
 FEWEST_REPEATS = 2
 BLOCK_BYTES = 256 * 2**20
 """Activity of a block of frames that is held in memory, at most, unless one frame takes more."""
@@ -57,14 +61,18 @@ class Movies:
 def read_movies(recording: str, frames: str, zoom: int) -> Movies:
     """Read the populations of a file, or of the .npz files of a folder, and the frames of their movies.
 
+    Without a recording there are no populations, and all movies of the frames are read.
+
     Raises
     ------
-    ValueError : no recording or frames were given.
+    ValueError : no frames were given.
     DataError : they cannot be read or do not belong together.
     """
-    for name, given in (("recording", recording), ("frames", frames)):
-        if not given:
-            raise ValueError(f"{name} must be given; 'cordsnet neural check FILE' says what a recording holds")
+    if not frames:
+        raise ValueError("frames must be given: the folder or ZIP archive with MOVIE/groundtruth1 and so on")
+    pictures = find_pictures(frames)
+    if not recording:
+        return _without_neurons(pictures, zoom)
     place = Path(recording).expanduser()
     files = sorted(place.glob("*.npz")) if place.is_dir() else [place]
     if not files:
@@ -75,11 +83,13 @@ def read_movies(recording: str, frames: str, zoom: int) -> Movies:
         raise DataError(
             f"{recording} has {len(names)} movies with natural and synthetic frames; two or more are needed"
         )
-    natural = _frames(find_pictures(frames), names, zoom)
+    natural = _frames(pictures, names, zoom)
     responses: dict[str, tuple[Numbers, Numbers]] = {}
     notes = [
-        "synthetic frames are remade as straight lines between the first and the last natural frame, since files that "
-        "are compressed or rounded bend them",
+        REMADE,
+        "curvature of neurons is the angle of unbiased products, each between different repeats, to which noise adds "
+        "nothing; the curvature of mean responses, which noise takes towards 120 degrees, stands beside it (naive)",
+        "intervals of single movies are over neurons and repeats; areas of models have no noise, and no interval there",
         "intervals are over movies; other neurons may differ more, as single penetrations show",
         "noise takes the curvature of single movies towards 0, the more the less responses to their frames differ",
     ]
@@ -90,10 +100,27 @@ def read_movies(recording: str, frames: str, zoom: int) -> Movies:
             notes.append(f"{lost} of {len(one.neurons)} neurons of {name} lack two repeats of a frame and are left out")
     if len(responses) > 1:
         responses = {"all": _joined(list(responses.values())), **responses}
-    along = np.linspace(0, 1, natural.shape[1])[:, None, None]
-    synthetic = natural[:, :1] * (1 - along) + natural[:, -1:] * along
     source = next(iter(read.values())).source + (f" And {len(read) - 1} more files." if len(read) > 1 else "")
-    return Movies(tuple(names), responses, natural, synthetic, source, tuple(notes))
+    return Movies(tuple(names), responses, natural, _fades(natural), source, tuple(notes))
+
+
+def _without_neurons(pictures: Pictures, zoom: int) -> Movies:
+    """All movies of the frames, and no responses."""
+    parts = [one.split("/") for one in pictures.names]
+    names = sorted({part[-2] for part in parts if len(part) > 1 and part[-1].startswith(FRAMES)})
+    if len(names) < 2:
+        raise DataError(
+            f"{pictures.source} has {len(names)} folders with frames {FRAMES}1, {FRAMES}2 ...; two movies are needed"
+        )
+    natural = _frames(pictures, names, zoom)
+    notes = (REMADE, "no recording was given, so that models are measured and no neurons", "intervals are over movies")
+    return Movies(tuple(names), {}, natural, _fades(natural), f"Frames of {Path(pictures.source).name}.", notes)
+
+
+def _fades(natural: Numbers) -> Numbers:
+    """Straight lines between the first and the last frame of movies [M, frame, H, W]."""
+    along = np.linspace(0, 1, natural.shape[1])[:, None, None]
+    return natural[:, :1] * (1 - along) + natural[:, -1:] * along
 
 
 def _of_zoom(recording: Recording, zoom: int, path: str) -> Recording:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet._checks import check_count, check_positive
+from cordsnet.dynamics.limits import in_words
 from cordsnet.experiments.claims import Claim, Measured, above, between, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.result import Axis, LabelledArray, Result
@@ -105,6 +106,7 @@ def neural_decoding(setting: Setting, options: NeuralDecodingOptions) -> Result:
     """
     recording = read_part(options)
     plan = options.plan(setting.seed)
+    setting.say(_size(recording, options))
     setting.tell("over time", 0, 3)
     found = decode_over_time(
         recording, options.label, plan=plan, permutations=options.permutations, draws=options.draws
@@ -121,6 +123,18 @@ def neural_decoding(setting: Setting, options: NeuralDecodingOptions) -> Result:
     arrays = {"cross_temporal": LabelledArray(crossed.accuracy, axes)}
     about = {"source": recording.source, "chance": found.chance, "neurons": found.neurons, "repeats": found.repeats}
     return Result(tables, arrays, decide(CLAIMS, _measured(found, crossed, across)), about)
+
+
+def _size(recording: Recording, options: NeuralDecodingOptions) -> str:
+    """A sentence on the number of decoders, whose fits take the time, and on memory; both are bounded by the decoders."""
+    images, repeats, bins, neurons = recording.responses.shape
+    values = len(np.unique(recording.image_labels[options.over])) if options.over else 0
+    decoders = bins * options.folds * options.resamples * (2 + values)
+    held = in_words(16 * images * repeats * bins * neurons)
+    return (
+        f"about {decoders:,} decoders of {neurons:,} neurons on up to {images * repeats:,} trials, and "
+        f"{options.permutations:,} permutations of each of {bins:,} bins; about {held} of memory"
+    )
 
 
 def read_part(options: NeuralDecodingOptions) -> Recording:

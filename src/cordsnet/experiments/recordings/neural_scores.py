@@ -11,6 +11,7 @@ from cordsnet._checks import check_count, check_positive
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import is_dynamical, reads_images
+from cordsnet.experiments.recordings.costs import MOST_GB
 from cordsnet.experiments.recordings.scoring import MAPPINGS, Scoring, activity_of, prepare, varies
 from cordsnet.experiments.result import Result
 from cordsnet.neural import Comparison, Scores, compare_scores
@@ -41,6 +42,7 @@ class NeuralScoresOptions:
     splits : number of splits of the other images, 90 % for training.
     draws : number of bootstrap samples.
     keep : folder in which activity of models is kept, so that an interrupted run goes on; an empty text keeps none.
+    most_gb : memory above which a run is refused before images are shown, GB.
     """
 
     recording: str = ""
@@ -56,11 +58,13 @@ class NeuralScoresOptions:
     splits: int = 10
     draws: int = 500
     keep: str = ""
+    most_gb: float = MOST_GB
 
     def __post_init__(self) -> None:
         check_count(self.components, "components")
         check_count(self.splits, "splits", 2, 1000)
         check_count(self.draws, "draws", 1, 100_000)
+        check_positive(self.most_gb, "most_gb")
         for name in ("image_ms", "picture_degrees", "model_degrees"):
             if getattr(self, name):
                 check_positive(getattr(self, name), name)
@@ -116,6 +120,8 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     scoring = prepare(options, setting.seed)
     tables: dict[str, Rows] = {name: [] for name in TABLES}
     tables["notes"] += [{"model": "recording", "note": note} for note in scoring.notes]
+    for label, model in setting.models.items():
+        scoring.check_cost(label, model, options, setting.say)
     baselines = scoring.baselines()
     for name, found in baselines.items():
         tables["neural_scores"] += _score_rows(name, "", found, True)
@@ -123,7 +129,7 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     best: dict[str, Scores] = {}
     for k, (label, model) in enumerate(setting.models.items()):
         setting.tell(label, k, len(setting.models))
-        with activity_of(label, model.eval(), scoring, options) as activity:
+        with activity_of(label, model.eval(), scoring.pictures, scoring.recording.bins_ms, options) as activity:
             tables["notes"] += [{"model": label, "note": note} for note in activity[""]]
             areas = {area: scoring.of_area(values) for area, values in activity.items() if area and varies(values)}
         if not areas:

@@ -7,14 +7,17 @@ import numpy as np
 from scipy import stats
 
 from cordsnet._checks import check_count, check_positive
+from cordsnet.dynamics.limits import in_words
 from cordsnet.experiments.claims import Claim, Measured, above, below, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import reads_images, same_each_time
 from cordsnet.experiments.recordings.movies import (
+    BLOCK_BYTES,
     NATURAL,
     SYNTHETIC,
     Movies,
     Numbers,
+    Shown,
     read_movies,
     show_movies,
     without_noise,
@@ -33,13 +36,15 @@ class NeuralStraighteningOptions:
     Attributes
     ----------
     recording : file of a recording whose images are frames, with the labels category (natural or synthetic), movie,
-        frame and, if any, zoom (zoom1x or zoom2x); or a folder of such .npz files, one for each penetration.
+        frame and, if any, zoom (zoom1x or zoom2x); or a folder of such .npz files, one for each penetration. An empty
+        text measures models alone.
     frames : folder or ZIP archive with natural frames as MOVIE/groundtruth1, MOVIE/groundtruth2 and so on.
     zoom : 1 takes whole frames, 2 their central half.
     areas : "all" areas of a model, or the "top" one.
     image_ms : how long models see a frame, ms.
     read : activity of models is the mean over this time, "window", or the state at its end, "last".
     draws : bootstrap samples of movies for the intervals of summed products; others are by Student's t over movies.
+    movie_draws : bootstrap samples of neurons and repeats for the interval of each movie of a recording; 0 for none.
     """
 
     recording: str = ""
@@ -49,10 +54,12 @@ class NeuralStraighteningOptions:
     image_ms: float = 200.0
     read: Literal["window", "last"] = "window"
     draws: int = 2000
+    movie_draws: int = 200
 
     def __post_init__(self) -> None:
         check_count(self.zoom, "zoom", 1, 2)
         check_count(self.draws, "draws", 20, 100_000)
+        check_count(self.movie_draws, "movie_draws", 0, 100_000)
         check_positive(self.image_ms, "image_ms")
         for name, known in (("areas", ("all", "top")), ("read", ("window", "last"))):
             if getattr(self, name) not in known:
@@ -83,9 +90,9 @@ OF_NEURONS, OF_MODELS = CLAIMS[:3], CLAIMS[3:]
     "neural_straightening",
     options=NeuralStraighteningOptions,
     presets={
-        "smoke": Preset(NeuralStraighteningOptions(draws=200), 0.5, 1.0),
+        "smoke": Preset(NeuralStraighteningOptions(draws=200, movie_draws=20), 0.5, 1.0),
         "desk": Preset(NeuralStraighteningOptions(), 1.0, 1.0),
-        "paper": Preset(NeuralStraighteningOptions(draws=20_000), 3.0, 2.0),
+        "paper": Preset(NeuralStraighteningOptions(draws=20_000, movie_draws=1000), 5.0, 2.0),
     },
     claims=CLAIMS,
     needs=(reads_images, same_each_time),
@@ -95,7 +102,8 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
     """Curvature of natural and synthetic movies in neurons and in every area of models, less that of the pixels.
 
     Curvature of neurons is estimated from products of different repeats, so that noise does not bend it. The table
-    "straightening" has a row for each population and area, "movies" one for each of their movies. Values are means over
+    "straightening" has a row for each population and area, "movies" one for each of their movies, with an interval over
+    neurons and repeats where there are neurons. Values are means over
     movies of the curvature of a movie less that of its pixels, so that a population that copies pixels has 0. Beside
     them stand angles of products that are summed over movies ("summed"): they bear more noise, and weigh movies with
     long neural steps more. Claims on models are about their top area.
@@ -104,6 +112,11 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
     tables: dict[str, Rows] = {name: [] for name in ("straightening", "movies", "notes")}
     tables["notes"] += [{"model": "recording", "note": note} for note in movies.notes]
     claims: list[Claim] = []
+    held = sum(natural.nbytes + synthetic.nbytes for natural, synthetic in movies.populations.values())
+    setting.say(
+        f"{len(movies.names)} movies of {movies.natural.shape[1]} frames, twice, to {len(setting.models)} models; about "
+        f"{in_words(3 * held + 3 * movies.natural.nbytes + BLOCK_BYTES)} of memory"
+    )
 
     def measure(model: str, area: str, units: int, seen: Straightening, faded: Straightening) -> StraighteningContrast:
         found = straightening_contrast(seen, faded, draws=options.draws, seed=setting.seed)
@@ -113,7 +126,8 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
 
     for k, (name, (seen, faded)) in enumerate(movies.populations.items()):
         setting.tell(f"neurons, {name}", k, len(movies.populations))
-        parts = _straightening(seen, movies.natural), _straightening(faded, movies.synthetic)
+        how: dict[str, Any] = {"draws": options.movie_draws, "seed": setting.seed}
+        parts = straightening(seen, movies.natural, **how), straightening(faded, movies.synthetic, **how)
         found = measure(NEURONS, name, seen.shape[-1], *parts)
         if not k:  # all neurons, or those of the only file
             claims += decide(OF_NEURONS, _measured(*parts, found, OF_NEURONS), NEURONS)
@@ -124,17 +138,16 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
         )
         tables["notes"] += [{"model": label, "note": note} for note in notes]
         for area, units in natural.units.items():
-            shown = ((without_noise(one.activity[area]), one.pixels) for one in (natural, synthetic))
-            parts = _straightening(*next(shown)), _straightening(*next(shown))
+            parts = _of_model(natural, area), _of_model(synthetic, area)
             found = measure(label, area, units, *parts)
         claims += decide(OF_MODELS, _measured(*parts, found, OF_MODELS), label)  # of the last area, the top one
     about = {"source": movies.source, "movies": list(movies.names), "populations": list(movies.populations)}
     return Result(tables, claims=tuple(claims), meta=about)
 
 
-def _straightening(responses: Numbers, frames: Numbers) -> Straightening:
-    """Straightening of movies without intervals of single ones."""
-    return straightening(responses, frames, draws=0)
+def _of_model(shown: Shown, area: str) -> Straightening:
+    """Straightening of movies by an area of a model, without intervals of single ones."""
+    return straightening(without_noise(shown.activity[area]), shown.pixels, draws=0)
 
 
 def _row(
@@ -180,6 +193,9 @@ def _movie_rows(model: str, area: str, movies: Movies, seen: Straightening, fade
         for k, movie in enumerate(movies.names):
             row = {"model": model, "area": area, "movie": movie, "category": category, "pixels": float(one.pixels[k])}
             row |= {"population": one.neural[k].value, "straightening": float(one.value[k])}
+            if model == NEURONS:
+                row |= {"low": float(one.interval[k, 0]), "high": float(one.interval[k, 1])}
+                row |= {"naive": one.neural[k].naive}
             rows.append(row | {"status": one.statuses[k].name.lower()})
     return rows
 

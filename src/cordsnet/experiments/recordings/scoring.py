@@ -1,7 +1,7 @@
 """What models are scored on: complete neurons, pictures, and images that choose an area or are scored."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cordsnet._files import check_name
 from cordsnet.errors import DataError
+from cordsnet.experiments.recordings.costs import check_cost, cost_of_scores, units_of
 from cordsnet.models import VisionModel
 from cordsnet.neural import (
     PLS,
@@ -74,6 +75,19 @@ class Scoring:
         found = score(values[self.scored], scored, self.mapping, splits=self.splits, bins=self.bins)
         return float(first.aggregate("centred").value), found
 
+    def check_cost(
+        self, label: str, model: VisionModel, options: Any, say: Callable[[str], None], scored: bool = True
+    ) -> None:
+        """Say what a model will take, and raise DataError where it is more than `options.most_gb`.
+
+        Without `scored`, only the images that choose are shown.
+        """
+        images = len(self.choosing), len(self.scored) if scored else 0
+        neurons, bins = len(self.recording.neurons), len(self.recording.bins_ms)
+        cost = cost_of_scores(label, units_of(model), images, bins, neurons, options)
+        say(str(cost))
+        check_cost(cost, options.most_gb)
+
     def choice(self, activity: NDArray[np.float32]) -> Scores:
         """Scores on the images that choose, of their activity [chosen images, T, units]."""
         chosen = self.recording.select(images=self.choosing)
@@ -82,7 +96,7 @@ class Scoring:
 
     def baselines(self) -> dict[str, Scores]:
         """Scores of pixels and of Gabor energy, with a mapping for each bin, since they have no time course."""
-        images = np.stack([_small(self.pictures, k) for k in range(len(self.pictures))])
+        images = small_pictures(self.pictures)
         bins = len(self.recording.bins_ms)
         features = {"pixels": pixel_features(images), "gabor": gabor_features(images)}
         chosen = self.recording.select(images=self.scored)
@@ -162,12 +176,9 @@ def _splits(recording: Recording, images: NDArray[np.intp], count: int, stratifi
 
 @contextmanager
 def activity_of(
-    label: str, model: VisionModel, scoring: Scoring, options: Any, pictures: Pictures | None = None
+    label: str, model: VisionModel, pictures: Pictures, bins_ms: NDArray[np.float64], options: Any
 ) -> Iterator[Mapping[str, Any]]:
-    """Area -> activity [I, T, units] of a model; kept below `options.keep`, or for this block alone.
-
-    `pictures` are those that are shown; None shows all of the recording.
-    """
+    """Area -> activity [I, T, units] of a model; kept below `options.keep`, or for this block alone."""
     viewing = Viewing(
         image_ms=options.image_ms or None,
         latency_ms=options.latency_ms,
@@ -177,8 +188,7 @@ def activity_of(
     with tempfile.TemporaryDirectory() as place:
         folder = Path(options.keep) if options.keep else Path(place)
         path = folder / f"{check_name(label, 'label of a model')}.zarr"
-        shown = scoring.pictures if pictures is None else pictures
-        store = record_activity(model, shown, scoring.recording.bins_ms, path, viewing=viewing)
+        store = record_activity(model, pictures, bins_ms, path, viewing=viewing)
         yield {"": store.notes, **{area: store.area(area) for area in store.areas}}
 
 
@@ -194,11 +204,11 @@ def _notes(whole: Recording, kept: Recording, choosing: int) -> list[str]:
     return notes
 
 
-def _small(pictures: Pictures, row: int) -> NDArray[Any]:
-    """A picture in grey at the size of the baselines, in 0-1."""
-    (picture,) = pictures.load([row])
-    small = picture.convert("L").resize((BASELINE_PX, BASELINE_PX), 2)
-    return np.asarray(small, np.float32) / 255
+def small_pictures(pictures: Pictures) -> NDArray[np.float32]:
+    """Pictures in grey at the size of the baselines, in 0-1 [I, H, W]."""
+    read = (pictures.load([row])[0] for row in range(len(pictures)))
+    small = [picture.convert("L").resize((BASELINE_PX, BASELINE_PX), 2) for picture in read]
+    return np.stack([np.asarray(picture, np.float32) / 255 for picture in small])
 
 
 def varies(activity: Any) -> bool:

@@ -1,0 +1,1 @@
+"""What a recording looks like: courses in time, reliabilities, rasters, bounded in memory and time."""

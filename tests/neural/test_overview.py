@@ -1,0 +1,181 @@
+"""A quick look at recordings made by hand: courses, silence, drift, tuning, what is drawn and what is said."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from cordsnet.cli import main
+from cordsnet.errors import ArgumentError
+from cordsnet.neural import (
+    Recording,
+    ReliabilityStatus,
+    noise_ceiling,
+    recording_overview,
+    save_recording,
+    split_half_reliability,
+)
+from cordsnet.neural.overview import part
+from cordsnet.neural.overview.trials import fano, tuning
+
+BINS = np.stack([np.arange(-50, 150, 10.0), np.arange(-40, 160, 10.0)], 1)
+
+
+def made(images=30, repeats=6, neurons=9, seed=0, bins=BINS, fading=0.0, selective=0.8):
+    """Poisson counts of neurons that answer from 50 ms on; the last is silent, the first is absent in some trials."""
+    random = np.random.default_rng(seed)
+    drive = 1 + selective * random.uniform(-1, 1, (images, neurons))
+    late = np.where(bins[:, 0] >= 50, 4.0, 1.0)
+    mean = drive[:, None, None] * late[None, None, :, None] * np.linspace(1, 1 - fading, repeats)[:, None, None]
+    counts = random.poisson(mean).astype(np.float32)
+    counts[..., -1] = 0
+    counts[::5, repeats - 1 :, :, 0] = np.nan
+    names = [f"cell{k}" for k in range(neurons)]
+    return Recording(
+        counts, bins, [f"im{k}" for k in range(images)], names, "count", {}, {"area": np.array(["V4"] * neurons)}
+    )
+
+
+def test_numbers_are_those_of_the_recording():
+    recording = made()
+    found = recording_overview(recording, sample=4, halves=5, draws=20)
+    assert found.shape == (30, 6, 20, 9)
+    assert found.repeats == (5, 6.0, 6)
+    assert found.absent == pytest.approx(6 * 20 / recording.responses.size)
+    assert found.silent == ("cell8",)
+    rates = recording.as_rates().mean
+    np.testing.assert_allclose(found.course, rates.mean(0))
+    np.testing.assert_allclose(found.population, rates.mean((0, 2)))
+    assert found.population[-1] > 3 * found.population[0]
+    error = rates.mean(0).std(1, ddof=1) / 3
+    np.testing.assert_allclose(found.population_reach, 2.306 * error, rtol=1e-3)
+    np.testing.assert_allclose(found.level, np.nanmean(recording.as_rates().responses, (0, 1, 2)), rtol=1e-5)
+    assert found.window_ms == (0.0, 150.0)
+    assert len(found.sample) == 4
+    assert 8 not in found.sample
+    known = split_half_reliability(recording, halves=5, draws=0)
+    np.testing.assert_array_equal(found.reliability.value, known.value)
+    assert found.ceiling.pooled == noise_ceiling(recording, halves=5, draws=20).pooled
+    assert len(found.rasters) == 4
+    assert all(len(one.responses) == len(one.images) <= 120 for one in found.rasters)
+
+
+def test_noise_has_the_fano_factor_of_poisson_and_no_tuning():
+    recording = made(images=200, repeats=20, selective=0.0)
+    late, span = part.after_onset(recording)
+    factors = fano(late)[:-1] * (span[1] - span[0]) / 1000
+    assert factors == pytest.approx(np.ones(8), abs=0.12)
+    for one, other in tuning(late, np.arange(8), 0):
+        known = np.isfinite(one) & np.isfinite(other)
+        assert abs(np.corrcoef(one[known], other[known])[0, 1]) < 0.3
+    (pair,) = tuning(part.after_onset(made(images=200, repeats=20))[0], np.array([3]), 0)
+    assert np.corrcoef(*pair)[0, 1] > 0.9
+
+
+def test_neurons_that_fade_drift():
+    steady, fading = (recording_overview(made(repeats=8, fading=fade), halves=2, draws=0) for fade in (0.0, 0.5))
+    assert np.abs(steady.drift).max() < 0.1
+    assert fading.drift[0] > 0.2
+    assert fading.drift[-1] < -0.2
+    assert (fading.drift_reach < 0.1).all()
+
+
+def test_bins_are_joined_around_onset_and_counts_are_summed():
+    bins = np.stack([np.arange(-53, 100, 1.0), np.arange(-52, 101, 1.0)], 1)
+    recording = made(bins=bins, images=5)
+    joined, (said,) = part.join_bins(recording, 40)
+    assert said == "5 bins are joined into one, 153 into 30; 3 at the ends are left out"
+    assert 0.0 in joined.bins_ms[:, 0]
+    place = list(joined.bins_ms[:, 0]).index(0.0)
+    np.testing.assert_array_equal(joined.responses[:, :, place], recording.responses[:, :, 53:58].sum(2))
+    rates, _ = part.join_bins(recording.as_rates(), 40)
+    np.testing.assert_allclose(rates.mean, joined.as_rates().mean, rtol=1e-5)
+    overlapping = dataclasses.replace(recording, bins_ms=bins + np.array([0.0, 4.0]))
+    thinned, (said,) = part.join_bins(overlapping, 40)
+    assert "every 5th of 153 bins" in said
+    np.testing.assert_array_equal(thinned.responses[:, :, 0], recording.responses[:, :, 3])
+
+
+def test_large_recordings_are_drawn_from_and_said_to_be(monkeypatch):
+    monkeypatch.setattr(part, "MOST_VALUES", 20_000)
+    monkeypatch.setattr(part, "FEWEST_NEURONS", 5)
+    monkeypatch.setattr(part, "FEWEST_IMAGES", 10)
+    found = recording_overview(made(images=60, neurons=40), halves=2, draws=0, seed=3)
+    assert found.notes == (
+        "5 of 40 neurons are looked at, drawn with seed 3",
+        "33 of 60 images are looked at, drawn with seed 3",
+    )
+    assert found.course.shape == (20, 5)
+    assert len(found.level) == 40  # silence and levels are those of all
+    assert found.silent == ("cell39",)
+    assert recording_overview(made(images=60, neurons=40), halves=2, draws=0, seed=4).neurons != found.neurons
+
+
+def look(recording, folder, capsys, *words):
+    path = save_recording(recording, folder / "rec.npz")
+    assert main(["neural", "look", str(path), "--output", f"{folder}/page", *words]) == 0
+    return (folder / "page" / "look.html").read_text(), capsys.readouterr().out
+
+
+def test_a_page_has_figures_and_says_what_was_drawn(tmp_path, capsys):
+    page, said = look(made(), tmp_path, capsys, "--image_ms", "100", "--sample", "5")
+    assert "neurons that never respond: 1: cell8" in said
+    assert "noise ceiling, all bins pooled" in said
+    names = {path.stem for path in (tmp_path / "page" / "figures").glob("*.png")}
+    assert names == {"rasters", "population", "courses", "reliability", "levels", "selectivity"}
+    assert page.count("data:image/png") == 6
+    assert "the 100 ms for which it stays" in page
+    assert "5 neurons that were drawn from those that respond" in page
+
+
+def test_one_bin_and_no_repeats_are_said(tmp_path, capsys):
+    one = dataclasses.replace(
+        made(), responses=made().responses.sum(2, keepdims=True), bins_ms=np.array([[0.0, 150.0]])
+    )
+    page, _ = look(one, tmp_path, capsys)
+    assert "has one bin, 0 to 150 ms, so it has no rasters and no courses" in page
+    assert page.count("data:image/png") == 3
+    alone = dataclasses.replace(one, responses=one.responses[:, :1])
+    page, said = look(alone, tmp_path, capsys)
+    assert "no ceiling can be computed" in said
+    assert "tuning cannot be told from noise" in page
+    found = recording_overview(alone)
+    assert found.ceiling.status is ReliabilityStatus.ONE_REPEAT
+    assert (found.fano, found.drift, found.tuning, found.rasters) == (None, None, None, ())
+
+
+def test_rows_are_images_without_repeats(tmp_path, capsys):
+    single = dataclasses.replace(made(), responses=made().responses[:, :1])
+    page, _ = look(single, tmp_path, capsys)
+    assert "has no repeats, so that a row is an image" in page
+    assert "is not known (--image_ms)" in page
+
+
+def test_large_files_are_not_read_unless_they_are_allowed(tmp_path, capsys, monkeypatch):
+    path = save_recording(made(), tmp_path / "rec.npz")
+    for command in ("look", "check"):
+        assert main(["neural", command, str(path), "--most_gb", "1e-6"]) == 2
+        assert "unpacked; reading it takes about" in capsys.readouterr().err
+    monkeypatch.setattr("cordsnet.cli.neural.files.WORTH_SAYING", 1)
+    assert main(["neural", "check", str(path)]) == 0
+    assert "of memory" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_the_result_is_json(tmp_path, capsys):
+    _, said = look(made(), tmp_path, capsys, "--json")
+    found = json.loads(said)
+    assert found["images"] == "30"
+    assert found["page"].endswith("look.html")
+
+
+def test_what_will_not_do_is_said(tmp_path, capsys):
+    for wrong in ({"sample": 0}, {"most_bins": 0}, {"halves": 0}, {"draws": 3}, {"seed": -1}):
+        with pytest.raises((ArgumentError, ValueError), match=next(iter(wrong))):
+            recording_overview(made(images=4), **wrong)
+    assert main(["neural", "look", f"{tmp_path}/none.npz"]) == 2
+    assert "none.npz" in capsys.readouterr().err
+    path = save_recording(made(), tmp_path / "rec.npz")
+    assert main(["neural", "look", str(path), "--image_ms", "0", "--output", f"{tmp_path}/page"]) == 2
+    assert "--image_ms must be above 0" in capsys.readouterr().err
+    assert not (tmp_path / "page").exists()
