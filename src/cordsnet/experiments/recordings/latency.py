@@ -84,14 +84,13 @@ def choose_latency(
     """
     grid = _grid(latencies_ms)
     scoring = prepare(options, seed)
-    pictures = scoring.pictures.select([int(k) for k in scoring.choosing])
     found, parts = dict[str, LatencyChoice](), len(models) * len(grid)
     for label, model in models.items():
         each = list[dict[str, Numbers]]()
         for latency in grid:
             tell(f"{label} at {latency:g} ms", len(found) * len(grid) + len(each), parts)
             chosen = replace(options, latency_ms=float(latency), keep="")
-            with activity_of(label, model.eval(), scoring, chosen, pictures) as activity:
+            with activity_of(label, model.eval(), scoring, chosen, scoring.choosing) as activity:
                 each.append(_by_neuron(activity, scoring))
         if not any(each):
             raise ValueError(

@@ -24,7 +24,8 @@ def read_henaff(path: Path, *, psth: bool = False) -> Recording:
     Frames are named zoom/category/movie/frame, such as zoom1x/natural/movie02-bees/frame01, and have the four parts as
     labels. Frames that no unit was shown are left out. The first and the last frame of a synthetic movie are those of
     the natural one, and the file holds the same trials under both: the label "picture" is the name of the first of
-    them, and splits that are to share no trial keep images of one picture together.
+    them, and splits that are to share no trial keep images of one picture together. Movies in bins of 10 ms have the
+    name of the movie as "picture", since its categories share those trials and its zooms share pixels.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def _psth(arrays: NpzArrays, values: NDArray[Any], names: tuple[list[str], ...])
     bins = np.stack([starts, starts + np.median(np.diff(starts))], 1)
     rates = values.reshape(-1, *values.shape[3:]).transpose(0, 2, 1)[:, None]
     said = "rates from the onset of a frame, averaged over the frames and repeats of a movie"
-    return _recording(arrays, np.ascontiguousarray(rates), bins, names, "rate", said)
+    found = _recording(arrays, np.ascontiguousarray(rates), bins, names, "rate", said)
+    return replace(found, image_labels={**found.image_labels, "picture": found.image_labels["movie"]})
 
 
 def _recording(
