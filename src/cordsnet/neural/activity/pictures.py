@@ -57,6 +57,12 @@ class Pictures:
     files: tuple[str, ...] = ()
     array: NDArray[Any] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        held, what = (self.files, "files") if self.array is None else (self.array, "array")
+        if np.ndim(held) < 1 or len(held) != len(self.names):
+            count = len(held) if np.ndim(held) else 0
+            raise DataError(f"{what} must hold a picture for each of the {len(self.names)} names, got {count}")
+
     def __len__(self) -> int:
         return len(self.names)
 
