@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         curvature,
         neural_curvature,
     )
+    from cordsnet.neural.straightening.likelihood import LikelyCurvature, likely_curvature
     from cordsnet.neural.straightening.straightening import (
         ContrastStatus,
         Straightening,
@@ -112,6 +113,7 @@ __all__ = [
     "Decoding",
     "DecodingPlan",
     "Finding",
+    "LikelyCurvature",
     "NeuralCurvature",
     "NoiseCeiling",
     "OneToOne",
@@ -160,6 +162,7 @@ __all__ = [
     "holm",
     "image_baselines",
     "image_splits",
+    "likely_curvature",
     "load_store",
     "make_recording",
     "map_bins",
