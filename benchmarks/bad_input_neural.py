@@ -3,10 +3,8 @@
 Classes that only hold what a function found, such as `Scores`, refuse nothing and have no row.
 """
 
-import datetime
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,6 @@ from cordsnet import models, neural
 
 IMAGES, TIMES, UNITS, NEURONS, REPEATS = 12, 3, 6, 4, 4
 BINS = np.array([[0.0, 20.0], [20.0, 40.0], [40.0, 60.0]])
-FACTS: dict[str, Any] = {"area": "IT", "source": "made here"}
 
 
 def numbers(*shape: int, seed: int = 0) -> NDArray[Any]:
@@ -79,52 +76,6 @@ def plan() -> neural.DecodingPlan:
     return neural.DecodingPlan(folds=2, resamples=2)
 
 
-def table() -> Any:
-    """Return responses in a long table."""
-    import pandas
-
-    rows = [(n, i, r, float(n + i + r)) for n in range(2) for i in range(3) for r in range(2)]
-    return pandas.DataFrame(rows, columns=["neuron", "image", "repeat", "response"])
-
-
-def nwb_file() -> Path:
-    """Return a file with two units and six trials."""
-    import pynwb
-
-    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    file = pynwb.NWBFile(session_description="s", identifier="i", session_start_time=start)
-    file.add_trial_column(name="image", description="d")
-    for k in range(6):
-        file.add_trial(start_time=k + 0.5, stop_time=k + 1.0, image=f"image{k % 3}")
-    for k in range(2):
-        file.add_unit(spike_times=np.sort(np.random.default_rng(k).uniform(0, 7, 300)), id=k)
-    path = Path("made.nwb")
-    with pynwb.NWBHDF5IO(path, "w") as stream:
-        stream.write(file)
-    return path
-
-
-def matlab_file() -> Path:
-    """Return a file with an array of responses."""
-    from scipy import io
-
-    io.savemat("made.mat", {"responses": np.abs(numbers(NEURONS, 5, 3))})
-    return Path("made.mat")
-
-
-def stored() -> Path:
-    """Return the folder of recorded activity."""
-    path = Path("made.zarr")
-    if not path.exists():
-        neural.record_activity(network(), pixels(2), BINS, path, areas=["area1"])
-    return path
-
-
-def kept() -> Path:
-    """Return the file of a recording."""
-    return neural.save_recording(recording(), "made.npz")
-
-
 def decoded(**more: Any) -> dict[str, Any]:
     """Return what every decoding is given."""
     return {"data": recording(), "labels": np.arange(IMAGES) % 3, "plan": plan(), **more}
@@ -138,11 +89,6 @@ def compared(**more: Any) -> dict[str, Any]:
 def fitted(estimator: Any) -> Any:
     """Return the predictions of a mapping."""
     return estimator.fit(numbers(20, 6), numbers(20, 3, seed=1)).predict(numbers(4, 6, seed=2))
-
-
-def looked_at(found: neural.Recording) -> Any:
-    """Return what is derived from a recording."""
-    return found.repeats, found.centres_ms, neural.check_recording(found).findings
 
 
 def seen(viewing: neural.Viewing) -> Any:
@@ -183,7 +129,6 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "brain_score_ceiling": lambda: {"recording": recording(), "splits": 3},
     "cca_over_time": lambda: compared(k=1, components=2, folds=2),
     "check_leaks": lambda: {"splits": splits(), "names": recording().images, "hashes": recording().images},
-    "check_recording": lambda: {"recording": recording(), "images": list(recording().images)},
     "cka_over_time": lambda: compared(groups=3),
     "cluster_test": lambda: {"differences": numbers(6, 5), "draws": 30},
     "compare_rdms": lambda: {"a": rdms(), "b": rdms(1)},
@@ -194,29 +139,6 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "curvature": lambda: {"path": numbers(5, 6)},
     "decode_across": lambda: decoded(over=np.arange(IMAGES) // 3 % 2, train=[0], test=[1]),
     "decode_over_time": lambda: decoded(permutations=19, draws=0, consecutive=1),
-    "find_pictures": lambda: {"source": pixels(3)},
-    "from_arrays": lambda: {"responses": numbers(5, 3, 2) ** 2, "axes": "image repeat neuron", "bins_ms": [[0, 50]]},
-    "from_assembly": lambda: {"assembly": neural.to_assembly(recording())},
-    "from_raster": lambda: {
-        "raster": np.random.default_rng(0).integers(0, 2, (8, 40)),
-        "neuron": np.arange(8) % 2,
-        "image": np.arange(8) // 2 % 2,
-        "onset_ms": 10.0,
-        "bin_ms": 10.0,
-        "repeat": np.arange(8) // 4,
-        "trial_labels": {"kind": np.arange(8) // 2 % 2},
-        **FACTS,
-    },
-    "from_spikes": lambda: {
-        "spikes": [np.sort(np.random.default_rng(k).uniform(0, 4000, 200)) for k in range(2)],
-        "onsets_ms": np.arange(4) * 900.0 + 100,
-        "shown": np.array(["a", "b", "a", "b"]),
-        "bin_ms": 50.0,
-        "from_ms": 0.0,
-        "to_ms": 200.0,
-        "recorded": np.ones((4, 2), bool),
-    },
-    "from_table": lambda: {"table": table(), "bins_ms": [[0.0, 100.0]]},
     "gabor_features": lambda: {"images": pixels(2), "wavelengths_px": (4.0,), "orientations": 2},
     "holm": lambda: {"values": [0.01, 0.2, 0.03]},
     "image_baselines": lambda: {
@@ -229,7 +151,6 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "image_splits": lambda: {"images": IMAGES, "objects": np.arange(IMAGES) % 3, "count": 3, "train": 0.6},
     "likely_curvature": lambda: {"responses": movies()["responses"][0]},
-    "load_store": lambda: {"path": stored()},
     "make_recording": lambda: {"activity": activity(), "bins_ms": BINS, "neurons": 3, "latency_ms": 10.0},
     "map_bins": lambda: {"bins_ms": BINS, "dt_ms": 2.0, "latency_ms": 10.0},
     "neural_curvature": lambda: {"responses": movies()["responses"][0], "draws": 20},
@@ -241,25 +162,8 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "procrustes_over_time": lambda: compared(components=2, bootstrap=5),
     "rank_agreement": lambda: {"times_ms": numbers(8), "measured_ms": numbers(8, seed=1), "draws": 20},
     "rdm_movie": lambda: {"responses": recording(), "metric": "mahalanobis", "noise": np.eye(NEURONS)},
-    "read_matlab": lambda: {
-        "path": matlab_file(),
-        "key": "responses",
-        "axes": "neuron image repeat",
-        "bins_ms": [[0, 50]],
-        **FACTS,
-    },
-    "read_nwb": lambda: {"path": nwb_file(), "bin_ms": 50.0, "image": "image"},
-    "read_recording": lambda: {"path": kept()},
-    "record_activity": lambda: {
-        "model": network(),
-        "pictures": pixels(2),
-        "bins_ms": BINS,
-        "output": f"new{datetime.datetime.now(datetime.UTC).timestamp()}.zarr",
-        "areas": ["area1"],
-    },
     "rsa_ceiling": lambda: {"brain": recording(), "metric": "euclidean", "splits": 3},
     "rsa_over_time": lambda: {"model": rdms(), "brain": recording(), "metric": "euclidean", "draws": 5},
-    "save_recording": lambda: {"recording": recording(), "path": "again.npz"},
     "score": lambda: {
         "activity": activity(1),
         "recording": recording(),
@@ -277,29 +181,21 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         "second": neural.straightening(**movies()),
         "draws": 20,
     },
-    "to_assembly": lambda: {"recording": recording()},
 }
 
 USE: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("PLS", "Ridge", "ReducedRank", "OneToOne"), fitted),
     "BinMap": lambda bins: (bins.used, bins.weights, bins.sentence),
     "Pictures": lambda pictures: pictures.load(range(len(pictures))),
-    "find_pictures": lambda pictures: pictures.load(range(min(len(pictures), 3))),
     "Correlations": lambda found: neural.score(
         activity(1), recording(), mapping(), splits=splits(), ceiling=found
     ).ceiling_value(),
     "Splits": lambda made: neural.score(activity(1), recording(), mapping(), splits=made).aggregate(),
     "DecodingPlan": lambda made: neural.cross_temporal(recording(), "object", plan=made),
-    "Recording": looked_at,
-    **dict.fromkeys(("from_arrays", "from_assembly", "from_raster", "from_spikes", "from_table"), looked_at),
-    **dict.fromkeys(("read_matlab", "read_nwb", "read_recording"), looked_at),
     "Viewing": seen,
     "likely_curvature": lambda: {"responses": movies()["responses"][0]},
-    "load_store": lambda store: np.asarray(store.area("area1")[:]),
-    "record_activity": lambda store: {name: np.asarray(store.area(name)[:]) for name in store.areas},
     "compare_scores": lambda found: (found.value, found.interval, found.test),
     "score": lambda found: (found.aggregate("centred"), found.ceiled(), found.predicted),
     "image_baselines": lambda found: {name: one.aggregate().value for name, one in found.items()},
-    "check_recording": lambda found: found.findings,
     "gabor_features": lambda found: found.sum(),
 }

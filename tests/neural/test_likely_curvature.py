@@ -87,3 +87,14 @@ def test_what_will_not_do_is_said():
         likely_curvature(same)
     with pytest.raises(DataError, match="two repeats of each frame"):
         likely_curvature(same[:1])
+
+
+def test_neurons_of_very_different_sizes_do_not_bend_or_straighten_the_path():
+    random = np.random.default_rng(3)
+    found = []
+    for _ in range(10):
+        sizes = np.exp(random.normal(size=300))  # a model with one size for all finds some 15 degrees less
+        path = turning(random, FRAMES, 300, 60.0) * sizes * (300 / (sizes**2).sum()) ** 0.5
+        responses = path + 0.2 * random.normal(size=(20, FRAMES, 300))
+        found.append(likely_curvature(responses, interval=False).value)
+    assert np.mean(found) == pytest.approx(60, abs=4)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.reading.matlab.read import read_matlab
     from cordsnet.neural.reading.nwb.read import read_nwb
     from cordsnet.neural.reading.own import save_recording
+    from cordsnet.neural.reading.phy import read_phy
     from cordsnet.neural.reading.rasters import from_raster
     from cordsnet.neural.reading.read import read_recording
     from cordsnet.neural.reading.spike_times import from_spikes
@@ -177,6 +178,7 @@ __all__ = [
     "rdm_movie",
     "read_matlab",
     "read_nwb",
+    "read_phy",
     "read_recording",
     "record_activity",
     "rsa_ceiling",

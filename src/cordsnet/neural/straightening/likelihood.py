@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import optimize, stats
-from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
@@ -28,6 +26,12 @@ LEAST_NOISE = 1e-6
 """Least variance of the noise of a neuron as a share of the mean, so that a silent neuron is not taken for certain."""
 
 BISECTIONS = 7
+
+SIZES = np.arange(-7.0, 7.01, 0.5)
+"""Logarithms of the variance of a neuron's path, of the middle neuron as 1, over which the likelihood is summed."""
+
+SPREADS = -3.0, 1.0
+"""Bounds of the logarithm of their standard deviation over neurons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +61,14 @@ def likely_curvature(responses: NDArray[Any], *, interval: bool = True) -> Likel
     """Curvature of the mean responses of a population as the angle that makes the responses most likely.
 
     The path of the mean responses turns by one angle at each frame, in a direction that is random in the space of all
-    neurons. Over neurons, its differences before frames s and t then have the covariance d_s d_t cos(angle)^|s - t|,
-    for steps of the lengths d. The means over repeats add noise of the variance that repeats show, independent between
-    frames and between neurons. The likelihood takes all of it as normal, and is largest over the angle and the steps,
-    whose logarithms have a normal prior. Beside `neural_curvature` it bears less noise, since steps far apart inform
-    about the angle too, and asks for more: one angle for all frames, frames that share no trial, and neurons that are
-    alike in the size of their responses and have noise of their own. Where neurons differ much in size, intervals are
-    too narrow: a few of them make up the path.
+    neurons. Differences of a neuron before frames s and t then have the covariance g d_s d_t cos(angle)^|s - t|, for
+    steps of the lengths d and the size g of the neuron, whose logarithm is normal over neurons. The means over repeats
+    add noise of the variance that the repeats of a neuron show, alike for its frames and independent between frames and
+    between neurons. The likelihood takes responses as normal, sums over sizes, and is largest over the angle, the
+    spread of sizes and the steps, whose logarithms have a normal prior. Beside `neural_curvature` it bears less noise,
+    since steps far apart inform about the angle too, and asks for more: one angle for all frames, frames that share no
+    trial, and neurons that have noise of their own. Where few neurons make up the path, its angle is their draw, which
+    no interval here covers.
 
     Parameters
     ----------
@@ -80,12 +85,11 @@ def likely_curvature(responses: NDArray[Any], *, interval: bool = True) -> Likel
     """
     values, present = as_repeats(responses)
     number = present.sum(0)
-    model = _Model(np.diff(values.sum(0) / number, axis=0).T, _noise(values, present) / number.T)
-    start = np.concatenate([[0.5], np.full(model.steps, 0.5 * np.log(model.size))])
-    best = min((model.fitted(start + shift) for shift in (0, 1, -1)), key=lambda found: found[0])
-    gain = model.alone() - model.cost(torch.from_numpy(best[1]), prior=False).item()
-    steps = np.exp(best[1][1:])
-    if 2 * gain < stats.chi2.ppf(LEVEL, model.steps + 1):
+    model = _Model(np.diff(values.sum(0) / number, axis=0).T, _noise(values, present) * (1 / number).mean(0))
+    best = min((model.fitted(model.start(shift)) for shift in (0.0, 1.5, -1.5)), key=lambda found: found[0])
+    gain = model.alone() - model.cost(best[1], prior=False)[0]
+    steps = np.exp(best[1][2:] + np.exp(2 * best[1][1]) / 4)
+    if 2 * gain < stats.chi2.ppf(LEVEL, model.steps + 2):
         return LikelyCurvature(float("nan"), None, steps, gain, len(model.noise), CurvatureStatus.NOISE)
     value = _angle(best[1][0])
     ends = (_end(model, best, ANGLES[0]), _end(model, best, ANGLES[1])) if interval else None
@@ -98,61 +102,84 @@ def likely_curvature(responses: NDArray[Any], *, interval: bool = True) -> Likel
 
 
 class _Model:
-    """Likelihood of differences of mean responses [N, F - 1] with noise of the means of the variance [N, F]."""
+    """Likelihood of differences of mean responses [N, F - 1], with noise of the means of the variance [N].
+
+    Differences are multiplied by a matrix that makes their noise white, in whose space the covariance of the path is
+    diagonalised once for all neurons and sizes.
+    """
 
     def __init__(self, differences: Numbers, noise: Numbers) -> None:
-        count = noise.shape[1]
-        matrix = np.diff(np.eye(count), axis=0)
-        self.steps = count - 1
-        self.noise = torch.from_numpy(np.einsum("sf,nf,tf->nst", matrix, noise, matrix))
-        self.differences = torch.from_numpy(np.ascontiguousarray(differences))
-        place = torch.arange(count - 1)
-        self.apart = torch.abs(place[:, None] - place)
-        signal = float((differences**2).mean()) - float(self.noise.diagonal(dim1=1, dim2=2).mean())
+        self.steps = differences.shape[1]
+        matrix = np.diff(np.eye(self.steps + 1), axis=0)
+        self.white = np.linalg.inv(np.linalg.cholesky(matrix @ matrix.T))
+        self.noise, self.values = noise, differences @ self.white.T
+        self.apart = np.abs(np.subtract.outer(np.arange(self.steps), np.arange(self.steps)))
+        signal = float((differences**2).mean() - 2 * noise.mean())
         self.size = max(signal, 0.01 * float((differences**2).mean()))
 
-    def cost(self, at: Tensor, prior: bool = True) -> Tensor:
-        """Negative logarithm of the likelihood, with that of the prior, at the logit of the angle and logs of steps."""
-        low, high = np.radians(ANGLES)
-        turned = torch.cos(low + (high - low) * torch.sigmoid(at[0]))
-        lengths = at[1:].exp()
-        path = lengths[:, None] * lengths * turned**self.apart
-        found = _normal(self.noise + path, self.differences)
-        return found + ((at[1:] - at[1:].mean()) ** 2).sum() / (2 * SPREAD**2) if prior else found
+    def start(self, shift: float) -> Numbers:
+        """Place to begin at: the logit of the angle, the logarithm of the spread of sizes, those of the steps."""
+        return np.concatenate([[0.5 + shift, 0.0], np.full(self.steps, 0.5 * np.log(self.size) + shift / 2)])
 
     def alone(self) -> float:
         """Negative logarithm of the likelihood of noise alone."""
-        return float(_normal(self.noise, self.differences))
+        return float(0.5 * (self.steps * np.log(self.noise) + (self.values**2).sum(1) / self.noise).sum())
+
+    def cost(self, at: Numbers, prior: bool = True) -> tuple[float, Numbers]:
+        """Negative logarithm of the likelihood, with that of the prior, and its slope."""
+        low, high = np.radians(ANGLES)
+        share = 1 / (1 + np.exp(-at[0]))
+        angle, lengths = low + (high - low) * share, np.exp(at[2:])
+        outer, powers = np.outer(lengths, lengths), np.cos(angle) ** self.apart
+        levels, axes = np.linalg.eigh(self.white @ (outer * powers) @ self.white.T)
+        found, spread, moved = self._mixture(np.maximum(levels, 0), self.values @ axes, float(np.exp(at[1])))
+        back = axes.T @ self.white
+        path = back.T @ moved @ back  # slope along the covariance of the differences
+        slope = np.empty_like(at)
+        turned = -self.apart * np.sin(angle) * np.cos(angle) ** np.maximum(self.apart - 1, 0)
+        slope[0] = (path * outer * turned).sum() * (high - low) * share * (1 - share)
+        slope[1] = spread
+        slope[2:] = 2 * (path * outer * powers).sum(1)
+        if prior:
+            about = at[2:] - at[2:].mean()
+            found += float((about**2).sum()) / (2 * SPREAD**2)
+            slope[2:] += about / SPREAD**2
+        return found, slope
+
+    def _mixture(self, levels: Numbers, along: Numbers, spread: float) -> tuple[float, float, Numbers]:
+        """Cost over the sizes that neurons may have, its slope along the log of their spread, and along the levels.
+
+        The slope along a covariance in its axes is a matrix, since neurons are not diagonal in them.
+        """
+        weights = -(SIZES**2) / (2 * spread**2)
+        weights = weights - np.log(np.exp(weights).sum())
+        scale = np.exp(SIZES)
+        total = scale[None, :, None] * levels + self.noise[:, None, None]  # [N, sizes, steps]
+        each = weights - 0.5 * (np.log(total) + along[:, None] ** 2 / total).sum(2)
+        top = each.max(1, keepdims=True)
+        every = top[:, 0] + np.log(np.exp(each - top).sum(1))
+        shares = np.exp(each - every[:, None])
+        squares = SIZES**2 / spread**2
+        wider = -float((shares @ (squares - np.exp(weights) @ squares)).sum())
+        pull = (shares * scale)[..., None]
+        pulled = (along[:, None] / total).reshape(-1, self.steps)
+        moved = np.diag((pull / total).sum((0, 1))) - (pulled * pull.reshape(-1, 1)).T @ pulled
+        return -float(every.sum()), wider, 0.5 * moved
 
     def fitted(self, start: Numbers, angle: float | None = None) -> tuple[float, Numbers]:
         """Least cost and its place, of all places or of those with an angle in degrees."""
         start = start.copy()
+        middle = 0.5 * np.log(self.size)
+        limits = [(-12.0, 12.0), SPREADS, *[(middle - 12, middle + 12)] * self.steps]
         if angle is not None:
             start[0] = _logit(angle)
-
-        def slope(place: Numbers) -> tuple[float, Numbers]:
-            at = torch.tensor(place, requires_grad=True)
-            cost = self.cost(at)
-            cost.backward()  # type: ignore[no-untyped-call]
-            found = np.zeros(len(place)) if at.grad is None else at.grad.numpy()
-            if angle is not None:
-                found[0] = 0.0
-            return cost.item(), found
-
-        limits = [(-12.0, 12.0), *[(k - 12, k + 12) for k in [0.5 * np.log(self.size)] * self.steps]]
-        found = optimize.minimize(slope, start, jac=True, method="L-BFGS-B", bounds=limits)
+            limits[0] = (start[0], start[0])
+        found = optimize.minimize(self.cost, start, jac=True, method="L-BFGS-B", bounds=limits)
         return float(found.fun), found.x
 
 
-def _normal(covariance: Tensor, values: Tensor) -> Tensor:
-    """Negative logarithm of the normal likelihood of values [N, k] without its constant."""
-    root = torch.linalg.cholesky(covariance)
-    white = torch.linalg.solve_triangular(root, values[..., None], upper=False)
-    return root.diagonal(dim1=1, dim2=2).log().sum() + 0.5 * white.square().sum()
-
-
 def _noise(values: Numbers, present: Numbers) -> Numbers:
-    """Variance of single responses of each neuron [N, 1] about the mean of their frame.
+    """Variance of single responses of each neuron [N] about the mean of their frame.
 
     Variances of neurons are drawn to their mean by the share of their spread that is error of estimation, since
     neurons whose noise is taken for too small would weigh most.
@@ -165,9 +192,8 @@ def _noise(values: Numbers, present: Numbers) -> Numbers:
         raise DataError("responses are the same in all repeats, so that there is no noise; use curvature() of one")
     true = max(float(each.var()) / middle**2 - error, 0.0) / (1 + error)  # variance of the true ones, middle 1
     share = true / (true + error)
-    drawn = np.maximum(share * each + (1 - share) * middle, LEAST_NOISE * middle)
-    found: Numbers = drawn[:, None]
-    return found
+    drawn: Numbers = np.maximum(share * each + (1 - share) * middle, LEAST_NOISE * middle)
+    return drawn
 
 
 def _angle(logit: float) -> float:
