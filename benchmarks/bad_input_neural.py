@@ -193,7 +193,6 @@ USE: dict[str, Callable[[Any], Any]] = {
     "Splits": lambda made: neural.score(activity(1), recording(), mapping(), splits=made).aggregate(),
     "DecodingPlan": lambda made: neural.cross_temporal(recording(), "object", plan=made),
     "Viewing": seen,
-    "likely_curvature": lambda: {"responses": movies()["responses"][0]},
     "compare_scores": lambda found: (found.value, found.interval, found.test),
     "score": lambda found: (found.aggregate("centred"), found.ceiled(), found.predicted),
     "image_baselines": lambda found: {name: one.aggregate().value for name, one in found.items()},

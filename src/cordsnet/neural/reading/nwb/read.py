@@ -14,7 +14,7 @@ from cordsnet.neural.reading.files import naming
 from cordsnet.neural.reading.nwb.series import mean_responses
 from cordsnet.neural.reading.nwb.tables import Tables, Units, read_tables
 from cordsnet.neural.reading.parts.bins import regular_bins
-from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording, merged, texts
+from cordsnet.neural.reading.parts.facts import About, check_counted, merged, recording_of, texts
 from cordsnet.neural.reading.parts.spikes import nanoseconds, stack_spikes
 from cordsnet.neural.reading.parts.trials import Trials, group, joined, names_of
 from cordsnet.neural.recording import Recording
@@ -131,7 +131,7 @@ def _recording(held: Tables, options: _Options, bins_ms: Numbers, path: Path, ab
     known["neurons"] = [str(ids[place]) for place in places]
     of_units = {name: values[places] for name, values in found.items()}
     known["neuron_labels"] = merged(of_units, about.get("neuron_labels"), "neuron_labels")
-    return make_recording(responses, bins_ms, **known)
+    return recording_of(responses, bins_ms, **known)
 
 
 def _responses(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts.facts import as_floats, make_recording
+from cordsnet.neural.reading.parts.facts import as_floats, recording_of
 from cordsnet.neural.recording import Recording
 
 ABSENT = -1
@@ -85,7 +85,7 @@ def _recording(
     shown = ~np.isnan(values).all((1, 2, 3))
     kinds = ("zoom", "category", "movie", "frame")
     place = arrays.path.stem
-    return make_recording(
+    return recording_of(
         values[shown],
         bins,
         images=["/".join(parts) for parts in zip(*(grid[shown] for grid in grids), strict=True)],
