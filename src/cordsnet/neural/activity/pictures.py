@@ -176,7 +176,8 @@ def _in_bits(pixels: NDArray[Any]) -> NDArray[Any]:
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= 0 and high <= 1):  # NaN is neither
         raise DataError(f"pictures of {pixels.dtype} must be from 0 to 1, got {low:g} to {high:g}; divide them by 255")
-    return np.rint(255 * pixels).astype(np.uint8)
+    found: NDArray[Any] = np.rint(255 * pixels).astype(np.uint8)
+    return found
 
 
 def natural(name: str) -> list[tuple[int, str]]:
