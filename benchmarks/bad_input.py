@@ -40,7 +40,7 @@ import cordsnet
 from cordsnet.tasks import TASKS
 
 HOME = str(Path(cordsnet.__file__).parent)
-PARTS = ("", ".analysis", ".data", ".dynamics", ".experiments", ".models", ".stimuli", ".tasks", ".training")
+PARTS = ("", ".analysis", ".data", ".dynamics", ".experiments", ".models", ".neural", ".stimuli", ".tasks", ".training")
 KINDS = ("refused", "accepted", "known", "raw", "hang", "crash", "nan")
 BYTES, SECONDS, SHORTEST, LARGEST = 6 * 2**30, 20, 20, 10**8
 OWN_ERRORS = (ValueError, TypeError, ArithmeticError, OSError)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bad_input_neural
+import bad_input_recordings
 import bad_input_tasks
 import numpy as np
 import torch
@@ -332,6 +334,8 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "objective": lambda: {"model": model(), "images": images(), "labels": torch.tensor([0, 1])},
     "summary": lambda: {"rows": [{"a": "x", "b": b, "status": "done"} for b in (1.0, 2.0)], "by": ["a"], "of": "b"},
     "with_setting": lambda: {"recipe": recipe(), "path": "random.gain", "value": 0.3},
+    **bad_input_neural.GOOD,
+    **bad_input_recordings.GOOD,
     **bad_input_tasks.GOOD,
 }
 
@@ -358,6 +362,8 @@ USE: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         ("FunctionFlow", "MapFlow", "RateFlow"), lambda f: a.fixed_points(f, draw(2, *f.domain), max_iterations=5)
     ),
+    **bad_input_neural.USE,
+    **bad_input_recordings.USE,
     **bad_input_tasks.USE,
 }
 """What is done with a result, so that an argument which is kept for later is tried as well."""

@@ -28,10 +28,17 @@ def smooth(shape, seed=0):
 
 @pytest.mark.parametrize("method", ["mass", "tfce"])
 def test_false_positives_over_time_are_at_their_level_in_1000_data_sets(method):
-    """With 200 flips, the test at 0.05 is exact: the data set is as likely as each flip to be among the ten largest."""
+    """With 40 flips, the test at 0.05 is exact: the data set is as likely as each flip to be among the two largest."""
     data = smooth((RUNS, 16, 15))
-    found = [cluster_test(one, method=method, draws=200, seed=k).p_value for k, one in enumerate(data)]
+    found = [cluster_test(one, method=method, draws=40, seed=k).p_value for k, one in enumerate(data)]
     assert LOW <= sum(p <= 0.05 for p in found) <= HIGH
+
+
+def test_two_of_forty_flips_are_a_probability_of_a_twentieth():
+    found = [cluster_test(one, draws=40, seed=k).p_values for k, one in enumerate(smooth((60, 16, 15)))]
+    rest = np.concatenate(found) * 40
+    assert (rest == np.rint(rest)).all()
+    assert (np.concatenate(found) == 0.05).any()
 
 
 def test_false_positives_of_the_paired_test_are_at_their_level_in_1000_data_sets():

@@ -49,7 +49,7 @@ class LabelledArray:
 
     Attributes
     ----------
-    values : the numbers, one axis for each of `axes`.
+    values : the numbers, one axis for each of `axes`; NaN where there is none.
     axes : names, coordinates and units.
     units : of the values.
     description : one line.

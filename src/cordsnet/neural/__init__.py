@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cordsnet.neural.reading.matlab.read import read_matlab
     from cordsnet.neural.reading.nwb.read import read_nwb
     from cordsnet.neural.reading.own import save_recording
+    from cordsnet.neural.reading.phy import read_phy
     from cordsnet.neural.reading.rasters import from_raster
     from cordsnet.neural.reading.rdms import read_rdms
     from cordsnet.neural.reading.read import read_recording
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         curvature,
         neural_curvature,
     )
+    from cordsnet.neural.straightening.likelihood import LikelyCurvature, likely_curvature
     from cordsnet.neural.straightening.straightening import (
         ContrastStatus,
         Straightening,
@@ -119,6 +121,7 @@ __all__ = [
     "Decoding",
     "DecodingPlan",
     "Finding",
+    "LikelyCurvature",
     "NeuralCurvature",
     "NoiseCeiling",
     "OneToOne",
@@ -169,6 +172,7 @@ __all__ = [
     "holm",
     "image_baselines",
     "image_splits",
+    "likely_curvature",
     "load_store",
     "make_recording",
     "map_bins",
@@ -183,6 +187,7 @@ __all__ = [
     "rdm_movie",
     "read_matlab",
     "read_nwb",
+    "read_phy",
     "read_rdms",
     "read_recording",
     "record_activity",

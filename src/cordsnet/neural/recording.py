@@ -62,7 +62,7 @@ class Recording:
 
     def __post_init__(self) -> None:
         _check_axes(self)
-        _check_bins(self.bins_ms)
+        check_bins(self.bins_ms)
         _check_values(self.responses, self.unit)
         object.__setattr__(self, "images", tuple(map(str, self.images)))
         object.__setattr__(self, "neurons", tuple(map(str, self.neurons)))
@@ -179,7 +179,7 @@ def _check_names(given: Sequence[str], labels: Labels, count: int, of: str) -> N
             raise DataError(f"{of[:-1]}_labels[{label!r}] must have {count} values, got shape {np.shape(values)}")
 
 
-def _check_bins(bins_ms: NDArray[Any]) -> None:
+def check_bins(bins_ms: NDArray[Any]) -> None:
     """Raise DataError unless bins have a duration and are in order of their starts."""
     if not np.issubdtype(bins_ms.dtype, np.number) or not np.isfinite(bins_ms).all():
         raise DataError("bins_ms must be finite numbers, in ms from onset")

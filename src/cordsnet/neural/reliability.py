@@ -98,10 +98,12 @@ def spearman_brown(r: float | NDArray[Any], length: float = 2.0) -> Any:
 
     Raises
     ------
-    ArgumentError : `length` is not above 0.
+    ArgumentError : `length` is not above 0, or `r` is no real number.
     """
     if not length > 0:
         raise ArgumentError(f"length must be above 0, got {length:g}")
+    if np.asarray(r).dtype.kind not in "iuf":
+        raise ArgumentError(f"r must be a real number or an array of them, got {np.asarray(r).dtype}")
     bottom = 1 + (length - 1) * np.asarray(r, np.float64)
     found = np.divide(length * np.asarray(r), bottom, out=np.full(bottom.shape, np.nan), where=bottom > 1e-12)
     return found if found.ndim else float(found)

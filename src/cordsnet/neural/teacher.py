@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import ArgumentError
-from cordsnet.neural.recording import Recording
+from cordsnet.neural.recording import Recording, check_bins
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -138,6 +138,7 @@ def _check(
     if bins_ms.shape != (activity.shape[1], 2) or bins_ms.dtype.kind not in "iuf" or not np.isfinite(bins_ms).all():
         wanted = f"start and end of the {activity.shape[1]} bins of activity, finite numbers"
         raise ArgumentError(f"bins_ms must hold {wanted}, got shape {list(bins_ms.shape)}")
+    check_bins(bins_ms)
     if noise not in NOISE:
         raise ArgumentError(f"noise must be one of {', '.join(NOISE)}, got {noise!r}")
     if not 0 <= seed < 2**63:

@@ -141,7 +141,7 @@ def _check(distances: Distances) -> None:
     shape = list(distances.shape)
     if distances.ndim != 2 or shape[0] != shape[1] or not 1 <= shape[0] <= MAX_POINTS:
         raise ValueError(f"distances must be a matrix [n, n] of 1 to {MAX_POINTS} points, got shape {shape}")
-    if not np.isfinite(distances).all() or (distances < 0).any():
-        raise ValueError("distances must be finite and at least 0; leave out the points that are not")
+    if distances.dtype.kind not in "biuf" or not np.isfinite(distances).all() or (distances < 0).any():
+        raise ValueError("distances must be finite numbers and at least 0; leave out the points that are not")
     if not np.array_equal(distances, distances.T) or np.diagonal(distances).any():
         raise ValueError("distances must be symmetric, with zeros on the diagonal; give those of points to one another")

@@ -87,7 +87,7 @@ def choose_latency(
     """
     grid = _grid(latencies_ms)
     scoring = prepare(options, seed)
-    pictures = scoring.pictures.select([int(k) for k in scoring.choosing])
+    shown = scoring.shown.of_images(scoring.choosing)
     for label, model in models.items():
         scoring.check_cost(label, model, options, say, scored=False)
     found, parts = dict[str, LatencyChoice](), len(models) * len(grid)
@@ -96,7 +96,7 @@ def choose_latency(
         for latency in grid:
             tell(f"{label} at {latency:g} ms", len(found) * len(grid) + len(each), parts)
             chosen = replace(options, latency_ms=float(latency), keep="")
-            with activity_of(label, model.eval(), pictures, scoring.recording.bins_ms, chosen) as activity:
+            with activity_of(label, model.eval(), shown, scoring.recording.bins_ms, chosen) as activity:
                 each.append(_by_neuron(activity, scoring))
         if not any(each):
             raise ValueError(

@@ -14,6 +14,7 @@ from cordsnet.experiments.needs import reads_images
 from cordsnet.experiments.recordings.animals import Animals, read_animals
 from cordsnet.experiments.recordings.costs import MOST_GB, check_cost, cost_of_distances, units_of
 from cordsnet.experiments.recordings.scoring import activity_of, small_pictures
+from cordsnet.experiments.recordings.shown import one_each
 from cordsnet.experiments.result import Result
 from cordsnet.models import VisionModel
 from cordsnet.neural import BetweenAnimals, between_animals, compare_rdms, gabor_features, pixel_features, rdm_movie
@@ -148,7 +149,7 @@ def _of_model(
 ) -> BetweenAnimals | None:
     """Fill the tables with the areas of a model; the comparison of the chosen one, None where no area has distances."""
     animals = study.animals
-    with activity_of(label, model, animals.pictures, animals.bins_ms, options) as activity:
+    with activity_of(label, model, one_each(animals.pictures), animals.bins_ms, options) as activity:
         tables["notes"] += [{"model": label, "note": note} for note in activity[""]]
         whole = {name: study.window(np.asarray(values[:], float)) for name, values in activity.items() if name}
         choice = {name: study.choice(values) for name, values in whole.items()}

@@ -31,7 +31,8 @@ class NeuralScoresOptions:
     Attributes
     ----------
     recording : file or folder of a recording, in a form that `cordsnet neural check` reads without options.
-    pictures : folder or ZIP archive of its images.
+    pictures : folder or ZIP archive of its images: a picture of the name of each, or a folder of that name with
+        several, which are shown one by one and over which answers are averaged, as the recording's are.
     mapping : regressor from units to neurons, "pls", "ridge" or "one_to_one".
     components : components of PLS.
     bins : "shared" fits one mapping to all time bins, as the paper does; "each" fits one to each bin.
@@ -39,7 +40,8 @@ class NeuralScoresOptions:
     image_ms : how long images are shown to models, ms; 0 is until the last bin ends.
     picture_degrees, model_degrees : size of the pictures and of the field of a model, degrees; 0 fills the field.
     choose_share : share of the images that choose the area of each model and are not scored.
-    splits : number of splits of the other images, 90 % for training.
+    splits : number of splits of the other images.
+    train_share : share of the images of a split on which mappings are fitted.
     draws : number of bootstrap samples.
     keep : folder in which activity of models is kept, so that an interrupted run goes on; an empty text keeps none.
     most_gb : memory above which a run is refused before images are shown, GB.
@@ -56,6 +58,7 @@ class NeuralScoresOptions:
     model_degrees: float = 0.0
     choose_share: float = 0.2
     splits: int = 10
+    train_share: float = 0.9
     draws: int = 500
     keep: str = ""
     most_gb: float = MOST_GB
@@ -72,8 +75,9 @@ class NeuralScoresOptions:
             raise ValueError(f"mapping must be one of {', '.join(MAPPINGS)}, got {self.mapping!r}")
         if self.bins not in ("shared", "each"):
             raise ValueError(f"bins must be 'shared' or 'each', got {self.bins!r}")
-        if not 0 < self.choose_share < 1:
-            raise ValueError(f"choose_share must be a share of images between 0 and 1, got {self.choose_share:g}")
+        for name in ("choose_share", "train_share"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a share of images between 0 and 1, got {getattr(self, name):g}")
 
 
 PAPER = "Soo et al. 2024, Figure 6"
@@ -129,7 +133,7 @@ def neural_scores(setting: Setting, options: NeuralScoresOptions) -> Result:
     best: dict[str, Scores] = {}
     for k, (label, model) in enumerate(setting.models.items()):
         setting.tell(label, k, len(setting.models))
-        with activity_of(label, model.eval(), scoring.pictures, scoring.recording.bins_ms, options) as activity:
+        with activity_of(label, model.eval(), scoring.shown, scoring.recording.bins_ms, options) as activity:
             tables["notes"] += [{"model": label, "note": note} for note in activity[""]]
             areas = {area: scoring.of_area(values) for area, values in activity.items() if area and varies(values)}
         if not areas:

@@ -114,8 +114,8 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
     claims: list[Claim] = []
     held = sum(natural.nbytes + synthetic.nbytes for natural, synthetic in movies.populations.values())
     setting.say(
-        f"{len(movies.names)} movies of {movies.natural.shape[1]} frames, twice, to {len(setting.models)} models; about "
-        f"{in_words(3 * held + 3 * movies.natural.nbytes + BLOCK_BYTES)} of memory"
+        f"{len(movies.names)} movies of {movies.natural.shape[1]} frames, twice, to {len(setting.models)} models; "
+        f"about {in_words(3 * held + 3 * movies.natural.nbytes + BLOCK_BYTES)} of memory"
     )
 
     def measure(model: str, area: str, units: int, seen: Straightening, faded: Straightening) -> StraighteningContrast:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cordsnet._files import check_name
 from cordsnet.errors import DataError
 from cordsnet.experiments.recordings.costs import check_cost, cost_of_scores, units_of
+from cordsnet.experiments.recordings.shown import Shown, shown_for
 from cordsnet.models import VisionModel
 from cordsnet.neural import (
     PLS,
@@ -23,7 +24,6 @@ from cordsnet.neural import (
     Scores,
     Splits,
     Viewing,
-    find_pictures,
     gabor_features,
     image_splits,
     over_time,
@@ -50,21 +50,23 @@ class Scoring:
     Attributes
     ----------
     recording : neurons that have a response to every image, in every bin.
-    pictures : a picture for each image, in its order.
+    shown : the pictures of each image, in its order.
     choosing, scored : indices of the images that choose an area, and of those that are scored; none is in both.
     splits : splits of the scored images.
     mapping : the regressor.
     bins : one mapping shared by all bins, or one for each.
+    train_share : share of the images of a split that mappings are fitted on.
     notes : what was left out or assumed.
     """
 
     recording: Recording
-    pictures: Pictures
+    shown: Shown
     choosing: NDArray[np.intp]
     scored: NDArray[np.intp]
     splits: Splits
     mapping: Any
     bins: Literal["shared", "each"]
+    train_share: float
     notes: tuple[str, ...]
 
     def of_area(self, activity: Any) -> tuple[float, Scores]:
@@ -85,20 +87,22 @@ class Scoring:
         images = len(self.choosing), len(self.scored) if scored else 0
         neurons, bins = len(self.recording.neurons), len(self.recording.bins_ms)
         cost = cost_of_scores(label, units_of(model), images, bins, neurons, options)
+        cost = replace(cost, disk=cost.disk * len(self.shown.image) / len(self.recording.images))
         say(str(cost))
         check_cost(cost, options.most_gb)
 
     def choice(self, activity: NDArray[np.float32]) -> Scores:
         """Scores on the images that choose, of their activity [chosen images, T, units]."""
         chosen = self.recording.select(images=self.choosing)
-        splits = _splits(self.recording, self.choosing, CHOICES, stratified=False)
+        splits = _splits(self.recording, self.choosing, CHOICES, self.train_share, stratified=False)
         return score(activity, chosen, self.mapping, splits=splits, bins=self.bins)
 
     def baselines(self) -> dict[str, Scores]:
         """Scores of pixels and of Gabor energy, with a mapping for each bin, since they have no time course."""
-        images = small_pictures(self.pictures)
+        images = small_pictures(self.shown.pictures)
         bins = len(self.recording.bins_ms)
-        features = {"pixels": pixel_features(images), "gabor": gabor_features(images)}
+        each = {"pixels": pixel_features(images), "gabor": gabor_features(images)}
+        features = {name: self.shown.averaged(found) for name, found in each.items()}
         chosen = self.recording.select(images=self.scored)
         return {
             name: score(over_time(found[self.scored], bins), chosen, self.mapping, splits=self.splits, bins="each")
@@ -122,19 +126,27 @@ def prepare(options: Any, seed: int) -> Scoring:
     if not complete.any():
         raise DataError(f"{options.recording}: no neuron has a response to every image; leave images out")
     recording, converted = _comparable(whole.select(neurons=complete))
-    pictures, matched = find_pictures(options.pictures).in_order_of(recording.images)
+    shown = shown_for(recording, options.pictures)
     choosing, scored = _divided(recording, options.choose_share, seed)
-    rows = int(0.9 * min(len(choosing), len(scored))) * len(recording.bins_ms)
-    if options.mapping == "pls" and options.components > rows:
-        raise DataError(
-            f"components = {options.components} is more than the {rows} rows (images x bins) of training; lower "
-            "components, raise choose_share, or give more images"
-        )
+    splits = _splits(recording, scored, options.splits, options.train_share)
+    if options.mapping == "pls":
+        _check_components(options, recording, choosing, splits)
     kind = MAPPINGS[options.mapping]
     mapping = kind(components=options.components) if options.mapping == "pls" else kind()
-    notes = (matched, *converted, *_notes(whole, recording, len(choosing)))
-    splits = _splits(recording, scored, options.splits)
-    return Scoring(recording, pictures, choosing, scored, splits, mapping, options.bins, notes)
+    notes = (shown.note, *converted, *_notes(whole, recording, len(choosing)))
+    return Scoring(recording, shown, choosing, scored, splits, mapping, options.bins, options.train_share, notes)
+
+
+def _check_components(options: Any, recording: Recording, choosing: NDArray[np.intp], splits: Splits) -> None:
+    """Raise DataError where some mapping would have fewer rows than components; baselines have one for each bin."""
+    first = _splits(recording, choosing, CHOICES, options.train_share, stratified=False)
+    least = min(map(len, first.train)) * (len(recording.bins_ms) if options.bins == "shared" else 1)
+    rows = min(least, *map(len, splits.train))
+    if options.components > rows:
+        raise DataError(
+            f"components = {options.components} is more than the {rows} rows (images x bins) of training; lower "
+            "components or choose_share, take another mapping, or give more images"
+        )
 
 
 def _comparable(recording: Recording) -> tuple[Recording, tuple[str, ...]]:
@@ -164,19 +176,20 @@ def _pictures_of(recording: Recording) -> NDArray[Any]:
     return np.asarray(recording.images if found is None else found)
 
 
-def _splits(recording: Recording, images: NDArray[np.intp], count: int, stratified: bool = True) -> Splits:
+def _splits(
+    recording: Recording, images: NDArray[np.intp], count: int, train: float, stratified: bool = True
+) -> Splits:
     """Splits of Brain-Score for some images, by object where images have one; few images are not stratified."""
     objects = recording.image_labels.get("object") if stratified else None
     groups = [str(name) for name in _pictures_of(recording)[images]]
     together = groups if len(set(groups)) < len(groups) else None
-    return image_splits(
-        len(images), count=count, groups=together, objects=None if objects is None else np.asarray(objects)[images]
-    )
+    chosen = None if objects is None else np.asarray(objects)[images]
+    return image_splits(len(images), count=count, train=train, groups=together, objects=chosen)
 
 
 @contextmanager
 def activity_of(
-    label: str, model: VisionModel, pictures: Pictures, bins_ms: NDArray[np.float64], options: Any
+    label: str, model: VisionModel, shown: Shown, bins_ms: NDArray[np.float64], options: Any
 ) -> Iterator[Mapping[str, Any]]:
     """Area -> activity [I, T, units] of a model; kept below `options.keep`, or for this block alone."""
     viewing = Viewing(
@@ -188,8 +201,8 @@ def activity_of(
     with tempfile.TemporaryDirectory() as place:
         folder = Path(options.keep) if options.keep else Path(place)
         path = folder / f"{check_name(label, 'label of a model')}.zarr"
-        store = record_activity(model, pictures, bins_ms, path, viewing=viewing)
-        yield {"": store.notes, **{area: store.area(area) for area in store.areas}}
+        store = record_activity(model, shown.pictures, bins_ms, path, viewing=viewing)
+        yield {"": store.notes, **{area: shown.averaged(store.area(area)) for area in store.areas}}
 
 
 def _notes(whole: Recording, kept: Recording, choosing: int) -> list[str]:

@@ -11,6 +11,9 @@ from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_positive
 from cordsnet.errors import DataError
 
+MOST_STEPS = 10_000_000
+"""Most steps of a simulation that bins may ask for."""
+
 
 @check_init
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,10 @@ class BinMap:
     total_steps: int
     steps: tuple[NDArray[Any], ...]
     held: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        if not self.steps or len(self.held) != len(self.steps) or not all(map(len, self.steps)):
+            raise DataError(f"steps must hold some steps for each of the {len(self.held)} bins, got {len(self.steps)}")
 
     @property
     def used(self) -> NDArray[np.int64]:
@@ -75,12 +82,18 @@ def map_bins(bins_ms: NDArray[Any], dt_ms: float, *, latency_ms: float = 0.0) ->
     Raises
     ------
     DataError : all bins end before the image can have an effect on the model.
+    ValueError : bins or times that are no finite numbers, or more than ten million steps.
     """
     check_positive(dt_ms, "dt_ms")
     if not math.isfinite(latency_ms):
         raise ValueError(f"latency_ms must be finite, got {latency_ms!r}")
     if bins_ms.ndim != 2 or bins_ms.shape[1] != 2 or not len(bins_ms):
         raise ValueError(f"bins_ms must be start and end of each bin [T, 2], got shape {list(bins_ms.shape)}")
+    if bins_ms.dtype.kind not in "iuf" or not np.isfinite(bins_ms).all():
+        raise ValueError("bins_ms must be finite numbers, in ms from image onset, got others")
+    span = max(float(np.ptp(bins_ms)), abs(float(bins_ms.max()) - latency_ms), abs(float(bins_ms.min()) - latency_ms))
+    if span > MOST_STEPS * dt_ms:
+        raise ValueError(f"bins_ms and latency_ms ask for over {MOST_STEPS:,} steps of {dt_ms:g} ms; they are in ms")
     model_ms = np.asarray(bins_ms, np.float64) - latency_ms
     if model_ms[:, 1].max() <= 0:
         last = float(np.max(bins_ms[:, 1]))

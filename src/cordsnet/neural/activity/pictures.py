@@ -57,6 +57,12 @@ class Pictures:
     files: tuple[str, ...] = ()
     array: NDArray[Any] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        held, what = (self.files, "files") if self.array is None else (self.array, "array")
+        if np.ndim(held) < 1 or len(held) != len(self.names):
+            count = len(held) if np.ndim(held) else 0
+            raise DataError(f"{what} must hold a picture for each of the {len(self.names)} names, got {count}")
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -129,16 +135,16 @@ def find_pictures(source: str | Path | NDArray[Any]) -> Pictures:
 
     Parameters
     ----------
-    source : a folder, with its subfolders; a ZIP archive; or pixels [I, H, W] or [I, H, W, 3].
+    source : a folder, with its subfolders; a ZIP archive; or pixels [I, H, W] or [I, H, W, 3] of 8 or 16 bits, or
+        floats from 0 to 1, which are rounded to 8 bits.
 
     Raises
     ------
-    DataError : there is no picture, the archive is damaged, or two pictures differ in their endings alone.
+    DataError : there is no picture, the archive is damaged, two pictures differ in their endings alone, or an array
+        has another shape or other numbers.
     """
     if isinstance(source, np.ndarray):
-        if source.ndim not in (3, 4) or not len(source):
-            raise DataError(f"pictures must be an array [I, H, W] or [I, H, W, 3], got shape {list(source.shape)}")
-        return Pictures(tuple(map(str, range(len(source)))), "array", (), source)
+        return Pictures(tuple(map(str, range(len(source)))) if source.ndim else (), "array", (), _in_bits(source))
     path = Path(source)
     if path.is_dir():
         found = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
@@ -157,6 +163,21 @@ def find_pictures(source: str | Path | NDArray[Any]) -> Pictures:
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{path} holds {twice!r} with two endings; remove one, so that names tell pictures apart")
     return Pictures(tuple(names), str(path), tuple(files))
+
+
+def _in_bits(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels of 8 or 16 bits. Raises DataError for an array that is no pictures."""
+    if pixels.ndim not in (3, 4) or 0 in pixels.shape or (pixels.ndim == 4 and pixels.shape[3] not in (1, 2, 3, 4)):
+        raise DataError(f"pictures must be an array [I, H, W] or [I, H, W, 3], got shape {list(pixels.shape)}")
+    if pixels.dtype in (np.bool_, np.uint8, np.uint16):
+        return pixels
+    if pixels.dtype.kind != "f":
+        raise DataError(f"pictures must be uint8, uint16 or floats in 0-1, got {pixels.dtype}; convert them")
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (low >= 0 and high <= 1):  # NaN is neither
+        raise DataError(f"pictures of {pixels.dtype} must be from 0 to 1, got {low:g} to {high:g}; divide them by 255")
+    found: NDArray[Any] = np.rint(255 * pixels).astype(np.uint8)
+    return found
 
 
 def natural(name: str) -> list[tuple[int, str]]:

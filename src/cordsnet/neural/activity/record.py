@@ -33,6 +33,10 @@ BLOCK_BYTES = 256 * 2**20
 """Activity of a block of images that is held in memory, at most, unless one image takes more."""
 
 
+MOST_RATIO = 32
+"""Most that a picture and the field of a model may differ in size."""
+
+
 @check_init
 @dataclass(frozen=True)
 class Viewing:
@@ -62,6 +66,11 @@ class Viewing:
         for name in ("image_ms", "picture_degrees", "model_degrees"):
             if getattr(self, name) is not None:
                 check_positive(getattr(self, name), name)
+        if self.share is not None and not 1 / MOST_RATIO <= self.share <= MOST_RATIO:
+            raise ValueError(
+                f"picture_degrees must be from 1/{MOST_RATIO} to {MOST_RATIO} times model_degrees, got "
+                f"{self.picture_degrees:g} and {self.model_degrees:g}"
+            )
 
     @property
     def share(self) -> float | None:
@@ -187,6 +196,8 @@ class _Plan:
         if "image" not in model.inputs:
             raise DataError(f"the model reads {', '.join(model.inputs)} and no images, so that it can be shown none")
         bins = map_bins(bins_ms, model.clock.dt_ms, latency_ms=viewing.latency_ms)
+        if not len(areas):
+            raise ValueError("areas must name at least one area, or be 'all', got none")
         names = Record(areas).signals(model.system())
         units = {name: math.prod(signal.shape) for name, signal in names.items()}
         preparation, said = preparation_of(model)
@@ -198,7 +209,12 @@ class _Plan:
             "images": list(pictures.names),
             "content": _content(pictures),
             "bins_ms": np.asarray(bins_ms, np.float64).tolist(),
-            "viewing": [viewing.image_ms, viewing.latency_ms, viewing.share, viewing.seed],
+            "viewing": [
+                None if viewing.image_ms is None else float(viewing.image_ms),
+                float(viewing.latency_ms),
+                None if viewing.share is None else float(viewing.share),
+                int(viewing.seed),
+            ],
             "notes": [*_notes(model, viewing, said), bins.sentence],
         }
         return cls(model, pictures, bins, viewing, units, preparation, about)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cordsnet._arguments import check_init
 from cordsnet.errors import DataError
 from cordsnet.neural.recording import Recording
 
@@ -13,6 +14,7 @@ LEVELS = {
 """Level of a finding -> its meaning, worst first."""
 
 
+@check_init
 @dataclass(frozen=True)
 class Finding:
     """One finding.

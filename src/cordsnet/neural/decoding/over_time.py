@@ -253,6 +253,8 @@ def _onset(trials: Trials, plan: DecodingPlan, permutations: int, draws: int, co
 
 def _with(trials: Trials, second: NDArray[Any], values: Sequence[Any], name: str) -> NDArray[np.bool_]:
     """Truth values of the images with these values of the second label, which must show all classes."""
+    if getattr(values, "ndim", 1) != 1 or len(values) > len(second):
+        raise ArgumentError(f"{name} must be a list of at most {len(second)} values of the second label, got others")
     found: NDArray[np.bool_] = np.isin(second, list(values))
     for value in values:
         if not (second == value).any():

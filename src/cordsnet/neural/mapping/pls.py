@@ -60,6 +60,8 @@ class PLS(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc
         """
         X, targets, self._one = check_fit(self, X, y)  # noqa: N806
         components = check_count(self.components, "components")
+        if not isinstance(self.scale, bool | np.bool_):
+            raise ValueError(f"scale must be True or False, got {self.scale!r:.60}")
         most = min(X.shape)
         if components > most:
             raise ValueError(

@@ -8,7 +8,7 @@ from scipy.linalg import eigh
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from cordsnet._checks import check_count
+from cordsnet._checks import check_count, check_few
 from cordsnet.errors import DataError
 from cordsnet.neural.mapping.doors import check_fit, check_predict
 
@@ -16,6 +16,9 @@ Numbers = NDArray[np.float64]
 
 ALPHAS = tuple(10.0**power for power in range(-2, 9))
 """Penalties that are tried by default, in units of the squared activity."""
+
+
+MOST_ALPHAS = 10_000
 
 
 class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -166,7 +169,11 @@ class Decomposition:
 
 def checked_alphas(given: Any) -> Numbers:
     """Penalties in ascending order. Raises DataError unless there is one at least, and all are above 0."""
-    alphas = np.atleast_1d(np.asarray(given, np.float64))
+    try:
+        check_few(given, "alphas", MOST_ALPHAS)
+        alphas = np.atleast_1d(np.asarray(given, np.float64))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"alphas must be numbers above 0, got {given!r:.80}") from error
     if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas).all() and (alphas > 0).all()):
         raise DataError(f"alphas must be finite numbers above 0, at least one, got {given!r:.80}")
     return np.sort(alphas)

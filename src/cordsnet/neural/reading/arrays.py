@@ -10,7 +10,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays, read_npy
 from cordsnet.neural.reading.parts.bins import find_bins
-from cordsnet.neural.reading.parts.facts import About, as_floats, axis_names, make_recording
+from cordsnet.neural.reading.parts.facts import About, as_floats, axis_names, recording_of
 from cordsnet.neural.recording import Recording
 
 AXES = ("image", "repeat", "time", "neuron")
@@ -53,7 +53,7 @@ def from_arrays(
     moved = responses.transpose([names.index(name) for name in AXES])
     bins = find_bins(bins_ms, moved.shape[2])
     values = np.ascontiguousarray(as_floats(moved, "responses", missing))
-    return make_recording(values, bins, **about)
+    return recording_of(values, bins, **about)
 
 
 def _check_lengths(sides: dict[str, int], about: About) -> None:

@@ -10,7 +10,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import check_size
 from cordsnet.neural.reading.parts.bins import find_bins
-from cordsnet.neural.reading.parts.facts import About, as_floats, label_values, make_recording, merged
+from cordsnet.neural.reading.parts.facts import About, as_floats, label_values, merged, recording_of
 from cordsnet.neural.reading.parts.trials import Trials, codes, group
 from cordsnet.neural.recording import Recording
 
@@ -59,7 +59,7 @@ def from_assembly(assembly: Any, *, bins_ms: Any = None, **about: Unpack[About])
         known.setdefault("neurons", _coordinate(assembly, "neuroid_id").tolist())
     known["image_labels"] = merged(_image_labels(assembly, trials, name), about.get("image_labels"), "image_labels")
     known["neuron_labels"] = merged(_neuron_labels(assembly), about.get("neuron_labels"), "neuron_labels")
-    return make_recording(responses, bins, **known)
+    return recording_of(responses, bins, **known)
 
 
 def _coordinate(assembly: Any, name: str) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cordsnet.neural.reading.own import MARK
+from cordsnet.neural.reading.phy import is_phy_folder
 from cordsnet.neural.reading.raster_tables import is_raster_table
 from cordsnet.neural.reading.spike_tables import is_spike_folder
 from cordsnet.neural.recording import Recording
@@ -85,6 +86,11 @@ FORMATS: dict[str, Format] = {
         _holds("spike_times_ms|spike_times_s"),
         "spike_times:read_spikes",
     ),
+    "phy": Format(
+        "A folder of Phy (spike_times.npy, spike_clusters.npy, cluster_group.tsv) with a table trials beside them.",
+        is_phy_folder,
+        "phy:read_phy",
+    ),
     "spike_tables": Format(
         "A folder with the tables spikes (neuron, time_ms or _s) and trials (image, onset_ms or _s): .parquet, .csv.",
         is_spike_folder,
@@ -119,7 +125,11 @@ FORMATS: dict[str, Format] = {
     "matlab": Format(
         "Rasters and PSTHs of MATLAB, up to 7.3: .mat, or a folder of such.", _matlab, "matlab.read:read_matlab"
     ),
-    "nwb": Format("Neurodata Without Borders, with units and trials: .nwb.", _ends(".nwb"), "nwb.read:read_nwb"),
+    "nwb": Format(
+        "Neurodata Without Borders, with units or a response series, and trials: .nwb.",
+        _ends(".nwb"),
+        "nwb.read:read_nwb",
+    ),
 }
 """Form -> its row, in the order in which a file is tried."""
 

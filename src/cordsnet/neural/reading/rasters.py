@@ -12,7 +12,7 @@ from cordsnet._checks import check_positive
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
 from cordsnet.neural.reading.parts.bins import steps_of_bins, sum_steps
-from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording, merged
+from cordsnet.neural.reading.parts.facts import About, check_counted, merged, recording_of
 from cordsnet.neural.reading.parts.trials import codes, group, joined, names_of
 from cordsnet.neural.recording import Recording
 
@@ -72,7 +72,7 @@ def from_raster(
     }
     known: About = {**about, "images": trials.images, "neurons": names}
     known["image_labels"] = merged(labels, about.get("image_labels"), "image_labels")
-    return make_recording(responses, bins, **known)
+    return recording_of(responses, bins, **known)
 
 
 def _steps(raster: NDArray[Any], packed: int | None) -> int:

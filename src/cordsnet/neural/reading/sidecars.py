@@ -12,7 +12,7 @@ FURTHER = (
     *("axes", "key", "missing", "columns"),
     *("bins_ms", "bin_ms", "from_ms", "to_ms", "onset_ms", "onset"),
     *("image", "neuron", "image_label_keys", "neuron_label_keys"),
-    *("table", "keep", "silent", "overlapping", "psth"),
+    *("table", "keep", "series", "silent", "overlapping", "psth"),
 )
 """Options of readers that a sidecar may hold, besides those in `About`."""
 

@@ -11,7 +11,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
 from cordsnet.neural.reading.parts.bins import as_times, regular_bins
-from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording
+from cordsnet.neural.reading.parts.facts import About, check_counted, recording_of
 from cordsnet.neural.reading.parts.spikes import LATEST_MS, stack_spikes
 from cordsnet.neural.reading.parts.trials import codes, group
 from cordsnet.neural.recording import Recording
@@ -68,7 +68,7 @@ def from_spikes(
     trials = group(images, about.get("images"), "shown")
     responses = stack_spikes(trains, onsets, bins, trials, recorded, "the recording")
     about["images"] = trials.images
-    return make_recording(responses, bins, **about)
+    return recording_of(responses, bins, **about)
 
 
 def _times(given: Any, what: str) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import LARGEST, check_size
 from cordsnet.neural.reading.parts.bins import find_bins
-from cordsnet.neural.reading.parts.facts import About, as_floats, make_recording, merged
+from cordsnet.neural.reading.parts.facts import About, as_floats, merged, recording_of
 from cordsnet.neural.reading.parts.trials import Trials, codes, group, label_of_each
 from cordsnet.neural.recording import Recording
 
@@ -74,7 +74,7 @@ def from_table(
     if "object" in found:
         label = trials.label(found["object"], "object")
         known["image_labels"] = merged({"object": label}, about.get("image_labels"), "image_labels")
-    return make_recording(responses, bins, **known)
+    return recording_of(responses, bins, **known)
 
 
 def find_columns(table: Any, chosen: dict[str, str], needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:

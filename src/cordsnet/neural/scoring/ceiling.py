@@ -9,6 +9,7 @@ from cordsnet._checks import check_count
 from cordsnet.errors import DataError
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.scoring.correlations import Correlations, correlations
+from cordsnet.neural.scoring.splits import LAST_STATE, MOST_SPLITS
 
 Numbers = NDArray[np.float64]
 
@@ -24,19 +25,21 @@ def brain_score_ceiling(recording: Recording, *, splits: int = 10, seed: int = 1
     Parameters
     ----------
     recording : with at least two repeats.
-    splits : number of splits.
-    seed : random state of the shuffles of scikit-learn.
+    splits : number of splits, at most 10,000.
+    seed : random state of the shuffles of scikit-learn, below 2**32.
 
     Raises
     ------
     DataError : there are fewer than two repeats, or no neuron has three images with both halves.
+    ValueError : splits or seed are out of range.
 
     Source: InternalConsistency of Brain-Score; Spearman and Brown 1910, British Journal of Psychology 3.
     """
     repeats = recording.responses.shape[1]
     if repeats < 2:
         raise DataError("recording has a single repeat, so that it has no halves; pass a ceiling, or score without one")
-    kind = ShuffleSplit(n_splits=check_count(splits, "splits"), train_size=0.5, random_state=seed)
+    check_count(splits, "splits", 1, MOST_SPLITS)
+    kind = ShuffleSplit(n_splits=splits, train_size=0.5, random_state=check_count(seed, "seed", 0, LAST_STATE))
     found = [_corrected(recording, *halves) for halves in kind.split(np.zeros(repeats))]
     return Correlations(*(np.stack([getattr(one, part) for one in found]) for part in ("pooled", "per_bin", "centred")))
 

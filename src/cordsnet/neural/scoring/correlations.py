@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cordsnet._arguments import check_arguments, check_init
+from cordsnet.errors import DataError
+from cordsnet.neural.readable import check_readable
+
 Numbers = NDArray[np.float64]
 
 ROUNDING = 1e-12
 """Variances below this share of the mean square are rounding: the values do not vary."""
 
 
+@check_init
 @dataclass(frozen=True, eq=False)
 class Correlations:
     """Pearson correlations over images. A prediction that does not vary has 0, a neuron that does not vary NaN.
@@ -23,11 +28,24 @@ class Correlations:
         all images share.
     per_bin : in each bin [..., T, N].
     centred : over images and bins together, after the mean over images of each bin is removed from both [..., N].
+
+    Raises
+    ------
+    DataError : the three do not have these shapes, or hold no real numbers.
     """
 
     pooled: Numbers
     per_bin: Numbers
     centred: Numbers
+
+    def __post_init__(self) -> None:
+        shape = self.per_bin.shape
+        for name in ("pooled", "per_bin", "centred"):
+            if (kind := getattr(self, name).dtype).kind != "f":
+                raise DataError(f"{name} must hold correlations in floating point, got an array of {kind}")
+        if len(shape) < 2 or {self.pooled.shape, self.centred.shape} != {(*shape[:-2], shape[-1])}:
+            given = f"{list(self.pooled.shape)}, {list(shape)} and {list(self.centred.shape)}"
+            raise DataError(f"pooled, per_bin and centred must be [..., N], [..., T, N] and [..., N], got {given}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +92,19 @@ def _about_mean(n: Numbers, x: Numbers, y: Numbers, xx: Numbers, yy: Numbers, xy
     return xx - x * x / divisor, yy - y * y / divisor, xy - x * y / divisor
 
 
+@check_arguments
 def correlations(predicted: NDArray[Any], observed: NDArray[Any]) -> Correlations:
-    """Correlations of responses [image, time, neuron]."""
+    """Correlations of responses [image, time, neuron]; NaN for a neuron that does not vary, or that has NaN.
+
+    Raises DataError for arrays of other or unequal shapes, or of other than real numbers up to 1e100.
+    """
+    for name, values in (("predicted", predicted), ("observed", observed)):
+        if values.ndim != 3 or 0 in values.shape or values.shape != predicted.shape:
+            due = "the same axes [image, time, neuron]"
+            raise DataError(
+                f"predicted and observed must have {due}, got {list(predicted.shape)} and {list(observed.shape)}"
+            )
+        check_readable(values, name, missing=True)
     return sums(predicted, observed).correlations()
 
 

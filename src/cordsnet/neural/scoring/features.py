@@ -12,10 +12,15 @@ from torch.nn import functional
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.errors import DataError
+from cordsnet.neural.readable import check_readable
 
 Features = NDArray[np.float32]
 
 BATCH = 64
+MOST_ORIENTATIONS, MOST_BINS = 360, 1_000_000
+
+LARGEST_PIXEL = 1e12
+"""Largest size of a pixel; sums of squares of larger ones overflow in single precision."""
 
 
 @check_arguments
@@ -34,7 +39,7 @@ def pixel_features(images: NDArray[Any], *, side_px: int | None = None) -> Featu
     pixels = _read(images)
     if side_px is not None:
         check_count(side_px, "side_px", 1, min(pixels.shape[2:]), "pixel features are reduced, never enlarged")
-        pixels = functional.adaptive_avg_pool2d(pixels, side_px)
+        pixels = functional.adaptive_avg_pool2d(pixels, int(side_px))
     return pixels.flatten(1).numpy()
 
 
@@ -66,7 +71,7 @@ def gabor_features(
     ValueError : a wavelength is below 2 px, which pixels cannot show, or too long for its filter to fit in the image.
     """
     pixels = _read(images).mean(1, keepdim=True)
-    check_count(orientations, "orientations")
+    check_count(orientations, "orientations", 1, MOST_ORIENTATIONS)
     name, waves, scale = "wavelengths_px", list(wavelengths_px), 1.0
     if image_deg is not None:
         check_positive(image_deg, "image_deg")
@@ -75,11 +80,10 @@ def gabor_features(
         raise DataError(f"{name} must hold at least one wavelength, got none")
     found = []
     for wave in waves:
-        filters = _bank(wave * scale, orientations)
-        if wave * scale < 2 or filters.shape[-1] > min(pixels.shape[2:]):
+        if not wave * scale >= 2 or _side(wave * scale) > min(pixels.shape[2:]):
             size = f"{wave * scale:.3g} px in images of {pixels.shape[2]} x {pixels.shape[3]} px"
             raise DataError(f"{name} must be at least 2 px, and a filter must fit in an image, got {wave:g}, {size}")
-        stride = max(1, round(wave * scale / 2))
+        filters, stride = _bank(wave * scale, orientations), max(1, round(wave * scale / 2))
         parts = [functional.conv2d(batch, filters, stride=stride) for batch in torch.split(pixels, BATCH)]
         cosine, sine = torch.cat(parts).chunk(2, 1)
         found.append((cosine.square() + sine.square()).sqrt().flatten(1))
@@ -91,20 +95,30 @@ def over_time(features: NDArray[Any], bins: int) -> NDArray[Any]:
     """Features [I, P] as activity [I, bins, P] that stays as it is, without a copy.
 
     Fit it with a mapping for each bin (`score(bins="each")`): a shared one could not follow any time course.
+    Raises ValueError for features that are no finite numbers, and for more than a million bins.
     """
-    if features.ndim != 2:
+    if features.ndim != 2 or 0 in features.shape:
         raise DataError(f"features must have the axes [image, feature], got shape {features.shape}")
-    return np.broadcast_to(features[:, None], (len(features), check_count(bins, "bins"), features.shape[1]))
+    check_readable(features, "features")
+    count = check_count(bins, "bins", 1, MOST_BINS)
+    return np.broadcast_to(features[:, None], (len(features), count, features.shape[1]))
 
 
 def _read(images: NDArray[Any]) -> torch.Tensor:
     """Images as a tensor [I, C, H, W] in single precision."""
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise DataError(f"images must have the axes [image, channel, row, column], got shape {images.shape}")
+    if images.dtype.kind not in "biuf":
+        raise DataError(f"images must be real numbers, got an array of {images.dtype}")
     pixels = torch.from_numpy(np.array(images, np.float32))
-    if not bool(torch.isfinite(pixels).all()):
-        raise DataError("images must be finite, got NaN or infinity")
+    if not bool((pixels.abs() <= LARGEST_PIXEL).all()):  # NaN is neither
+        raise DataError(f"images must be finite and up to {LARGEST_PIXEL:g} in size, got NaN, infinity or more")
     return pixels if pixels.ndim == 4 else pixels[:, None]
+
+
+def _side(wavelength: float) -> float:
+    """Side of a filter, px; infinite for a wavelength that no image holds."""
+    return 2.0 * max(1, math.ceil(0.8 * wavelength)) + 1 if wavelength < MOST_BINS else math.inf
 
 
 def _bank(wavelength: float, orientations: int) -> torch.Tensor:

@@ -55,10 +55,14 @@ def score(
 
     Raises
     ------
-    DataError : shapes do not fit, responses are missing, or an image is in training and in test.
+    DataError : shapes do not fit, responses are missing, no neuron has responses that differ between images or bins,
+        an image is in training and in test, or the mapping is no regressor or refuses its rows.
+
+    A neuron whose responses do not vary in the test images of a split has NaN there.
     """
     observed, names, neurons, objects = _responses(recording)
     _check_activity(activity, observed, lags)
+    _check_mapping(mapping)
     splits = splits or image_splits(len(observed), objects=objects)
     if splits.images != len(observed):
         raise DataError(f"splits must be of the {len(observed)} images of recording, got {splits.images}")
@@ -92,8 +96,12 @@ class _Fitting:
             targets = self.observed[np.ix_(train, chosen)].reshape(-1, neurons)
             images = np.repeat(train, len(chosen))
             named = {"groups": images} if has_fit_parameter(mapping, "groups") else {}
-            mapping.fit(self._rows(train, chosen - lag), targets, **named)
-            predicted = np.asarray(mapping.predict(self._rows(test, chosen - lag)))
+            try:
+                mapping.fit(self._rows(train, chosen - lag), targets, **named)
+                predicted = np.asarray(mapping.predict(self._rows(test, chosen - lag)))
+            except ValueError as error:
+                said = " ".join(str(error).split())[:200]
+                raise DataError(f"activity and responses are refused by {type(mapping).__name__}: {said}") from error
             found.append(predicted.reshape(len(test), len(chosen), neurons))
         return np.concatenate(found, 1)
 
@@ -164,12 +172,27 @@ def _responses(recording: Recording | NDArray[Any]) -> tuple[Numbers, list[str],
             f"recording lacks responses of {len(partial)} of {observed.shape[2]} neurons, such as "
             f"{neurons[partial[0]]!r}, to some image; leave them out with recording.select(neurons=...) or images=..."
         )
+    if not (observed != observed[:1]).any():
+        raise DataError("recording has the same responses to all images, so that there is nothing to predict")
     return observed, names, neurons, None if objects is None else np.asarray(objects)
+
+
+def _check_mapping(mapping: Any) -> None:
+    """Raise DataError for what is neither None nor a regressor of scikit-learn."""
+    parts = ("fit", "predict", "get_params")
+    if mapping is not None and (isinstance(mapping, type) or not all(hasattr(mapping, part) for part in parts)):
+        raise DataError(f"mapping must be a regressor such as PLS(25) or Ridge(), got {mapping!r:.60}")
 
 
 def _ceiling(given: Correlations | None, recording: Recording | NDArray[Any], bins: Indices) -> Correlations | None:
     """Ceiling of the scored bins: the given one, or that of the repeats; None where there are none."""
     if given is not None:
+        neurons = recording.responses.shape[3] if isinstance(recording, Recording) else recording.shape[2]
+        if given.per_bin.ndim != 3 or given.per_bin.shape[-1] != neurons or not len(given.per_bin):
+            raise DataError(
+                f"ceiling must be [split, bin, neuron] of {neurons} neurons, got {list(given.per_bin.shape)}; "
+                "brain_score_ceiling makes one"
+            )
         if given.per_bin.shape[-2] != len(bins):
             raise DataError(f"ceiling must be of the {len(bins)} bins that are scored, got {given.per_bin.shape[-2]}")
         return given

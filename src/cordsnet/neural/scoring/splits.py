@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from cordsnet._arguments import check_arguments, check_init
-from cordsnet._checks import check_count, check_positive
+from cordsnet._checks import check_count
 from cordsnet.errors import DataError
 
 Indices = NDArray[np.intp]
+
+MOST_SPLITS = 10_000
+"""Most splits that are made at once."""
+
+LAST_STATE = 2**32 - 1
+"""Largest random state of scikit-learn."""
 
 
 @check_init
@@ -75,27 +81,59 @@ def image_splits(
     objects : object that each image shows [I], by which the shares are kept equal on both sides; None has no objects.
     groups : name of the group of each image [I], such as the hash of its pixels: groups are shuffled in the place of
         images, and stay together.
-    count, train : number of splits, and share of images for training.
-    seed : random state.
+    count, train : number of splits, at most 10,000, and share of images for training, below 1.
+    seed : random state, below 2**32.
 
     Raises
     ------
-    ValueError : there are too few images, or labels that are not one for each image.
+    ValueError : there are too few images for both sides, numbers out of range, or labels that are not one for each
+        image.
     """
-    check_positive(train, "train")
+    check_count(images, "images", 2)
+    check_count(count, "count", 1, MOST_SPLITS)
+    check_count(seed, "seed", 0, LAST_STATE)
+    if not 0 < train < 1:
+        raise DataError(f"train must be a share of images between 0 and 1, got {train:g}")
+    if objects is not None and (objects.ndim != 1 or objects.dtype.kind not in "biufUSO"):
+        raise DataError(f"objects must be a text or number for each image, got {objects.dtype} {list(objects.shape)}")
     for name, labels in (("objects", objects), ("groups", groups)):
         if labels is not None and len(labels) != images:
             raise DataError(f"{name} must have a value for each of the {images} images, got {len(labels)}")
     group = np.arange(images) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     firsts = np.unique(group, return_index=True)[1]
     kind = ShuffleSplit if objects is None else StratifiedShuffleSplit
-    made = kind(n_splits=check_count(count, "count"), train_size=train, random_state=check_count(seed, "seed", 0))
-    strata = None if objects is None else objects[firsts]
+    made = kind(n_splits=count, train_size=float(train), random_state=seed)
+    strata = None if objects is None else _strata(objects[firsts])
+    _check_sides(len(firsts), train, strata)
     pairs = list(made.split(np.zeros(len(firsts)), strata))
     if groups is None:
         return Splits([pair[0] for pair in pairs], [pair[1] for pair in pairs], images)
     sides = [[np.flatnonzero(np.isin(group, side)) for side in pair] for pair in pairs]
     return Splits([pair[0] for pair in sides], [pair[1] for pair in sides], images)
+
+
+def _strata(objects: NDArray[Any]) -> NDArray[np.intp]:
+    """Number of the object of each image. Raises DataError where one is absent."""
+    if objects.dtype.kind == "f" and np.isnan(objects).any():
+        raise DataError("objects must name the object of each image, got NaN; leave objects out, or those images")
+    try:
+        found: NDArray[np.intp] = np.unique(objects, return_inverse=True)[1]
+    except TypeError as error:
+        raise DataError("objects must be texts alone or numbers alone, got both or others") from error
+    return found
+
+
+def _check_sides(count: int, train: float, strata: NDArray[np.intp] | None) -> None:
+    """Raise DataError unless both sides of a split have an image, and one of each object where they are kept equal."""
+    fitted = int(train * count)
+    least, of = (1, "") if strata is None else (int(strata.max()) + 1, f" of the {int(strata.max()) + 1} objects")
+    if min(fitted, count - fitted) < least:
+        raise DataError(
+            f"train = {train:g} leaves {fitted} of {count} images to train and {count - fitted} to test, which need "
+            f"one{of} at least; give more images, another share, or no objects"
+        )
+    if strata is not None and (few := np.bincount(strata).min()) < 2:
+        raise DataError(f"objects must have two images or more each, got one with {few}; leave objects out")
 
 
 @check_arguments

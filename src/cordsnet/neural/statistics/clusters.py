@@ -171,7 +171,8 @@ def _spans(t: Numbers, limit: float) -> list[tuple[int, int]]:
 def _share(largest: Numbers, found: Numbers) -> Numbers:
     """Share of the largest values [R] that are at least as large as each found one [k], up to rounding."""
     ordered = np.sort(largest)
-    shares: Numbers = 1 - np.searchsorted(ordered, found - 1e-10 * np.abs(found), side="left") / len(ordered)
+    below = np.searchsorted(ordered, found - 1e-10 * np.abs(found), side="left")
+    shares: Numbers = (len(ordered) - below) / len(ordered)  # not 1 - below / all: 1 - 38 / 40 is above 0.05
     return shares
 
 

@@ -126,6 +126,7 @@ def compare_scores(
     if measure not in ("centred", "pooled"):
         raise DataError(f"measure must be 'centred' or 'pooled', got {measure!r}")
     check_count(draws, "draws", 1, MOST_DRAWS)
+    check_count(seed, "seed", 0, 2**63 - 1)
     if animals is not None and len(animals) != len(one.neurons):
         raise DataError(f"animals must name that of each of the {len(one.neurons)} neurons, got {len(animals)}")
     each = getattr(one.model, measure) - getattr(other.model, measure)

@@ -36,6 +36,6 @@ def check_differences(differences: NDArray[np.floating], axes: int, due: str) ->
     """Differences in double precision. Raises DataError unless they have these axes, are finite and at least two."""
     if differences.ndim != axes or 0 in differences.shape or len(differences) < 2:
         raise DataError(f"differences must have the axes {due}, and at least two rows, got shape {differences.shape}")
-    if not np.isfinite(differences).all():
-        raise DataError("differences must be finite, got NaN or infinity; leave out neurons without a score")
+    if differences.dtype.kind not in "iuf" or not np.isfinite(differences).all():
+        raise DataError("differences must be finite numbers, got NaN or others; leave out neurons without a score")
     return np.asarray(differences, np.float64)

@@ -117,7 +117,7 @@ def neural_curvature(
     check_average(average)
     check_count(draws, "draws", 0, MOST_DRAWS)
     check_count(seed, "seed", 0, 2**63 - 1)
-    values, present = _as_repeats(responses)
+    values, present = as_repeats(responses)
     repeats, _, neurons = values.shape
     whole = _step_products(values, present, np.ones(repeats)).sum(0)
     mean = values.sum(0) / present.sum(0)
@@ -221,7 +221,7 @@ def _status(products: Numbers, value: float, estimated: int, share: float, avera
     return CurvatureStatus.AT_BOUND if value in (0.0, 180.0) else CurvatureStatus.ESTIMATED
 
 
-def _as_repeats(responses: NDArray[Any]) -> tuple[Numbers, Numbers]:
+def as_repeats(responses: NDArray[Any]) -> tuple[Numbers, Numbers]:
     """Responses about the mean of each neuron, 0 where absent, and their presence as 0 or 1."""
     if responses.ndim != 3 or responses.shape[1] < FEWEST_FRAMES or 0 in responses.shape:
         shape = list(responses.shape)

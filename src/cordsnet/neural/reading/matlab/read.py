@@ -14,7 +14,7 @@ from cordsnet.neural.reading.files import naming
 from cordsnet.neural.reading.matlab.side_by_side import side_by_side
 from cordsnet.neural.reading.matlab.variables import Variables, listed
 from cordsnet.neural.reading.parts.bins import average_steps, find_bins, steps_of_bins, sum_steps
-from cordsnet.neural.reading.parts.facts import About, as_floats, axis_names, make_recording, merged
+from cordsnet.neural.reading.parts.facts import About, as_floats, axis_names, merged, recording_of
 from cordsnet.neural.reading.parts.trials import group, in_order, joined, names_of
 from cordsnet.neural.recording import Recording
 
@@ -102,7 +102,7 @@ def read_matlab(
         known: About = {"neurons": found.neurons, "source": path.name, **about, "images": found.images}
         known["image_labels"] = merged(found.image_labels, about.get("image_labels"), "image_labels")
         known["neuron_labels"] = merged(found.neuron_labels, about.get("neuron_labels"), "neuron_labels")
-        return make_recording(found.responses, found.bins_ms, **known)
+        return recording_of(found.responses, found.bins_ms, **known)
 
 
 def _read_folder(path: Path, options: _Options) -> Recording:
@@ -145,7 +145,7 @@ def _read_one(path: Path, options: _Options) -> Recording:
         }
         facts: About = {"images": images, "neurons": neurons, "image_labels": labels, "neuron_labels": of_neurons}
         facts["unit"] = options.unit
-        return make_recording(data, bins_ms, **facts)
+        return recording_of(data, bins_ms, **facts)
 
 
 def _axes(given: Any, key: str, values: Array, path: Path) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Variables:
 
     def find(self, name: str, argument: str) -> Readable:
         """Value of a variable or of a field of a struct. Raises DataError, with those there are, for another name."""
+        if not isinstance(name, str):
+            raise DataError(f"{argument} must name a variable by a text, got {name!r:.60}")
         first, *fields = name.split(".")
         if first not in self.held:
             if first not in self.shapes:

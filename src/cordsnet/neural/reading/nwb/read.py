@@ -1,4 +1,4 @@
-"""Recordings in files of Neurodata Without Borders (NWB 2): spike times of units, and trials with onsets."""
+"""Recordings in files of Neurodata Without Borders (NWB 2): spikes or response series, and trials with onsets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import naming
+from cordsnet.neural.reading.nwb.series import mean_responses
 from cordsnet.neural.reading.nwb.tables import Tables, Units, read_tables
 from cordsnet.neural.reading.parts.bins import regular_bins
-from cordsnet.neural.reading.parts.facts import About, check_counted, make_recording, merged, texts
+from cordsnet.neural.reading.parts.facts import About, check_counted, merged, recording_of, texts
 from cordsnet.neural.reading.parts.spikes import nanoseconds, stack_spikes
 from cordsnet.neural.reading.parts.trials import Trials, group, joined, names_of
 from cordsnet.neural.recording import Recording
@@ -55,6 +56,7 @@ def read_nwb(
     table: str = "trials",
     onset: str = "start_time",
     keep: str | None = None,
+    series: str | None = None,
     silent: bool = False,
     overlapping: bool = False,
     image_label_keys: Mapping[str, str] | None = None,
@@ -63,9 +65,10 @@ def read_nwb(
 ) -> Recording:
     """Read spikes around the onsets of trials from an NWB file; needs pynwb, `pip install 'cordsnet[neural]'`.
 
-    A bin holds its start and not its end. A trial is NaN for units whose `obs_intervals` do not hold its whole window.
-    The label "area" is the location of a unit's electrodes or of its electrode group, "animal" is the subject; they are
-    left out where the file does not say them.
+    In place of spikes, a series of responses such as fluorescence is read: a bin has the mean of its samples, unit
+    "other". A bin holds its start and not its end. A trial is NaN for units whose `obs_intervals` do not hold its whole
+    window. The label "area" is the location of a unit's electrodes, of its electrode group, or of the imaging plane of
+    a series; "animal" is the subject. They are left out where the file does not say them.
 
     Parameters
     ----------
@@ -76,6 +79,8 @@ def read_nwb(
     table : table of intervals with a row for each trial.
     onset : column with the onset of the image, s, on the clock of the spikes.
     keep : column of truth values that says which trials are read; None reads all.
+    series : name of a RoiResponseSeries, or the end of its path in the file such as "DfOverF/plane1"; None reads the
+        spikes of units.
     silent : True keeps units without a spike in the whole file, which are refused otherwise.
     overlapping : True allows a trial to start before another has ended.
     image_label_keys, neuron_label_keys : name of a label -> column of the trials, or of the units, that holds it.
@@ -87,9 +92,12 @@ def read_nwb(
         missing or does not fit; times are not in s; no spike is in any window.
     """
     path = Path(path)
-    check_counted(about)
+    if series is None:
+        check_counted(about)
+    elif neuron_label_keys:
+        raise DataError("neuron_label_keys must not be given with series, whose regions have no columns; leave it out")
     bins_ms = regular_bins(bin_ms, from_ms, to_ms)
-    held = read_tables(path, table, neuron_label_keys or {})
+    held = read_tables(path, table, neuron_label_keys or {}, series)
     flags = (silent, overlapping, image_label_keys or {})
     options = _Options(names_of(image), table, onset, keep, about.get("neurons"), *flags)
     with naming(path):
@@ -103,18 +111,27 @@ def _recording(held: Tables, options: _Options, bins_ms: Numbers, path: Path, ab
     _check_overlap(held, options, rows, path)
     columns = [_column(held, name, "image", path)[rows] for name in _image_columns(held, options, path)]
     trials = group(joined(columns), about.get("images"), "image")
-    places = _chosen_units(held.units, options, path)
-    _check_clocks(held.units, onsets, options, path)
     labels = {
         name: trials.label(_column(held, column, "image_label_keys", path)[rows], f"image_label_keys {name!r}")
         for name, column in options.image_label_keys.items()
     }
     known: About = {"source": path.name, **about, "images": trials.images}
-    known["neurons"] = [str(held.units.ids[place]) for place in places]
     known["image_labels"] = merged(labels, about.get("image_labels"), "image_labels")
-    of_units = {name: values[places] for name, values in held.units.labels.items()}
+    if held.series is not None:
+        known = {"unit": "other", **known}
+        ids, found = held.series.ids, held.series.labels
+        places = _places(ids, options.neurons, path)
+        responses = mean_responses(held.series, onsets, bins_ms, trials)[..., places]
+    else:
+        assert held.units is not None
+        ids, found = held.units.ids, held.units.labels
+        places = _chosen_units(held.units, options, path)
+        _check_clocks(held.units, onsets, options, path)
+        responses = _responses(held.units, places, trials, onsets, bins_ms)
+    known["neurons"] = [str(ids[place]) for place in places]
+    of_units = {name: values[places] for name, values in found.items()}
     known["neuron_labels"] = merged(of_units, about.get("neuron_labels"), "neuron_labels")
-    return make_recording(_responses(held.units, places, trials, onsets, bins_ms), bins_ms, **known)
+    return recording_of(responses, bins_ms, **known)
 
 
 def _responses(
@@ -215,19 +232,25 @@ def _image_columns(held: Tables, options: _Options, path: Path) -> list[str]:
 
 def _chosen_units(units: Units, options: _Options, path: Path) -> list[int]:
     """Places of the units that are read. Raises DataError for ids that are not there, and for silent units."""
-    index = {str(one): k for k, one in enumerate(units.ids)}
-    chosen = list(index) if options.neurons is None else texts(options.neurons, "neurons")
-    absent = [one for one in chosen if one not in index]
-    if absent or not chosen:
-        what = f"no unit {absent[0]}" if absent else "to be asked for at least one unit"
-        raise DataError(f"neurons: {path} has {what}; its {len(index)} ids are {units.ids.min()} to {units.ids.max()}")
-    still = [one for one in chosen if not len(units.spikes_s[index[one]])]
+    places = _places(units.ids, options.neurons, path)
+    still = [str(units.ids[place]) for place in places if not len(units.spikes_s[place])]
     if still and not options.silent:
         some = ", ".join(still[:5]) + (", ..." if len(still) > 5 else "")
         raise DataError(
             f"units without any spike in {path}: {len(still)} ({some}); name the others with neurons, or give "
             "silent=True where they were recorded and never fired"
         )
+    return places
+
+
+def _places(ids: NDArray[Any], neurons: Any, path: Path) -> list[int]:
+    """Places of the units or regions of these ids. Raises DataError for ids that are not there."""
+    index = {str(one): k for k, one in enumerate(ids)}
+    chosen = list(index) if neurons is None else texts(neurons, "neurons")
+    absent = [one for one in chosen if one not in index]
+    if absent or not chosen:
+        what = f"no unit {absent[0]}" if absent else "to be asked for at least one unit"
+        raise DataError(f"neurons: {path} has {what}; its {len(index)} ids are {ids.min()} to {ids.max()}")
     return [index[one] for one in chosen]
 
 

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import check_file
+from cordsnet.neural.reading.nwb.series import LATEST_S, Series, find_series
 
 LARGEST = 4 * 2**30
 """Bytes of spike times that are read."""
 
 MOST_ROWS = 10_000_000
 """Rows of a table that are read."""
-
-LATEST_S = 9e9
-"""Latest time that is believed, s; whole ns of it still fit into 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +44,22 @@ class Tables:
 
     Attributes
     ----------
-    units : the units.
+    units : the units; None where a series is read.
+    series : a response series, read in their place.
     table : name of the table of intervals.
     count : number of its rows.
     trials : column -> its values; None where a row holds several, or what is no text or number.
     """
 
-    units: Units
+    units: Units | None
+    series: Series | None
     table: str
     count: int
     trials: dict[str, NDArray[Any] | None]
 
 
-def read_tables(path: Path, table: str, label_columns: Mapping[str, str]) -> Tables:
-    """Units and one table of intervals of an NWB file.
+def read_tables(path: Path, table: str, label_columns: Mapping[str, str], series: str | None = None) -> Tables:
+    """Units, or a response series in their place, and one table of intervals of an NWB file.
 
     Raises
     ------
@@ -77,7 +77,9 @@ def read_tables(path: Path, table: str, label_columns: Mapping[str, str]) -> Tab
             warnings.simplefilter("ignore")  # on versions of namespaces, which do not concern these tables
             with pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as file:
                 content = file.read()
-                return Tables(_units(content, path, label_columns), table, *_intervals(content, table, path))
+                units = _units(content, path, label_columns) if series is None else None
+                found = None if series is None else find_series(content, series, path)
+                return Tables(units, found, table, *_intervals(content, table, path))
     except (*errors, BuildError, ConstructError) as error:
         if isinstance(error, DataError):
             raise
@@ -110,7 +112,7 @@ def _check_file(path: Path) -> None:
 def _units(content: Any, path: Path, label_columns: Mapping[str, str]) -> Units:
     units = content.units
     if units is None or not len(units):
-        raise DataError(f"{path} has no units, the table of spike times; sort the spikes first")
+        raise DataError(f"{path} has no units, the table of spike times; sort the spikes first, or name a series")
     if "spike_times" not in units.colnames:
         raise DataError(f"the units of {path} have no spike_times; they have {', '.join(units.colnames)}")
     spikes = _ragged(units["spike_times"], len(units), "spike_times", path)

@@ -37,7 +37,7 @@ class About(TypedDict, total=False):
 
 
 @check_arguments
-def make_recording(
+def recording_of(
     responses: Values,
     bins_ms: Any,
     *,

@@ -8,7 +8,7 @@ import numpy as np
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import npz_arrays
-from cordsnet.neural.reading.parts.facts import as_floats, make_recording
+from cordsnet.neural.reading.parts.facts import as_floats, recording_of
 from cordsnet.neural.recording import Recording
 
 WINDOW_MS = 100.0
@@ -37,7 +37,7 @@ def read_cowley(path: Path, *, from_ms: float = 50.0) -> Recording:
     values = as_floats(values[..., None] if averaged else values, "responses")
     session = path.resolve().name.rpartition("_")[2]
     kept = "averaged over repeats, so no ceiling can be computed" if averaged else "NaN where a repeat is missing"
-    return make_recording(
+    return recording_of(
         np.ascontiguousarray(values.transpose(1, 2, 0)[:, :, None]),
         np.array([[from_ms, from_ms + WINDOW_MS]]),
         images=_image_names(path / "images.zip", values.shape[1]),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts.facts import as_floats, make_recording
+from cordsnet.neural.reading.parts.facts import as_floats, recording_of
 from cordsnet.neural.recording import Recording
 
 ABSENT = -1
@@ -24,7 +24,8 @@ def read_henaff(path: Path, *, psth: bool = False) -> Recording:
     Frames are named zoom/category/movie/frame, such as zoom1x/natural/movie02-bees/frame01, and have the four parts as
     labels. Frames that no unit was shown are left out. The first and the last frame of a synthetic movie are those of
     the natural one, and the file holds the same trials under both: the label "picture" is the name of the first of
-    them, and splits that are to share no trial keep images of one picture together.
+    them, and splits that are to share no trial keep images of one picture together. Movies in bins of 10 ms have the
+    name of the movie as "picture", since its categories share those trials and its zooms share pixels.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def _psth(arrays: NpzArrays, values: NDArray[Any], names: tuple[list[str], ...])
     bins = np.stack([starts, starts + np.median(np.diff(starts))], 1)
     rates = values.reshape(-1, *values.shape[3:]).transpose(0, 2, 1)[:, None]
     said = "rates from the onset of a frame, averaged over the frames and repeats of a movie"
-    return _recording(arrays, np.ascontiguousarray(rates), bins, names, "rate", said)
+    found = _recording(arrays, np.ascontiguousarray(rates), bins, names, "rate", said)
+    return replace(found, image_labels={**found.image_labels, "picture": found.image_labels["movie"]})
 
 
 def _recording(
@@ -83,7 +85,7 @@ def _recording(
     shown = ~np.isnan(values).all((1, 2, 3))
     kinds = ("zoom", "category", "movie", "frame")
     place = arrays.path.stem
-    return make_recording(
+    return recording_of(
         values[shown],
         bins,
         images=["/".join(parts) for parts in zip(*(grid[shown] for grid in grids), strict=True)],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet.errors import DataError
 from cordsnet.neural.reading.files import NpzArrays, npz_arrays
-from cordsnet.neural.reading.parts.facts import make_recording
+from cordsnet.neural.reading.parts.facts import recording_of
 from cordsnet.neural.reading.parts.trials import codes, group, joined
 from cordsnet.neural.reading.rasters import from_raster
 from cordsnet.neural.recording import Recording
@@ -76,6 +76,6 @@ def _from_rates(arrays: NpzArrays, image: NDArray[Any], parts: dict[str, NDArray
     responses = trials.empty(len(bins), len(neurons), "the recording")
     responses[trials.image, trials.repeat, :, column] = np.round(counts)
     labels = {name: trials.label(values, name) for name, values in parts.items()}
-    return make_recording(
+    return recording_of(
         responses, bins, images=trials.images, neurons=neurons, image_labels=labels, area="IT", source=SOURCE
     )
