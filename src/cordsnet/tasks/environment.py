@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_count
-from cordsnet.dynamics import Hold, Record, integrate, start
+from cordsnet.dynamics import Hold, Record, integrate, start, trial_seeds
 from cordsnet.tasks.acting import Choosing, acting
 from cordsnet.tasks.performance import check_reads, check_sizes
 from cordsnet.tasks.running import MOST_TRIALS, check_network
@@ -153,12 +154,12 @@ def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0)
         "bits"), whose values are its action; set to evaluation meanwhile.
     environment : an environment without gaze.
     episodes : number of episodes, from the environment's next one.
-    seed : of the network's noise.
+    seed : of the network's noise; every episode has noise of its own.
 
     Returns
     -------
     For each episode "episode", "reward", "frames" (until the answer), "option" (the last one; of a choice alone), and
-    "outputs" [frames, options or units], those of `run_trials` for the same trial.
+    "outputs" [frames, options or units], those of `run_trials` for trial k of a batch from trial 0, k the episode.
 
     Raises
     ------
@@ -184,6 +185,8 @@ def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, A
     assert environment.trials is not None
     steps = system.clock.cut([("duration of a frame", environment.task.frame_ms)] * environment.trials.frames, notes)
     state, scores = start(system, None, 1, seed), list[Tensor]()
+    if state.seeds is not None:
+        state = replace(state, seeds=trial_seeds(seed, 1, state.seeds.device, environment.episode))
     reward, ended, told = 0.0, False, dict[str, Any]()
     while not ended:
         if len(scores) == len(steps):
