@@ -108,7 +108,7 @@ def _tracks(
     elif algorithm == "limited_lifetime":
         phase = (plan.draws.uniform("age", count) * LIFETIME).long()[:, None, None, :]
         born = born | ((turn + phase) % LIFETIME == 0)
-    birth = _running_max(torch.where(born, turn, torch.zeros_like(turn)))
+    birth = _running_max(born * turn)
     heading = angle[:, None, None, None]
     if wanted == 4:
         own = drawn[3] * 2 * math.pi
@@ -116,7 +116,7 @@ def _tracks(
             signal, own = signal.gather(1, birth), own.gather(1, birth)
         heading = torch.where(signal, heading, own)
     step = torch.stack([heading.cos(), heading.sin()]) * (way * sets)
-    moved = torch.where(born, torch.zeros((), dtype=step.dtype, device=step.device), step).cumsum(2)
+    moved = (step * ~born).cumsum(2)
     at = _flat(birth)
     found = _taken(place, at).add_(moved).sub_(_taken(moved, at))
     return found.sub_(found.floor()), birth
@@ -164,16 +164,16 @@ def draw_dots(
     field, shown, places = movie[part], shown[part].T, places[:, part]
     x, y = places[..., 0], places[..., 1]
     inside = (x - 0.5).square_().add_((y - 0.5).square_()) <= 0.25
-    seen = (inside & shown[..., None]).to(movie)
-    if contrast is not None:
-        seen = seen * contrast[:, part].to(movie)
+    seen = inside.logical_and_(shown[..., None]).flatten().nonzero()[:, 0]
+    trial, frame = seen // (x.shape[1] * x.shape[2]), seen // x.shape[2] % x.shape[1]
+    x, y = (values.reshape(-1).index_select(0, seen) for values in (x, y))
     columns, across = _neighbours(x * size - 0.5, size, movie)
     rows, down = _neighbours((1 - y) * size - 0.5, size, movie)
-    frame = torch.arange(field.shape[0] * field.shape[1], device=movie.device).view(field.shape[:2]).T[..., None]
-    rows, columns = (rows + top).mul_(width).add_(frame * width * width), columns + left
-    index = rows[:, None] + columns  # [2, 2, B, F, N], row by row; the sums of a pixel are made in this order
-    weight = (seen * across) * down[:, None]
-    field.view(-1).scatter_add_(0, index.flatten(), weight.flatten())
+    if contrast is not None:
+        across = contrast[:, part].flatten().index_select(0, seen).to(movie) * across
+    rows = (rows + top).mul_(width).add_((frame * field.shape[1] + trial) * width**2 + left)
+    index = rows[:, None] + columns  # [2, 2, dots], row by row: a pixel sums up in this order
+    field.view(-1).scatter_add_(0, index.flatten(), (across * down[:, None]).flatten())
     field[..., top : top + size, left : left + size].clamp_(0, 1)
     return movie
 

@@ -104,8 +104,10 @@ def add(movie: Tensor, shape: Tensor, contrast: Tensor) -> Tensor:
     rows, columns = covered.any(1).nonzero()[:, 0], covered.any(0).nonzero()[:, 0]
     if len(rows):
         box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-        part = movie[..., box[0], box[1]]
-        part.add_(contrast[..., None, None].to(movie) * shape[box].to(movie)).clamp_(0, 1)
+        part, drawn = movie[..., box[0], box[1]], shape[box].to(movie)
+        for frames, trials in (one.T for one in contrast.nonzero().split(max(1, _PART // drawn.numel()))):
+            added = part[frames, trials] + contrast[frames, trials][:, None, None].to(movie) * drawn
+            part[frames, trials] = added.clamp_(0, 1)
     return movie
 
 
