@@ -166,6 +166,8 @@ def _curves(words: Sequence[str]) -> None:
     for label, fit in (("psychometric", curves.psychometric), ("chronometric", curves.chronometric)):
         for parameter, (low, high) in (fit.intervals if fit is not None else {}).items():
             print(f"{label} {parameter}: {getattr(fit, parameter):.4g} ({low:.4g} to {high:.4g})")
+        if fit is not None:
+            print(f"{label} deviance: {fit.deviance:.4g}, {fit.freedom} degrees of freedom, p = {fit.p_value:.2g}")
     for path in written:
         print(path)
 
