@@ -164,8 +164,9 @@ def draw_dots(
     field, shown, places = movie[part], shown[part].T, places[:, part]
     x, y = places[..., 0], places[..., 1]
     inside = (x - 0.5).square_().add_((y - 0.5).square_()) <= 0.25
-    seen = inside.logical_and_(shown[..., None]).flatten().nonzero()[:, 0]
-    trial, frame = seen // (x.shape[1] * x.shape[2]), seen // x.shape[2] % x.shape[1]
+    # frame by frame, as pixels lie in memory
+    frame, trial, dot = inside.logical_and_(shown[..., None]).transpose(0, 1).nonzero().unbind(1)
+    seen = (trial * x.shape[1] + frame) * x.shape[2] + dot
     x, y = (values.reshape(-1).index_select(0, seen) for values in (x, y))
     columns, across = _neighbours(x * size - 0.5, size, movie)
     rows, down = _neighbours((1 - y) * size - 0.5, size, movie)
