@@ -113,6 +113,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "task_onsets": lambda: {"model": network(), "task": task(), "condition": "coherence", "trials": 20},
     "play": lambda: {"model": network(), "environment": tasks.TaskEnvironment(task()), "episodes": 2, "seed": 0},
+    "play_rows": lambda: {"played": [{"episode": 0, "reward": 1.0, "frames": 3, "option": 1}], "frame_ms": 20.0},
     "TaskEnvironment": lambda: {"task": task(), "seed": 0, "gaze": False},
     "TaskSource": lambda: {"task": task(), "test_trials": 4},
     "from_neurogym": lambda: {"env": Tones(), "trials": 3, "seed": 0},

@@ -108,6 +108,39 @@ def test_summed_evidence_gives_its_parameters_back():
     assert low < found.residual_ms < high
 
 
+def drawn_trials(generator, trials, misses_ms=0.0):
+    """Trials that follow the curve of `summed`; with `misses_ms`, the two middle strengths are slower by it."""
+    summed = ChronometricFit(0.64, 14.0, 380.0, {}, 0, FitStatus.CONVERGED)
+    levels = np.array([0.0, 0.032, 0.064, 0.128, 0.256, 0.512])
+    mean = summed.mean_ms(levels) + misses_ms * np.isin(levels, (0.064, 0.128))
+    x = np.repeat(levels, trials)
+    ms = generator.gamma(6.0, np.repeat(mean, trials) / 6.0)
+    return x, (generator.random(len(x)) < summed.accuracy(x)).astype(float), ms
+
+
+def test_a_chronometric_curve_says_whether_the_data_follow_it():
+    generator = np.random.default_rng(3)
+    good = [fit_chronometric(*drawn_trials(generator, 100), draws=0) for _ in range(60)]
+    assert {fit.freedom for fit in good} == {9}
+    assert np.mean([fit.deviance for fit in good]) == pytest.approx(9, abs=2.2)
+    assert np.mean([fit.p_value < 0.05 for fit in good]) <= 0.15  # 9 of 60; more with a probability below 0.003
+    assert 0.35 < np.mean([fit.p_value for fit in good]) < 0.7
+    bad = [fit_chronometric(*drawn_trials(generator, 100, misses_ms=150.0), draws=0) for _ in range(5)]
+    assert max(fit.p_value for fit in bad) < 0.01
+
+
+def test_a_psychometric_curve_says_whether_the_data_follow_it():
+    generator = np.random.default_rng(4)
+    strengths = np.array([0.03, 0.06, 0.12, 0.25, 0.5])
+    rising = 0.5 + 0.48 * -np.expm1(-((strengths / 0.1) ** 1.4))
+    good = [fit_psychometric(strengths, generator.binomial(100, rising), [100] * 5, draws=39) for _ in range(30)]
+    assert np.mean([fit.p_value <= 0.05 for fit in good]) <= 0.2
+    assert 0.3 < np.mean([fit.p_value for fit in good]) < 0.7
+    dented = fit_psychometric(strengths, [70, 55, 95, 70, 98], [100] * 5, draws=39)
+    assert dented.p_value == 1 / 40
+    assert np.isnan(fit_psychometric(strengths, [70, 55, 95, 70, 98], [100] * 5, draws=0).p_value)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

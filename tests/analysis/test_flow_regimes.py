@@ -92,6 +92,33 @@ def test_growth_without_bound(rate):
     assert report.regime is Regime.UNSTABLE
 
 
+@pytest.mark.parametrize("rate", [0.6, 0.9, 1.18])
+def test_growth_to_rates_whose_squares_overflow_is_unstable(rate):
+    """At the end of 600 ms the rates are between 1e154 and 1e308: finite, where their squares are not."""
+    report = classify_flow(linear([[rate, 0.0], [0.0, -1.0]]), draw(6, 2), dt=0.1, settings=ONES)
+    assert report.regime is Regime.UNSTABLE
+    assert math.isnan(report.evidence.diverged_ms)
+    assert torch.isfinite(report.states).all()
+    assert rate == 0.6 or float(report.states.abs().max()) > 1e160
+
+
+@pytest.mark.parametrize(("rate", "regime"), [(-0.5, Regime.MONOSTABLE), (0.05, Regime.UNSTABLE)])
+def test_starts_whose_squares_overflow_are_judged_like_others(rate, regime):
+    starts = draw(6, 2)
+    far, near = (
+        classify_flow(linear([[rate, 0.0], [0.0, -1.0]]), size * starts, dt=0.1, settings=ONES) for size in (1e200, 1.0)
+    )
+    assert far.regime is near.regime is regime
+    assert far.evidence.response == pytest.approx(1e200 * near.evidence.response)
+
+
+def test_the_time_of_divergence_is_that_since_the_start():
+    """exp(10 t) is beyond double precision after 71 ms."""
+    report = classify_flow(linear([[10.0, 0.0], [0.0, -1.0]]), torch.eye(2).double(), dt=0.1, settings=ONES)
+    assert report.regime is Regime.UNSTABLE
+    assert 70 < report.evidence.diverged_ms < 75
+
+
 def test_the_time_of_divergence_is_reported():
     flow = FunctionFlow(lambda x: x**2, (1,))
     report = classify_flow(flow, torch.tensor([[1.0], [-1.0]]).double(), dt=0.1, settings=ONES)

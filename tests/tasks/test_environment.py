@@ -10,14 +10,21 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 from cordsnet import create_model
-from cordsnet.tasks import create_task, run_trials
+from cordsnet.tasks import create_task, list_tasks, run_trials
 from cordsnet.tasks.environment import TaskEnvironment, looked_at, play
+from cordsnet.tasks.kinds.flip_flop import FlipFlop
 
 SHORT = {"fixation": 40.0, "stimulus": 100.0, "decision": 60.0}
 
 GROWTH = 64 * 1024
 """Bytes by which memory may grow in 900 episodes; a trial that was kept would take 2 KiB beside its tensors."""
 
+
+BRIEFEST = {
+    "go_nogo": {"timing": {"stimulus": 20.0, "delay": 20.0, "decision": 20.0}},
+    "delayed_saccade": {"timing": {"fixation": 20.0, "stimulus": 20.0, "delay": 20.0, "go": 20.0}},
+    "flip_flop": {"timing": {"hold": 60.0}, "rate_hz": 20.0, "pulse_ms": 20.0},
+}
 
 BRIEF = {"fixation": 60.0, "stimulus": 60.0, "delay": 40.0, "go": 160.0}
 
@@ -57,17 +64,18 @@ def test_answers_are_rewarded_as_said():
 
 
 @pytest.mark.usefixtures("as_users_run_it")
-def test_a_thousand_episodes_leave_nothing_behind():
-    timing = {"stimulus": 20.0, "delay": 20.0, "decision": 20.0}
-    task = create_task("go_nogo", timing=timing, grace_ms=0.0, noise=0.0)
+@pytest.mark.parametrize("name", BRIEFEST)
+def test_a_thousand_episodes_leave_nothing_behind(name):
+    task = create_task(name, grace_ms=0.0, noise=0.0, **BRIEFEST[name])
     environment, generator = TaskEnvironment(task, seed=5), np.random.default_rng(0)
+    environment.action_space.seed(0)
     held = dict[int, tuple[int, int]]()
     tracemalloc.start()
     for k in range(1000):
         seen, info = environment.reset()
         assert info["episode"] == k
         for _ in range(generator.integers(0, 3)):
-            if environment.step(int(generator.integers(0, 2)))[2]:
+            if environment.step(environment.action_space.sample())[2]:
                 break
         if k in (99, 999):
             gc.collect()
@@ -78,7 +86,7 @@ def test_a_thousand_episodes_leave_nothing_behind():
     assert held[999][1] == held[99][1]
     fresh, told = TaskEnvironment(task, seed=5).reset(options={"episode": 999})
     assert np.array_equal(seen, fresh)
-    assert info == told  # with a grey value that no other trial has
+    assert info == told  # with numbers that no other trial has
     assert np.array_equal(environment.reset(seed=5)[0], TaskEnvironment(task, seed=5).reset()[0])
     other = TaskEnvironment(task)
     other.reset(seed=1)
@@ -108,10 +116,10 @@ def test_the_gaze_moves_the_picture_by_parts_of_a_pixel():
 def test_a_network_plays_what_it_does_on_trials():
     task = dots(noise=0.0)
     model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    trials = task.sample(4, 2)
+    whole = run_trials(model, trials)["choice"]
     for found in play(model, TaskEnvironment(task, seed=2), 4):
-        trials = task.sample(1, 2, found["episode"])
-        whole = run_trials(model, trials)["choice"][:, 0]
-        assert torch.allclose(found["outputs"], whole[: found["frames"]], atol=1e-6)
+        assert torch.allclose(found["outputs"], whole[: found["frames"], found["episode"]], atol=1e-5)
         assert found["frames"] == trials.frames or found["option"] > 0
 
 
@@ -159,18 +167,75 @@ def test_a_network_points_as_it_does_on_trials():
     environment = saccade(noise=0.0)
     task = environment.task
     model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    trials = task.sample(4, 2)
+    whole = run_trials(model, trials)["ring"]
+    early = task.answers(trials, {"ring": whole}).early
     for found in play(model, environment, 4):
-        trials = task.sample(1, 2, found["episode"])
-        whole = run_trials(model, trials)["ring"]
-        assert torch.allclose(found["outputs"], whole[: found["frames"], 0], atol=1e-6)
-        early = bool(task.answers(trials, {"ring": whole}).early[0])
-        assert found["reward"] == -0.1 if early else found["frames"] <= trials.frames
+        k = found["episode"]
+        assert torch.allclose(found["outputs"], whole[: found["frames"], k], atol=1e-5)
+        assert found["reward"] == -0.1 if early[k] else found["frames"] <= trials.frames
         assert "option" not in found
 
 
+def test_held_bits_are_rewarded_where_the_task_takes_them_for_right():
+    environment = TaskEnvironment(create_task("flip_flop", timing={"hold": 1000.0}), seed=4)
+    assert environment.action_space.shape == (3,)
+    for size, late, reward in ((1.0, 0, 1.0), (0.1, 0, 1.0), (-1.0, 0, 0.0), (1.0, 40, 0.0)):
+        _, info = environment.reset()
+        for frame in range(50):
+            held = np.array(info["ground_truth"], np.float32) * (size if frame >= late else 0.0)
+            _, got, ended, truncated, info = environment.step(held)
+            assert (ended, truncated) == (frame == 49, False)
+            assert got == (reward if ended else 0.0)
+        with pytest.raises(ValueError, match="call reset"):
+            environment.step(held)
+
+
+@pytest.mark.parametrize("rendering", ["vector", "image"])
+@pytest.mark.parametrize("name", list_tasks())
+def test_every_task_is_an_environment(name, rendering):
+    environment = TaskEnvironment(create_task(name, rendering=rendering, image_size=16), seed=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(infinity|spec|symmetric).*")
+        check_env(environment, skip_render_check=True)
+    done = 0
+    for _ in range(6):  # whoever does what is wanted is rewarded
+        _, info = environment.reset()
+        ended, frames = False, 0
+        while not ended:
+            wanted = info["ground_truth"]
+            action = wanted if isinstance(wanted, int) else np.array(wanted, np.float32)
+            _, reward, ended, _, info = environment.step(action)
+            frames += 1
+        assert frames <= environment.trials.frames
+        done += reward == 1
+    assert done == 6
+
+
+@pytest.mark.parametrize("name", list_tasks())
+def test_a_network_plays_every_task_as_it_does_on_trials(name):
+    task = create_task(name)
+    model = create_model("vector_rnn_dense_small", vector_size=len(task.vector_channels), outputs=task.outputs)
+    ((output, _, _),) = task.outputs
+    trials = task.sample(2, 2)
+    whole = run_trials(model, trials)[output]  # the noise of a trial is the same, frame by frame or not
+    answers = task.answers(trials, {output: whole})
+    for found in play(model, TaskEnvironment(task, seed=2), 2):
+        k = found["episode"]
+        assert torch.allclose(found["outputs"], whole[: found["frames"], k], atol=1e-5)
+        if found["frames"] == trials.lengths[k] and "option" not in found and not answers.early[k]:
+            assert found["reward"] == float(answers.correct[k])
+
+
+class TwoOutputs(FlipFlop):
+    @property
+    def outputs(self):
+        return (*super().outputs, ("more", "bit", 1))
+
+
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="task must end with a choice or with an angle on a ring, got 'flip_flop'"):
-        TaskEnvironment(create_task("flip_flop"))
+    with pytest.raises(ValueError, match="task must end with a choice or have one output of values, got 'flip_flop'"):
+        TaskEnvironment(TwoOutputs())
     with pytest.raises(ValueError, match="gaze = True needs a task with a choice, got 'sequence'"):
         TaskEnvironment(create_task("sequence", rendering="image"), gaze=True)
     with pytest.raises(ValueError, match="gaze = True needs rendering='image'"):

@@ -3,25 +3,19 @@
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
-
-from cordsnet.cli.early import check_evaluated, check_model_name, given, with_model_name
+from cordsnet.cli.early import check_model_name, given, with_model_name
 from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse, print_json
+from cordsnet.cli.playing import play_task
+from cordsnet.cli.subjects import CHECKPOINT, add_task, chosen_task, subject, task_first
 from cordsnet.cli.telling import says_progress, telling
 from cordsnet.tasks.table import TASKS
-
-if TYPE_CHECKING:  # slow to import
-    from cordsnet.tasks import Task
-
-
-CHECKPOINT = "folder of a run, of a finished stage or of a saved model"
 
 
 @COMMANDS.register("tasks")
 def tasks(words: Sequence[str]) -> None:
-    """Cognitive tasks: `list`, `show TASK`, `train TASK`, `evaluate | curves | attractors | onsets TASK CHECKPOINT`."""
+    """Tasks: `list`, `show | train TASK`, `evaluate | play | curves | attractors | onsets TASK CHECKPOINT`."""
     first = words[0] if words else "list"
     if first in ("-h", "--help"):
         print(f"usage: cordsnet tasks {{{','.join(FURTHER)}}} [TASK] [options]\n\n{tasks.__doc__}")
@@ -57,13 +51,13 @@ def _facts(name: str) -> dict[str, Any]:
 
 def _show(words: Sequence[str]) -> None:
     """One trial as a movie and a timing diagram."""
-    name = _task_first("show", words)
+    name = task_first("show", words)
     parser = make_parser(f"tasks show {name}", "Draw one trial: a movie, and what is shown and wanted over time.")
     parser.add_argument("--seed", type=int, default=0, help="of the trial")
     add_run_options(parser, f"runs/tasks/{name}")
-    _add_task(parser, name)
+    add_task(parser, name)
     options = parse(parser, words[1:])
-    task = _chosen(name, parser, options)
+    task = chosen_task(name, parser, options)
     from cordsnet.report.trials import write_trial
 
     written = write_trial(task, options.seed, options.output)
@@ -79,7 +73,7 @@ def _show(words: Sequence[str]) -> None:
 
 def _train(words: Sequence[str]) -> None:
     """Train a network on trials of a task."""
-    name = _task_first("train", words)
+    name = task_first("train", words)
     words = with_model_name(words)
     check_model_name(words)
     rendering = given(words, "--task.rendering") or "vector"
@@ -91,11 +85,11 @@ def _train(words: Sequence[str]) -> None:
     recipe = task_recipe(create_task(name, rendering=rendering), given(words, "--model.name") or "")
     parser = make_parser(f"tasks train {name}", "Train a network on a task.")
     add_run_options(parser, f"runs/tasks/{name}")
-    _add_task(parser, name)
+    add_task(parser, name)
     add_recipe_options(parser, recipe)
     options = parse(parser, words[1:])
     chosen = chosen_recipe(recipe, parser, options)
-    task = _chosen(name, parser, options)
+    task = chosen_task(name, parser, options)
     if recipe.model.image_size is not None and given(words, "--model.image_size") is None:
         chosen = dataclasses.replace(chosen, model=dataclasses.replace(chosen.model, image_size=task.image_size))
     recipe = dataclasses.replace(chosen, data_options=recipe.data_options | task.to_dict())
@@ -113,14 +107,14 @@ def _train(words: Sequence[str]) -> None:
 
 def _evaluate(words: Sequence[str]) -> None:
     """Accuracy of a trained network, over all trials and by condition."""
-    name = _task_first("evaluate", words)
+    name = task_first("evaluate", words)
     parser = make_parser(f"tasks evaluate {name}", "Evaluate a trained network on new trials of a task.")
     parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--trials", type=int, default=1000, help="number of trials")
     parser.add_argument("--seed", type=int, default=0, help="of the trials, and of noise in the network")
     add_json(parser)
-    _add_task(parser, name)
-    options, model, task, notes = _subject(name, words, parser)
+    add_task(parser, name)
+    options, model, task, notes = subject(name, words, parser)
     from cordsnet.tasks import evaluate_task
 
     rows = evaluate_task(model, task, options.trials, options.seed).rows()
@@ -136,7 +130,7 @@ def _evaluate(words: Sequence[str]) -> None:
 
 def _curves(words: Sequence[str]) -> None:
     """Psychometric and chronometric curves of a trained network."""
-    name = _task_first("curves", words)
+    name = task_first("curves", words)
     parser = make_parser(f"tasks curves {name}", "Fit how accuracy and reaction time depend on the stimulus.")
     parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--trials", type=int, default=2000, help="number of trials")
@@ -146,8 +140,8 @@ def _curves(words: Sequence[str]) -> None:
     parser.add_argument("--monkeys", type=str, default=None, help="CSV file of Roitman & Shadlen 2002, drawn beside")
     parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the bootstrap")
     add_run_options(parser, f"runs/tasks/{name}_curves")
-    _add_task(parser, name)
-    options, model, task, notes = _subject(name, words, parser)
+    add_task(parser, name)
+    options, model, task, notes = subject(name, words, parser)
     from cordsnet.data.people.roitman2002 import load_dots
     from cordsnet.report.task_curves import as_plain, write_curves
     from cordsnet.tasks import behaviour_curves
@@ -172,13 +166,15 @@ def _curves(words: Sequence[str]) -> None:
     for label, fit in (("psychometric", curves.psychometric), ("chronometric", curves.chronometric)):
         for parameter, (low, high) in (fit.intervals if fit is not None else {}).items():
             print(f"{label} {parameter}: {getattr(fit, parameter):.4g} ({low:.4g} to {high:.4g})")
+        if fit is not None:
+            print(f"{label} deviance: {fit.deviance:.4g}, {fit.freedom} degrees of freedom, p = {fit.p_value:.2g}")
     for path in written:
         print(path)
 
 
 def _attractors(words: Sequence[str]) -> None:
     """Say onto what a trained network settles in a period of the task."""
-    name = _task_first("attractors", words)
+    name = task_first("attractors", words)
     parser = make_parser(f"tasks attractors {name}", "Say onto what a trained network settles, by three witnesses.")
     parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--period", type=str, default="", help="period whose inputs are held; default: the delay")
@@ -186,8 +182,8 @@ def _attractors(words: Sequence[str]) -> None:
     parser.add_argument("--slow_ms", type=float, default=None, help="time beyond which a direction counts as slow")
     parser.add_argument("--seed", type=int, default=0, help="of the trials and of all that is drawn")
     add_json(parser)
-    _add_task(parser, name)
-    options, model, task, notes = _subject(name, words, parser)
+    add_task(parser, name)
+    options, model, task, notes = subject(name, words, parser)
     from cordsnet.tasks import task_attractor
 
     report = task_attractor(model, task, options.period, options.trials, options.slow_ms, options.seed)
@@ -204,15 +200,15 @@ def _attractors(words: Sequence[str]) -> None:
 
 def _onsets(words: Sequence[str]) -> None:
     """Say from when on each area of a trained network knows a condition."""
-    name = _task_first("onsets", words)
+    name = task_first("onsets", words)
     parser = make_parser(f"tasks onsets {name}", "Say from when on each area knows a condition of the trial.")
     parser.add_argument("checkpoint", type=str, help=CHECKPOINT)
     parser.add_argument("--condition", type=str, required=True, help="condition that is decoded")
     parser.add_argument("--trials", type=int, default=200, help="number of trials")
     parser.add_argument("--seed", type=int, default=0, help="of the trials, of noise, and of the decoder")
     add_json(parser)
-    _add_task(parser, name)
-    options, model, task, notes = _subject(name, words, parser)
+    add_task(parser, name)
+    options, model, task, notes = subject(name, words, parser)
     from cordsnet.tasks import task_onsets
 
     areas = task_onsets(model, task, options.condition, options.trials, options.seed)
@@ -230,49 +226,6 @@ def _onsets(words: Sequence[str]) -> None:
         print(f"{area:<14}{said}; {best}")
 
 
-def _subject(name: str, words: Sequence[str], parser: ArgumentParser) -> tuple[Namespace, Any, "Task", tuple[str, ...]]:
-    """Options, the trained network, the task on which it is measured, and notes on what was chosen."""
-    options = parse(parser, words[1:])
-    check_evaluated(options.checkpoint)
-    from cordsnet.experiments.checkpoint import find_checkpoint
-    from cordsnet.tasks import trained_task
-
-    found, notes = find_checkpoint(options.checkpoint), list[str]()
-    known = found.model.metadata.get("data")
-    said = known.get("name") if isinstance(known, dict) else None
-    if said != name:
-        trained = f"on {said!r}" if said else "on nothing that it names"
-        notes.append(f"the network was trained {trained}, so task {name!r} has the settings of its row and those given")
-    task = trained_task(found.model, name, **_given_settings(name, words, parser, options))
-    return options, found.model, task, (*found.notes, *notes)
-
-
-def _task_first(command: str, words: Sequence[str]) -> str:
-    """The task that the first word names. Raises ValueError when it names none."""
-    if not words or words[0].startswith("-"):
-        raise ValueError(f"tasks {command} needs a task first; known: {', '.join(TASKS)}")
-    TASKS.check(words[0])
-    return words[0]
-
-
-def _add_task(parser: ArgumentParser, name: str) -> None:
-    parser.add_class_arguments(TASKS[name], "task")
-
-
-def _chosen(name: str, parser: ArgumentParser, options: Namespace) -> "Task":
-    from cordsnet.tasks import create_task
-
-    given = parser.instantiate(options).task
-    return create_task(name, **given.to_dict())
-
-
-def _given_settings(name: str, words: Sequence[str], parser: ArgumentParser, options: Namespace) -> dict[str, Any]:
-    """Settings of the task that stand on the command line, and not the defaults."""
-    named = {word.partition("=")[0].removeprefix("--task.").split(".")[0] for word in words if "--task." in word}
-    every = _chosen(name, parser, options).to_dict()
-    return {setting: every[setting] for setting in named}
-
-
 FURTHER: dict[str, Callable[[Sequence[str]], None]] = {
     "list": _list,
     "show": _show,
@@ -281,5 +234,6 @@ FURTHER: dict[str, Callable[[Sequence[str]], None]] = {
     "curves": _curves,
     "attractors": _attractors,
     "onsets": _onsets,
+    "play": play_task,
 }
 """Word after `cordsnet tasks` -> what it does."""

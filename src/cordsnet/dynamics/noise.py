@@ -56,12 +56,12 @@ def _log_of_share(number: Tensor, dtype: torch.dtype) -> Tensor:
 
 def mix(numbers: Tensor) -> Tensor:
     """SplitMix64 of int64 numbers: neighbours in, nothing in common out."""
-    numbers = numbers + _GOLDEN
-    numbers = (numbers ^ _shift(numbers, 30)) * _FIRST
-    numbers = (numbers ^ _shift(numbers, 27)) * _SECOND
-    return numbers ^ _shift(numbers, 31)
+    mixed = numbers + _GOLDEN
+    mixed.bitwise_xor_(_shift(mixed, 30)).mul_(_FIRST)
+    mixed.bitwise_xor_(_shift(mixed, 27)).mul_(_SECOND)
+    return mixed.bitwise_xor_(_shift(mixed, 31))
 
 
 def _shift(numbers: Tensor, bits: int) -> Tensor:
     """Shift right and fill with zeros, where torch fills with the sign."""
-    return (numbers >> bits) & ((1 << (64 - bits)) - 1)
+    return (numbers >> bits).bitwise_and_((1 << (64 - bits)) - 1)

@@ -69,7 +69,12 @@ def _plain(fit: Any) -> dict[str, Any] | None:
     if fit is None:
         return None
     values = {name: getattr(fit, name) for name in fit.__dataclass_fields__}
-    return values | {"status": fit.status.value, "intervals": {k: list(v) for k, v in fit.intervals.items()}}
+    p_value = fit.p_value if np.isfinite(fit.p_value) else None
+    return values | {
+        "p_value": p_value,
+        "status": fit.status.value,
+        "intervals": {k: list(v) for k, v in fit.intervals.items()},
+    }
 
 
 def _of_monkeys(trials: DotTrials | None) -> Mapping[str, Sequence[dict[str, Any]]]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cordsnet.tasks.neurogym import NeurogymTrials, from_neurogym
     from cordsnet.tasks.onsets import task_onsets
     from cordsnet.tasks.performance import Performance, evaluate_task, trained_task
+    from cordsnet.tasks.played import play_rows
     from cordsnet.tasks.recipe import task_recipe
     from cordsnet.tasks.running import run_trials
     from cordsnet.tasks.source import TaskSource
@@ -36,6 +37,7 @@ __all__ = [
     "from_neurogym",
     "list_tasks",
     "play",
+    "play_rows",
     "run_trials",
     "task_attractor",
     "task_onsets",

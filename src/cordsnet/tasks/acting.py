@@ -9,7 +9,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from cordsnet.tasks.choice import CHOICE, ChoiceTask
-from cordsnet.tasks.ring import RING, UNITS
+from cordsnet.tasks.ring import RING
 from cordsnet.tasks.task import Task
 from cordsnet.tasks.trials import Trials
 
@@ -75,13 +75,12 @@ class Choosing(Acting):
         return int(values.argmax())
 
 
-class Pointing(Acting):
-    """Activities of a fixation unit and a ring of 32 units, in every frame of a trial."""
-
-    output = RING
+class Holding(Acting):
+    """Activities of the units of an output, in every frame of a trial."""
 
     def __init__(self, task: Task) -> None:
-        self.task, self.space = task, spaces.Box(-LARGEST, LARGEST, (1 + UNITS,), np.float32)
+        ((self.output, _, units),) = task.outputs
+        self.task, self.space = task, spaces.Box(-LARGEST, LARGEST, (units,), np.float32)
         self.given: list[Tensor] = []
 
     def begin(self) -> None:
@@ -89,27 +88,35 @@ class Pointing(Acting):
         self.given = []
 
     def judged(self, trials: Trials, frame: int, action: Any) -> tuple[float, bool]:
-        """1 after the last frame if the task takes the actions for a right answer; -0.1 if fixation breaks before."""
+        """1 after the last frame if the task takes the actions for a right answer."""
         self.given.append(torch.as_tensor(action, dtype=torch.float32))
-        fixations = [float(given[0]) for given in self.given]
-        last = frame == trials.frames - 1
-        if self._waiting(trials, frame):
-            held, due = max(fixations) >= 0.5, last or not self._waiting(trials, frame + 1)
-            broken = fixations[-1] < 0.5 and (held or due)
-            return (BROKEN if broken else 0.0), broken or last
-        if not last:
+        if frame < trials.frames - 1:
             return 0.0, False
-        answers = self.task.answers(trials, {RING: torch.stack(self.given)[:, None]})
+        answers = self.task.answers(trials, {self.output: torch.stack(self.given)[:, None]})
         return (RIGHT if bool(answers.correct[0]) else 0.0), True
 
     def wanted(self, trials: Trials, frame: int) -> list[float]:
         """The activities that are wanted in a frame."""
-        found: list[float] = trials.targets[RING][frame, 0].tolist()
+        found: list[float] = trials.targets[self.output][frame, 0].tolist()
         return found
 
     def of(self, values: Tensor) -> Any:
         """The outputs themselves."""
         return values.numpy().astype(np.float32)
+
+
+class Pointing(Holding):
+    """Activities of a fixation unit and a ring of 32 units, in every frame of a trial."""
+
+    def judged(self, trials: Trials, frame: int, action: Any) -> tuple[float, bool]:
+        """1 after the last frame if the task takes the actions for a right answer; -0.1 if fixation breaks before."""
+        reward, last = super().judged(trials, frame, action)
+        if not self._waiting(trials, frame):
+            return reward, last
+        fixations = [float(given[0]) for given in self.given]
+        held, due = max(fixations) >= 0.5, last or not self._waiting(trials, frame + 1)
+        broken = fixations[-1] < 0.5 and (held or due)
+        return (BROKEN if broken else 0.0), broken or last
 
     @staticmethod
     def _waiting(trials: Trials, frame: int) -> bool:
@@ -118,9 +125,11 @@ class Pointing(Acting):
 
 
 def acting(task: Task) -> Acting:
-    """Actions that fit a task. Raises ValueError for a task that ends with neither a choice nor an angle."""
+    """Actions that fit a task. Raises ValueError unless it ends with a choice, or has one output of values."""
     if isinstance(task, ChoiceTask):
         return Choosing(task)
     if [name for name, _, _ in task.outputs] == [RING]:
         return Pointing(task)
-    raise ValueError(f"task must end with a choice or with an angle on a ring, got {task.kind!r}")
+    if [axis == "option" for _, axis, _ in task.outputs] == [False]:
+        return Holding(task)
+    raise ValueError(f"task must end with a choice or have one output of values, got {task.kind!r}")

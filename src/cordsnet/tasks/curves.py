@@ -77,6 +77,10 @@ class BehaviourCurves:
     chance: float
 
 
+MISFIT = 0.05
+"""p below which answers do not follow a curve."""
+
+
 @check_arguments
 def behaviour_curves(
     model: Any,
@@ -168,6 +172,7 @@ def _psychometric(found: Reactions, guess: float, seed: int, draws: int, notes: 
     fit = fit_psychometric(levels, hits, counts, guess=guess, draws=draws, seed=seed)
     if fit.status.name != "CONVERGED":
         notes.append(f"the psychometric curve is {fit.status.value}")
+    notes += _misfit("psychometric", fit)
     return fit
 
 
@@ -190,4 +195,13 @@ def _chronometric(
     fit = fit_chronometric(x[kept], hit[kept], ms[kept], draws=draws, seed=seed)
     if fit.status.name != "CONVERGED":
         notes.append(f"the chronometric curve is {fit.status.value}")
+    notes += _misfit("chronometric", fit)
     return fit
+
+
+def _misfit(name: str, fit: PsychometricFit | ChronometricFit) -> list[str]:
+    """A note where the answers do not follow a curve."""
+    if not fit.p_value < MISFIT:
+        return []
+    said = f"deviance {fit.deviance:.4g} with {fit.freedom} degrees of freedom, p = {fit.p_value:.2g}"
+    return [f"the answers do not follow the {name} curve ({said}), so that its parameters mean little"]

@@ -75,7 +75,7 @@ def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: f
     algorithm : how they move.
     """
     places, _ = _tracks(plan, coherence, angle, count, way, algorithm)
-    return places.flatten(1, 2)[:, : plan.frames]
+    return _by_frame(places, plan.frames).movedim(0, -1)
 
 
 def marked_dots(
@@ -84,58 +84,104 @@ def marked_dots(
     """Places as of `moving_dots`, and a number from 0 to 1 per dot [B, F, count], drawn anew when it is replotted."""
     places, birth = _tracks(plan, coherence, angle, count, way, algorithm)
     marks = plan.draws.uniform("marks of dots", *birth.shape[1:]).gather(1, birth)
-    return places.flatten(1, 2)[:, : plan.frames], marks.flatten(1, 2)[:, : plan.frames]
+    return _by_frame(places, plan.frames).movedim(0, -1), _by_frame(marks, plan.frames)
+
+
+def _by_frame(values: Tensor, frames: int) -> Tensor:
+    """Values [..., turns, sets, count] of the sets that take turns as [..., F, count]."""
+    return values.flatten(-3, -2)[..., :frames, :]
 
 
 def _tracks(
     plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: float, algorithm: str
 ) -> tuple[Tensor, Tensor]:
-    """Places [B, turns, sets, count, 2], and the turn in which each dot was last plotted."""
+    """x and y [2, B, turns, sets, count], and the turn in which each dot was last plotted [B, turns, sets, count]."""
     sets = SETS if algorithm == "movshon" else 1
     turns = -(-plan.frames // sets)
-    drawn = plan.draws.uniform("dots", turns * sets, count, 4).view(plan.batch, turns, sets, count, 4)
-    signal, place, own = drawn[..., 0] < coherence[:, None, None, None], drawn[..., 1:3], drawn[..., 3] * 2 * math.pi
+    wanted = 3 if algorithm == "movshon" else 4  # dots that do not stay have no direction of their own, the last number
+    drawn = plan.draws.columns("dots", turns * sets * count, 4, wanted).view(wanted, plan.batch, turns, sets, count)
+    signal, place = drawn[0] < coherence[:, None, None, None], drawn[1:3]
     turn = torch.arange(turns, device=coherence.device)[:, None, None]
-    born = (turn == 0).expand(plan.batch, turns, sets, count)
+    born = (turn == 0).expand_as(signal)
     if algorithm == "movshon":
         born = born | ~signal
     elif algorithm == "limited_lifetime":
         phase = (plan.draws.uniform("age", count) * LIFETIME).long()[:, None, None, :]
         born = born | ((turn + phase) % LIFETIME == 0)
-    birth = torch.where(born, turn, torch.zeros_like(turn)).cummax(1).values
-    if algorithm == "limited_lifetime":
-        signal, own = signal.gather(1, birth), own.gather(1, birth)
-    heading = torch.where(signal, angle[:, None, None, None], own)
-    step = torch.stack([heading.cos(), heading.sin()], -1) * (way * sets)
-    moved = torch.where(born[..., None], torch.zeros_like(step), step).cumsum(1)
-    since = birth[..., None].expand_as(moved)
-    return torch.remainder(place.gather(1, since) + moved - moved.gather(1, since), 1), birth
+    birth = _running_max(born * turn)
+    heading = angle[:, None, None, None]
+    if wanted == 4:
+        own = drawn[3] * 2 * math.pi
+        if algorithm == "limited_lifetime":
+            signal, own = signal.gather(1, birth), own.gather(1, birth)
+        heading = torch.where(signal, heading, own)
+    step = torch.stack([heading.cos(), heading.sin()]) * (way * sets)
+    moved = (step * ~born).cumsum(2)
+    at = _flat(birth)
+    found = _taken(place, at).add_(moved).sub_(_taken(moved, at))
+    return found.sub_(found.floor()), birth
 
 
-def draw_dots(movie: Tensor, places: Tensor, shown: Tensor, contrast: Tensor | None = None) -> Tensor:
+def _running_max(values: Tensor) -> Tensor:
+    """Largest value up to each turn [B, turns, ...], as `cummax` gives it but over many trials at once."""
+    reach, turns = 1, values.shape[1]
+    while reach < turns:
+        values = torch.cat([values[:, :reach], torch.maximum(values[:, reach:], values[:, :-reach])], 1)
+        reach *= 2
+    return values
+
+
+def _flat(birth: Tensor) -> Tensor:
+    """Places of the elements of turns `birth` [B, turns, sets, count] in the flattened tensor."""
+    batch, turns, sets, count = birth.shape
+    first = torch.arange(batch, device=birth.device)[:, None, None, None] * turns
+    within = torch.arange(sets * count, device=birth.device).view(sets, count)
+    return ((birth + first) * (sets * count) + within).flatten()
+
+
+def _taken(values: Tensor, at: Tensor) -> Tensor:
+    """Elements [2, B, turns, sets, count] of x and y in the places `at`."""
+    return torch.stack([one.reshape(-1).index_select(0, at) for one in values]).view(values.shape)
+
+
+def draw_dots(
+    movie: Tensor,
+    places: Tensor,
+    shown: Tensor,
+    contrast: Tensor | None = None,
+    box: tuple[int, int, int] | None = None,
+) -> Tensor:
     """Draw dots [B, F, N, 2] over movies [F, B, S, S], in place, in the frames `shown` [F, B].
 
     The aperture is round and as wide as the field; dots whose middle is outside are not seen. A dot has the area of a
     pixel, and covers the four pixels that it lies over in proportion; it adds `contrast` [B, F, N] to their grey value,
-    or 1. Where dots add up, values are cut to 0 and 1.
+    or 1. Where dots add up, values are cut to 0 and 1. The field is the movie, or a square `box` of it.
     """
-    size, whole = movie.shape[-1], movie
+    width, (top, left, size) = movie.shape[-1], box or (0, 0, movie.shape[-1])
     if not len(used := shown.any(1).nonzero()):
-        return whole
+        return movie
     part = slice(int(used[0]), int(used[-1]) + 1)
-    movie, shown, places = movie[part], shown[part], places.transpose(0, 1)[part]
-    inside = (places - 0.5).square().sum(-1) <= 0.25
-    seen = (inside & shown[..., None]).to(movie)
+    field, shown, places = movie[part], shown[part].T, places[:, part]
+    x, y = places[..., 0], places[..., 1]
+    inside = (x - 0.5).square_().add_((y - 0.5).square_()) <= 0.25
+    # frame by frame, as pixels lie in memory
+    frame, trial, dot = inside.logical_and_(shown[..., None]).transpose(0, 1).nonzero().unbind(1)
+    seen = (trial * x.shape[1] + frame) * x.shape[2] + dot
+    x, y = (values.reshape(-1).index_select(0, seen) for values in (x, y))
+    columns, across = _neighbours(x * size - 0.5, size, movie)
+    rows, down = _neighbours((1 - y) * size - 0.5, size, movie)
     if contrast is not None:
-        seen = seen * contrast.transpose(0, 1)[part].to(movie)
-    x, y = places[..., 0] * size - 0.5, (1 - places[..., 1]) * size - 0.5
-    left, top = x.floor(), y.floor()
-    part_x, part_y = (x - left).to(movie), (y - top).to(movie)
-    left, top = left.long(), top.long()
-    field = movie.flatten(2)
-    for across, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        weight = seen * (part_x if across else 1 - part_x) * (part_y if down else 1 - part_y)
-        column, row = (left + across).clamp(0, size - 1), (top + down).clamp(0, size - 1)
-        field.scatter_add_(2, row * size + column, weight)
-    movie.clamp_(0, 1)
-    return whole
+        across = contrast[:, part].flatten().index_select(0, seen).to(movie) * across
+    rows = (rows + top).mul_(width).add_((frame * field.shape[1] + trial) * width**2 + left)
+    index = rows[:, None] + columns  # [2, 2, dots], row by row: a pixel sums up in this order
+    field.view(-1).scatter_add_(0, index.flatten(), (across * down[:, None]).flatten())
+    field[..., top : top + size, left : left + size].clamp_(0, 1)
+    return movie
+
+
+def _neighbours(places: Tensor, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Numbers [2, ...] of the pixels before and after places [...] in px, and the shares that they have in a dot."""
+    before = places.floor()
+    share = (places - before).to(like)
+    number = before.long()
+    return torch.stack([number, number + 1]).clamp_(0, size - 1), torch.stack([1 - share, share])

@@ -1,12 +1,19 @@
 """Shapes on a dark field, in grey values from 0 to 1. Places run from -1 to 1 over the field, x to the right, y up."""
 
+import math
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
+from cordsnet.tasks.memory import movie_memory
 from cordsnet.tasks.trials import Plan
 
 FIXATION_RADIUS = 0.08
 """Radius of the fixation point."""
+
+_PART = 2**17
+"""Pixels that are drawn together, which fit the cache of a processor."""
 
 
 def grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,9 +54,12 @@ def grating(cycles: Tensor, phase: Tensor, radius: float, size: int) -> Tensor:
     return (0.5 + 0.5 * wave) * disc(zero, zero, radius, size)
 
 
-def blank(plan: Plan, size: int) -> Tensor:
-    """Dark movies [F, B, S, S]."""
-    return torch.zeros(plan.frames, plan.batch, size, size, device=plan.draws.seeds.device, dtype=torch.float32)
+def blank(plan: Plan, size: int, grey: float = 0.0) -> Tensor:
+    """Movies [F, B, S, S] of one grey value."""
+    shape, device = (plan.frames, plan.batch, size, size), plan.draws.seeds.device
+    if device.type == "cpu":
+        return movie_memory(math.prod(shape)).view(shape).fill_(grey)
+    return torch.full(shape, grey, device=device, dtype=torch.float32)
 
 
 def stamp(movie: Tensor, shape: Tensor, shown: Tensor) -> Tensor:
@@ -63,11 +73,26 @@ def stamp(movie: Tensor, shape: Tensor, shown: Tensor) -> Tensor:
         return movie
     box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
     part, drawn = movie[..., box[0], box[1]], shape[..., box[0], box[1]].to(movie)
-    some, every = shown.any(1).tolist(), shown.all(1).tolist()
-    for k in (k for k in range(len(movie)) if some[k]):  # frame by frame, so that a frame stays in the cache
-        seen = drawn if every[k] else drawn * shown[k, :, None, None].to(movie)
-        torch.maximum(part[k], seen, out=part[k])
+    together = max(1, _PART // part[0].numel())
+    for first, last, every in _runs(shown, together):
+        now = part[first:last]
+        seen = drawn if every else drawn * shown[first:last, :, None, None].to(movie)
+        torch.maximum(now, seen, out=now)
     return movie
+
+
+def _runs(shown: Tensor, together: int) -> Iterator[tuple[int, int, bool]]:
+    """First frame, the frame after the last, and whether all trials show it in each, of frames drawn together.
+
+    Frames that no trial shows are left out.
+    """
+    kinds = (shown.any(1).long() + shown.all(1)).tolist()
+    first = 0
+    for last in range(1, len(kinds) + 1):
+        if last == len(kinds) or kinds[last] != kinds[first] or last - first == together:
+            if kinds[first]:
+                yield first, last, kinds[first] == 2
+            first = last
 
 
 def add(movie: Tensor, shape: Tensor, contrast: Tensor) -> Tensor:
@@ -79,8 +104,10 @@ def add(movie: Tensor, shape: Tensor, contrast: Tensor) -> Tensor:
     rows, columns = covered.any(1).nonzero()[:, 0], covered.any(0).nonzero()[:, 0]
     if len(rows):
         box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-        part = movie[..., box[0], box[1]]
-        part.add_(contrast[..., None, None].to(movie) * shape[box].to(movie)).clamp_(0, 1)
+        part, drawn = movie[..., box[0], box[1]], shape[box].to(movie)
+        for frames, trials in (one.T for one in contrast.nonzero().split(max(1, _PART // drawn.numel()))):
+            added = part[frames, trials] + contrast[frames, trials][:, None, None].to(movie) * drawn
+            part[frames, trials] = added.clamp_(0, 1)
     return movie
 
 

@@ -45,6 +45,13 @@ class Draws:
         count = math.prod(shape)
         return _joined([_shares(seeds, name, count) for seeds in self._parts(count)]).view(len(self.seeds), *shape)
 
+    def columns(self, name: str, rows: int, columns: int, wanted: int) -> Tensor:
+        """The first columns [wanted, B, rows] of the numbers that `uniform(name, rows, columns)` gives."""
+        found = [
+            torch.stack([_shares(seeds, name, rows, columns, k) for k in range(wanted)]) for seeds in self._parts(rows)
+        ]
+        return torch.cat(found, 1) if len(found) > 1 else found[0]
+
     def normal(self, name: str, *shape: int) -> Tensor:
         """Standard normal numbers [B, *shape], in double precision (Box & Muller 1958)."""
         count = math.prod(shape)
@@ -69,11 +76,11 @@ class Draws:
         return torch.split(self.seeds, size) if len(self.seeds) > size else (self.seeds,)
 
 
-def _shares(seeds: Tensor, name: str, count: int) -> Tensor:
-    """Numbers [B, count] between 0 and 1."""
+def _shares(seeds: Tensor, name: str, count: int, every: int = 1, first: int = 0) -> Tensor:
+    """Numbers [B, count] between 0 and 1: those from number `first` on, of which one in `every` is taken."""
     key = mix(seeds + _stream(name))[:, None]
-    bits = mix(key + torch.arange(count, device=seeds.device))
-    share = ((bits >> (64 - _BITS)) & ((1 << _BITS) - 1)).double()
+    bits = mix(key + torch.arange(first, first + count * every, every, device=seeds.device))
+    share = (bits >> (64 - _BITS)).bitwise_and_((1 << _BITS) - 1).double()
     return share.add_(0.5).mul_(2.0**-_BITS)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_count
-from cordsnet.dynamics import Hold, Record, integrate, start
+from cordsnet.dynamics import Hold, Record, integrate, start, trial_seeds
 from cordsnet.tasks.acting import Choosing, acting
 from cordsnet.tasks.performance import check_reads, check_sizes
 from cordsnet.tasks.running import MOST_TRIALS, check_network
@@ -31,7 +32,7 @@ Frame: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 @check_init
 class TaskEnvironment(gymnasium.Env[Frame, Any]):
-    """Trials of a task with a choice or an angle, frame by frame; an episode is a trial.
+    """Trials of a task frame by frame; an episode is a trial.
 
     Observations are frames: [channels] or [1, S, S]. Actions are options: 0 to fixate, k for answer k. An answer ends
     the trial, with a reward of 1 if it is right and comes in the decision period, -0.1 if it comes before (broken
@@ -40,14 +41,16 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
 
     Where the answer is an angle (`delayed_saccade`, `sequence`), actions are activities [33] from -10 to 10 of the
     fixation unit and the ring. A trial ends after its last frame, with 1 if the task takes them for a right answer.
-    Before the go cue it ends with -0.1 when the fixation unit falls below 0.5, or is below it in the last frame.
+    Before the go cue it ends with -0.1 when the fixation unit falls below 0.5, or is below it in the last frame. Where
+    values are held (`flip_flop`), actions are these values [bits] from -10 to 10, and a trial ends after its last
+    frame, with 1 if the task takes them for a right answer.
 
     Episode k of a seed is trial k of that seed, whatever came before. `reset(seed=...)` starts again at episode 0 of
     another seed.
 
     Parameters
     ----------
-    task : the task, whose answer is a choice or an angle.
+    task : the task, whose answer is a choice, an angle or the values of one output.
     seed : of the trials.
     gaze : True if the gaze moves: actions are {"option", "gaze"}, where "gaze" is its place in half-widths of the field
         (x to the right, y up, -1 to 1), and the next frame is shifted so that this place is in its middle, in parts of
@@ -55,7 +58,7 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
 
     Raises
     ------
-    ValueError : the task has neither, or `gaze` is True without images or without a choice.
+    ValueError : the task has none of these, or `gaze` is True without images or without a choice.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as gymnasium declares it
@@ -63,7 +66,7 @@ class TaskEnvironment(gymnasium.Env[Frame, Any]):
     def __init__(self, task: Task, seed: int = 0, gaze: bool = False) -> None:
         self.acting = acting(task)
         if gaze and not isinstance(self.acting, Choosing):
-            raise ValueError(f"gaze = True needs a task with a choice, got {task.kind!r}, whose answer is an angle")
+            raise ValueError(f"gaze = True needs a task with a choice, got {task.kind!r}, which has none")
         if gaze and task.rendering != IMAGE:
             raise ValueError(f"gaze = True needs rendering='image', got rendering={task.rendering!r}")
         self.task, self.gaze, self.episode = task, gaze, -1
@@ -147,16 +150,16 @@ def play(model: Any, environment: TaskEnvironment, episodes: int, seed: int = 0)
 
     Parameters
     ----------
-    model : the network, with an output "choice", of which the leading option is its action, or "ring", which is its
-        action itself; set to evaluation meanwhile.
+    model : the network, with an output "choice", of which the leading option is its action, or another ("ring",
+        "bits"), whose values are its action; set to evaluation meanwhile.
     environment : an environment without gaze.
     episodes : number of episodes, from the environment's next one.
-    seed : of the network's noise.
+    seed : of the network's noise; every episode has noise of its own.
 
     Returns
     -------
-    For each episode "episode", "reward", "frames" (until the answer), "option" (the last one; not of a ring), and
-    "outputs" [frames, options or units], those of `run_trials` for the same trial.
+    For each episode "episode", "reward", "frames" (until the answer), "option" (the last one; of a choice alone), and
+    "outputs" [frames, options or units], those of `run_trials` for trial k of a batch from trial 0, k the episode.
 
     Raises
     ------
@@ -182,6 +185,8 @@ def _episode(model: Any, environment: TaskEnvironment, seed: int) -> dict[str, A
     assert environment.trials is not None
     steps = system.clock.cut([("duration of a frame", environment.task.frame_ms)] * environment.trials.frames, notes)
     state, scores = start(system, None, 1, seed), list[Tensor]()
+    if state.seeds is not None:
+        state = replace(state, seeds=trial_seeds(seed, 1, state.seeds.device, environment.episode))
     reward, ended, told = 0.0, False, dict[str, Any]()
     while not ended:
         if len(scores) == len(steps):

@@ -6,6 +6,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from cordsnet.tasks.choice import check_frames_of
 from cordsnet.tasks.task import Answers
@@ -45,10 +46,10 @@ def decoded(activity: Tensor) -> Tensor:
 
 def wanted(plan: Plan, angles: Tensor, going: Tensor, counted: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Targets and masks: fixate until the frames `going` [F, B], then a bump at `angles` [B] or [F, B]."""
-    shown = (bump(angles) + LOW).expand(plan.frames, -1, -1)
-    ring = torch.where(going[..., None], shown, torch.full_like(shown, LOW))
-    fixate = torch.where(going, LOW, HIGH).to(ring)
-    return {RING: torch.cat([fixate[..., None], ring], -1)}, {RING: counted}
+    shown = functional.pad((bump(angles) + LOW).float(), (1, 0), value=LOW)
+    fixate = torch.full((1 + UNITS,), LOW, device=angles.device)
+    fixate[0] = HIGH
+    return {RING: torch.where(going[..., None], shown, fixate)}, {RING: counted}
 
 
 def answers(trials: Trials, outputs: Mapping[str, Tensor], start: Tensor, last: Tensor) -> Answers:

@@ -176,8 +176,8 @@ class Task(ABC):
         running = plan.running
         if self.rendering == IMAGE:
             movie = self.image(plan).float()
-            for k, length in enumerate(plan.lengths.tolist()):
-                movie[length:, k] = 0
+            for k in (plan.lengths < plan.frames).nonzero()[:, 0].tolist():
+                movie[int(plan.lengths[k]) :, k] = 0
             inputs: dict[str, Tensor] = {IMAGE: movie[:, :, None]}
         else:
             noise = plan.noise("input", self.noise, len(self.vector_channels))

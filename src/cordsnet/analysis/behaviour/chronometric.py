@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit, xlogy
+from scipy.stats import chi2
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
@@ -29,6 +30,12 @@ class ChronometricFit:
     intervals : parameter -> its 95 % interval, by the bootstrap over trials; empty without one.
     trials : number of trials.
     status : how the fit ended.
+    deviance : squared misses of the mean reaction times in standard errors, and twice the log-likelihood ratio of the
+        shares of right answers to those of the model, summed over strengths; about `freedom` for a curve that fits.
+    freedom : two for each strength, less three parameters.
+    p_value : probability of a larger deviance if the curve is right, by the chi-square distribution. Below 0.05, the
+        data do not follow the curve, and its parameters and their intervals mean little. NaN for a curve that was made
+        without data.
     """
 
     bound: float
@@ -37,6 +44,9 @@ class ChronometricFit:
     intervals: Mapping[str, tuple[float, float]]
     trials: int
     status: FitStatus
+    deviance: float = float("nan")
+    freedom: int = 0
+    p_value: float = float("nan")
 
     def mean_ms(self, strengths: Any) -> Array:
         """Expected mean reaction time at some strengths, ms."""
@@ -82,7 +92,7 @@ def fit_chronometric(
     if (ms <= 0).any():
         raise ValueError(f"reaction_ms must be above 0, got {ms.min():g}; times before the stimulus are no reactions")
     rows = [np.flatnonzero(place == k) for k in range(len(levels))]
-    found, converged, bounds = _fitted(levels, rows, hit, ms)
+    found, converged, bounds, cost = _fitted(levels, rows, hit, ms)
     generator, samples = np.random.default_rng(seed), []
     for _ in range(draws):
         again = [generator.choice(row, len(row)) for row in rows]
@@ -90,13 +100,19 @@ def fit_chronometric(
     intervals = percentiles(samples, NAMES) if draws else {}
     bound, sensitivity, residual = (float(value) for value in found)
     status = status_of(found, bounds, converged)
-    return ChronometricFit(bound, sensitivity, residual, intervals, len(x), status)
+    shares = np.array([hit[row].mean() for row in rows])
+    saturated = -float((counts * (xlogy(shares, shares) + xlogy(1 - shares, 1 - shares))).sum())
+    deviance, freedom = 2 * max(0.0, cost - saturated), 2 * len(levels) - len(NAMES)
+    p_value = float(chi2.sf(deviance, freedom))
+    return ChronometricFit(
+        bound, sensitivity, residual, intervals, len(x), status, deviance=deviance, freedom=freedom, p_value=p_value
+    )
 
 
 def _fitted(
     levels: Array, rows: list[Any], hit: Array, ms: Array, start: Array | None = None
-) -> tuple[Array, bool, list[tuple[float, float]]]:
-    """Parameters, whether the search converged, and the bounds."""
+) -> tuple[Array, bool, list[tuple[float, float]], float]:
+    """Parameters, whether the search converged, the bounds, and the cost."""
     n = np.array([len(row) for row in rows], dtype=float)
     hits = np.array([hit[row].sum() for row in rows])
     mean = np.array([ms[row].mean() for row in rows])
@@ -113,8 +129,8 @@ def _fitted(
     decision = max(longest - float(mean.min()), 0.1 * longest) / 1000
     steep = 1 / float(np.median(levels[levels > 0]))
     starts = [(np.sqrt(decision), steep * f, 0.8 * float(mean.min())) for f in (0.3, 1.0, 3.0)]
-    found, _, converged = best(cost, starts if start is None else [list(start)], bounds)
-    return found, converged, bounds
+    found, lowest, converged = best(cost, starts if start is None else [list(start)], bounds)
+    return found, converged, bounds, lowest
 
 
 def _mean_ms(x: Array, parameters: Array) -> Array:

@@ -40,6 +40,8 @@ class PsychometricFit:
     freedom : strengths less free parameters.
     trials : number of trials.
     status : how the fit ended.
+    p_value : share of the bootstrap samples, which follow the curve, whose deviance is at least as large (Wichmann &
+        Hill 2001); NaN without one. Below 0.05, the data do not follow the curve.
     """
 
     curve: str
@@ -52,6 +54,7 @@ class PsychometricFit:
     freedom: int
     trials: int
     status: FitStatus
+    p_value: float = float("nan")
 
     def predict(self, strengths: Any) -> Array:
         """Expected share at some strengths."""
@@ -113,20 +116,22 @@ def fit_psychometric(
     steep = (0.0, 1.1) if curve == "weibull" else (1.4, 3.0)
     starts = [(place, slope, 0.02, free[0]) for place in places for slope in steep]
     at, cost, converged = best(partial(_cost, curve, scaled, k, n), starts, bounds)
-    generator, samples = np.random.default_rng(seed), []
+    generator, samples, deviances = np.random.default_rng(seed), [], []
     for _ in range(draws):
         drawn = generator.binomial(n.astype(int), _expected(curve, scaled, at)).astype(float)
-        samples.append(_in_units(curve, best(partial(_cost, curve, scaled, drawn, n), [at], bounds)[0], unit))
-    found = _in_units(curve, at, unit)
-    saturated = -float((xlogy(k, k / n) + xlogy(n - k, 1 - k / n)).sum())
+        parameters, lowest, _ = best(partial(_cost, curve, scaled, drawn, n), [at], bounds)
+        samples.append(_in_units(curve, parameters, unit))
+        deviances.append(_deviance(lowest, drawn, n))
+    found, deviance = _in_units(curve, at, unit), _deviance(cost, k, n)
     return PsychometricFit(
         curve=curve,
         **dict(zip(NAMES, map(float, found), strict=True)),
         intervals=percentiles(samples, NAMES[: 3 if guess is not None else 4]) if draws else {},
-        deviance=2 * max(0.0, cost - saturated),
+        deviance=deviance,
         freedom=len(x) - (3 if guess is not None else 4),
         trials=int(n.sum()),
         status=status_of(at, bounds, converged, may_touch=(2, 3)),
+        p_value=(1 + sum(one >= deviance for one in deviances)) / (1 + draws) if draws else math.nan,
     )
 
 
@@ -154,6 +159,11 @@ def _expected(curve: str, x: Array, parameters: Array) -> Array:
     slope = math.exp(log_slope)
     rise = -np.expm1(-((x / threshold) ** slope)) if curve == "weibull" else expit(slope * (x - threshold))
     return np.asarray(np.clip(guess + (1 - guess - lapse) * rise, 1e-12, 1 - 1e-12), dtype=float)
+
+
+def _deviance(cost: float, k: Array, n: Array) -> float:
+    """Twice the log-likelihood ratio of the shares as they are to a curve of that cost."""
+    return 2 * max(0.0, cost + float((xlogy(k, k / n) + xlogy(n - k, 1 - k / n)).sum()))
 
 
 def _cost(curve: str, x: Array, k: Array, n: Array, parameters: Array) -> float:

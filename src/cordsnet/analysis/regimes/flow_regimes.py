@@ -12,7 +12,7 @@ from cordsnet.analysis.flows.flows import Flow
 from cordsnet.analysis.regimes.attractors import Geometry, geometry
 from cordsnet.analysis.regimes.divergence_rate import DivergenceRate, divergence_rate
 from cordsnet.analysis.regimes.regimes import Regime, RegimeEvidence
-from cordsnet.analysis.regimes.settling import Scale, Settled, settle_under
+from cordsnet.analysis.regimes.settling import Scale, Settled, rms, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import NONE, Clock, Effects, Inputs, Signal, State, System
 from cordsnet.errors import DivergedError
@@ -114,7 +114,7 @@ def classify_flow(
     system = FlowSystem(flow, dt)
     for name in ("image_ms", "tau_ms"):
         system.clock.steps(getattr(settings, name), name)
-    unit = size or float((starts - starts.mean(0)).double().square().mean().sqrt()) or 1.0
+    unit = size or float(rms((starts - starts.mean(0))[None])) or 1.0
     scale = Scale({STATE: unit})
     try:
         settled = settle_under(system, system.state_of({STATE: starts}), {}, scale, settings)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._checks import seeded_generator
-from cordsnet.analysis.regimes.settling import Scale, Settled, run, settle_under
+from cordsnet.analysis.regimes.settling import Scale, Settled, rms, run, settle_under
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import Inputs, State, System, emit
 
@@ -96,7 +96,7 @@ def _scale(rest: State, seen: State, held: State) -> Scale:
     """
     sizes = {}
     for area, baseline in rest.rates.items():
-        away = [(state.rates[area] - baseline).double().flatten(1).square().mean(1).sqrt() for state in (seen, held)]
+        away = [rms(state.rates[area] - baseline) for state in (seen, held)]
         sizes[area] = float(torch.maximum(*away).mean())
     largest = max(sizes.values()) or 1.0
     return Scale({area: max(size, QUIET * largest) for area, size in sizes.items()})

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cordsnet.analysis.regimes.thresholds import RegimeSettings
 from cordsnet.dynamics import Hold, Inputs, Record, State, System, integrate
+from cordsnet.errors import DivergedError
 
 NOTHING = Record(times_ms=(), outputs=())
 
@@ -30,7 +31,7 @@ class Scale:
 
     def distance(self, one: State, other: State) -> Tensor:
         """Per trial [B]: root mean square difference over that of the response, of the area where it is largest."""
-        parts = [_rms(one.rates[area] - other.rates[area]) / unit for area, unit in self.rms.items()]
+        parts = [rms(one.rates[area] - other.rates[area]) / unit for area, unit in self.rms.items()]
         return torch.stack(parts).amax(0)
 
 
@@ -62,19 +63,30 @@ def run(system: System[Any], state: State, inputs: Inputs, steps: int) -> State:
     return final.expand(final.batch)  # delayed signals of a blank field have batch size 1
 
 
+def _run_on(system: System[Any], start: State, state: State, inputs: Inputs, steps: int) -> State:
+    """As `run`; where rates diverge, the step and the time that are told are those since `start`."""
+    try:
+        return run(system, state, inputs, steps)
+    except DivergedError as error:
+        step = state.step - start.step + error.step
+        raise DivergedError(error.area, step, system.clock.time_ms(step)) from None
+
+
 def settle_under(system: System[Any], state: State, inputs: Inputs, scale: Scale, settings: RegimeSettings) -> Settled:
     """Run until every trial is slower than `rest_speed`, or for `max_durations` times the duration of an image.
 
     Speed is taken from a single step: an autonomous system whose rates do not change in one step is at a fixed point,
-    while over a longer time an oscillation can come round to where it was.
+    while over a longer time an oscillation can come round to where it was. Rates so far away that their distance is
+    not finite grow. Raises DivergedError, with the time since `state`.
     """
     steps = system.clock.steps(settings.image_ms, "image_ms")
     pieces = PIECES if steps >= 2 * PIECES else 1
     start, speeds, sizes, parts = state, [], [], 0
     while parts < settings.max_durations:
         for piece in range(pieces):
-            before = run(system, state, inputs, steps * (piece + 1) // pieces - steps * piece // pieces - 1)
-            state = run(system, before, inputs, 1)
+            count = steps * (piece + 1) // pieces - steps * piece // pieces
+            before = _run_on(system, start, state, inputs, count - 1)
+            state = _run_on(system, start, before, inputs, 1)
             change = (scale.distance(state, before) - _rounding(state, scale)).clamp(min=0)
             speeds.append(change * settings.tau_ms / system.dt)
             sizes.append(scale.distance(state, start))
@@ -88,7 +100,7 @@ def settle_under(system: System[Any], state: State, inputs: Inputs, scale: Scale
     rise = late - middle
     growing = (
         awake & (middle >= early) & (rise > settings.growth * middle) & (rise >= settings.steadiness * (middle - early))
-    )
+    ) | ~torch.isfinite(late)
     _, middle, late = _thirds(torch.stack(speeds), lambda values: values.mean(0))
     moving = awake & ~growing & (late > settings.slowing * middle)
     return Settled(state, speeds[-1], moving, growing, ms, inputs)
@@ -101,10 +113,15 @@ def _thirds(values: Tensor, reduce: Callable[[Tensor], Tensor]) -> tuple[Tensor,
 
 def _rounding(state: State, scale: Scale) -> Tensor:
     """Change in one step that rounding alone can cause, as a distance [B]."""
-    parts = [4 * torch.finfo(rates.dtype).eps * _rms(rates) / scale.rms[area] for area, rates in state.rates.items()]
+    parts = [4 * torch.finfo(rates.dtype).eps * rms(rates) / scale.rms[area] for area, rates in state.rates.items()]
     return torch.stack(parts).amax(0)
 
 
-def _rms(rates: Tensor) -> Tensor:
-    """Root mean square over units, per trial [B]; in double precision, where squares of large rates stay finite."""
-    return rates.double().flatten(1).square().mean(1).sqrt()
+def rms(rates: Tensor) -> Tensor:
+    """Root mean square over units, per trial [B], in double precision; finite wherever rates are."""
+    flat = rates.double().flatten(1)
+    found = flat.square().mean(1).sqrt()
+    if bool(torch.isfinite(found).all()):
+        return found
+    largest = flat.abs().amax(1)  # squares of rates beyond 1e154 overflow
+    return torch.where(torch.isfinite(found), found, largest * (flat / largest[:, None]).square().mean(1).sqrt())

@@ -113,7 +113,7 @@ class ContextDecision(DotTask):
         places, marks = marked_dots(plan, motion.abs(), heading, self.dots, self.way, self.algorithm)
         bright = marks < (0.5 + 0.5 * luminance)[:, None, None]
         contrast = torch.where(bright, CONTRAST, -CONTRAST)
-        movie = draw_dots(blank(plan, self.image_size).fill_(GREY), places, plan.during("stimulus"), contrast)
+        movie = draw_dots(blank(plan, self.image_size, GREY), places, plan.during("stimulus"), contrast)
         place = torch.where(plan.conditions["context"] == 0, -CORNER, CORNER).double()
         stamp(movie, disc(place, -place, RADIUS, self.image_size), self.waiting(plan))
         return fixation(movie, self.waiting(plan))

@@ -103,7 +103,7 @@ class FlipFlop(Task):
 
         The middles of the squares lie on a circle, from the top and clockwise.
         """
-        movie, shown = blank(plan, self.image_size).fill_(GREY), self._shown(plan)
+        movie, shown = blank(plan, self.image_size, GREY), self._shown(plan)
         for k in range(self.bits):
             angle = torch.tensor(math.pi / 2 - 2 * math.pi * k / self.bits, dtype=torch.float64, device=movie.device)
             half = 0.3 if self.bits <= 4 else 0.18

@@ -97,16 +97,20 @@ class MatchToCategory(MatchTask):
 
     def image(self, plan: Plan) -> Tensor:
         """The fixation point, and dots that all move in the direction; they wrap round the field."""
-        way = self.speed_deg_s * self.frame_ms / 1000 / self.field_deg
-        sample, test = (self._places(plan, name, way) for name in ("sample", "test"))
-        places = torch.where((plan.index < plan.edges["test"][:, 0]).T[..., None, None], sample, test)
-        movie = draw_dots(blank(plan, self.image_size), places, plan.during("sample", "test"))
+        movie = blank(plan, self.image_size)
+        for name in ("sample", "test"):
+            shown = plan.during(name)
+            used = shown.any(1).nonzero()[:, 0]
+            if len(used):
+                part = slice(int(used[0]), int(used[-1]) + 1)
+                draw_dots(movie[part], self._places(plan, name, plan.index[part]), shown[part])
         return fixation(movie, self.waiting(plan))
 
-    def _places(self, plan: Plan, period: str, way: float) -> Tensor:
-        """Places of the dots of one stimulus [B, F, N, 2], from 0 to 1."""
+    def _places(self, plan: Plan, period: str, frames: Tensor) -> Tensor:
+        """Places of the dots of one stimulus in some frames [F, 1], as [B, F, N, 2] from 0 to 1."""
         angle = torch.deg2rad(plan.conditions[f"{period}_deg"])
-        step = torch.stack([angle.cos(), angle.sin()], -1) * way
-        frames = (plan.index - plan.edges[period][:, 0]).T[..., None, None]
-        started = plan.draws.uniform(f"dots of {period}", self.dots, 2)
-        return torch.remainder(started[:, None] + frames * step[:, None, None], 1)
+        step = torch.stack([angle.cos(), angle.sin()]) * (self.speed_deg_s * self.frame_ms / 1000 / self.field_deg)
+        since = (frames - plan.edges[period][:, 0]).T[..., None]
+        started = plan.draws.columns(f"dots of {period}", self.dots, 2, 2)
+        found = since * step[:, :, None, None] + started[:, :, None]
+        return found.sub_(found.floor()).movedim(0, -1)

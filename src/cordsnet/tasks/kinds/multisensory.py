@@ -102,8 +102,7 @@ class Multisensory(ChoiceTask):
         for k, left in enumerate((0, self.image_size - half)):
             shown = plan.during("stimulus") & self._present(plan, k)
             own = places[:, :, k * self.dots : (k + 1) * self.dots]
-            patch = draw_dots(torch.zeros_like(movie[..., :half, :half]), own, shown)
-            movie[..., top : top + half, left : left + half] = patch
+            draw_dots(movie, own, shown, box=(top, left, half))
         return fixation(movie, self._waiting(plan))
 
     def _present(self, plan: Plan, patch: int) -> Tensor:
