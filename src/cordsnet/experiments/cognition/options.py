@@ -6,11 +6,12 @@ from typing import Any, Literal
 from cordsnet._checks import check_count, check_positive
 from cordsnet.experiments.claims import Claim, at_least, at_most
 from cordsnet.experiments.cognition.courses import CONDITIONS
-from cordsnet.experiments.cognition.recurrences import effort_of, runs_of, spec_options
+from cordsnet.experiments.cognition.efforts import short_effort
+from cordsnet.experiments.cognition.recurrences import runs_of, spec_options
 from cordsnet.experiments.cognition.trained import LEARNT
 from cordsnet.experiments.training_claims import check_seeds
 from cordsnet.tasks import Task
-from cordsnet.training import Run
+from cordsnet.training import Criterion, Run
 
 FACTOR = 1.25
 """Largest ratio of distances that counts as alike."""
@@ -78,15 +79,24 @@ class ExpressivityOptions:
 
     def runs(self, task: Task, seed: int) -> list[Run]:
         """The runs of all sizes, models and seeds on a task."""
-        effort = effort_of(task.kind, self.timing, updates=self.updates, batch=self.batch, lr=self.lr)
+        seeds = range(seed, seed + self.seeds)
         return [
             run
             for units in self.units
             for name in self.models
             for run in runs_of(
-                task, name, units, range(seed, seed + self.seeds), self.spec(name, units), effort, self.trials
+                task, name, units, seeds, self.spec(name, units), *self._effort(task.kind, name), self.trials
             )
         ]
+
+    def _effort(self, task: str, model: str) -> tuple[dict[str, Any], Criterion | None]:
+        """Settings of training that differ from the task's own, and the criterion at which it ends, if any."""
+        given = {"updates": self.updates, "batch": self.batch, "lr": self.lr}
+        own = {name: value for name, value in given.items() if value is not None}
+        if self.timing == "own":
+            return own, None
+        short = short_effort(task, model)
+        return short.optimisation() | own, short.until
 
 
 CLAIMS = (
