@@ -1,45 +1,51 @@
-"""How networks of each recurrence are trained on short trials: a table of learning rates and ends."""
+"""How networks of each recurrence are trained on short trials: a table of rates, and of errors at which they end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from cordsnet.models import MODELS
 from cordsnet.models.vector_rnn import VectorSpec
-from cordsnet.training import Criterion
+from cordsnet.training import Criterion, Train
+
+LEARN = "learn"
+"""Name of the stage that learns; the last one, in which the rate falls, has the name of the task's own."""
+
+SETTLE = 60
+"""Updates in which the rate falls to zero, so that accuracies do not depend on where a constant rate happened to stop.
+"""
 
 
 @dataclass(frozen=True)
 class ShortEffort:
-    """How networks are trained on the short trials of a task: at a constant rate, to a criterion.
+    """How networks are trained on the short trials of a task: at a constant rate to a loss, and then at a falling one.
 
     Attributes
     ----------
-    updates : largest number of updates.
-    until : measure of training trials at which training ends before.
+    loss : mean over 25 updates at which learning ends.
     lr : learning rate of AdamW.
+    updates : largest number of updates until then.
     batch : trials per update.
     """
 
-    updates: int
-    until: Criterion
+    loss: float
     lr: float = 1e-2
+    updates: int = 3000
     batch: int = 64
 
-    def optimisation(self) -> dict[str, Any]:
-        """Fields of `Optimisation` that differ from the task's own."""
-        return {"updates": self.updates, "lr": self.lr, "batch": self.batch, "schedule": "constant"}
+    def stages(self, stage: Train) -> tuple[Train, Train]:
+        """The stages that take the place of a task's own."""
+        constant = replace(stage.optimisation, updates=self.updates, batch=self.batch, lr=self.lr, schedule="constant")
+        falling = replace(constant, updates=min(SETTLE, self.updates), schedule="one_cycle", warm_up=0.0)
+        learn = replace(stage, name=LEARN, optimisation=constant, until=Criterion("loss", at_most=self.loss))
+        return learn, replace(stage, start=LEARN, optimisation=falling)
 
-
-CHOSEN = Criterion("choice/accuracy", at_least=0.97)
-"""Mean of 25 updates, 1,600 trials."""
 
 EFFORTS: Mapping[str | tuple[str, str], ShortEffort] = {
-    "match_to_sample": ShortEffort(2000, CHOSEN),
-    "context_decision": ShortEffort(2000, CHOSEN),
-    "parametric_memory": ShortEffort(2000, CHOSEN),
-    "delayed_saccade": ShortEffort(2000, Criterion("loss", at_most=0.03)),
-    "sequence": ShortEffort(2000, Criterion("loss", at_most=0.02)),
+    "match_to_sample": ShortEffort(0.05),
+    "context_decision": ShortEffort(0.05),
+    "parametric_memory": ShortEffort(0.02),
+    "delayed_saccade": ShortEffort(0.03),
+    "sequence": ShortEffort(0.025, 2e-2),
 }
 
 

@@ -1,6 +1,6 @@
 """Options of expressivity, and what it claims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cordsnet._checks import check_count, check_positive
@@ -11,7 +11,7 @@ from cordsnet.experiments.cognition.recurrences import runs_of, spec_options
 from cordsnet.experiments.cognition.trained import LEARNT
 from cordsnet.experiments.training_claims import check_seeds
 from cordsnet.tasks import Task
-from cordsnet.training import Criterion, Run
+from cordsnet.training import Run
 
 FACTOR = 1.25
 """Largest ratio of distances that counts as alike."""
@@ -79,24 +79,15 @@ class ExpressivityOptions:
 
     def runs(self, task: Task, seed: int) -> list[Run]:
         """The runs of all sizes, models and seeds on a task."""
-        seeds = range(seed, seed + self.seeds)
-        return [
-            run
-            for units in self.units
-            for name in self.models
-            for run in runs_of(
-                task, name, units, seeds, self.spec(name, units), *self._effort(task.kind, name), self.trials
-            )
-        ]
-
-    def _effort(self, task: str, model: str) -> tuple[dict[str, Any], Criterion | None]:
-        """Settings of training that differ from the task's own, and the criterion at which it ends, if any."""
         given = {"updates": self.updates, "batch": self.batch, "lr": self.lr}
         own = {name: value for name, value in given.items() if value is not None}
-        if self.timing == "own":
-            return own, None
-        short = short_effort(task, model)
-        return short.optimisation() | own, short.until
+        seeds = range(seed, seed + self.seeds)
+        made = list[Run]()
+        for units in self.units:
+            for name in self.models:
+                effort = replace(short_effort(task.kind, name), **own) if self.timing == "short" else own
+                made += runs_of(task, name, units, seeds, self.spec(name, units), effort, self.trials)
+        return made
 
 
 CLAIMS = (

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cordsnet.experiments.cognition.efforts import ShortEffort
 from cordsnet.models import MODELS
 from cordsnet.models.vector_rnn import VectorSpec, matched
 from cordsnet.tasks import Task, create_task, task_recipe
-from cordsnet.training import Criterion, Recipe, Run, StageReport
+from cordsnet.training import Recipe, Run, StageReport
 
 STAGE = "train"
 
@@ -62,19 +63,18 @@ def spec_options(name: str, units: int, dt_ms: float, gain: float | None = None)
 
 
 def recipe_of(
-    task: Task,
-    name: str,
-    options: Mapping[str, Any],
-    seed: int,
-    effort: Mapping[str, Any],
-    until: Criterion | None,
-    trials: int,
+    task: Task, name: str, options: Mapping[str, Any], seed: int, effort: ShortEffort | Mapping[str, Any], trials: int
 ) -> Recipe:
-    """The recipe of `cordsnet tasks train`, with another seed, another effort and an end at a criterion."""
+    """The recipe of `cordsnet tasks train`, with another seed and another effort.
+
+    An effort is that of short trials, or changed fields of `Optimisation`.
+    """
     recipe = task_recipe(task, name, trials, **options)
     stage: Any = recipe.stage(STAGE)
-    changed = replace(stage, optimisation=replace(stage.optimisation, **effort), until=until)
-    return replace(recipe.replace(STAGE, changed), seed=seed)
+    if isinstance(effort, ShortEffort):
+        return replace(recipe, stages=effort.stages(stage), seed=seed)
+    changed = replace(stage.optimisation, **effort)
+    return replace(recipe.replace(STAGE, replace(stage, optimisation=changed)), seed=seed)
 
 
 def runs_of(
@@ -83,15 +83,14 @@ def runs_of(
     units: int,
     seeds: Sequence[int],
     options: Mapping[str, Any],
-    effort: Mapping[str, Any],
-    until: Criterion | None,
+    effort: ShortEffort | Mapping[str, Any],
     trials: int,
 ) -> list[Run]:
     """A run for every seed of a row of the table of models on a task."""
     return [
         Run(
             f"{task.kind}/{units}_units/{name}/seed={seed}",
-            recipe_of(task, name, options, seed, effort, until, trials),
+            recipe_of(task, name, options, seed, effort, trials),
             {"task": task.kind, "model": name, "units": units},
         )
         for seed in seeds
