@@ -67,7 +67,7 @@ def lowest_mean(right: Mapping[str, Array], seed: int) -> Measured:
     return Measured(value, found, sum(len(hits) for hits in right.values()))
 
 
-def ratio(pairs: Array, names: Sequence[str], seed: int) -> Measured:
+def ratio(pairs: Array, names: Sequence[str], seed: int, only: tuple[str, str] | None = None) -> Measured:
     """Mean distance of networks of different recurrences over that of different networks of one recurrence.
 
     The 95 % interval is a bootstrap in which the networks of each recurrence are drawn; a network that is drawn twice
@@ -79,11 +79,17 @@ def ratio(pairs: Array, names: Sequence[str], seed: int) -> Measured:
     pairs : distances [N, N], symmetric.
     names : recurrence of each network [N].
     seed : of the samples.
+    only : two recurrences. The distances are then those between the two, over those of networks of the second.
     """
-    labels = np.array(names)
+    labels = np.array(names, dtype=str)
+    if only is not None:
+        kept = np.flatnonzero(np.isin(labels, only))
+        pairs, labels, names = pairs[np.ix_(kept, kept)], labels[kept], [names[k] for k in kept]
     same = labels[:, None] == labels[None]
     np.fill_diagonal(same := same.copy(), False)
     different = labels[:, None] != labels[None]
+    if only is not None:
+        same &= labels[:, None] == only[1]
     if not (same.any() and different.any()):
         return Measured(float("nan"), None, len(names))
     value = float(_ratios(pairs, same, different, np.ones((1, len(names))))[0])

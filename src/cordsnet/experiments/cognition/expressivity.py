@@ -11,7 +11,7 @@ from cordsnet.experiments.claims import Claim, decide
 from cordsnet.experiments.cognition.courses import Shown, mean_courses, show_trials
 from cordsnet.experiments.cognition.distances import Array, lowest_mean, matrix, ratio
 from cordsnet.experiments.cognition.likeness import Network, between_tasks, matrices, pair_rows, ratio_rows
-from cordsnet.experiments.cognition.options import CLAIMS, MODELS, ExpressivityOptions
+from cordsnet.experiments.cognition.options import CLAIMS, CONV, DENSE, MODELS, ExpressivityOptions
 from cordsnet.experiments.cognition.recurrences import count_parameters, task_of
 from cordsnet.experiments.cognition.trained import check_swept, drawn_model, network_row, trained_model
 from cordsnet.experiments.experiment import Preset, Setting, experiment
@@ -99,9 +99,11 @@ def _measure(
         ratios += [{"task": task.kind, "units": units} | row for row in ratio_rows(here, able, finished, setting.seed)]
         right = {name: _stacked(answered, name, units) for name in options.models}
         alike = [row for row in here if row["weights"] == "trained"]
+        pairs_of_able, names = matrix(alike, able, "procrustes"), [one.model for one in able]
         measured = {
             "all_learn": lowest_mean(right, setting.seed),
-            "alike": ratio(matrix(alike, able, "procrustes"), [one.model for one in able], setting.seed),
+            "alike": ratio(pairs_of_able, names, setting.seed),
+            "conv_like_dense": ratio(pairs_of_able, names, setting.seed, (CONV, DENSE)),
         }
         claims += decide(CLAIMS, measured, task.kind if len(options.units) == 1 else f"{task.kind}, {units} units")
     if missing := len(rows) - len(learnt):

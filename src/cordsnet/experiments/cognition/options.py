@@ -17,6 +17,7 @@ FACTOR = 1.25
 """Largest ratio of distances that counts as alike."""
 
 MODELS = tuple(f"vector_rnn_{name}_small" for name in ("dense", "lowrank", "sparse", "conv"))
+DENSE, CONV = MODELS[0], MODELS[3]
 FIGURES = "Soo et al. 2024, Figures S2 and S3"
 
 
@@ -97,4 +98,7 @@ CLAIMS = (
     Claim("alike", "Trajectories of two recurrences are no farther apart than 1.25 times two seeds of one recurrence.",
           FIGURES, "mean Procrustes distance of networks of different recurrences over that of different seeds of one, "
           "among networks that answer 90 % of new trials", at_most(FACTOR), of="networks"),
+    Claim("conv_like_dense", "Trajectories of convolutional and dense networks are no farther apart than 1.25 times "
+          "those of two dense ones.", FIGURES, f"mean Procrustes distance of {CONV} and {DENSE} over that of different "
+          "seeds of the latter, among networks that answer 90 % of new trials", at_most(FACTOR), of="networks"),
 )  # fmt: skip
