@@ -19,6 +19,8 @@ SETTLE = 60
 class ShortEffort:
     """How networks are trained on the short trials of a task: at a constant rate to a loss, and then at a falling one.
 
+    The second stage has half the rate and a warm-up of its own, since it starts with an optimiser without memory.
+
     Attributes
     ----------
     loss : mean over 25 updates at which learning ends.
@@ -35,7 +37,7 @@ class ShortEffort:
     def stages(self, stage: Train) -> tuple[Train, Train]:
         """The stages that take the place of a task's own."""
         constant = replace(stage.optimisation, updates=self.updates, batch=self.batch, lr=self.lr, schedule="constant")
-        falling = replace(constant, updates=min(SETTLE, self.updates), schedule="one_cycle", warm_up=0.0)
+        falling = replace(constant, updates=min(SETTLE, self.updates), lr=self.lr / 2, schedule="one_cycle")
         learn = replace(stage, name=LEARN, optimisation=constant, until=Criterion("loss", at_most=self.loss))
         return learn, replace(stage, start=LEARN, optimisation=falling)
 
@@ -46,6 +48,7 @@ EFFORTS: Mapping[str | tuple[str, str], ShortEffort] = {
     "context_decision": ShortEffort(0.05),
     "parametric_memory": ShortEffort(0.02),
     "delayed_saccade": ShortEffort(0.011, 2e-2),
+    ("delayed_saccade", "lowrank"): ShortEffort(0.008, 2e-2),
     "sequence": ShortEffort(0.025, 2e-2),
 }
 """Task, or (task, recurrence), which comes first -> effort of its short trials, of networks of 64 units and gain 2.
