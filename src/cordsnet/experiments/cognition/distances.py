@@ -83,7 +83,7 @@ def ratio(pairs: Array, names: Sequence[str], seed: int, only: tuple[str, str] |
     """
     labels = np.array(names, dtype=str)
     if only is not None:
-        kept = np.flatnonzero(np.isin(labels, only))
+        kept = np.flatnonzero(np.isin(labels, only)).tolist()
         pairs, labels, names = pairs[np.ix_(kept, kept)], labels[kept], [names[k] for k in kept]
     same = labels[:, None] == labels[None]
     np.fill_diagonal(same := same.copy(), False)

@@ -50,6 +50,7 @@ EFFORTS: Mapping[str | tuple[str, str], ShortEffort] = {
     "delayed_saccade": ShortEffort(0.011, 2e-2),
     ("delayed_saccade", "lowrank"): ShortEffort(0.008, 2e-2),
     "sequence": ShortEffort(0.025, 2e-2),
+    ("sequence", "lowrank"): ShortEffort(0.02, 2e-2),
 }
 """Task, or (task, recurrence), which comes first -> effort of its short trials, of networks of 64 units and gain 2.
 

@@ -81,7 +81,7 @@ class ExpressivityOptions:
     def runs(self, task: Task, seed: int) -> list[Run]:
         """The runs of all sizes, models and seeds on a task."""
         given = {"updates": self.updates, "batch": self.batch, "lr": self.lr}
-        own = {name: value for name, value in given.items() if value is not None}
+        own: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         seeds = range(seed, seed + self.seeds)
         made = list[Run]()
         for units in self.units:
