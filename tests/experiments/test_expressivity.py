@@ -141,10 +141,20 @@ def test_ratios_need_pairs_of_both_kinds_and_three_networks():
     assert np.isnan(ratio(np.ones((0, 0)), [], 0).value)
     two = ratio(np.ones((4, 4)), list("aabb"), 0)
     assert (two.value, two.interval) == (1.0, None)
-    rows = [{"first": "a", "first_seed": 0, "second": "b", "second_seed": 1, "dsa": 0.4}]
-    found = matrix(rows, [("a", 0), ("b", 1), ("b", 2)], "dsa")
+    ends = {"first": "a", "first_units": 16, "first_seed": 0, "second": "b", "second_units": 64, "second_seed": 1}
+    found = matrix([{**ends, "dsa": 0.4}], [("a", 16, 0), ("b", 64, 1), ("b", 64, 2)], "dsa")
     assert found[0, 1] == found[1, 0] == 0.4
     assert np.isnan(found[0, 2])
+
+
+def test_a_ratio_of_two_recurrences_reads_no_others():
+    names = [name for name in "abc" for _ in range(4)]
+    pairs = np.full((12, 12), 9.0)
+    pairs[:4, :4], pairs[4:8, 4:8], pairs[:4, 4:8], pairs[4:8, :4] = 1.0, 4.0, 2.0, 2.0
+    assert ratio(pairs, names, 0, ("b", "a")).value == 2
+    assert ratio(pairs, names, 0, ("a", "b")).value == 0.5
+    assert ratio(pairs, names, 0, ("a", "b")).n == 8
+    assert np.isnan(ratio(pairs[4:, 4:], names[4:], 0, ("b", "a")).value)
 
 
 def test_the_lowest_recurrence_decides():
@@ -173,7 +183,7 @@ def result(tmp_path_factory):
 def test_every_network_and_pair_has_a_row(result):
     networks, pairs = result.rows("networks"), result.rows("distances")
     assert [(row["model"], row["seed"]) for row in networks] == [(name, k) for name in NAMES for k in range(2)]
-    assert all(row["low"] <= row["accuracy"] <= row["high"] and row["updates"] == 1 for row in networks)
+    assert all(row["low"] <= row["accuracy"] <= row["high"] and row["updates"] == 2 for row in networks)
     assert len(pairs) == 2 * 6
     assert len(result.rows("distances", weights="trained", recurrence="same")) == 2
     assert all(0 <= row["procrustes"] <= 1 and row["cca"] <= 1 for row in pairs)
@@ -187,9 +197,55 @@ def test_every_network_and_pair_has_a_row(result):
     assert shown.axes[1].units == "ms"
 
 
+def test_matrices_hold_every_pair_of_trained_networks(result):
+    names = [f"{name}, 16 units, seed {seed}" for name in sorted(NAMES) for seed in range(2)]
+    for measure in ("procrustes", "cca", "dsa"):
+        if found := result.arrays.get(f"distances/delayed_saccade/{measure}"):
+            assert [str(name) for name in found.axes[0].values] == names
+            assert np.array_equal(found.values, found.values.T)
+            assert set(np.diag(found.values)) == {1.0 if measure == "cca" else 0.0}
+    known = result.arrays["distances/delayed_saccade/procrustes"].values
+    row = next(iter(result.rows("distances", weights="trained", first_seed=1, second_seed=1)))
+    assert known[1, 3] == row["procrustes"]
+    assert result.rows("between_tasks") == ()
+
+
+def test_networks_of_all_sizes_and_tasks_are_compared(tmp_path):
+    found = run(tmp_path, models=NAMES, seeds=1, units=(16, 64), tasks=("delayed_saccade", "parametric_memory"))
+    assert len(found.rows("networks")) == 8
+    pairs = found.rows("distances", weights="trained", task="delayed_saccade")
+    assert len(pairs) == 6
+    assert sum("units" in row for row in pairs) == 2
+    assert {row["units"] for row in found.rows("ratios")} == {16, 64}
+    assert "delayed_saccade, 64 units" in {claim.subject for claim in found.claims}
+    assert found.arrays["distances/delayed_saccade/procrustes"].values.shape == (4, 4)
+    pytest.importorskip("DSA")
+    everything = found.arrays["distances/all tasks/dsa"]
+    assert everything.values.shape == (8, 8)
+    assert str(everything.axes[0].values[0]).startswith("delayed_saccade, vector_rnn_conv_small, 16 units")
+    assert {(row["networks"], row["of"]) for row in found.rows("between_tasks")} == {
+        (group, of) for group in ("learnt", "trained") for of in ("tasks", "recurrences")
+    }
+
+
+@pytest.mark.parametrize("name", list(CONDITIONS))
+def test_short_trials_are_trained_to_a_loss_and_then_at_a_falling_rate(name):
+    options = ExpressivityOptions(seeds=1)
+    for one in options.runs(task_of(name, "short", 40.0), 0):
+        learn, settle = one.recipe.stages
+        assert (learn.name, settle.start, settle.name) == ("learn", "learn", "train")
+        assert learn.until.measure == "loss"
+        assert (learn.optimisation.schedule, settle.optimisation.schedule) == ("constant", "one_cycle")
+        assert settle.optimisation.updates < learn.optimisation.updates
+    given = dataclasses.replace(options, updates=7, lr=1e-4).runs(task_of(name, "short", 40.0), 0)[0].recipe
+    assert {(one.optimisation.updates, one.optimisation.lr) for one in given.stages} == {(7, 1e-4)}
+    own = dataclasses.replace(options, timing="own").runs(task_of(name, "own", 20.0), 0)[0].recipe
+    assert [one.until for one in own.stages] == [None]
+
+
 def test_the_order_of_models_changes_nothing(result, tmp_path):
     turned = run(tmp_path, models=NAMES[::-1], seeds=2)
-    drop = {"seconds"}
+    drop = {"seconds", "processor_seconds"}
 
     def known(one, table):
         return sorted(str({k: v for k, v in row.items() if k not in drop}) for row in one.rows(table))

@@ -285,7 +285,7 @@ def test_a_task_with_several_inputs_and_outputs_trains_a_network_that_sees_and_d
     report = fit(recipe, tmp_path, progress=False)["train"]
     spec = report.model().spec
     assert (spec.units, spec.choices, spec.cues, spec.image_size) == (12, 3, 2, (8, 8))
-    assert set(report.metrics) == {"eye_error", "waiting_share"}
+    assert set(report.metrics) == {"eye_error", "waiting_share", "processor_seconds"}
     _, course = read_curve(tmp_path / "train", "loss")
     assert sum(course[-5:]) < sum(course[:5])
     _, eye = read_curve(tmp_path / "train", "eye")

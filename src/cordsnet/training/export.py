@@ -7,7 +7,7 @@ from cordsnet._files import check_name, read_json, writable_folder
 from cordsnet.data import load_data
 from cordsnet.errors import RunError
 from cordsnet.models import MODELS, SavedModel, load_model, write_model_card
-from cordsnet.training.loop import WAITING
+from cordsnet.training.loop import MACHINE
 from cordsnet.training.record import is_unchanged, read_attempts
 from cordsnet.training.result import RESULT, read_result
 from cordsnet.training.sources import as_source
@@ -78,8 +78,8 @@ def _finished(stage: Path) -> dict[str, Any]:
         raise RunError(f"{stage} is no folder of a finished stage, it has no {RESULT}; train it to its end")
     if not isinstance(written["metrics"], dict):
         raise RunError(f"{stage / RESULT} is damaged (metrics are no table); train the stage again")
-    # how long images were waited for is the machine's, not the model's
-    return {name: value for name, value in written["metrics"].items() if name != WAITING}
+    # how long images were waited for, and processor time, are the machine's, not the model's
+    return {name: value for name, value in written["metrics"].items() if name not in MACHINE}
 
 
 def _data(stage: Path, model: SavedModel, name: str | None) -> dict[str, Any]:

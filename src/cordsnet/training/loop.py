@@ -40,6 +40,12 @@ from cordsnet.training.stage import Context
 WAITING = "waiting_share"
 """Name of the metric that says which share of a stage's time was spent waiting for images."""
 
+PROCESSOR = "processor_seconds"
+"""Name of the metric that says how much processor time of this process training took, s."""
+
+MACHINE = (WAITING, PROCESSOR)
+"""Metrics of the machine, and not of the model."""
+
 AUGMENTING = 1
 """Sets the draws of augmentation apart from the others of a batch."""
 
@@ -139,7 +145,8 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
 
     Returns
     -------
-    `waiting_share`: of the time that training took since it was last started, how much it waited for images.
+    `waiting_share`: of the time that training took since it was last started, how much it waited for images; and
+    `processor_seconds`: processor time of this process in that time, s, of all its threads.
 
     Raises
     ------
@@ -163,7 +170,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
             callbacks.append(StageBar(folder.name, optimisation.updates, limit, module.examiner is not None))
         trainer = _trainer(folder, optimisation, keeper, callbacks)
         loader = WatchedLoader(_loader(context.source, optimisation, context.seed, first, trainer))
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         try:
             with _explained(folder, stage, resume, module):
                 trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
@@ -176,7 +183,8 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
             raise
     if keeper.signal_number is not None:  # one that came after the last update
         raise interruption(keeper.signal_number, "update", module.global_step, keeper.saved_update)
-    return {WAITING: loader.waited / (time.perf_counter() - started)}
+    elapsed = time.perf_counter() - started
+    return {WAITING: loader.waited / elapsed, PROCESSOR: time.process_time() - worked}
 
 
 @contextmanager

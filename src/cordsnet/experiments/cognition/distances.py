@@ -31,11 +31,20 @@ def distances(one: Tensor, other: Tensor, with_dsa: bool) -> tuple[dict[str, flo
     found["cca"] = float(correlated.mean())
     if not with_dsa:
         return found, ""
+    value, predicted, why = dynamics_distance(one, other)
+    return found | ({} if why else {"dsa": value, "dsa_predicted": predicted}), why
+
+
+def dynamics_distance(one: Tensor, other: Tensor) -> tuple[float, float, str]:
+    """ "dsa" and "dsa_predicted" of `distances`, NaN where they are not defined, and why, or "".
+
+    Conditions, frames and units may differ in number; frames are equally long.
+    """
     try:
         same = dsa(one, other, components=COMPONENTS, delays=DELAYS, rank=RANK, score="wasserstein")
     except ValueError as error:  # courses of too few dimensions for the rank
-        return found, str(error)
-    return found | {"dsa": same.distance.value, "dsa_predicted": min(same.predicted)}, ""
+        return float("nan"), float("nan"), str(error)
+    return same.distance.value, min(same.predicted), ""
 
 
 def lowest_mean(right: Mapping[str, Array], seed: int) -> Measured:
@@ -58,7 +67,7 @@ def lowest_mean(right: Mapping[str, Array], seed: int) -> Measured:
     return Measured(value, found, sum(len(hits) for hits in right.values()))
 
 
-def ratio(pairs: Array, names: Sequence[str], seed: int) -> Measured:
+def ratio(pairs: Array, names: Sequence[str], seed: int, only: tuple[str, str] | None = None) -> Measured:
     """Mean distance of networks of different recurrences over that of different networks of one recurrence.
 
     The 95 % interval is a bootstrap in which the networks of each recurrence are drawn; a network that is drawn twice
@@ -70,11 +79,17 @@ def ratio(pairs: Array, names: Sequence[str], seed: int) -> Measured:
     pairs : distances [N, N], symmetric.
     names : recurrence of each network [N].
     seed : of the samples.
+    only : two recurrences. The distances are then those between the two, over those of networks of the second.
     """
-    labels = np.array(names)
+    labels = np.array(names, dtype=str)
+    if only is not None:
+        kept = np.flatnonzero(np.isin(labels, only)).tolist()
+        pairs, labels, names = pairs[np.ix_(kept, kept)], labels[kept], [names[k] for k in kept]
     same = labels[:, None] == labels[None]
     np.fill_diagonal(same := same.copy(), False)
     different = labels[:, None] != labels[None]
+    if only is not None:
+        same &= labels[:, None] == only[1]
     if not (same.any() and different.any()):
         return Measured(float("nan"), None, len(names))
     value = float(_ratios(pairs, same, different, np.ones((1, len(names))))[0])
@@ -88,12 +103,15 @@ def ratio(pairs: Array, names: Sequence[str], seed: int) -> Measured:
     return Measured(value, _quantiles(ratios[np.isfinite(ratios)]), len(names))
 
 
-def matrix(rows: Sequence[Mapping[str, Any]], networks: Sequence[tuple[str, int]], column: str) -> Array:
-    """A column of the table of distances as a symmetric matrix [N, N] of networks (model, seed); NaN where none is."""
+def matrix(rows: Sequence[Mapping[str, Any]], networks: Sequence[tuple[str, int, int]], column: str) -> Array:
+    """A column of the table of distances as a symmetric matrix [N, N] of networks (model, units, seed).
+
+    It is NaN where there is no distance.
+    """
     place = {network: k for k, network in enumerate(networks)}
     found = np.full((len(networks), len(networks)), np.nan)
     for row in rows:
-        ends = place.get((row["first"], row["first_seed"])), place.get((row["second"], row["second_seed"]))
+        ends = tuple(place.get((row[end], row[f"{end}_units"], row[f"{end}_seed"])) for end in ("first", "second"))
         if None not in ends and column in row:
             found[ends] = found[ends[::-1]] = row[column]
     return found

@@ -1,17 +1,17 @@
 """Expressivity: do recurrent networks of four recurrences learn the same tasks, and with the same dynamics?"""
 
-import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cordsnet.experiments.claims import Claim, Measured, decide
+from cordsnet.experiments.claims import Claim, decide
 from cordsnet.experiments.cognition.courses import Shown, mean_courses, show_trials
-from cordsnet.experiments.cognition.distances import Array, distances, lowest_mean, matrix, ratio
-from cordsnet.experiments.cognition.options import CLAIMS, MODELS, ExpressivityOptions
+from cordsnet.experiments.cognition.distances import Array, lowest_mean, matrix, ratio
+from cordsnet.experiments.cognition.likeness import Network, between_tasks, matrices, pair_rows, ratio_rows
+from cordsnet.experiments.cognition.options import CLAIMS, CONV, DENSE, MODELS, ExpressivityOptions
 from cordsnet.experiments.cognition.recurrences import count_parameters, task_of
 from cordsnet.experiments.cognition.trained import check_swept, drawn_model, network_row, trained_model
 from cordsnet.experiments.experiment import Preset, Setting, experiment
@@ -20,9 +20,7 @@ from cordsnet.tasks import Task
 from cordsnet.training import ModelChoice, sweep
 
 SHOWN_COMPONENTS = 3
-
-Network: TypeAlias = tuple[str, int]
-"""(model, seed)."""
+TABLES = ("networks", "distances", "ratios", "notes")
 
 
 @experiment(
@@ -48,7 +46,8 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
 
     Trajectories are those of the recurrent area under the same trials for all networks, without noise and with one
     duration for each period, averaged by condition. The table "networks" has a row for each network, "distances" one
-    for each pair of networks of a task and size, and of their untrained twins.
+    for each pair of networks of a task, and of their untrained twins of one size; "between_tasks" compares dynamics
+    across tasks. The arrays "distances/..." hold the same as matrices.
 
     Raises
     ------
@@ -60,116 +59,75 @@ def expressivity(setting: Setting, options: ExpressivityOptions) -> Result:
     made = {run.name: run for run in runs}
     swept = sweep(runs, setting.folder(), measure=count_parameters, workers=setting.workers, progress=setting.progress)
     check_swept(swept)
-    tables: dict[str, list[dict[str, Any]]] = {"networks": [], "distances": [], "ratios": [], "notes": _notes(options)}
-    arrays: dict[str, LabelledArray] = {}
-    claims: list[Claim] = []
+    parts = [Result({"notes": _notes(options)})]
+    courses, learnt = dict[str, dict[Network, Tensor]](), dict[str, list[Network]]()
     for name, task in tasks.items():
-        for units in options.units:
-            rows = [row for row in swept if (row["task"], row["units"]) == (name, units)]
-            choices = {row["run"]: made[row["run"]].recipe.model for row in rows}
-            part = _measure(task, units, rows, choices, setting, options)
-            for table, found in part.tables.items():
-                tables[table] += [dict(row) for row in found]
-            arrays |= part.arrays
-            claims += part.claims
-    return Result(tables, arrays, tuple(claims))
+        rows = [row for row in swept if row["task"] == name]
+        choices = {row["run"]: made[row["run"]].recipe.model for row in rows}
+        measured, courses[name], learnt[name] = _measure(task, rows, choices, setting, options)
+        parts.append(measured)
+    between, all_tasks = between_tasks(courses, learnt, setting.seed)
+    tables = {name: [row for part in parts for row in part.tables.get(name, ())] for name in TABLES}
+    arrays = {name: values for part in parts for name, values in part.arrays.items()}
+    claims = tuple(claim for part in parts for claim in part.claims)
+    return Result(tables | {"between_tasks": between}, arrays | all_tasks, claims)
 
 
 def _measure(
     task: Task,
-    units: int,
     swept: Sequence[Mapping[str, Any]],
     choices: Mapping[str, ModelChoice],
     setting: Setting,
     options: ExpressivityOptions,
-) -> Result:
-    """Accuracies, courses and distances of all networks of a task and size."""
-    right, rows = dict[str, list[Array]](), list[dict[str, Any]]()
+) -> tuple[Result, dict[Network, Tensor], list[Network]]:
+    """Accuracies, courses and distances of all networks of a task; the courses; and which networks learnt."""
+    answered, rows = dict[Network, Array](), list[dict[str, Any]]()
     shown, trained, untrained = show_trials(task), dict[Network, Tensor](), dict[Network, Tensor]()
     for row in swept:
-        made, hits = network_row(task, row, setting, options.trials)
+        network = Network(row["model"], row["units"], row["seed"])
+        made, answered[network] = network_row(task, row, setting, options.trials)
         rows.append(made)
-        right.setdefault(row["model"], []).append(hits)
         if row["status"] == "finished":
-            trained[row["model"], row["seed"]] = mean_courses(trained_model(row, setting), shown)
-            twin = drawn_model(task, choices[row["run"]], row["seed"])
-            untrained[row["model"], row["seed"]] = mean_courses(twin, shown)
-    pairs, notes = _distances(trained, untrained)
-    learnt = sorted((row["model"], row["seed"]) for row in rows if row["learnt"])
-    here = {"task": task.kind, "units": units}
-    ratios = [here | row for row in _ratio_rows(pairs, learnt, sorted(trained), setting.seed)]
-    ours = _of_claim(pairs, learnt, setting.seed)
-    measured = {"all_learn": lowest_mean({k: np.stack(v) for k, v in right.items()}, setting.seed), "alike": ours}
+            trained[network] = mean_courses(trained_model(row, setting), shown)
+            untrained[network] = mean_courses(drawn_model(task, choices[row["run"]], row["seed"]), shown)
+    pairs, notes = pair_rows(trained, untrained)
+    learnt = sorted(Network(row["model"], row["units"], row["seed"]) for row in rows if row["learnt"])
+    ratios, claims = list[dict[str, Any]](), list[Claim]()
+    for units in options.units:
+        here = [row for row in pairs if row.get("units") == units]
+        able, finished = ([one for one in some if one.units == units] for some in (learnt, sorted(trained)))
+        ratios += [{"task": task.kind, "units": units} | row for row in ratio_rows(here, able, finished, setting.seed)]
+        right = {name: _stacked(answered, name, units) for name in options.models}
+        alike = [row for row in here if row["weights"] == "trained"]
+        pairs_of_able, names = matrix(alike, able, "procrustes"), [one.model for one in able]
+        measured = {
+            "all_learn": lowest_mean(right, setting.seed),
+            "alike": ratio(pairs_of_able, names, setting.seed),
+            "conv_like_dense": ratio(pairs_of_able, names, setting.seed, (CONV, DENSE)),
+        }
+        claims += decide(CLAIMS, measured, task.kind if len(options.units) == 1 else f"{task.kind}, {units} units")
     if missing := len(rows) - len(learnt):
         notes.append(f"{missing} of {len(rows)} networks answer less than 90 %; claim 'alike' leaves them out")
-    subject = task.kind if len(options.units) == 1 else f"{task.kind}, {units} units"
     tables = {
         "networks": rows,
-        "distances": [here | row for row in pairs],
+        "distances": [{"task": task.kind} | row for row in pairs],
         "ratios": ratios,
-        "notes": [{"task": subject, "note": note} for note in dict.fromkeys(notes)],
+        "notes": [{"task": task.kind, "note": note} for note in dict.fromkeys(notes)],
     }
-    return Result(tables, _arrays(task, units, trained, shown), decide(CLAIMS, measured, subject))
+    arrays = _arrays(task, trained, shown) | matrices(task.kind, pairs)
+    return Result(tables, arrays, tuple(claims)), trained, learnt
 
 
-def _distances(
-    trained: Mapping[Network, Tensor], untrained: Mapping[Network, Tensor]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Distances of all pairs of networks, trained and untrained, and notes on those that are not defined."""
-    with_dsa = importlib.util.find_spec("DSA") is not None
-    notes = [] if with_dsa else ["the column dsa needs the package dsa-metric: pip install 'cordsnet[geometry]'"]
-    rows = []
-    for weights, courses in (("trained", trained), ("untrained", untrained)):
-        for one, other in _pairs(sorted(courses)):
-            found, why = distances(courses[one], courses[other], with_dsa)
-            notes += [f"dsa of {one[0]} and {other[0]} is left out: {why}"] if why else []
-            ends = {"first": one[0], "first_seed": one[1], "second": other[0], "second_seed": other[1]}
-            kind = "same" if one[0] == other[0] else "different"
-            rows.append({"weights": weights, **ends, "recurrence": kind, **found})
-    return rows, notes
+def _stacked(answered: Mapping[Network, Array], model: str, units: int) -> Array:
+    """Which trials the networks of a recurrence and size answer [networks, trials]."""
+    return np.stack([hits for one, hits in answered.items() if (one.model, one.units) == (model, units)])
 
 
-def _pairs(networks: Sequence[Network]) -> Iterator[tuple[Network, Network]]:
-    for k, one in enumerate(networks):
-        for other in networks[k + 1 :]:
-            yield one, other
-
-
-def _of_claim(pairs: Sequence[Mapping[str, Any]], learnt: Sequence[Network], seed: int) -> Measured:
-    rows = [row for row in pairs if row["weights"] == "trained"]
-    return ratio(matrix(rows, learnt, "procrustes"), [model for model, _ in learnt], seed)
-
-
-def _ratio_rows(
-    pairs: Sequence[Mapping[str, Any]], learnt: Sequence[Network], finished: Sequence[Network], seed: int
-) -> Iterator[dict[str, Any]]:
-    """Ratios of distances, by measure: of networks that learnt, of all that finished, and of untrained ones."""
-    for group, networks in (("learnt", learnt), ("trained", finished), ("untrained", finished)):
-        rows = [row for row in pairs if row["weights"] == ("untrained" if group == "untrained" else "trained")]
-        for column in ("procrustes", "dsa"):
-            found = ratio(matrix(rows, networks, column), [model for model, _ in networks], seed)
-            low, high = found.interval or (None, None)
-            means = {kind: _mean(rows, networks, column, kind) for kind in ("same", "different")}
-            yield {"networks": group, "measure": column, **means, "ratio": found.value, "low": low, "high": high}
-
-
-def _mean(rows: Sequence[Mapping[str, Any]], networks: Sequence[Network], column: str, kind: str) -> float | None:
-    known = set(networks)
-    values = [
-        float(row[column])
-        for row in rows
-        if row["recurrence"] == kind
-        and column in row
-        and {(row["first"], row["first_seed"]), (row["second"], row["second_seed"])} <= known
-    ]
-    return float(np.mean(values)) if values else None
-
-
-def _arrays(task: Task, units: int, trained: Mapping[Network, Tensor], shown: Shown) -> dict[str, LabelledArray]:
-    """First principal components of the course of the first network of each recurrence."""
+def _arrays(task: Task, trained: Mapping[Network, Tensor], shown: Shown) -> dict[str, LabelledArray]:
+    """First principal components of the course of the first network of each recurrence and size."""
     found: dict[str, LabelledArray] = {}
-    for (name, _), course in sorted(trained.items(), key=lambda item: item[0][1]):
-        label = f"trajectories/{task.kind}/{units}/{name}"
+    for network, course in sorted(trained.items(), key=lambda item: item[0].seed):
+        label = f"trajectories/{task.kind}/{network.units}/{network.model}"
         if label not in found:
             flat = course.flatten(0, 1)
             left, sizes, _ = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)

@@ -1,12 +1,13 @@
 """Options of expressivity, and what it claims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cordsnet._checks import check_count, check_positive
 from cordsnet.experiments.claims import Claim, at_least, at_most
 from cordsnet.experiments.cognition.courses import CONDITIONS
-from cordsnet.experiments.cognition.recurrences import effort_of, runs_of, spec_options
+from cordsnet.experiments.cognition.efforts import short_effort
+from cordsnet.experiments.cognition.recurrences import runs_of, spec_options
 from cordsnet.experiments.cognition.trained import LEARNT
 from cordsnet.experiments.training_claims import check_seeds
 from cordsnet.tasks import Task
@@ -16,6 +17,7 @@ FACTOR = 1.25
 """Largest ratio of distances that counts as alike."""
 
 MODELS = tuple(f"vector_rnn_{name}_small" for name in ("dense", "lowrank", "sparse", "conv"))
+DENSE, CONV = MODELS[0], MODELS[3]
 FIGURES = "Soo et al. 2024, Figures S2 and S3"
 
 
@@ -78,15 +80,15 @@ class ExpressivityOptions:
 
     def runs(self, task: Task, seed: int) -> list[Run]:
         """The runs of all sizes, models and seeds on a task."""
-        effort = effort_of(task.kind, self.timing, updates=self.updates, batch=self.batch, lr=self.lr)
-        return [
-            run
-            for units in self.units
-            for name in self.models
-            for run in runs_of(
-                task, name, units, range(seed, seed + self.seeds), self.spec(name, units), effort, self.trials
-            )
-        ]
+        given = {"updates": self.updates, "batch": self.batch, "lr": self.lr}
+        own: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        seeds = range(seed, seed + self.seeds)
+        made = list[Run]()
+        for units in self.units:
+            for name in self.models:
+                effort = replace(short_effort(task.kind, name), **own) if self.timing == "short" else own
+                made += runs_of(task, name, units, seeds, self.spec(name, units), effort, self.trials)
+        return made
 
 
 CLAIMS = (
@@ -96,4 +98,7 @@ CLAIMS = (
     Claim("alike", "Trajectories of two recurrences are no farther apart than 1.25 times two seeds of one recurrence.",
           FIGURES, "mean Procrustes distance of networks of different recurrences over that of different seeds of one, "
           "among networks that answer 90 % of new trials", at_most(FACTOR), of="networks"),
+    Claim("conv_like_dense", "Trajectories of convolutional and dense networks are no farther apart than 1.25 times "
+          "those of two dense ones.", FIGURES, f"mean Procrustes distance of {CONV} and {DENSE} over that of different "
+          "seeds of the latter, among networks that answer 90 % of new trials", at_most(FACTOR), of="networks"),
 )  # fmt: skip

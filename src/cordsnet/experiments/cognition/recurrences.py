@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cordsnet.experiments.cognition.efforts import ShortEffort
 from cordsnet.models import MODELS
 from cordsnet.models.vector_rnn import VectorSpec, matched
 from cordsnet.tasks import Task, create_task, task_recipe
-from cordsnet.tasks.recipe import Effort
 from cordsnet.training import Recipe, Run, StageReport
 
 STAGE = "train"
@@ -39,26 +39,6 @@ over the 180 degrees after the grace time its mean error is at least 45 degrees.
 """
 
 
-EFFORTS: Mapping[str, Effort] = {
-    "match_to_sample": Effort(600, 64, 1e-2),
-    "context_decision": Effort(150, 64, 1e-2),
-    "parametric_memory": Effort(120, 64, 1e-2),
-    "delayed_saccade": Effort(300, 64, 1e-2),
-    "sequence": Effort(450, 64, 1e-2),
-}
-"""Task -> effort of its short trials, the same for all recurrences.
-
-They were searched by hand with `vector_rnn_dense_small` and one seed, among learning rates from 3e-3 to 2e-2 and gains
-from 0.9 to 2, until it answered 90 % of new trials; updates are those that it needed and at most half as many more.
-"""
-
-
-def effort_of(name: str, timing: str, **given: float | None) -> dict[str, Any]:
-    """Settings of training that differ from the task's own: those of its short trials, and those that are given."""
-    short = {key: getattr(EFFORTS[name], key) for key in given} if timing == "short" else {}
-    return short | {key: value for key, value in given.items() if value is not None}
-
-
 def task_of(name: str, timing: str, frame_ms: float) -> Task:
     """A task with short trials or its own, in frames of `frame_ms`."""
     return create_task(name, frame_ms=frame_ms, **(SHORT[name] if timing == "short" else {}))
@@ -83,11 +63,16 @@ def spec_options(name: str, units: int, dt_ms: float, gain: float | None = None)
 
 
 def recipe_of(
-    task: Task, name: str, options: Mapping[str, Any], seed: int, effort: Mapping[str, Any], trials: int
+    task: Task, name: str, options: Mapping[str, Any], seed: int, effort: ShortEffort | Mapping[str, Any], trials: int
 ) -> Recipe:
-    """The recipe of `cordsnet tasks train`, with another seed and another effort."""
+    """The recipe of `cordsnet tasks train`, with another seed and another effort.
+
+    An effort is that of short trials, or changed fields of `Optimisation`.
+    """
     recipe = task_recipe(task, name, trials, **options)
     stage: Any = recipe.stage(STAGE)
+    if isinstance(effort, ShortEffort):
+        return replace(recipe, stages=effort.stages(stage), seed=seed)
     changed = replace(stage.optimisation, **effort)
     return replace(recipe.replace(STAGE, replace(stage, optimisation=changed)), seed=seed)
 
@@ -98,7 +83,7 @@ def runs_of(
     units: int,
     seeds: Sequence[int],
     options: Mapping[str, Any],
-    effort: Mapping[str, Any],
+    effort: ShortEffort | Mapping[str, Any],
     trials: int,
 ) -> list[Run]:
     """A run for every seed of a row of the table of models on a task."""
@@ -113,7 +98,8 @@ def runs_of(
 
 
 def count_parameters(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, int]:
-    """Number of parameters of the network with which a run ended, and updates of its training."""
-    stage: Any = recipe.stage(STAGE)
+    """Number of parameters of the network with which a run ended, and updates of all stages of its training."""
+    stages: tuple[Any, ...] = recipe.stages
     parameters = sum(parameter.numel() for parameter in reports[STAGE].model().parameters())
-    return {"parameters": parameters, "updates": stage.optimisation.updates}
+    updates = sum(int(reports[one.name].metrics.get("updates", one.optimisation.updates)) for one in stages)
+    return {"parameters": parameters, "updates": updates}

@@ -30,7 +30,8 @@ def check_swept(swept: Sequence[Row]) -> None:
 def network_row(task: Task, row: Row, setting: Setting, trials: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """A row of the table of networks, and which test trials it answers; a network that diverged answers none."""
     kept = ("task", "model", "units", "seed", "status", "error", "parameters", "updates")
-    made = {name: row.get(name) for name in kept} | {"seconds": row.get(f"{STAGE}.seconds"), "learnt": False}
+    made = {name: row.get(name) for name in kept}
+    made |= {name: _spent(row, name) for name in ("seconds", "processor_seconds")} | {"learnt": False}
     if row["status"] != "finished":
         return made, np.zeros(trials)
     answers = evaluate_task(trained_model(row, setting), task.for_tests(), trials, TEST_SEED).answers
@@ -39,6 +40,12 @@ def network_row(task: Task, row: Row, setting: Setting, trials: int) -> tuple[di
     made |= {"accuracy": measured.value, "low": low, "high": high, "trials": trials}
     made |= {"early": float(answers.early.double().mean()), "learnt": measured.value >= LEARNT}
     return made, answers.correct.double().numpy()
+
+
+def _spent(row: Row, name: str) -> float | None:
+    """Time of all stages of a run, s."""
+    spent = [float(value) for key, value in row.items() if key.endswith(f".{name}") and value is not None]
+    return sum(spent) if spent else None
 
 
 def trained_model(row: Row, setting: Setting) -> Any:

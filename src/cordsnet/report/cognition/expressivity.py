@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
+from cordsnet.report.cognition.distance_matrix import matrix_sections
 from cordsnet.report.effects.latency import with_interval
 from cordsnet.report.figures import in_colours, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table, percent
@@ -33,16 +34,20 @@ RATIOS = (
 
 
 def summary(result: Result) -> Table:
-    """Accuracy, parameters and seconds of every network."""
+    """Accuracy, parameters, updates and time of every network."""
     rows = [
         (
             *(str(row[name]) for name in ("task", "model", "units", "seed")),
             _accuracy(row),
-            *(f"{row[name]:,.0f}" if name in row else "-" for name in ("parameters", "updates", "seconds")),
+            *(
+                f"{row[name]:,.0f}" if name in row else "-"
+                for name in ("parameters", "updates", "seconds", "processor_seconds")
+            ),
         )
         for row in result.rows("networks")
     ]
-    return Table(("task", "model", "units", "seed", "right", "parameters", "updates", "seconds"), rows)
+    head = ("task", "model", "units", "seed", "right", "parameters", "updates", "seconds", "processor time, s")
+    return Table(head, rows)
 
 
 def sections(result: Result) -> list[Section]:
@@ -55,6 +60,7 @@ def sections(result: Result) -> list[Section]:
         text = f"{ALIKE}n = {len(result.rows('distances', weights='trained'))} pairs."
         shown.append(Section("How alike they are", text, likeness(result), (), "likeness"))
         shown.append(Section("Ratios of distances", RATIOS, tables=(_ratios(result),)))
+        shown += matrix_sections(result)
     if any(name.startswith("trajectories/") for name in result.arrays):
         shown.append(Section("Courses", COURSES, courses(result), (), "courses"))
     return [*shown, Section("Every pair", "", tables=(as_table(result.rows("distances")),))]
@@ -98,7 +104,7 @@ def likeness(result: Result) -> Figure:
             x = number + _offset(k, 2)
             for weights, ink in (("untrained", "0.6"), ("trained", "black")):
                 rows = result.rows("distances", task=task, recurrence=kind, weights=weights)
-                values = [float(row["procrustes"]) for row in rows]
+                values = [float(row["procrustes"]) for row in rows if "units" in row]  # of one size
                 if not values:
                     continue
                 mean = sum(values) / len(values)
