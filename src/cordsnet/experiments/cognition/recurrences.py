@@ -113,7 +113,8 @@ def runs_of(
 
 
 def count_parameters(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, int]:
-    """Number of parameters of the network with which a run ended, and updates of its training."""
-    stage: Any = recipe.stage(STAGE)
+    """Number of parameters of the network with which a run ended, and updates of all stages of its training."""
+    stages: tuple[Any, ...] = recipe.stages
     parameters = sum(parameter.numel() for parameter in reports[STAGE].model().parameters())
-    return {"parameters": parameters, "updates": stage.optimisation.updates}
+    updates = sum(int(reports[one.name].metrics.get("updates", one.optimisation.updates)) for one in stages)
+    return {"parameters": parameters, "updates": updates}

@@ -30,7 +30,8 @@ def check_swept(swept: Sequence[Row]) -> None:
 def network_row(task: Task, row: Row, setting: Setting, trials: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """A row of the table of networks, and which test trials it answers; a network that diverged answers none."""
     kept = ("task", "model", "units", "seed", "status", "error", "parameters", "updates")
-    made = {name: row.get(name) for name in kept} | {"seconds": row.get(f"{STAGE}.seconds"), "learnt": False}
+    spent = [float(value) for name, value in row.items() if name.endswith(".seconds")]
+    made = {name: row.get(name) for name in kept} | {"seconds": sum(spent) if spent else None, "learnt": False}
     if row["status"] != "finished":
         return made, np.zeros(trials)
     answers = evaluate_task(trained_model(row, setting), task.for_tests(), trials, TEST_SEED).answers
