@@ -73,8 +73,8 @@ def attractor_rows(
     """A row for each part of the question of a task; and the states [K, units] there, with the condition [K] of each.
 
     Without a question it is that of `QUESTIONS`, where a network takes the steps with which it was trained.
-    A witness confirms the expected attractor where its word is
-    compatible with that (`find_manifold`); all three may do so while the verdict names none, if they fit two.
+    A witness confirms the expected attractor where its word is compatible with that (`find_manifold`); all three may do
+    so while the verdict names none, if they fit two.
     """
     question = QUESTIONS[task.kind] if question is None else question
     rows, states = list[dict[str, Any]](), list[tuple[Tensor, Tensor]]()

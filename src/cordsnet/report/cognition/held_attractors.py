@@ -20,8 +20,8 @@ ASKED = (
 )
 STATES = (
     "Where the trials of one network of each task, recurrence and size are (n = 1 network each) once it has run for "
-    "two slow times, along the first two principal components of these states, a dot for each trial, in the colour of its "
-    "condition: pattern of bits, frequency, or angle. Titles: the verdict, and how many of three witnesses confirm "
+    "two slow times, along the first two principal components of these states, a dot for each trial, in the colour of "
+    "its condition: pattern of bits, frequency, or angle. Titles: the verdict, and how many of three witnesses confirm "
     "what is expected. Scales differ, and signs of components mean nothing. "
 )
 
