@@ -19,11 +19,11 @@ def _uniform(low: float, high: float) -> tuple[str, float, float]:
     return "uniform", low, high
 
 
-GAIN = 1.0
-"""Spectral radius of the recurrence as it is drawn: of tanh units, where activity neither grows nor fades."""
+TANH: Mapping[str, Any] = {"activation": "tanh", "gain": 1.0, "noise": 0.1}
+"""Units that saturate, drawn where activity neither grows nor fades, with twice the usual noise on rates."""
 
-TANH: Mapping[str, Any] = {"activation": "tanh", "noise": 0.1}
-"""Activation, and noise on rates of twice the usual strength, against which a memory has to be held."""
+RELU: Mapping[str, Any] = {"activation": "relu", "gain": 1.4, "noise": 0.03}
+"""Units that do not saturate, so that a line stays one: tanh units came to hold a few places along it."""
 
 FINE = tuple((float(low), float(low + apart)) for apart in (2, 4, 8) for low in range(10, 35 - apart))
 """Pairs of frequencies, Hz, near enough to one another that a few memories do not do for all."""
@@ -51,6 +51,17 @@ class Held:
         return create_task(name, frame_ms=FRAME_MS, **self.settings)
 
 
+F1 = {"fixation": 40.0, "f1": 200.0, "f2": 200.0, "decision": 160.0}
+TARGET = {"fixation": 40.0, "stimulus": 160.0}
+CUE = {"fixation": 40.0, "cue": 160.0}
+"""Durations that stay the same in all stages, ms."""
+
+
+def _lesson(name: str, updates: int, lr: float, timing: Mapping[str, Any]) -> Lesson:
+    """A lesson with other delays."""
+    return Lesson(name, {"timing": dict(timing)}, updates, lr=lr)
+
+
 def _asked(name: str, **changed: Any) -> Question:
     """The question of the short trials, in the equation of the network in place of its steps of training."""
     known = QUESTIONS[name]
@@ -61,32 +72,22 @@ def _asked(name: str, **changed: Any) -> Question:
 HELD: Mapping[str, Held] = {
     "flip_flop": Held(
         {"timing": {"hold": 2000.0}},
-        Effort(300, 64, 1e-2, GAIN),
-        Question(
-            "points", "hold", "first", stepper="rk4", settings={"rate_hz": 1e-9, "timing": {"hold": 600.0}}
-        ),
+        Effort(500, 64, 1e-2),
+        Question("points", "hold", "first", stepper="rk4", settings={"rate_hz": 1e-9, "timing": {"hold": 600.0}}),
         TANH,
     ),
     "parametric_memory": Held(
-        {
-            "pairs": FINE,
-            "noise": 0.03,
-            "timing": {"fixation": 40.0, "f1": 200.0, "delay": _uniform(200, 2800), "f2": 200.0, "decision": 160.0},
-        },
-        Effort(400, 64, 5e-3, GAIN, (
-            Lesson("short", {"timing": {
-                "fixation": 40.0, "f1": 200.0, "delay": _uniform(120, 600), "f2": 200.0, "decision": 160.0,
-            }}, 200, lr=1e-2),
-        )),
+        {"pairs": FINE, "noise": 0.02, "timing": F1 | {"delay": _uniform(200.0, 2800.0)}},
+        Effort(500, 64, 5e-3, lessons=(_lesson("short", 250, 1e-2, F1 | {"delay": _uniform(120.0, 600.0)}),)),
         _asked("parametric_memory"),
-        TANH | {"noise": 0.05},
+        RELU,
     ),
     "delayed_saccade": Held(
-        {"timing": {"fixation": 40.0, "stimulus": 160.0, "delay": _uniform(200, 2400), "go": _uniform(400, 1600)}},
-        Effort(600, 64, 5e-3, GAIN, (
-            Lesson("short", {"timing": {
-                "fixation": 40.0, "stimulus": 160.0, "delay": _uniform(120, 400), "go": _uniform(400, 800),
-            }}, 200, lr=1e-2),
+        {"timing": TARGET | {"delay": _uniform(400.0, 2800.0), "go": _uniform(400.0, 1200.0)}},
+        Effort(600, 64, 2e-3, lessons=(
+            _lesson("short", 200, 1e-2, TARGET | {"delay": _uniform(120.0, 400.0), "go": _uniform(400.0, 800.0)}),
+            _lesson("middle", 200, 5e-3, TARGET | {"delay": _uniform(200.0, 800.0), "go": _uniform(400.0, 1600.0)}),
+            _lesson("long", 300, 3e-3, TARGET | {"delay": _uniform(200.0, 1600.0), "go": _uniform(400.0, 1600.0)}),
         )),
         _asked("delayed_saccade"),
         TANH,
@@ -94,13 +95,9 @@ HELD: Mapping[str, Held] = {
     "sequence": Held(
         {
             "speed_deg_s": 360.0,
-            "timing": {"fixation": 40.0, "cue": 160.0, "delay": _uniform(120, 400), "go": _uniform(1200, 2400)},
+            "timing": CUE | {"delay": _uniform(120.0, 400.0), "go": _uniform(1200.0, 2000.0)},
         },
-        Effort(450, 64, 5e-3, GAIN, (
-            Lesson("short", {"timing": {
-                "fixation": 40.0, "cue": 160.0, "delay": _uniform(120, 200), "go": 800.0,
-            }}, 300, lr=1e-2),
-        )),
+        Effort(500, 64, 5e-3, lessons=(_lesson("short", 300, 1e-2, CUE | {"delay": _uniform(120.0, 200.0), "go": 800.0}),)),
         _asked("sequence", dt_ms=CYCLE_DT_MS, turns=CYCLE_TURNS),
         TANH | {"noise": 0.05},
     ),
@@ -114,8 +111,6 @@ MAPS: Mapping[str, Any] = {"channels": 10, "side": 32}
 """Ten maps of 32 x 32 units: 10,240."""
 
 LARGE: Mapping[str, Held] = {
-    "flip_flop": Held(
-        {"timing": {"hold": 1200.0}}, Effort(80, 16, 3e-3, GAIN), HELD["flip_flop"].question, TANH | MAPS
-    ),
+    "flip_flop": Held({"timing": {"hold": 1200.0}}, Effort(80, 16, 3e-3), HELD["flip_flop"].question, TANH | MAPS),
 }
 """Task -> training of a network of at least 10,000 units."""

@@ -31,14 +31,14 @@ class HeldOptions:
 
     tasks: tuple[str, ...] = tuple(HELD)
     models: tuple[str, ...] = ("vector_rnn_dense_small", "vector_rnn_conv_small")
-    units: int = 64
+    units: int = 128
     large: tuple[str, ...] = tuple(LARGE)
     seeds: int = 1
     updates: int | None = None
     batch: int | None = None
     trials: int = 500
     slow_ms: float = 1000.0
-    starts: int = 96
+    starts: int = 192
 
     def __post_init__(self) -> None:
         check_seeds(self.seeds)

@@ -15,8 +15,8 @@ COLUMNS = 4
 
 ASKED = (
     "Networks are trained from short to long delays. One that learnt (90 % of new trials) is asked onto what it "
-    "settles while the inputs of a period are held, by spectrum, pushes and topology; the verdict names what all three allow. "
-    "In the last column are the same networks before training, which should hold nothing. "
+    "settles while the inputs of a period are held, by spectrum, pushes and topology; the verdict names what all three "
+    "allow. In the last column are the same networks before training, which should hold nothing. "
 )
 STATES = (
     "Where the trials of one network of each task, recurrence and size are (n = 1 network each) once it has run for "
