@@ -22,7 +22,7 @@ def _uniform(low: float, high: float) -> tuple[str, float, float]:
 TANH: Mapping[str, Any] = {"activation": "tanh", "gain": 1.0, "noise": 0.1}
 """Units that saturate, drawn where activity neither grows nor fades, with twice the usual noise on rates."""
 
-RELU: Mapping[str, Any] = {"activation": "relu", "gain": 1.4, "noise": 0.03}
+RELU: Mapping[str, Any] = {"activation": "relu", "gain": 1.4, "noise": 0.06}
 """Units that do not saturate, so that a line stays one: tanh units came to hold a few places along it."""
 
 FINE = tuple((float(low), float(low + apart)) for apart in (2, 4, 8) for low in range(10, 35 - apart))
@@ -97,7 +97,9 @@ HELD: Mapping[str, Held] = {
             "speed_deg_s": 360.0,
             "timing": CUE | {"delay": _uniform(120.0, 400.0), "go": _uniform(1200.0, 2000.0)},
         },
-        Effort(500, 64, 5e-3, lessons=(_lesson("short", 300, 1e-2, CUE | {"delay": _uniform(120.0, 200.0), "go": 800.0}),)),
+        Effort(500, 64, 5e-3, lessons=(
+            _lesson("short", 300, 1e-2, CUE | {"delay": _uniform(120.0, 200.0), "go": 800.0}),
+        )),
         _asked("sequence", dt_ms=CYCLE_DT_MS, turns=CYCLE_TURNS),
         TANH | {"noise": 0.05},
     ),
