@@ -84,7 +84,7 @@ HELD: Mapping[str, Held] = {
     ),
     "delayed_saccade": Held(
         {"timing": TARGET | {"delay": _uniform(400.0, 2800.0), "go": _uniform(400.0, 1200.0)}},
-        Effort(600, 64, 2e-3, lessons=(
+        Effort(400, 64, 2e-3, lessons=(
             _lesson("short", 200, 1e-2, TARGET | {"delay": _uniform(120.0, 400.0), "go": _uniform(400.0, 800.0)}),
             _lesson("middle", 200, 5e-3, TARGET | {"delay": _uniform(200.0, 800.0), "go": _uniform(400.0, 1600.0)}),
             _lesson("long", 300, 3e-3, TARGET | {"delay": _uniform(200.0, 1600.0), "go": _uniform(400.0, 1600.0)}),
@@ -113,6 +113,6 @@ MAPS: Mapping[str, Any] = {"channels": 10, "side": 32}
 """Ten maps of 32 x 32 units: 10,240."""
 
 LARGE: Mapping[str, Held] = {
-    "flip_flop": Held({"timing": {"hold": 1200.0}}, Effort(80, 16, 3e-3), HELD["flip_flop"].question, TANH | MAPS),
+    "flip_flop": Held({"timing": {"hold": 1200.0}}, Effort(100, 16, 4e-4), HELD["flip_flop"].question, TANH | MAPS),
 }
 """Task -> training of a network of at least 10,000 units."""
