@@ -34,6 +34,7 @@ CHANGES = {
     "demo": {"recipe": "tiny_run", "trials": 40, "trained_ms": 40.0, "baseline_ms": 40.0},
     "dynamical_regimes": {"updates": 1, "trials": 20, "units": (16,)},
     "expressivity": {"updates": 1, "trials": 20, "units": (16,)},
+    "held_attractors": {"updates": 1, "trials": 20, "starts": 12, "large": ()},
     "pixel_tasks": {"updates": 1, "trials": 20, "curve_trials": 20},
     "gradient_rules": {"updates": 1, "image_ms": 40.0, "seeds": 1, "width": 2, "images": 4},
     "challenge_models": {"photographs": 2, "folds": 2, "read_ms": 150.0},

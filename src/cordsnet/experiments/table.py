@@ -40,7 +40,7 @@ QUESTIONS: tuple[str, ...] = (
 for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 
-COGNITION: tuple[str, ...] = ("dynamical_regimes", "expressivity", "pixel_tasks")
+COGNITION: tuple[str, ...] = ("dynamical_regimes", "expressivity", "held_attractors", "pixel_tasks")
 """Experiments in which networks learn cognitive tasks."""
 for _name in COGNITION:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.cognition.{_name}:{_name}")
@@ -105,6 +105,7 @@ FIGURES = {
 
 SINGLE_FIGURES = {
     "fig1": "dynamical_regimes",
+    "fig1b": "held_attractors",
     "fig5": "pixel_tasks",
     "figs2": "expressivity",
     "figs3": "expressivity",

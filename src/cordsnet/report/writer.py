@@ -52,6 +52,7 @@ REPORTS = {
     "temporal_tasks": "questions.temporal_tasks",
     "dynamical_regimes": "cognition.dynamical_regimes",
     "expressivity": "cognition.expressivity",
+    "held_attractors": "cognition.held_attractors",
     "pixel_tasks": "cognition.pixel_tasks",
     "time_course": "time_course",
     "top_area": "ablations",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cordsnet._arguments import check_arguments
-from cordsnet._checks import check_count, is_number
+from cordsnet._checks import check_count, check_positive, is_number
 from cordsnet.analysis import ManifoldReport, NetworkFlow, find_manifold
 from cordsnet.tasks.running import check_network, rates_at_frames
 from cordsnet.tasks.task import Task
@@ -31,6 +31,7 @@ def task_attractor(
     seed: int = 0,
     only: Mapping[str, float] | None = None,
     stepper: str = "rk4",
+    dt_ms: float | None = None,
 ) -> ManifoldReport:
     """Say onto what a network settles in a period of a task, by the three witnesses of `find_manifold`.
 
@@ -48,7 +49,9 @@ def task_attractor(
     only : conditions that trials must have, by name, such as {"direction": 0}; None is all trials. Those of `trials`
         that have them are the starts, at least 12, in their order.
     stepper : "rk4" follows the equation of the network; "euler" takes the steps with which networks are trained and
-        simulated, which turn otherwise where `dt_ms` is not short.
+        simulated, which turn otherwise where they are not short.
+    dt_ms : step, ms; None is that of the network. Cycles need short ones: the witnesses take orbits as straight between
+        steps.
 
     Raises
     ------
@@ -57,6 +60,8 @@ def task_attractor(
     """
     check_network(model, "system", "like")
     check_count(trials, "trials", LEAST_STARTS, most=MOST_STARTS)
+    step = float(model.dt_ms) if dt_ms is None else dt_ms
+    check_positive(step, "dt_ms")
     chosen = period or next((name for name in PERIODS if name in task.periods), "")
     if chosen not in task.periods:
         raise ValueError(f"task {task.kind!r} has no period {chosen!r}; it has {', '.join(task.periods)}")
@@ -76,7 +81,7 @@ def task_attractor(
     asked = _asked(shown, only or {})
     starts = flow.pack({area: values[last, each][asked] for area, values in rates.items()})
     slow = longest(task.timings[chosen]) if slow_ms is None else slow_ms
-    return find_manifold(flow, starts, slow_ms=slow, dt=float(model.dt_ms), seed=seed)
+    return find_manifold(flow, starts, slow_ms=slow, dt=step, seed=seed)
 
 
 def _asked(shown: Trials, only: Mapping[str, float]) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cordsnet._arguments import check_arguments, check_init
-from cordsnet._checks import check_count
+from cordsnet._checks import check_count, is_number
 from cordsnet.models import MODELS
 from cordsnet.tasks.running import MOST_TRIALS
 from cordsnet.tasks.task import IMAGE, VECTOR, Task
@@ -23,8 +23,8 @@ class Lesson:
     Attributes
     ----------
     name : of the stage.
-    settings : setting of the task -> its value in this stage (`Train.lesson`). Durations in "timing" are numbers, and
-        become whole frames of the task, rounded up.
+    settings : setting of the task -> its value in this stage (`Train.lesson`). Durations in "timing" are numbers, which
+        become whole frames of the task, rounded up, or distributions, as in `Task.timing`.
     updates : largest number of updates.
     until : measure at which the stage ends before; None makes all updates.
     lr : largest learning rate; None is that of the task.
@@ -139,5 +139,8 @@ def _in_frames(settings: dict[str, Any], frame_ms: float) -> dict[str, Any]:
     """Settings whose durations are whole frames, rounded up, whatever the duration of a frame is."""
     if "timing" not in settings:
         return settings
-    frames = {name: math.ceil(ms / frame_ms - 1e-6) for name, ms in settings["timing"].items()}
-    return settings | {"timing": {name: count * frame_ms for name, count in frames.items()}}
+    whole = {
+        name: math.ceil(ms / frame_ms - 1e-6) * frame_ms if is_number(ms) else ms
+        for name, ms in settings["timing"].items()
+    }
+    return settings | {"timing": whole}

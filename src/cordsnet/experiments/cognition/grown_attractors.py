@@ -1,7 +1,7 @@
 """Attractors that networks have grown in a task, by three witnesses, beside those of the same networks as drawn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,19 @@ class Question:
     period : the period whose inputs are held.
     condition : condition of the trials that is remembered.
     split : condition whose values are asked one by one, since each has an attractor of its own; "" is none.
+    stepper, dt_ms : how the network runs while it is asked; a step of None is its own.
+    turns : time in turns of a rhythm within which an orbit has to close.
+    settings : settings of the task that are changed for the trials from which the network starts.
     """
 
     kind: str
     period: str
     condition: str
     split: str = ""
+    stepper: str = "euler"
+    dt_ms: float | None = None
+    turns: float = TURNS
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def parts(self, task: Task, seed: int, trials: int) -> list[dict[str, float]]:
         """Conditions that are asked one by one; one empty set of them where none are."""
@@ -54,31 +61,34 @@ QUESTIONS: Mapping[str, Question] = {
 """Task -> the attractor that is expected of networks that learnt it (Soo et al. 2024, Figure 1B)."""
 
 
-def slow_of(task: Task, slow_ms: float) -> float:
-    """Time beyond which a direction counts as slow: `slow_ms`; of a rhythm, one and a half turns of the answer."""
+def slow_of(task: Task, slow_ms: float, turns: float = TURNS) -> float:
+    """Time beyond which a direction counts as slow: `slow_ms`; of a rhythm, so many turns of the answer."""
     speed = getattr(task, "speed_deg_s", None)
-    return slow_ms if speed is None else TURNS * 360_000 / float(speed)
+    return slow_ms if speed is None else turns * 360_000 / float(speed)
 
 
 def attractor_rows(
-    model: Any, task: Task, slow_ms: float, trials: int, seed: int
+    model: Any, task: Task, slow_ms: float, trials: int, seed: int, question: Question | None = None
 ) -> tuple[list[dict[str, Any]], list[tuple[Tensor, Tensor]]]:
     """A row for each part of the question of a task; and the states [K, units] there, with the condition [K] of each.
 
-    The network takes the steps with which it was trained. A witness confirms the expected attractor where its word is
-    compatible with that (`find_manifold`); all three may do so while the verdict names none, if they fit two.
+    Without a question it is that of `QUESTIONS`, where a network takes the steps with which it was trained.
+    A witness confirms the expected attractor where its word is compatible with that (`find_manifold`); all three may do
+    so while the verdict names none, if they fit two.
     """
-    question, rows, states = QUESTIONS[task.kind], list[dict[str, Any]](), list[tuple[Tensor, Tensor]]()
-    model, slow = model.double(), slow_of(task, slow_ms)
+    question = QUESTIONS[task.kind] if question is None else question
+    rows, states = list[dict[str, Any]](), list[tuple[Tensor, Tensor]]()
+    task, model, slow = task.changed(**question.settings), model.double(), slow_of(task, slow_ms, question.turns)
     conditions = _shown(task, seed, trials)
     for only in question.parts(task, seed, trials):
-        report = task_attractor(model, task, question.period, trials, slow, seed, only, "euler")
+        how = (question.period, trials, slow, seed, only, question.stepper, question.dt_ms)
+        report = task_attractor(model, task, *how)
         kept = torch.ones(trials, dtype=torch.bool)
         for name, value in only.items():
             kept &= conditions[name].double() == value
         said = ", ".join(f"{name} {value:g}" for name, value in only.items())
         rows.append({"trials": said or "all", "expected": question.kind, **_columns(report, question.kind)})
-        states.append((report.states.flatten(1), conditions[question.condition][kept].double()))
+        states.append((report.states.flatten(1), _numbers(conditions[question.condition])[kept]))
     return rows, states
 
 
@@ -112,6 +122,14 @@ def _columns(report: ManifoldReport, expected: str) -> dict[str, Any]:
     numbers = {name: value for name, value in row.items() if name not in ("kind", *words) and np.isfinite(float(value))}
     head = {"kind": report.kind, **words, "confirm": count, "claims": report.claims, "slow_ms": report.slow_ms}
     return head | {"status": report.status.value, **numbers, "notes": "; ".join(report.notes)}
+
+
+def _numbers(values: Tensor) -> Tensor:
+    """A condition as a number [B]: of signs [B, bits], that of the pattern, whose last bit counts 1."""
+    if values.ndim == 1:
+        return values.double()
+    places = 2.0 ** torch.arange(values.shape[1] - 1, -1, -1, dtype=torch.float64)
+    return ((values > 0).double() * places).sum(1)
 
 
 def _shown(task: Task, seed: int, trials: int) -> Mapping[str, Tensor]:
