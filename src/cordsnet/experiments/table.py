@@ -139,8 +139,8 @@ def about_figure(name: str) -> str:
             "package's, and no figure of the authors' reply."
         )
     if name == "reviewers":
-        groups = ", ".join(REVIEWERS)
-        return f"Questions that reviewers of Soo et al. (2024) asked: {groups} together, which are this package's groups."
+        together = f"{', '.join(REVIEWERS)} together, which are this package's groups"
+        return f"Questions that reviewers of Soo et al. (2024) asked: {together}."
     return f"Figure {name.removeprefix('fig').upper()} of Soo et al. (2024), on models of your choice."
 
 
