@@ -13,6 +13,7 @@ from cordsnet.analysis.flows.fixed_points import fixed_points, sample_starts
 from cordsnet.analysis.flows.flows import FunctionFlow, MapFlow, RateFlow
 from cordsnet.analysis.flows.network_flow import NetworkFlow
 from cordsnet.analysis.flows.slow_points import slow_points
+from cordsnet.analysis.krylov import gmres
 from cordsnet.analysis.operators import ConvOperator, MatrixOperator
 from cordsnet.analysis.status import Status
 from oracles import random_images
@@ -187,3 +188,42 @@ def test_linear_systems_have_the_solution_of_the_matrix(monkeypatch):
 def test_a_single_point_of_a_linear_flow_takes_one_step():
     found = fixed_points(linear(draw(3, 3)), draw(2, 3), max_iterations=2)
     assert_allclose(found.points, [[0, 0, 0]], atol=1e-8)
+
+
+def cycle(units=320, silent=40):
+    """Each unit hands its value to the next, which GMRES with restarts cannot solve; on the last ones nothing acts."""
+    matrix = torch.zeros(units, units, dtype=torch.float64)
+    live = units - silent
+    matrix[torch.arange(live), (torch.arange(live) + 1) % live] = 1
+    matrix[torch.arange(live, units), torch.arange(live, units)] = -0.5
+    matrix[:live, live:] = 0.1 * draw(live, silent)
+    return matrix
+
+
+def test_systems_that_gmres_cannot_solve_are_solved_by_factors(monkeypatch):
+    matrix, wanted = cycle(), draw(320, seed=1)
+    systems = linear_algebra.LinearSystems()
+    found = systems.solve(MatrixOperator(matrix), matrix @ wanted)
+    assert not systems.by_products
+    assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+    monkeypatch.setattr(linear_algebra, "gmres", None)  # the search goes on without it
+    assert_allclose(systems.solve(MatrixOperator(2 * matrix), matrix @ wanted), wanted / 2, rtol=1e-9, atol=1e-9)
+
+
+def test_singular_and_large_systems_keep_the_best_that_products_give(monkeypatch):
+    matrix, b = cycle(), draw(320)
+    by_products = gmres(MatrixOperator(matrix), b, tol=1e-4).value
+    monkeypatch.setattr(linear_algebra, "FACTORED", 319)
+    assert torch.equal(linear_algebra.solve(MatrixOperator(matrix), b), by_products)
+    monkeypatch.setattr(linear_algebra, "FACTORED", 320)
+    matrix[0] = matrix[1]
+    singular = MatrixOperator(matrix)
+    assert torch.equal(linear_algebra.solve(singular, b), gmres(singular, b, tol=1e-4).value)
+
+
+def test_a_point_whose_jacobian_gmres_cannot_invert_is_found():
+    matrix, point = cycle(), draw(320, seed=1)
+    flow = FunctionFlow(lambda x: (x - point) @ matrix.T, (320,))
+    found = fixed_points(flow, 3 * draw(2, 320), stability=False)
+    assert found.start_counts.tolist() == [2]
+    assert_allclose(found.points[0], point, atol=1e-8)

@@ -1,5 +1,6 @@
 """Comparisons: cells are kept, rows gather seeds, order and company change nothing, who cannot take part is named."""
 
+import contextlib
 import importlib.util
 import json
 import shutil
@@ -15,7 +16,7 @@ from cordsnet.errors import RunError
 from cordsnet.experiments import EXPERIMENTS, Setting, read_result
 from cordsnet.experiments.comparison import compare, rows_of
 from cordsnet.experiments.comparison.cells import _own_code, place_of
-from cordsnet.experiments.table import FIGURES, MEETING, RECORDINGS, SINGLE_FIGURES, STORED, TRAINED
+from cordsnet.experiments.table import FIGURES, MEETING, RECORDINGS, REVIEWERS, SINGLE_FIGURES, STORED, TRAINED
 from cordsnet.models import create_model
 
 NAMES = ["second_image"]
@@ -264,6 +265,28 @@ def test_a_figure_of_the_paper_is_a_comparison(runs, tmp_path, monkeypatch):
     cells = read_result(tmp_path / "out").rows("cells")
     assert {row["experiment"] for row in cells} == {"second_image"}
     assert len({row["model"] for row in cells}) == 1
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "r3"])
+def test_help_of_a_group_of_questions_says_that_the_group_is_ours(name, capsys):
+    with contextlib.suppress(SystemExit):
+        main(["reproduce", name, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no figure of the authors' reply" in said
+    assert f"Experiments: {', '.join(FIGURES[name])}." in said
+
+
+def test_groups_of_questions_are_apart_and_make_up_all_of_them(runs, tmp_path, monkeypatch, capsys):
+    grouped = [one for name in REVIEWERS for one in FIGURES[name]]
+    assert len(set(grouped)) == len(grouped)
+    assert set(grouped) == set(FIGURES["reviewers"])
+    asked = [claim.source for name in FIGURES["r2"] for claim in EXPERIMENTS[name].claims]
+    assert any(source.endswith("do hard images take longer?") for source in asked)
+    assert any(source.endswith("do ambiguous images oscillate?") for source in asked)
+    monkeypatch.setitem(FIGURES, "r2", ("second_image",))
+    assert main(["reproduce", "r2", runs[0], "--output", str(tmp_path / "out"), "--quiet"]) == 0
+    assert "no figure of the authors' reply" in capsys.readouterr().out
+    assert "no figure of the authors' reply" in read_result(tmp_path / "out").meta["description"]
 
 
 @pytest.mark.usefixtures("as_users_run_it")

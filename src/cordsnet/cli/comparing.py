@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -20,6 +21,7 @@ from cordsnet.experiments.table import (
     SINGLE_FIGURES,
     STORED,
     TRAINED,
+    about_figure,
     needs_files,
 )
 
@@ -51,14 +53,15 @@ def reproduce(words: Sequence[str]) -> None:
 
 def _figure(name: str, words: Sequence[str]) -> None:
     """Run the experiments of a figure of the paper on models: one page, with a page for each model behind it."""
-    parser = make_parser(f"reproduce {name}", f"Experiments: {', '.join(FIGURES[name])}.")
-    about = f"{MODELS_HELP}; or the folder of a sweep; default: {' '.join(SHOWN)}"
-    parser.add_argument("models", nargs="*", type=str, metavar="MODEL", default=list(SHOWN), help=about)
-    _run(parser, words, f"runs/reproduce/{name}", ",".join(FIGURES[name]))
+    about = about_figure(name)
+    parser = make_parser(f"reproduce {name}", f"{about} Experiments: {', '.join(FIGURES[name])}.")
+    taken = f"{MODELS_HELP}; or the folder of a sweep; default: {' '.join(SHOWN)}"
+    parser.add_argument("models", nargs="*", type=str, metavar="MODEL", default=list(SHOWN), help=taken)
+    _run(parser, words, f"runs/reproduce/{name}", ",".join(FIGURES[name]), about)
 
 
-def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments: str = "") -> None:
-    """Add the options of a comparison, parse words, compare and write; `experiments` are those of a figure."""
+def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments: str = "", about: str = "") -> None:
+    """Add the options of a comparison, parse words, compare and write; `experiments` and `about` are of a figure."""
     parser.add_argument("--preset", "--scale", type=str, default="smoke", help="row of options of every experiment")
     parser.add_argument("--data", type=str, default=None, help="data set or path; default: what each was trained on")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
@@ -99,12 +102,16 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
             workers=Workers(options.workers, address=options.address),
             tell=told.measuring,
         )
+    if about:
+        result = replace(result, meta={**result.meta, "description": about})
     write_cells(result, Path(options.output))
     path, missing = write_result(result, options.output)
     if options.json:
         print(path.with_name("result.json").read_text())
         return
     print(path.with_name("table.md").read_text(), end="")
+    if about:
+        print(f"note: {about}")
     for row in result.rows("models"):
         if not row.get("trained_on"):
             print(f"note: {row['model']} has random weights, or does not say what it was trained on")

@@ -94,12 +94,26 @@ TRAINED = (
 """Experiments that train their own networks; the others measure models that are given."""
 
 
+REVIEWERS = {
+    "r1": ("robustness: worse images and attacks", ("degraded", "adversarial")),
+    "r2": ("time: do hard images take longer, do ambiguous ones oscillate", ("hard_images", "mixtures")),
+    "r3": (
+        "the dynamical system: fewer coarse steps, better solvers, other attractors",
+        ("coarse_steps", "steppers", "portrait"),
+    ),
+}
+"""Questions of reviewers of Soo et al. (2024) in three groups: name -> what they are about, and the experiments.
+
+The groups are this package's: what the figures of the authors' reply to the reviewers show is not known to it.
+"""
+
 FIGURES = {
     "fig3": ("time_course", "second_image", "noise"),
     "fig4a": ("portrait",),
     "fig4b": ("latency", "speed"),
     "fig4c": ("mixtures",),
-    "reviewers": ("degraded", "hard_images", "adversarial", "coarse_steps"),
+    **{name: experiments for name, (_, experiments) in REVIEWERS.items()},
+    "reviewers": tuple(one for _, experiments in REVIEWERS.values() for one in experiments),
 }
 """Figure of Soo et al. (2024), or the questions of its reviewers -> the experiments that measure it on given models."""
 
@@ -116,6 +130,19 @@ SINGLE_FIGURES = {
 
 SHOWN = ("cordsnet_r2_small@digits", "cnn_r2_small@digits")
 """Models of a figure where none are named: those that come with the package."""
+
+
+def about_figure(name: str) -> str:
+    """Say what a name of `FIGURES` stands for."""
+    if name in REVIEWERS:
+        return (
+            f"Questions that reviewers of Soo et al. (2024) asked about {REVIEWERS[name][0]}. The group is this "
+            "package's, and no figure of the authors' reply."
+        )
+    if name == "reviewers":
+        together = f"{', '.join(REVIEWERS)} together, which are this package's groups"
+        return f"Questions that reviewers of Soo et al. (2024) asked: {together}."
+    return f"Figure {name.removeprefix('fig').upper()} of Soo et al. (2024), on models of your choice."
 
 
 def needs_files(name: str) -> str:

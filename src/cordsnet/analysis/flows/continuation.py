@@ -88,10 +88,11 @@ def continue_fixed_point(
 
     Pseudo-arclength continuation: each next point is predicted along the tangent and corrected by Newton's method on
     the equations of the flow and of the arc length, so a branch is followed where it turns back. The bordered systems
-    are solved densely up to 300 units and by GMRES beyond. A step is halved if its correction fails, and grows while
-    corrections are quick. Bifurcations are detected by turns and by the number of the k leading eigenvalues with
-    positive real parts; each is then bracketed by bisection of the arc. Two between neighbouring points that cancel
-    are missed: lower `step`. At a branch point the branch that goes straight on is followed.
+    are solved densely up to 300 units and by GMRES beyond, with factors up to 4,096 units where GMRES fails. A step is
+    halved if its correction fails, and grows while corrections are quick. Bifurcations are detected by turns and by the
+    number of the k leading eigenvalues with positive real parts; each is then bracketed by bisection of the arc. Two
+    between neighbouring points that cancel are missed: lower `step`. At a branch point the branch that goes straight on
+    is followed.
 
     Parameters
     ----------

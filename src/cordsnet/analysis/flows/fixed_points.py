@@ -38,8 +38,10 @@ def fixed_points(
 ) -> FixedPoints:
     """Fixed points near `starts`, stable or unstable, by damped Newton steps with GMRES.
 
-    Up to 300 units the Jacobian is formed and solved densely. A step is halved until the speed falls. Where starts lead
-    to several points, others are also looked for halfway between two of them, unless `relax_ms` is given.
+    Up to 300 units the Jacobian is formed and solved densely; up to 4,096 units it is formed and factored where GMRES
+    fails, as it does far from the points of a network that does not settle. A step is halved until the speed falls.
+    Where starts lead to several points, others are also looked for halfway between two of them, unless `relax_ms` is
+    given.
 
     Parameters
     ----------

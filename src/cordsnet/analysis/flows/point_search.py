@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cordsnet._checks import seeded_generator
 from cordsnet.analysis.flows.flows import Flow
-from cordsnet.analysis.flows.linear_algebra import DENSE, solve
+from cordsnet.analysis.flows.linear_algebra import DENSE, LinearSystems
 from cordsnet.analysis.status import Status
 
 HALVINGS = 12
@@ -86,13 +86,14 @@ def newton(flow: Flow, x: Tensor, scale: Scale, max_iterations: int) -> End:
     """Newton's method from one start, until its speed falls no further."""
     lengths = 0.5 ** torch.arange(HALVINGS, dtype=x.dtype, device=x.device).view(-1, *[1] * x.ndim)
     least, away, large = float(speed(flow, x[None])), math.inf, flow.units > DENSE
+    systems = LinearSystems()
     for _ in range(max_iterations):
         if least == 0:
             return End(x, 0.0, Status.CONVERGED)
         v = flow.velocity(x[None])[0]
         if not bool(torch.isfinite(v).all()):
             return End(x, away, Status.NOT_FINITE)
-        step = solve(flow.jacobian(x), -v)
+        step = systems.solve(flow.jacobian(x), -v)
         away = float(torch.linalg.vector_norm(step.double()))
         fixed = scale.is_fixed(x, least, away)
         if fixed and large:  # small systems go on to the last digit, which tells points apart
