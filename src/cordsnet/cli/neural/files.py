@@ -54,9 +54,7 @@ def check_size(options: Any) -> None:
     if not options.most_gb > 0:
         raise ValueError(f"--most_gb must be above 0, got {options.most_gb:g}")
     size = unpacked(Path(options.file).expanduser())
-    said = (
-        f"{options.file} holds {size / 1e9:.2g} GB unpacked; reading it takes about {2 * size / 1e9:.2g} GB of memory"
-    )
+    said = f"{options.file} holds {size / 1e9:.2g} GB unpacked; reading it takes that much memory at least"
     if size > options.most_gb * 1e9:
         raise ValueError(f"{said}, and files up to {options.most_gb:g} GB are read; save a part, or raise --most_gb")
     if size > WORTH_SAYING and not options.json:

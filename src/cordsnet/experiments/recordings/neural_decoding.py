@@ -126,7 +126,7 @@ def neural_decoding(setting: Setting, options: NeuralDecodingOptions) -> Result:
 
 
 def _size(recording: Recording, options: NeuralDecodingOptions) -> str:
-    """A sentence on the number of decoders, whose fits take the time, and on memory; the decoders bound both."""
+    """A sentence on the number of decoders, whose fits take the time, and on memory; too much of both is refused."""
     images, repeats, bins, neurons = recording.responses.shape
     values = len(np.unique(recording.image_labels[options.over])) if options.over else 0
     decoders = bins * options.folds * options.resamples * (2 + values)

@@ -112,11 +112,10 @@ def neural_straightening(setting: Setting, options: NeuralStraighteningOptions) 
     tables: dict[str, Rows] = {name: [] for name in ("straightening", "movies", "notes")}
     tables["notes"] += [{"model": "recording", "note": note} for note in movies.notes]
     claims: list[Claim] = []
-    held = sum(natural.nbytes + synthetic.nbytes for natural, synthetic in movies.populations.values())
-    setting.say(
-        f"{len(movies.names)} movies of {movies.natural.shape[1]} frames, twice, to {len(setting.models)} models; "
-        f"about {in_words(3 * held + 3 * movies.natural.nbytes + BLOCK_BYTES)} of memory"
-    )
+    size = sum(natural.nbytes + synthetic.nbytes for natural, synthetic in movies.populations.values())
+    held = in_words(3 * size + 3 * movies.natural.nbytes + BLOCK_BYTES)
+    counts = f"{len(movies.names)} movies of {movies.natural.shape[1]} frames, twice, to {len(setting.models)} models"
+    setting.say(f"{counts}; about {held} of memory")
 
     def measure(model: str, area: str, units: int, seen: Straightening, faded: Straightening) -> StraighteningContrast:
         found = straightening_contrast(seen, faded, draws=options.draws, seed=setting.seed)

@@ -1,7 +1,7 @@
 """Numbers and courses that say what a recording looks like before anything is done with it."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,9 +107,6 @@ def recording_overview(
     responds = np.flatnonzero(np.array([name not in set(silent) for name in looked.neurons]))
     pool = responds if len(responds) else np.arange(len(looked.neurons))
     chosen = np.sort(np.random.default_rng(seed).permutation(pool)[:sample])
-    rates = looked if looked.unit == "other" else looked.as_rates()
-    course, reach = mean_and_reach(rates.mean, 0)
-    population, population_reach = mean_and_reach(course, 1)
     late, span = after_onset(looked)
     tell_progress("reliability", 0, 3, "parts")
     window = split_half_reliability(late, halves=halves, draws=draws, seed=seed)
@@ -118,8 +115,6 @@ def recording_overview(
     tell_progress("reliability", 2, 3, "parts")
     ceiling = noise_ceiling(looked, halves=halves, draws=draws, seed=seed)
     tell_progress("reliability", 3, 3, "parts")
-    moved = drift(late)
-    counted = looked.unit == "count" and looked.responses.shape[1] > 1 and not overlap(looked.bins_ms)
     number = recording.repeats
     return Overview(
         shape=tuple(recording.responses.shape),
@@ -131,22 +126,41 @@ def recording_overview(
         bins_ms=looked.bins_ms,
         neurons=tuple(looked.neurons),
         sample=chosen,
-        course=course,
-        course_reach=reach,
-        population=population,
-        population_reach=population_reach,
+        **_courses(looked),
         window_ms=span,
         window=window,
         reliability=reliability,
         ceiling=ceiling,
-        fano=fano(late) * (span[1] - span[0]) / 1000 if counted else None,
-        drift=None if moved is None else moved[0],
-        drift_reach=None if moved is None else moved[1],
-        tuning=tuning(late, chosen, seed),
+        **_of_repeats(looked, late, chosen, seed),
         rasters=rasters(part.fine, chosen[:6], seed),
         fine_ms=part.fine.bins_ms,
         notes=part.notes,
     )
+
+
+def _courses(looked: Recording) -> dict[str, Numbers]:
+    """Courses of the neurons and of the population, with half of their intervals."""
+    rates = looked if looked.unit == "other" else looked.as_rates()
+    course, reach = mean_and_reach(rates.mean, 0)
+    population, population_reach = mean_and_reach(course, 1)
+    return {
+        "course": course,
+        "course_reach": reach,
+        "population": population,
+        "population_reach": population_reach,
+    }
+
+
+def _of_repeats(looked: Recording, late: Recording, chosen: NDArray[np.intp], seed: int) -> dict[str, Any]:
+    """Fano factors, drift and tuning from responses in one window; None where the recording has none."""
+    moved = drift(late)
+    counted = looked.unit == "count" and looked.responses.shape[1] > 1 and not overlap(looked.bins_ms)
+    return {
+        "fano": fano(late) * float(late.durations_ms[0]) / 1000 if counted else None,
+        "drift": None if moved is None else moved[0],
+        "drift_reach": None if moved is None else moved[1],
+        "tuning": tuning(late, chosen, seed),
+    }
 
 
 def _levels(recording: Recording) -> tuple[Numbers, float, Numbers]:
