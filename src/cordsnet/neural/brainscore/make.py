@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
@@ -63,15 +63,12 @@ def to_brainscore(
     if said:
         warnings.warn(said, DataWarning, stacklevel=3)
         notes.append(said)
-    late = latency_ms if isinstance(latency_ms, Mapping) else dict.fromkeys(regions, latency_ms)
-    if lacking := [region for region in regions if region not in late]:
-        raise ArgumentError(f"latency_ms must have one time for all or one for each region, got none for {lacking[0]}")
     name = identifier or str(getattr(model.spec, "name", type(model).__name__))
     fixed = Commitments(
         identifier=name,
         regions=regions,
         readout=read,
-        latency_ms={region: _finite(late[region]) for region in regions},
+        latency_ms=_latencies(latency_ms, regions),
         degrees=int(visual_degrees) if float(visual_degrees).is_integer() else visual_degrees,
         viewing=Viewing(image_ms=image_ms, seed=check_count(seed, "seed", 0)),
         decision_ms=end,
@@ -81,7 +78,12 @@ def to_brainscore(
     return BrainScoreModel(model, fixed)
 
 
-def _finite(value: float) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ArgumentError(f"latency_ms must be finite numbers of ms, got {value!r}")
-    return float(value)
+def _latencies(given: float | Mapping[str, float], regions: Iterable[str]) -> dict[str, float]:
+    """Latency of each region, ms."""
+    late = given if isinstance(given, Mapping) else dict.fromkeys(regions, given)
+    for region in regions:
+        if region not in late:
+            raise ArgumentError(f"latency_ms must have one time for all or one for each region, got none for {region}")
+        if not isinstance(late[region], int | float) or not math.isfinite(late[region]):
+            raise ArgumentError(f"latency_ms must be finite numbers of ms, got {late[region]!r}")
+    return {region: float(late[region]) for region in regions}
