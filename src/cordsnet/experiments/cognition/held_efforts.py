@@ -101,7 +101,7 @@ HELD: Mapping[str, Held] = {
             _lesson("short", 300, 1e-2, CUE | {"delay": _uniform(120.0, 200.0), "go": 800.0}),
         )),
         _asked("sequence", dt_ms=CYCLE_DT_MS, turns=CYCLE_TURNS),
-        TANH | {"noise": 0.05},
+        TANH,
     ),
 }  # fmt: skip
 """Task -> training and question of all networks of a few units."""
@@ -113,6 +113,8 @@ MAPS: Mapping[str, Any] = {"channels": 10, "side": 32}
 """Ten maps of 32 x 32 units: 10,240."""
 
 LARGE: Mapping[str, Held] = {
-    "flip_flop": Held({"timing": {"hold": 1200.0}}, Effort(100, 16, 4e-4), HELD["flip_flop"].question, TANH | MAPS),
+    "flip_flop": Held(
+        {"timing": {"hold": 1200.0}}, Effort(200, 16, 5e-4), HELD["flip_flop"].question, TANH | MAPS | {"gain": 0.5}
+    ),
 }
 """Task -> training of a network of at least 10,000 units."""
