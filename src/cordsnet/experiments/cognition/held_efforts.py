@@ -101,18 +101,22 @@ HELD: Mapping[str, Held] = {
             _lesson("short", 300, 1e-2, CUE | {"delay": _uniform(120.0, 200.0), "go": 800.0}),
         )),
         _asked("sequence", dt_ms=CYCLE_DT_MS, turns=CYCLE_TURNS),
-        TANH | {"noise": 0.05},
+        TANH,
     ),
 }  # fmt: skip
 """Task -> training and question of all networks of a few units."""
 
-LARGE_MODEL = "vector_rnn_conv"
-"""Row of the table of models of the large networks."""
+LARGE_MODEL = "vector_rnn_lowrank"
+"""Row of the table of models of the large networks, whose step costs little."""
 
-MAPS: Mapping[str, Any] = {"channels": 10, "side": 32}
-"""Ten maps of 32 x 32 units: 10,240."""
+UNITS: Mapping[str, Any] = {"units": 10_240, "rank": 6}
 
 LARGE: Mapping[str, Held] = {
-    "flip_flop": Held({"timing": {"hold": 1200.0}}, Effort(100, 16, 4e-4), HELD["flip_flop"].question, TANH | MAPS),
+    "flip_flop": Held(
+        {"timing": {"hold": 1600.0}},
+        Effort(300, 16, 6e-4),
+        HELD["flip_flop"].question,
+        TANH | UNITS,
+    ),
 }
-"""Task -> training of a network of at least 10,000 units."""
+"""Task -> training of a network of at least 10,000 units. Its weights are small and many, and so are its steps."""
