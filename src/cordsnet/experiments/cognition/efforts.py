@@ -56,8 +56,8 @@ EFFORTS: Mapping[str | tuple[str, str], ShortEffort] = {
 
 They were searched with seed 100, which no preset trains. At a constant rate, the loss was read off at which about 95 %
 of 256 new trials were answered; 2e-2 was taken where at 1e-2 the loss stood still for hundreds of updates. The low-rank
-networks' own losses came after a look at seed 0 of the results, which answered 87 % (delayed saccade) and 91 % of trials
-(sequence) with those of the others.
+networks' own losses came after a look at seed 0 of the results, which answered 87 % (delayed saccade) and 91 %
+(sequence) of trials with those of the others.
 """
 
 
