@@ -113,6 +113,18 @@ def test_too_few_dimensions_for_dsa_are_told():
     assert "rank" in why
 
 
+def test_courses_in_which_nothing_happens_have_no_distances():
+    moving = torch.randn(8, 22, 12, dtype=torch.float64)
+    flat = torch.zeros(8, 22, 12, dtype=torch.float64)
+    flat[..., :2] = torch.randn(8, 22, 2, dtype=torch.float64)
+    found, why = distances(moving, flat, False)
+    assert set(found) == {"procrustes"}
+    assert "cca" in why
+    still, why = distances(moving, torch.zeros_like(flat), True)
+    assert still == {}
+    assert all(name in why for name in ("procrustes", "cca", "dsa"))
+
+
 def clouds(names, apart, seed=0):
     """Distances of points around a centre for each name."""
     random = np.random.default_rng(seed)
