@@ -113,6 +113,18 @@ def test_too_few_dimensions_for_dsa_are_told():
     assert "rank" in why
 
 
+def test_courses_in_which_nothing_happens_have_no_distances():
+    moving = torch.randn(8, 22, 12, dtype=torch.float64)
+    flat = torch.zeros(8, 22, 12, dtype=torch.float64)
+    flat[..., :2] = torch.randn(8, 22, 2, dtype=torch.float64)
+    found, why = distances(moving, flat, False)
+    assert set(found) == {"procrustes"}
+    assert "cca" in why
+    still, why = distances(moving, torch.zeros_like(flat), True)
+    assert still == {}
+    assert all(name in why for name in ("procrustes", "cca", "dsa"))
+
+
 def clouds(names, apart, seed=0):
     """Distances of points around a centre for each name."""
     random = np.random.default_rng(seed)
@@ -238,7 +250,7 @@ def test_short_trials_are_trained_to_a_loss_and_then_at_a_falling_rate(name):
         assert (learn.optimisation.schedule, settle.optimisation.schedule) == ("constant", "one_cycle")
         assert settle.optimisation.updates < learn.optimisation.updates
     given = dataclasses.replace(options, updates=7, lr=1e-4).runs(task_of(name, "short", 40.0), 0)[0].recipe
-    assert {(one.optimisation.updates, one.optimisation.lr) for one in given.stages} == {(7, 1e-4)}
+    assert [(one.optimisation.updates, one.optimisation.lr) for one in given.stages] == [(7, 1e-4), (7, 5e-5)]
     own = dataclasses.replace(options, timing="own").runs(task_of(name, "own", 20.0), 0)[0].recipe
     assert [one.until for one in own.stages] == [None]
 

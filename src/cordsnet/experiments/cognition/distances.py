@@ -20,19 +20,27 @@ of DSA."""
 
 
 def distances(one: Tensor, other: Tensor, with_dsa: bool) -> tuple[dict[str, float], str]:
-    """Distances of two sets of courses [conditions, frames, units], and why one of them is not defined, or "".
+    """Distances of two sets of courses [conditions, frames, units], and which are not defined and why, or "".
 
     "procrustes" is the share of the squared norm that no rotation and scaling makes equal; "cca" the mean of the first
     held-out canonical correlations; "dsa" the distance between the eigenvalues of the fitted linear dynamics, with
     "dsa_predicted", the smaller share of variance that these predict.
     """
-    found = {"procrustes": procrustes(one, other, shuffles=0, bootstrap=0).distance.value}
-    correlated = cca(one, other, CORRELATIONS, components=COMPONENTS).cross_validated
-    found["cca"] = float(correlated.mean())
-    if not with_dsa:
-        return found, ""
-    value, predicted, why = dynamics_distance(one, other)
-    return found | ({} if why else {"dsa": value, "dsa_predicted": predicted}), why
+    found, why = dict[str, float](), list[str]()
+    try:
+        found["procrustes"] = procrustes(one, other, shuffles=0, bootstrap=0).distance.value
+    except ValueError as error:  # courses that never change
+        why.append(f"procrustes ({error})")
+    try:
+        correlated = cca(one, other, CORRELATIONS, components=COMPONENTS).cross_validated
+        found["cca"] = float(correlated.mean())
+    except ValueError as error:  # courses of fewer dimensions than correlations
+        why.append(f"cca ({error})")
+    if with_dsa:
+        value, predicted, reason = dynamics_distance(one, other)
+        found |= {} if reason else {"dsa": value, "dsa_predicted": predicted}
+        why += [f"dsa ({reason})"] if reason else []
+    return found, "; ".join(why)
 
 
 def dynamics_distance(one: Tensor, other: Tensor) -> tuple[float, float, str]:

@@ -30,10 +30,10 @@ TABLES = ("networks", "distances", "ratios", "notes")
         "smoke": Preset(
             ExpressivityOptions(("parametric_memory",), MODELS[:2], seeds=1, updates=20, batch=32, trials=60), 0.3, 1.0
         ),
-        "desk": Preset(ExpressivityOptions(), 20.0, 1.0),
+        "desk": Preset(ExpressivityOptions(), 12.0, 1.0),
         "paper": Preset(
             ExpressivityOptions(units=(64, 144, 256), seeds=5, updates=10_000, timing="own", dt_ms=20.0),
-            60.0 * 210,
+            60.0 * 105,
             2.0,
         ),
     },

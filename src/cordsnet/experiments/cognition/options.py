@@ -31,8 +31,9 @@ class ExpressivityOptions:
     models : rows of the table of models that read vectors, at least two.
     units : numbers of units; every network of a size has exactly as many.
     seeds : networks per task, model and size; they count up from the seed.
-    updates, batch, lr : of the training of every network; None takes those of the task's short trials, or the task's
-        own (`cordsnet tasks train`).
+    updates, batch, lr : of the training of every network; None takes those of the task's short trials (`EFFORTS`),
+        where updates are the largest number until a loss is reached and in the stage that follows, or the task's own
+        (`cordsnet tasks train`).
     trials : number of test trials for accuracies.
     timing : "short" has delays of a few hundred ms; "own" is each task's own timing.
     dt_ms : step of the networks and duration of a frame, ms.

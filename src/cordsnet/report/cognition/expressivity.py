@@ -104,7 +104,7 @@ def likeness(result: Result) -> Figure:
             x = number + _offset(k, 2)
             for weights, ink in (("untrained", "0.6"), ("trained", "black")):
                 rows = result.rows("distances", task=task, recurrence=kind, weights=weights)
-                values = [float(row["procrustes"]) for row in rows if "units" in row]  # of one size
+                values = [float(row["procrustes"]) for row in rows if "units" in row and "procrustes" in row]
                 if not values:
                     continue
                 mean = sum(values) / len(values)
