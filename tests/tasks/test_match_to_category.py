@@ -46,9 +46,11 @@ def test_the_timing_of_the_paper_can_be_had():
 
 
 def test_dots_move_in_the_direction_at_the_speed():
-    task = create_task("match_to_category", rendering="image", image_size=64, dots=1)
+    task = create_task(
+        "match_to_category", rendering="image", image_size=64, dots=1, speed_deg_s=2.5
+    )  # 0.01 fields in 20 ms
     plan = task.plan(4, seed=2)
-    places = task._places(plan, "sample", 0.01)
+    places = task._places(plan, "sample", plan.index)
     moved = torch.remainder(places[:, 1:] - places[:, :-1] + 0.5, 1) - 0.5
     angle = torch.deg2rad(plan.conditions["sample_deg"].double())
     assert torch.allclose(moved[..., 0, 0], 0.01 * angle.cos()[:, None].expand_as(moved[..., 0, 0]))

@@ -105,7 +105,7 @@ def add(movie: Tensor, shape: Tensor, contrast: Tensor) -> Tensor:
     if len(rows):
         box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
         part, drawn = movie[..., box[0], box[1]], shape[box].to(movie)
-        for frames, trials in (one.T for one in contrast.nonzero().split(max(1, _PART // drawn.numel()))):
+        for frames, trials in (one.T for one in torch.split(contrast.nonzero(), max(1, _PART // drawn.numel()))):
             added = part[frames, trials] + contrast[frames, trials][:, None, None].to(movie) * drawn
             part[frames, trials] = added.clamp_(0, 1)
     return movie
