@@ -63,9 +63,8 @@ def to_brainscore(
     if said:
         warnings.warn(said, DataWarning, stacklevel=3)
         notes.append(said)
-    name = identifier or str(getattr(model.spec, "name", type(model).__name__))
     fixed = Commitments(
-        identifier=name,
+        identifier=identifier or str(getattr(model.spec, "name", type(model).__name__)),
         regions=regions,
         readout=read,
         latency_ms=_latencies(latency_ms, regions),
