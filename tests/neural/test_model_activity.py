@@ -132,6 +132,16 @@ def test_blocks_do_not_change_activity(tmp_path, monkeypatch):
     np.testing.assert_allclose(one.area("area2")[:], other.area("area2")[:], rtol=1e-5, atol=1e-6)
 
 
+def test_private_noise_belongs_to_an_image_and_not_to_its_place_in_a_block(tmp_path, monkeypatch):
+    model = cordsnet.create_model("cordsnet_pfc_small", seed=0, image_size=16, in_channels=1, noise=0.5)
+    same = np.repeat(pixels(1), 4, 0)
+    one = record_activity(model, same, BINS, tmp_path / "one.zarr").area("pfc")[:]
+    monkeypatch.setattr("cordsnet.neural.activity.record.BLOCK_BYTES", 1)
+    other = record_activity(model, same, BINS, tmp_path / "other.zarr").area("pfc")[:]
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert abs(other[0] - other[1]).max() > 0.01
+
+
 def test_activity_of_something_else_is_never_gone_on_with(tmp_path):
     model = network()
     record_activity(model, pixels(), BINS, tmp_path / "a.zarr")

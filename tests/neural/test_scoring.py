@@ -120,7 +120,7 @@ def test_pooled_scores_are_brain_scores_by_hand():
     assert found.aggregate("per_bin").value.shape == (BINS,)
     ceiling = float(found.ceiling_value())
     assert float(found.ceiled()) == pytest.approx(np.mean(medians) ** 2 / ceiling, abs=1e-6)
-    assert float(found.ceiled(formula="brain_score")) == pytest.approx((np.mean(medians) / ceiling) ** 2, abs=1e-6)
+    assert float(found.ceiled(formula="squared_ratio")) == pytest.approx((np.mean(medians) / ceiling) ** 2, abs=1e-6)
 
 
 def test_the_ceiling_is_that_of_halves_by_hand():

@@ -17,7 +17,7 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_positive
 from cordsnet._progress import tell_progress
-from cordsnet.dynamics import Record, simulate
+from cordsnet.dynamics import Record, State, simulate, trial_seeds
 from cordsnet.dynamics.limits import check_room
 from cordsnet.errors import DataError
 from cordsnet.models import VisionModel
@@ -243,9 +243,17 @@ class _Plan:
             protocol = protocol + blank((after - on) * dt)
         times = [step * dt for step in self.bins.used.tolist()]
         record = Record(list(self.units), times_ms=times, outputs=())
-        found = simulate(model, protocol, record=record, seed=self.viewing.seed)
+        found = simulate(model, protocol, record=record, initial_state=self.start(rows))
         weights = torch.from_numpy(self.bins.weights)
         return {name: _binned(found.rates[name], weights) for name in self.units}
+
+    def start(self, rows: slice) -> State | None:
+        """The state in which images are shown; noise is that of their rows, so that it does not depend on blocks."""
+        system, batch = self.model.system(), rows.stop - rows.start
+        if not system.has_noise:
+            return None
+        seeds = trial_seeds(self.viewing.seed, batch, system.like.device, first=rows.start)
+        return replace(system.begin(batch, self.viewing.seed), seeds=seeds)
 
     def images(self, rows: slice) -> Tensor:
         """Pictures as the model reads them [B, C, H, W]."""

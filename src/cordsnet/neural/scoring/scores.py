@@ -77,7 +77,7 @@ class Scores:
 
     @check_arguments
     def ceiled(
-        self, measure: Measure = "pooled", formula: Literal["reliability", "brain_score"] = "reliability"
+        self, measure: Measure = "pooled", formula: Literal["reliability", "squared_ratio"] = "reliability"
     ) -> Numbers:
         """Share of the explainable variance that is explained.
 
@@ -85,11 +85,11 @@ class Scores:
         ----------
         measure : measure of score and ceiling.
         formula : "reliability" is r^2 / ceiling, since the ceiling is the reliability of the mean response (its
-            correlation with another such mean); "brain_score" is (r / ceiling)^2, which `explained_variance` of
-            Brain-Score computes, and which is larger.
+            correlation with another such mean), as in `explained_variance` of Brain-Score 2.4; "squared_ratio" is
+            (r / ceiling)^2, which takes the ceiling for a correlation of the neuron with itself, and is larger.
         """
-        if formula not in ("reliability", "brain_score"):
-            raise DataError(f"formula must be 'reliability' or 'brain_score', got {formula!r}")
+        if formula not in ("reliability", "squared_ratio"):
+            raise DataError(f"formula must be 'reliability' or 'squared_ratio', got {formula!r}")
         r, ceiling = self.aggregate(measure).value, self.ceiling_value(measure)
         found: Numbers = np.asarray(r**2 / ceiling if formula == "reliability" else (r / ceiling) ** 2)
         return found
