@@ -128,3 +128,10 @@ def test_networks_that_agree_keep_the_widest_interval_over_images():
 def test_one_measurement_among_several_runs_is_its_own():
     found, runs = pooled([claim(math.nan), claim(-1.0, (-2.0, -0.5))])
     assert (found.value, found.interval, found.verdict, runs) == (-1.0, (-2.0, -0.5), FAILS, 1)
+
+
+@pytest.mark.parametrize("endless", [math.inf, -math.inf])
+def test_a_value_without_end_decides_nothing_about_all(endless):
+    found, runs = pooled([claim(0.5, (0.4, 0.6)), claim(endless), claim(0.7, (0.6, 0.8))])
+    assert (found.value, found.interval, found.n, found.of, runs) == (endless, None, 3, "networks", 3)
+    assert found.verdict == "undecided at this scale"

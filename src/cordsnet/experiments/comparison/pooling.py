@@ -16,7 +16,8 @@ def pooled(claims: Sequence[Claim]) -> tuple[Claim, int]:
 
     With one network the claim is that network's, with its own interval, over images. With several the value is the mean
     over them, and the interval is Student's, over networks: it says what another seed of training would give. Where
-    the networks agree to the last digit the interval is the widest of theirs, since no spread was seen.
+    the networks agree to the last digit the interval is the widest of theirs, since no spread was seen. Where the value
+    of one is not finite, that is the value of all, without an interval.
 
     Parameters
     ----------
@@ -26,6 +27,9 @@ def pooled(claims: Sequence[Claim]) -> tuple[Claim, int]:
     if len(measured) < 2:
         return (measured or list(claims))[0], len(measured)
     values = [float(claim.value) for claim in measured if claim.value is not None]
+    endless = next((value for value in values if not math.isfinite(value)), None)
+    if endless is not None:
+        return replace(measured[0], value=endless, interval=None, n=len(values), of="networks"), len(values)
     mean, spread = statistics.fmean(values), statistics.stdev(values)
     if spread == 0:
         widest = max(measured, key=_width)
