@@ -128,9 +128,8 @@ def matrix(rows: Sequence[Mapping[str, Any]], networks: Sequence[tuple[str, int,
 def _ratios(pairs: Array, same: NDArray[Any], different: NDArray[Any], counts: Array) -> Array:
     means = list[Array]()
     for kind in (different, same):
-        weights = counts[:, :, None] * counts[:, None] * (kind & np.isfinite(pairs))
-        total = weights.sum((1, 2))
-        summed = (weights * np.nan_to_num(pairs)).sum((1, 2))
+        known = (kind & np.isfinite(pairs)).astype(float)
+        total, summed = (((counts @ part) * counts).sum(1) for part in (known, known * np.nan_to_num(pairs)))
         means.append(np.divide(summed, total, out=np.full(len(counts), np.nan), where=total > 0))
     over, under = means
     found: Array = np.divide(over, under, out=np.full(len(counts), np.nan), where=under > 0)
