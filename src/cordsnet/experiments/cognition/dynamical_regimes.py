@@ -29,7 +29,7 @@ SWEPT, GROWN = ("stable", "chaotic", "oscillates"), ("attractor", "control")
                 scaled=("vector_rnn_conv_small",), duration_tau=30.0, starts=16,
             ), 0.5, 1.0,
         ),
-        "desk": Preset(RegimesOptions(), 30.0, 1.0),
+        "desk": Preset(RegimesOptions(), 8.0, 1.0),
         "paper": Preset(
             RegimesOptions(
                 units=(64, 144, 256), seeds=5, updates=10_000, timing="own", dt_ms=20.0, duration_tau=1000.0

@@ -78,7 +78,7 @@ CLAIMS = (
     options=CoarseTrainingOptions,
     presets={
         "smoke": Preset(CoarseTrainingOptions(), 1.0, 1.0),
-        "desk": Preset(CoarseTrainingOptions("desk_steps", seeds=3), 15.0, 2.0),
+        "desk": Preset(CoarseTrainingOptions("desk_steps", seeds=3), 6.0, 2.0),
         "paper": Preset(CoarseTrainingOptions("paper_steps", (10.0, 5.0, 2.0), (1.0,), seeds=5), 60.0 * 24 * 15, 64.0),
     },
     claims=CLAIMS,

@@ -67,7 +67,7 @@ class TemporalTasksOptions:
     options=TemporalTasksOptions,
     presets={
         "smoke": Preset(TemporalTasksOptions(updates=4, batch=16, trials=60, width=4), 0.8, 1.0),
-        "desk": Preset(TemporalTasksOptions(), 40.0, 1.5),
+        "desk": Preset(TemporalTasksOptions(), 8.0, 1.5),
         "paper": Preset(TemporalTasksOptions(seeds=5, updates=4000), 2000.0, 1.5),
     },
     claims=CLAIMS,
