@@ -1,4 +1,7 @@
-"""What an experiment finds about a model depends neither on the order of models nor on how images are batched."""
+"""What an experiment finds about a model depends neither on the order of models nor on how trials are batched.
+
+That two workers find what one does is tested with the comparison.
+"""
 
 import dataclasses
 import math
