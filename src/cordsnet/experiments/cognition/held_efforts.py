@@ -113,7 +113,7 @@ UNITS: Mapping[str, Any] = {"units": 10_240, "rank": 6}
 
 LARGE: Mapping[str, Held] = {
     "flip_flop": Held(
-        {"timing": {"hold": 1600.0}},
+        {"bits": 1, "timing": {"hold": 1200.0}},
         Effort(300, 16, 6e-4),
         HELD["flip_flop"].question,
         TANH | UNITS,
