@@ -63,7 +63,7 @@ def test_a_cycle_is_followed_in_short_steps_for_four_turns():
         entry.zero_()
         angles = 2 * math.pi * torch.arange(32) / 32
         entry[0, 1:33], entry[1, 1:33] = angles.cos(), angles.sin()
-    rows, _ = attractor_rows(model, task, 1000.0, 48, 0, held.question)
+    rows, _ = attractor_rows(model, task, 1000.0, 28, 0, held.question)
     assert [(row["trials"], row["kind"]) for row in rows] == [("direction 0", "cycle"), ("direction 1", "cycle")]
     assert all(row["slow_ms"] == 4000.0 and row["spectrum_multiplier_1"] == pytest.approx(1, abs=0.01) for row in rows)
 
@@ -78,7 +78,7 @@ def test_lessons_go_from_short_to_long_delays():
         assert longest(last) >= 2000
         assert [stage.start for stage in recipe.stages] == ["", *(stage.name for stage in recipe.stages[:-1])]
         assert recipe.seed == 3
-        assert recipe.spec().activation == "tanh"
+        assert recipe.spec().noise > 0.05
 
 
 def test_large_networks_have_at_least_ten_thousand_units():
