@@ -29,9 +29,9 @@ def held_runs(options: HeldOptions, seed: int) -> list[Run]:
 def _run(name: str, held: Held, model: str, fields: dict[str, Any], seed: int, options: HeldOptions, size: str) -> Run:
     task, changed = held.task(name), dict(held.fields) | fields
     recipe = replace(task_recipe(task, model, options.trials, _effort(held.effort, options), **changed), seed=seed)
-    units = recipe.spec().size
-    columns = {"task": name, "model": model, "units": units, "size": size}
-    return Run(f"{name}/{units}_units/{model}/seed={seed}", recipe, columns)
+    spec: Any = recipe.spec()
+    columns = {"task": name, "model": model, "units": spec.size, "size": size}
+    return Run(f"{name}/{spec.size}_units/{model}/seed={seed}", recipe, columns)
 
 
 def _effort(effort: Effort, options: HeldOptions) -> Effort:
