@@ -120,4 +120,4 @@ LARGE: Mapping[str, Held] = {
     ),
 }
 """Task -> training of a network of at least 10,000 units. It reads out many units by small weights, and so has to learn
-in small steps; three bits were not learnt in 300 updates."""
+in small steps; three bits were not learnt in 200 updates."""
