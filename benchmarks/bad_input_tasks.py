@@ -110,6 +110,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         "period": "decision",
         "trials": 12,
         "slow_ms": 200.0,
+        "dt_ms": 20.0,
     },
     "task_onsets": lambda: {"model": network(), "task": task(), "condition": "coherence", "trials": 20},
     "play": lambda: {"model": network(), "environment": tasks.TaskEnvironment(task()), "episodes": 2, "seed": 0},

@@ -170,3 +170,10 @@ def test_the_help_of_the_command_says_what_a_lesson_is(capsys):
     assert "The stage ends at the update at which a measure reaches a bound, or with its last one." in said
     assert "--walk.until.help" in said
     assert "--train.lesson" in said
+
+
+def test_durations_of_a_lesson_become_whole_frames_and_distributions_stay():
+    timing = {"stimulus": 90.0, "fixation": ["uniform", 50.0, 130.0]}
+    effort = Effort(1, lessons=(Lesson("drawn", {"timing": timing}, 1),))
+    recipe = task_recipe(DOTS.changed(frame_ms=20.0), effort=effort)
+    assert recipe.stages[0].lesson == {"timing": {"stimulus": 100.0, "fixation": ["uniform", 50.0, 130.0]}}

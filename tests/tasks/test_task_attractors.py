@@ -43,7 +43,17 @@ def test_two_wells_hold_what_was_shown():
     assert len({tuple(state.sign().tolist()) for state in report.states}) == 2
 
 
+def test_a_network_is_followed_in_steps_of_its_own_or_in_others():
+    model = network(gain=0.5, units=12)
+    own, same, short = (task_attractor(model, TASK, trials=12, slow_ms=600.0, dt_ms=dt) for dt in (None, 20.0, 10.0))
+    assert torch.equal(own.states, same.states)
+    assert not torch.equal(own.states, short.states)
+    torch.testing.assert_close(own.states, short.states, atol=1e-5, rtol=0)
+
+
 def test_what_cannot_be_looked_at_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="dt_ms must be a finite number above 0, got 0"):
+        task_attractor(network(), TASK, dt_ms=0)
     with pytest.raises(ValueError, match="input 'vector' differs between trials in period 'sample'; choose one of"):
         task_attractor(network(), TASK, "sample")
     with pytest.raises(ValueError, match="has no period 'lunch'; it has fixation, sample, delay"):

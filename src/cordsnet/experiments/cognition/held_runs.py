@@ -6,6 +6,7 @@ from typing import Any
 from cordsnet.experiments.cognition.held_efforts import FRAME_MS, HELD, LARGE, LARGE_MODEL, Held
 from cordsnet.experiments.cognition.held_options import HeldOptions
 from cordsnet.experiments.cognition.recurrences import spec_options
+from cordsnet.models import MODELS
 from cordsnet.tasks import task_recipe
 from cordsnet.tasks.recipe import Effort
 from cordsnet.training import Run
@@ -27,11 +28,12 @@ def held_runs(options: HeldOptions, seed: int) -> list[Run]:
 
 
 def _run(name: str, held: Held, model: str, fields: dict[str, Any], seed: int, options: HeldOptions, size: str) -> Run:
-    task, changed = held.task(name), dict(held.fields) | fields
+    maps = held.maps if getattr(MODELS[model].spec, "recurrence", "") == "conv" else {}
+    task, changed = held.task(name), {**held.fields, **maps, **fields}
     recipe = replace(task_recipe(task, model, options.trials, _effort(held.effort, options), **changed), seed=seed)
-    units = recipe.spec().size
-    columns = {"task": name, "model": model, "units": units, "size": size}
-    return Run(f"{name}/{units}_units/{model}/seed={seed}", recipe, columns)
+    spec: Any = recipe.spec()
+    columns = {"task": name, "model": model, "units": spec.size, "size": size}
+    return Run(f"{name}/{spec.size}_units/{model}/seed={seed}", recipe, columns)
 
 
 def _effort(effort: Effort, options: HeldOptions) -> Effort:

@@ -22,7 +22,7 @@ STATES = (
     "Where the trials of one network of each task, recurrence and size are (n = 1 network each) once it has run for "
     "two slow times, along the first two principal components of these states, a dot for each trial, in the colour of "
     "its condition: pattern of bits, frequency, or angle. Titles: the verdict, and how many of three witnesses confirm "
-    "what is expected. Scales differ, and signs of components mean nothing. "
+    "what is expected. Panels differ in scale, which is that of both components, and signs of components mean nothing. "
 )
 
 
@@ -82,6 +82,7 @@ def states(result: Result) -> Figure:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.margins(0.1)
+        axes.set_aspect("equal", adjustable="datalim")  # of two points, the second component is rounding
         tidy(axes, "", "")
         short = model.removeprefix("vector_rnn_").removesuffix("_small")
         head = f"{task.replace('_', ' ')}\n{short}, {int(units):,} units"
