@@ -106,7 +106,7 @@ CLAIMS = (
     presets={
         "smoke": Preset(GradientRulesOptions(images=8), 1.0, 1.0),
         "desk": Preset(
-            GradientRulesOptions(image_size=None, width=None, updates=200, batch=64, seeds=3, images=64), 25.0, 2.0
+            GradientRulesOptions(image_size=None, width=None, updates=200, batch=64, seeds=3, images=64), 12.0, 2.0
         ),
         "paper": Preset(
             GradientRulesOptions("cordsnet_r4_small", "cifar10", None, None, 200.0, 2.0, 5000, 128, 0.01, 5, 128),
