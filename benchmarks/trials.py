@@ -1,7 +1,7 @@
 """Trials per second on one core, ours in pixels and in vectors beside those of neurogym in vectors, as a table.
 
     python benchmarks/trials.py                                       # ours alone
-    python benchmarks/trials.py --neurogym /tmp/ng/bin/python         # an interpreter with neurogym (2.3.1) beside it
+    python benchmarks/trials.py --neurogym PYTHON                     # an interpreter with neurogym (2.3.1) beside it
     python benchmarks/trials.py --neurogym PYTHON --frame-ms 100      # the step of neurogym's own settings
 
 Both make trials of the same periods, so of as many steps; a step is a frame. A trial of ours has inputs, targets,

@@ -1,6 +1,7 @@
 """Memory of movies: used again once nobody holds it, and never before; numbers by column are those of all columns."""
 
 import gc
+from collections import deque
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ COUNT = 2 * memory.LEAST
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(memory, "_kept", [])
+    monkeypatch.setattr(memory, "_kept", deque())
 
 
 def test_memory_is_used_again_once_all_who_share_it_are_gone():
@@ -34,12 +35,14 @@ def test_memory_is_used_again_once_all_who_share_it_are_gone():
 
 def test_little_is_not_kept_and_much_is_let_go(monkeypatch):
     memory.movie_memory(memory.LEAST - 1)
-    assert memory._kept == []
+    assert not memory._kept
     monkeypatch.setattr(memory, "MOST", 3 * COUNT)
     held = [memory.movie_memory(COUNT) for _ in range(5)]
     del held
     gc.collect()
     assert sum(map(len, memory._kept)) == 3 * COUNT
+    memory.movie_memory(3 * COUNT + 1)
+    assert sum(map(len, memory._kept)) == 3 * COUNT  # what is too much by itself drives nothing out
     assert len(memory.movie_memory(4 * COUNT)) == 4 * COUNT  # what is kept is too small for it
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ LEAST = 2**18
 MOST = 2**26
 """Most numbers, 256 MiB, of all pieces together that are kept while nobody uses them."""
 
-_kept: list[NDArray[np.float32]] = []
-_lock = threading.RLock()
+_kept: deque[NDArray[np.float32]] = deque()
+_lock = threading.RLock()  # a finalizer may run within `movie_memory`, in its thread
 
 
 def movie_memory(count: int) -> Tensor:
@@ -27,17 +28,30 @@ def movie_memory(count: int) -> Tensor:
     """
     if count < LEAST:
         return torch.empty(count)
-    with _lock:
-        fits = [k for k, one in enumerate(_kept) if count <= len(one) <= 2 * count]
-        whole = _kept.pop(fits[-1]) if fits else np.empty(count, dtype=np.float32)
+    whole = _taken(count)
+    if whole is None:
+        whole = np.empty(count, dtype=np.float32)
     part = whole[:count]  # this view lives as long as the tensor and all that share its memory
     weakref.finalize(part, _keep, whole).atexit = False
     return torch.from_numpy(part)
 
 
+def _taken(count: int) -> NDArray[np.float32] | None:
+    """Take out a piece for `count` numbers, if one fits; one by one, since finalizers may add some meanwhile."""
+    with _lock:
+        for _ in range(len(_kept)):
+            one = _kept.popleft() if _kept else None
+            if one is None or count <= len(one) <= 2 * count:
+                return one
+            _kept.append(one)
+    return None
+
+
 def _keep(whole: NDArray[Any]) -> None:
     """Keep memory that nobody uses, and let go of what was kept longest."""
+    if len(whole) > MOST:
+        return
     with _lock:
         _kept.append(whole)
-        while sum(map(len, _kept)) > MOST:
-            _kept.pop(0)
+        while _kept and sum(map(len, list(_kept))) > MOST:
+            _kept.popleft()

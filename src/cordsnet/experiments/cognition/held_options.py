@@ -64,7 +64,7 @@ class HeldOptions:
 CLAIMS = (
     Claim("held", "Networks that learnt a task over long delays hold its attractor.", SOURCE,
           "share of these very networks, of those that answer 90 % of new trials, in which spectrum, pushes and "
-          "topology name points (flip-flop, match to sample), a line (parametric memory), a ring (delayed saccade) or "
+          "topology name points (flip-flop), a line (parametric memory), a ring (delayed saccade) or "
           "a cycle (sequence, either way round)", at_least(1), exact=True, of="networks"),
     Claim("control", "Before training none of these networks holds points, a line, a ring or a cycle.", "this package",
           "number of these very networks in which three witnesses name one of those", at_most(0), exact=True,

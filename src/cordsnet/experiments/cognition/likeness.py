@@ -46,7 +46,7 @@ def pair_rows(trained: Courses, untrained: Courses) -> tuple[list[dict[str, Any]
             if weights == "untrained" and one.units != other.units:
                 continue
             found, why = distances(courses[one], courses[other], with_dsa)
-            notes += [f"left out for {one.model} and {other.model} of {one.units} units: {why}"] if why else []
+            notes += [f"left out for {one} and {other}: {why}"] if why else []
             rows.append({"weights": weights, **_ends(one, other), **found})
     return rows, notes
 
