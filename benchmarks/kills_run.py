@@ -191,7 +191,7 @@ def digest(path: Path) -> str:
 def measured(path: Path) -> dict[str, float]:
     """The metrics of a stage, without its share of time."""
     metrics = json.loads(path.read_text())["metrics"] if path.exists() else {}
-    return {name: value for name, value in metrics.items() if name != loop.WAITING}
+    return {name: value for name, value in metrics.items() if name not in loop.MACHINE}
 
 
 def curve(stage: Path) -> Any:

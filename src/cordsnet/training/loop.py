@@ -141,6 +141,8 @@ class WatchedLoader:
 def train(module: TrainingModule, context: Context, stage: str) -> dict[str, float]:
     """Run a stage's module for its number of updates, going on from its newest whole checkpoint if there is one.
 
+    Statistics of batch norms are measured at the end, outside the time that is told.
+
     However often it is interrupted, it makes the same updates from the same images and draws.
 
     Returns
@@ -174,6 +176,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
         try:
             with _explained(folder, stage, resume, module):
                 trainer.fit(module, loader, ckpt_path=resume, weights_only=True)
+            elapsed, worked = time.perf_counter() - started, time.process_time() - worked
             module.to(trainer.strategy.root_device)  # which Lightning leaves, though it is the place to measure on
             calibrate(module.network, context.source, optimisation.batch, context.seed, module.augmentation)
             shown = context.source.probe(max(1, optimisation.batch // optimisation.accumulate), module.network)
@@ -183,8 +186,7 @@ def train(module: TrainingModule, context: Context, stage: str) -> dict[str, flo
             raise
     if keeper.signal_number is not None:  # one that came after the last update
         raise interruption(keeper.signal_number, "update", module.global_step, keeper.saved_update)
-    elapsed = time.perf_counter() - started
-    return {WAITING: loader.waited / elapsed, PROCESSOR: time.process_time() - worked}
+    return {WAITING: loader.waited / elapsed, PROCESSOR: worked}
 
 
 @contextmanager
