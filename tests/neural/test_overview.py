@@ -73,6 +73,13 @@ def test_noise_has_the_fano_factor_of_poisson_and_no_tuning():
     assert np.corrcoef(*pair)[0, 1] > 0.9
 
 
+def test_gaps_between_bins_do_not_count_in_fano_factors():
+    bins = np.array([[0.0, 10.0], [190.0, 200.0]])
+    found = recording_overview(made(images=200, repeats=20, bins=bins), halves=2, draws=0)
+    assert found.window_ms == (0.0, 200.0)
+    assert found.fano[:-1] == pytest.approx(np.ones(8), abs=0.12)
+
+
 def test_neurons_that_fade_drift():
     steady, fading = (recording_overview(made(repeats=8, fading=fade), halves=2, draws=0) for fade in (0.0, 0.5))
     assert np.abs(steady.drift).max() < 0.1

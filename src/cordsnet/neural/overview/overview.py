@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet._progress import tell_progress
-from cordsnet.neural.overview.part import after_onset, overlap, part_of
+from cordsnet.neural.overview.part import after_onset, counted_ms, overlap, part_of
 from cordsnet.neural.overview.trials import Raster, drift, fano, mean_and_reach, rasters, tuning
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.reliability import NoiseCeiling, Reliability, noise_ceiling, split_half_reliability
@@ -156,7 +156,7 @@ def _of_repeats(looked: Recording, late: Recording, chosen: NDArray[np.intp], se
     moved = drift(late)
     counted = looked.unit == "count" and looked.responses.shape[1] > 1 and not overlap(looked.bins_ms)
     return {
-        "fano": fano(late) * float(late.durations_ms[0]) / 1000 if counted else None,
+        "fano": fano(late) * counted_ms(looked) / 1000 if counted else None,
         "drift": None if moved is None else moved[0],
         "drift_reach": None if moved is None else moved[1],
         "tuning": tuning(late, chosen, seed),

@@ -93,10 +93,20 @@ def overlap(bins_ms: NDArray[Any]) -> bool:
 
 def after_onset(recording: Recording) -> tuple[Recording, tuple[float, float]]:
     """The mean over the bins that start at onset or later, or over all where there are none, and their span in ms."""
-    late = recording.bins_ms[:, 0] >= 0
-    kept = np.flatnonzero(late if late.any() else ~late)
+    kept = _late(recording)
     durations = recording.durations_ms[kept]
     rates = recording if recording.unit == "other" else recording.as_rates()
     mean = np.einsum("irtn,t->irn", rates.responses[:, :, kept].astype(np.float64), durations / durations.sum())
     span = float(recording.bins_ms[kept[0], 0]), float(recording.bins_ms[kept, 1].max())
     return replace(rates, responses=mean[:, :, None], bins_ms=np.array([span])), span
+
+
+def counted_ms(recording: Recording) -> float:
+    """Summed duration of the bins over which `after_onset` averages, ms; gaps between them do not count."""
+    return float(recording.durations_ms[_late(recording)].sum())
+
+
+def _late(recording: Recording) -> NDArray[np.intp]:
+    """Indices of the bins that start at onset or later, or of all where there are none."""
+    late = recording.bins_ms[:, 0] >= 0
+    return np.flatnonzero(late if late.any() else ~late)
