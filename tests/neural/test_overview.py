@@ -80,6 +80,25 @@ def test_gaps_between_bins_do_not_count_in_fano_factors():
     assert found.fano[:-1] == pytest.approx(np.ones(8), abs=0.12)
 
 
+def test_mean_responses_are_means_over_time():
+    bins = np.array([[0.0, 10.0], [10.0, 1000.0]])
+    counts = np.zeros((4, 2, 2, 2), np.float32) + np.array([1.0, 4.95], np.float32)[:, None]
+    counts[0, 0, 1, 1] = np.nan  # seven of eight long bins are left
+    recording = Recording(counts, bins, list("abcd"), ["one", "two"], "count")
+    known = [5.95, (8 * 1 + 7 * 4.95) / (8 * 0.01 + 7 * 0.99)]
+    for one in (recording, recording.as_rates(), dataclasses.replace(recording.as_rates(), unit="other")):
+        np.testing.assert_allclose(recording_overview(one, halves=2, draws=0).level, known, rtol=1e-5)
+
+
+def test_neurons_that_were_not_recorded_are_not_silent():
+    recording = made()
+    recording.responses[..., 3] = np.nan
+    found = recording_overview(recording, sample=9, halves=2, draws=0)
+    assert found.silent == ("cell8",)
+    assert np.flatnonzero(np.isnan(found.level)).tolist() == [3]
+    assert set(range(9)) - set(found.sample) == {3, 8}
+
+
 def test_neurons_that_fade_drift():
     steady, fading = (recording_overview(made(repeats=8, fading=fade), halves=2, draws=0) for fade in (0.0, 0.5))
     assert np.abs(steady.drift).max() < 0.1

@@ -28,8 +28,9 @@ class Overview:
     shape : I, R, T, N.
     repeats : least, median and largest number of repeats of an image and neuron.
     absent : share of [I, R, T, N] that is absent.
-    level : mean response of every neuron, spikes per s, or in the unit of the recording if that is "other" [N].
-    silent : names of the neurons that never respond.
+    level : mean response of every neuron over time, a bin weighted by its duration, spikes per s, or in the unit of the
+        recording if that is "other" [N]; NaN for neurons without any response that is present.
+    silent : names of the neurons that never respond, though some of their responses are present.
     unit : unit of the recording.
     bins_ms : start and end of each bin that is looked at, ms [B, 2].
     neurons : names of the n neurons that are looked at.
@@ -101,10 +102,12 @@ def recording_overview(
     check_count(most_bins, "most_bins", 1, 1000)
     check_count(seed, "seed", 0, 2**63 - 1)
     level, absent, most = _levels(recording)
-    silent = tuple(name for name, one in zip(recording.neurons, most, strict=True) if one == 0)
+    quiet = {name for name, one in zip(recording.neurons, most, strict=True) if one == 0}
+    recorded = ~np.isnan(level)
+    silent = tuple(name for name, one in zip(recording.neurons, recorded, strict=True) if one and name in quiet)
     part = part_of(recording, most_bins, seed)
     looked = part.recording
-    responds = np.flatnonzero(np.array([name not in set(silent) for name in looked.neurons]))
+    responds = np.flatnonzero(np.array([name not in quiet for name in looked.neurons]))
     pool = responds if len(responds) else np.arange(len(looked.neurons))
     chosen = np.sort(np.random.default_rng(seed).permutation(pool)[:sample])
     late, span = after_onset(looked)
@@ -167,15 +170,16 @@ def _levels(recording: Recording) -> tuple[Numbers, float, Numbers]:
     """Mean response of every neuron [N], the share that is absent, and the largest response by size [N]."""
     images, repeats, bins, neurons = recording.responses.shape
     step = max(1, CHUNK // (images * repeats * bins))
-    scale = np.ones(bins) if recording.unit != "count" else 1000 / recording.durations_ms
+    durations = recording.durations_ms
+    scale = durations if recording.unit != "count" else np.full(bins, 1000.0)
     level, most, absent = np.full(neurons, np.nan), np.zeros(neurons), 0
     for start in range(0, neurons, step):
         values = recording.responses[..., start : start + step]
         present = ~np.isnan(values)
         absent += int(present.size - present.sum())
         some = np.where(present, values, 0)
-        total = np.einsum("irtn,t->n", some, scale)
-        number = present.sum((0, 1, 2))
-        level[start : start + step] = np.divide(total, number, where=number > 0, out=np.full(len(number), np.nan))
+        total = scale @ some.sum((0, 1), dtype=np.float64)
+        time = durations @ present.sum((0, 1))
+        level[start : start + step] = np.divide(total, time, where=time > 0, out=np.full(len(time), np.nan))
         most[start : start + step] = np.abs(some).max((0, 1, 2))
     return level, absent / recording.responses.size, most
