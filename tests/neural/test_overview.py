@@ -123,6 +123,15 @@ def test_bins_are_joined_around_onset_and_counts_are_summed():
     np.testing.assert_array_equal(thinned.responses[:, :, 0], recording.responses[:, :, 3])
 
 
+@pytest.mark.parametrize("most", [2, 40, 60, 120])
+@pytest.mark.parametrize("first", [-60.0, 0.0])
+def test_no_more_bins_are_left_than_asked_for(most, first):
+    starts = first + np.arange(121.0)
+    for length in (1.0, 5.0):  # neighbours, and bins that overlap
+        recording = made(bins=np.stack([starts, starts + length], 1), images=2, repeats=2, neurons=2)
+        assert 1 <= len(part.join_bins(recording, most)[0].bins_ms) <= most
+
+
 def test_large_recordings_are_drawn_from_and_said_to_be(monkeypatch):
     monkeypatch.setattr(part, "MOST_VALUES", 20_000)
     monkeypatch.setattr(part, "FEWEST_NEURONS", 5)

@@ -56,10 +56,13 @@ def join_bins(recording: Recording, most: int) -> tuple[Recording, tuple[str, ..
     count = len(bins)
     if count <= most:
         return recording, ()
-    size = next(k for power in range(7) for k in (one * 10**power for one in ROUND) if count // k <= most)
+    whole = np.allclose(bins[1:, 0], bins[:-1, 1])
+    # Joining leaves out the bins that fill no whole group; thinning keeps one of them too.
+    sizes = (one * 10**power for power in range(8) for one in ROUND)
+    size = next(k for k in sizes if (count // k if whole else -(-count // k)) <= most)
     at_onset = np.flatnonzero(np.isclose(bins[:, 0], 0.0))
     first = int(at_onset[0]) % size if len(at_onset) else 0
-    if not np.allclose(bins[1:, 0], bins[:-1, 1]):
+    if not whole:
         kept = np.arange(first, count, size)
         thinned = replace(recording, responses=recording.responses[:, :, kept], bins_ms=bins[kept])
         return thinned, (f"every {size}th of {count:,} bins is shown, since they overlap or have gaps",)
