@@ -119,6 +119,7 @@ def recording_overview(
     ceiling = noise_ceiling(looked, halves=halves, draws=draws, seed=seed)
     tell_progress("reliability", 3, 3, "parts")
     number = recording.repeats
+    trials, cut = rasters(part.fine, chosen[:6], seed)
     return Overview(
         shape=tuple(recording.responses.shape),
         repeats=(int(number.min()), float(np.median(number)), int(number.max())),
@@ -135,9 +136,9 @@ def recording_overview(
         reliability=reliability,
         ceiling=ceiling,
         **_of_repeats(looked, late, chosen, seed),
-        rasters=rasters(part.fine, chosen[:6], seed),
+        rasters=trials,
         fine_ms=part.fine.bins_ms,
-        notes=part.notes,
+        notes=(*part.notes, *cut),
     )
 
 
