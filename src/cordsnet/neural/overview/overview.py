@@ -102,12 +102,11 @@ def recording_overview(
     check_count(most_bins, "most_bins", 1, 1000)
     check_count(seed, "seed", 0, 2**63 - 1)
     level, absent, most = _levels(recording)
-    quiet = {name for name, one in zip(recording.neurons, most, strict=True) if one == 0}
-    recorded = ~np.isnan(level)
-    silent = tuple(name for name, one in zip(recording.neurons, recorded, strict=True) if one and name in quiet)
+    names = np.array(recording.neurons, object)
     part = part_of(recording, most_bins, seed)
     looked = part.recording
-    responds = np.flatnonzero(np.array([name not in quiet for name in looked.neurons]))
+    answering = set(names[most > 0])
+    responds = np.flatnonzero([name in answering for name in looked.neurons])
     pool = responds if len(responds) else np.arange(len(looked.neurons))
     chosen = np.sort(np.random.default_rng(seed).permutation(pool)[:sample])
     late, span = after_onset(looked)
@@ -118,14 +117,13 @@ def recording_overview(
     tell_progress("reliability", 2, 3, "parts")
     ceiling = noise_ceiling(looked, halves=halves, draws=draws, seed=seed)
     tell_progress("reliability", 3, 3, "parts")
-    number = recording.repeats
     trials, cut = rasters(part.fine, chosen[:6], seed)
     return Overview(
         shape=tuple(recording.responses.shape),
-        repeats=(int(number.min()), float(np.median(number)), int(number.max())),
+        repeats=_least_to_most(recording.repeats),
         absent=absent,
         level=level,
-        silent=silent,
+        silent=tuple(names[(most == 0) & ~np.isnan(level)]),
         unit=recording.unit,
         bins_ms=looked.bins_ms,
         neurons=tuple(looked.neurons),
@@ -140,6 +138,11 @@ def recording_overview(
         fine_ms=part.fine.bins_ms,
         notes=(*part.notes, *cut),
     )
+
+
+def _least_to_most(number: NDArray[np.int64]) -> tuple[int, float, int]:
+    """Least, median and largest number."""
+    return int(number.min()), float(np.median(number)), int(number.max())
 
 
 def _courses(looked: Recording) -> dict[str, Numbers]:
