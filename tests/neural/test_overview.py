@@ -16,8 +16,9 @@ from cordsnet.neural import (
     save_recording,
     split_half_reliability,
 )
-from cordsnet.neural.overview import part
+from cordsnet.neural.overview import part, trials
 from cordsnet.neural.overview.trials import fano, tuning
+from cordsnet.report.recordings.look_figures import has_gaps, rasters_figure
 
 BINS = np.stack([np.arange(-50, 150, 10.0), np.arange(-40, 160, 10.0)], 1)
 
@@ -73,6 +74,32 @@ def test_noise_has_the_fano_factor_of_poisson_and_no_tuning():
     assert np.corrcoef(*pair)[0, 1] > 0.9
 
 
+def test_gaps_between_bins_do_not_count_in_fano_factors():
+    bins = np.array([[0.0, 10.0], [190.0, 200.0]])
+    found = recording_overview(made(images=200, repeats=20, bins=bins), halves=2, draws=0)
+    assert found.window_ms == (0.0, 200.0)
+    assert found.fano[:-1] == pytest.approx(np.ones(8), abs=0.12)
+
+
+def test_mean_responses_are_means_over_time():
+    bins = np.array([[0.0, 10.0], [10.0, 1000.0]])
+    counts = np.zeros((4, 2, 2, 2), np.float32) + np.array([1.0, 4.95], np.float32)[:, None]
+    counts[0, 0, 1, 1] = np.nan  # seven of eight long bins are left
+    recording = Recording(counts, bins, list("abcd"), ["one", "two"], "count")
+    known = [5.95, (8 * 1 + 7 * 4.95) / (8 * 0.01 + 7 * 0.99)]
+    for one in (recording, recording.as_rates(), dataclasses.replace(recording.as_rates(), unit="other")):
+        np.testing.assert_allclose(recording_overview(one, halves=2, draws=0).level, known, rtol=1e-5)
+
+
+def test_neurons_that_were_not_recorded_are_not_silent():
+    recording = made()
+    recording.responses[..., 3] = np.nan
+    found = recording_overview(recording, sample=9, halves=2, draws=0)
+    assert found.silent == ("cell8",)
+    assert np.flatnonzero(np.isnan(found.level)).tolist() == [3]
+    assert set(range(9)) - set(found.sample) == {3, 8}
+
+
 def test_neurons_that_fade_drift():
     steady, fading = (recording_overview(made(repeats=8, fading=fade), halves=2, draws=0) for fade in (0.0, 0.5))
     assert np.abs(steady.drift).max() < 0.1
@@ -97,6 +124,15 @@ def test_bins_are_joined_around_onset_and_counts_are_summed():
     np.testing.assert_array_equal(thinned.responses[:, :, 0], recording.responses[:, :, 3])
 
 
+@pytest.mark.parametrize("most", [2, 40, 60, 120])
+@pytest.mark.parametrize("first", [-60.0, 0.0])
+def test_no_more_bins_are_left_than_asked_for(most, first):
+    starts = first + np.arange(121.0)
+    for length in (1.0, 5.0):  # neighbours, and bins that overlap
+        recording = made(bins=np.stack([starts, starts + length], 1), images=2, repeats=2, neurons=2)
+        assert 1 <= len(part.join_bins(recording, most)[0].bins_ms) <= most
+
+
 def test_large_recordings_are_drawn_from_and_said_to_be(monkeypatch):
     monkeypatch.setattr(part, "MOST_VALUES", 20_000)
     monkeypatch.setattr(part, "FEWEST_NEURONS", 5)
@@ -105,6 +141,7 @@ def test_large_recordings_are_drawn_from_and_said_to_be(monkeypatch):
     assert found.notes == (
         "5 of 40 neurons are looked at, drawn with seed 3",
         "33 of 60 images are looked at, drawn with seed 3",
+        "rasters show 20 of 33 images, drawn with seed 3",
     )
     assert found.course.shape == (20, 5)
     assert len(found.level) == 40  # silence and levels are those of all
@@ -127,6 +164,38 @@ def test_a_page_has_figures_and_says_what_was_drawn(tmp_path, capsys):
     assert page.count("data:image/png") == 6
     assert "the 100 ms for which it stays" in page
     assert "5 neurons that were drawn from those that respond" in page
+
+
+def test_rasters_say_what_they_leave_out(monkeypatch):
+    monkeypatch.setattr(trials, "MOST_TRIALS", 5)
+    monkeypatch.setattr(trials, "MOST_FINE", 8)
+    found = recording_overview(made(), halves=2, draws=0)
+    assert found.rasters[0].responses.shape == (5, 8)
+    assert found.notes == (
+        "rasters show 1 of 30 images, drawn with seed 0",
+        "rasters show the first 5 of up to 6 trials of an image",
+        "rasters show the first 8 of 20 bins, up to 30 ms",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bins", "edges", "columns"),
+    [
+        ([[0, 10], [10, 100], [100, 120]], [0, 10, 100, 120], [0, 1, 2]),
+        ([[0, 10], [50, 60], [60, 90]], [0, 10, 50, 60, 90], [0, np.nan, 1, 2]),
+        ([[0, 40], [20, 60], [30, 90]], [10, 30, 50, 70], [0, 1, 2]),
+    ],
+)
+def test_shades_lie_where_their_bins_do(bins, edges, columns):
+    found = recording_overview(made(bins=np.array(bins, float)), halves=2, draws=0)
+    drawn = rasters_figure(found, None)
+    (mesh,) = drawn.axes[0].collections
+    np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], edges)
+    known = np.column_stack([found.rasters[0].responses, np.full(len(found.rasters[0].images), np.nan)])
+    shades = np.nan_to_num(known)[:, [3 if np.isnan(k) else int(k) for k in columns]]
+    np.testing.assert_array_equal(np.ma.filled(mesh.get_array(), 0), shades)
+    assert has_gaps(found) == bool(np.isnan(columns).any())
+    assert drawn.axes[0].get_xlim() == (edges[0], edges[-1])
 
 
 def test_one_bin_and_no_repeats_are_said(tmp_path, capsys):

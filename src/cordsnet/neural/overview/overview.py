@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count
 from cordsnet._progress import tell_progress
-from cordsnet.neural.overview.part import after_onset, overlap, part_of
+from cordsnet.neural.overview.part import after_onset, counted_ms, overlap, part_of
 from cordsnet.neural.overview.trials import Raster, drift, fano, mean_and_reach, rasters, tuning
 from cordsnet.neural.recording import Recording
 from cordsnet.neural.reliability import NoiseCeiling, Reliability, noise_ceiling, split_half_reliability
@@ -28,8 +28,9 @@ class Overview:
     shape : I, R, T, N.
     repeats : least, median and largest number of repeats of an image and neuron.
     absent : share of [I, R, T, N] that is absent.
-    level : mean response of every neuron, spikes per s, or in the unit of the recording if that is "other" [N].
-    silent : names of the neurons that never respond.
+    level : mean response of every neuron over time, a bin weighted by its duration, spikes per s, or in the unit of the
+        recording if that is "other" [N]; NaN for neurons without any response that is present.
+    silent : names of the neurons that never respond, though some of their responses are present.
     unit : unit of the recording.
     bins_ms : start and end of each bin that is looked at, ms [B, 2].
     neurons : names of the n neurons that are looked at.
@@ -101,10 +102,11 @@ def recording_overview(
     check_count(most_bins, "most_bins", 1, 1000)
     check_count(seed, "seed", 0, 2**63 - 1)
     level, absent, most = _levels(recording)
-    silent = tuple(name for name, one in zip(recording.neurons, most, strict=True) if one == 0)
+    names = np.array(recording.neurons, object)
     part = part_of(recording, most_bins, seed)
     looked = part.recording
-    responds = np.flatnonzero(np.array([name not in set(silent) for name in looked.neurons]))
+    answering = set(names[most > 0])
+    responds = np.flatnonzero([name in answering for name in looked.neurons])
     pool = responds if len(responds) else np.arange(len(looked.neurons))
     chosen = np.sort(np.random.default_rng(seed).permutation(pool)[:sample])
     late, span = after_onset(looked)
@@ -115,13 +117,13 @@ def recording_overview(
     tell_progress("reliability", 2, 3, "parts")
     ceiling = noise_ceiling(looked, halves=halves, draws=draws, seed=seed)
     tell_progress("reliability", 3, 3, "parts")
-    number = recording.repeats
+    trials, cut = rasters(part.fine, chosen[:6], seed)
     return Overview(
         shape=tuple(recording.responses.shape),
-        repeats=(int(number.min()), float(np.median(number)), int(number.max())),
+        repeats=_least_to_most(recording.repeats),
         absent=absent,
         level=level,
-        silent=silent,
+        silent=tuple(names[(most == 0) & ~np.isnan(level)]),
         unit=recording.unit,
         bins_ms=looked.bins_ms,
         neurons=tuple(looked.neurons),
@@ -132,10 +134,15 @@ def recording_overview(
         reliability=reliability,
         ceiling=ceiling,
         **_of_repeats(looked, late, chosen, seed),
-        rasters=rasters(part.fine, chosen[:6], seed),
+        rasters=trials,
         fine_ms=part.fine.bins_ms,
-        notes=part.notes,
+        notes=(*part.notes, *cut),
     )
+
+
+def _least_to_most(number: NDArray[np.int64]) -> tuple[int, float, int]:
+    """Least, median and largest number."""
+    return int(number.min()), float(np.median(number)), int(number.max())
 
 
 def _courses(looked: Recording) -> dict[str, Numbers]:
@@ -156,7 +163,7 @@ def _of_repeats(looked: Recording, late: Recording, chosen: NDArray[np.intp], se
     moved = drift(late)
     counted = looked.unit == "count" and looked.responses.shape[1] > 1 and not overlap(looked.bins_ms)
     return {
-        "fano": fano(late) * float(late.durations_ms[0]) / 1000 if counted else None,
+        "fano": fano(late) * counted_ms(looked) / 1000 if counted else None,
         "drift": None if moved is None else moved[0],
         "drift_reach": None if moved is None else moved[1],
         "tuning": tuning(late, chosen, seed),
@@ -167,15 +174,16 @@ def _levels(recording: Recording) -> tuple[Numbers, float, Numbers]:
     """Mean response of every neuron [N], the share that is absent, and the largest response by size [N]."""
     images, repeats, bins, neurons = recording.responses.shape
     step = max(1, CHUNK // (images * repeats * bins))
-    scale = np.ones(bins) if recording.unit != "count" else 1000 / recording.durations_ms
+    durations = recording.durations_ms
+    scale = durations if recording.unit != "count" else np.full(bins, 1000.0)
     level, most, absent = np.full(neurons, np.nan), np.zeros(neurons), 0
     for start in range(0, neurons, step):
         values = recording.responses[..., start : start + step]
         present = ~np.isnan(values)
         absent += int(present.size - present.sum())
         some = np.where(present, values, 0)
-        total = np.einsum("irtn,t->n", some, scale)
-        number = present.sum((0, 1, 2))
-        level[start : start + step] = np.divide(total, number, where=number > 0, out=np.full(len(number), np.nan))
+        total = scale @ some.sum((0, 1), dtype=np.float64)
+        time = durations @ present.sum((0, 1))
+        level[start : start + step] = np.divide(total, time, where=time > 0, out=np.full(len(time), np.nan))
         most[start : start + step] = np.abs(some).max((0, 1, 2))
     return level, absent / recording.responses.size, most

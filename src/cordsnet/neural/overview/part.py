@@ -56,10 +56,13 @@ def join_bins(recording: Recording, most: int) -> tuple[Recording, tuple[str, ..
     count = len(bins)
     if count <= most:
         return recording, ()
-    size = next(k for power in range(7) for k in (one * 10**power for one in ROUND) if count // k <= most)
+    whole = np.allclose(bins[1:, 0], bins[:-1, 1])
+    # Joining leaves out the bins that fill no whole group; thinning keeps one of them too.
+    sizes = (one * 10**power for power in range(8) for one in ROUND)
+    size = next(k for k in sizes if (count // k if whole else -(-count // k)) <= most)
     at_onset = np.flatnonzero(np.isclose(bins[:, 0], 0.0))
     first = int(at_onset[0]) % size if len(at_onset) else 0
-    if not np.allclose(bins[1:, 0], bins[:-1, 1]):
+    if not whole:
         kept = np.arange(first, count, size)
         thinned = replace(recording, responses=recording.responses[:, :, kept], bins_ms=bins[kept])
         return thinned, (f"every {size}th of {count:,} bins is shown, since they overlap or have gaps",)
@@ -93,10 +96,20 @@ def overlap(bins_ms: NDArray[Any]) -> bool:
 
 def after_onset(recording: Recording) -> tuple[Recording, tuple[float, float]]:
     """The mean over the bins that start at onset or later, or over all where there are none, and their span in ms."""
-    late = recording.bins_ms[:, 0] >= 0
-    kept = np.flatnonzero(late if late.any() else ~late)
+    kept = _late(recording)
     durations = recording.durations_ms[kept]
     rates = recording if recording.unit == "other" else recording.as_rates()
     mean = np.einsum("irtn,t->irn", rates.responses[:, :, kept].astype(np.float64), durations / durations.sum())
     span = float(recording.bins_ms[kept[0], 0]), float(recording.bins_ms[kept, 1].max())
     return replace(rates, responses=mean[:, :, None], bins_ms=np.array([span])), span
+
+
+def counted_ms(recording: Recording) -> float:
+    """Summed duration of the bins over which `after_onset` averages, ms; gaps between them do not count."""
+    return float(recording.durations_ms[_late(recording)].sum())
+
+
+def _late(recording: Recording) -> NDArray[np.intp]:
+    """Indices of the bins that start at onset or later, or of all where there are none."""
+    late = recording.bins_ms[:, 0] >= 0
+    return np.flatnonzero(late if late.any() else ~late)

@@ -32,12 +32,20 @@ class Raster:
     images: NDArray[np.int64]
 
 
-def rasters(recording: Recording, neurons: NDArray[np.intp], seed: int) -> tuple[Raster, ...]:
-    """Trials of some neurons, of as many images as `MOST_TRIALS` holds, drawn with a seed."""
+def rasters(recording: Recording, neurons: NDArray[np.intp], seed: int) -> tuple[tuple[Raster, ...], tuple[str, ...]]:
+    """Trials of some neurons, of as many images as `MOST_TRIALS` holds, drawn with a seed, and what was left out."""
     images, repeats, bins, _ = recording.responses.shape
     if bins == 1:
-        return ()
+        return (), ()
     shown = np.sort(np.random.default_rng(seed).permutation(images)[: max(1, MOST_TRIALS // repeats)])
+    notes = []
+    if len(shown) < images:
+        notes.append(f"rasters show {len(shown):,} of {images:,} images, drawn with seed {seed}")
+    if repeats > MOST_TRIALS:
+        notes.append(f"rasters show the first {MOST_TRIALS:,} of up to {repeats:,} trials of an image")
+    if bins > MOST_FINE:
+        end = f"{recording.bins_ms[MOST_FINE - 1, 1]:g} ms"
+        notes.append(f"rasters show the first {MOST_FINE:,} of {bins:,} bins, up to {end}")
     found = []
     for neuron in neurons:
         values = recording.responses[shown][..., neuron]
@@ -45,7 +53,7 @@ def rasters(recording: Recording, neurons: NDArray[np.intp], seed: int) -> tuple
         rows = np.nonzero(present)[0]
         trials = values[present][:MOST_TRIALS, :MOST_FINE]
         found.append(Raster(recording.neurons[neuron], trials, shown[rows][:MOST_TRIALS]))
-    return tuple(found)
+    return tuple(found), tuple(notes)
 
 
 def drift(recording: Recording) -> tuple[Numbers, Numbers] | None:

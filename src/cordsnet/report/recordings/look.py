@@ -9,6 +9,7 @@ from cordsnet.neural import Check, NoiseCeiling, Overview, ReliabilityStatus
 from cordsnet.report.page import Section, Table, write_page
 from cordsnet.report.recordings.look_figures import (
     courses_figure,
+    has_gaps,
     levels_figure,
     population_figure,
     rasters_figure,
@@ -101,11 +102,12 @@ def _rasters(found: Overview, image_ms: float | None) -> list[Section]:
         return []
     trials = max(len(one.responses) for one in found.rasters)
     durations = np.diff(found.fine_ms, axis=1)[:, 0]
+    gaps = " Sand: time without a bin." if has_gaps(found) else ""
     drawn = "Every tick is a bin with a spike" if durations.max() <= 2 and found.unit == "count" else "Darker: more"
     averaged = " The recording has no repeats, so that a row is an image." if found.shape[1] == 1 else ""
     text = (
         f"{drawn}; a row is a trial, up to {trials} of images that were drawn at random, those of one image together. "
-        f"Bins of {durations.min():g} ms; neurons were drawn at random from those that respond.{averaged} "
+        f"Bins of {durations.min():g} ms; neurons were drawn at random from those that respond.{averaged}{gaps} "
         f"{_onset(image_ms).replace('bar: the', 'dotted: its end after')}"
     )
     return [Section("Rasters", text, rasters_figure(found, image_ms), name="rasters")]
@@ -179,7 +181,7 @@ def _onset(image_ms: float | None) -> str:
 
 
 def _joined(found: Overview) -> str:
-    return "".join(f" {note[0].upper()}{note[1:]}." for note in found.notes if "bin" in note)
+    return "".join(f" {note[0].upper()}{note[1:]}." for note in found.notes if "bin" in note and note[:7] != "rasters")
 
 
 def _silent(found: Overview) -> str:

@@ -1,6 +1,7 @@
 """Figures of a quick look at a recording."""
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -12,9 +13,15 @@ COLUMNS = 3
 FINEST_MS = 2.0
 """Longest bin of counts that is drawn as ticks of spikes."""
 
-GREY = "0.45"
+SAME_MS = 1e-6
+"""Times that differ by less are the same."""
+
+GREY, SAND = "0.45", "#f3e6c8"
 TIME = "time from onset (ms)"
 MANY_IMAGES = 100
+
+
+SHADES = colormaps["Greys"].with_extremes(bad=SAND)
 
 
 def rasters_figure(found: Overview, image_ms: float | None) -> Figure:
@@ -22,11 +29,11 @@ def rasters_figure(found: Overview, image_ms: float | None) -> Figure:
     rows = -(-len(found.rasters) // COLUMNS)
     drawn = new_figure(WIDTH, 0.4 + 2.2 * rows)
     grid = drawn.subplots(rows, COLUMNS, squeeze=False, sharex=True)
-    ticks = found.unit == "count" and np.diff(found.fine_ms, axis=1).max() <= FINEST_MS
+    ticks = _ticks(found)
     for axes, raster in zip(grid.flat, found.rasters, strict=False):
         values = np.nan_to_num(raster.responses)
         bins = found.fine_ms[: values.shape[1]]
-        edges = float(bins[0, 0]), float(bins[-1, 1])
+        edges = float(bins[0, 0]), float(bins[:, 1].max())
         changes = np.cumsum(np.diff(raster.images, prepend=raster.images[:1]) != 0)
         if ticks:
             for k in np.unique(changes[changes % 2 == 1]):
@@ -36,10 +43,10 @@ def rasters_figure(found: Overview, image_ms: float | None) -> Figure:
             axes.plot(bins.mean(1)[bin_], trial, "|", color="0.1", markersize=1.6, markeredgewidth=0.6)
         else:
             top = float(np.percentile(values, 99)) or float(values.max()) or 1.0
-            axes.imshow(
-                values, cmap="Greys", vmin=0, vmax=top, aspect="auto", interpolation="nearest",
-                extent=(*edges, len(values) - 0.5, -0.5),
-            )  # fmt: skip
+            places, shades = spread(bins, values)
+            rows_ = np.arange(len(values) + 1) - 0.5
+            axes.pcolormesh(places, rows_, shades, cmap=SHADES, vmin=0, vmax=top, rasterized=True)
+            edges = float(places[0]), float(places[-1])
             for place in np.flatnonzero(np.diff(changes)) if found.shape[1] > 1 else ():
                 axes.axhline(place + 0.5, color=BLUE, linewidth=0.3)
         axes.set_xlim(edges)
@@ -50,6 +57,42 @@ def rasters_figure(found: Overview, image_ms: float | None) -> Figure:
         _named(axes, raster.neuron)
     _finish(drawn, grid, len(found.rasters), TIME, "trial" if found.shape[1] > 1 else "image")
     return drawn
+
+
+def spread(bins_ms: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges in time [K + 1] and columns between them [trial, K]: NaN in gaps; bins that overlap meet midway."""
+    if _overlap(bins_ms):
+        centres = bins_ms.mean(1)
+        order = np.argsort(centres, kind="stable")
+        centres = centres[order]
+        middles = (centres[1:] + centres[:-1]) / 2
+        ends = 2 * centres[0] - middles[0], 2 * centres[-1] - middles[-1]
+        return np.concatenate([ends[:1], middles, ends[1:]]), values[:, order]
+    after = np.flatnonzero(_gaps(bins_ms)) + 1
+    edges = np.append(np.insert(bins_ms[:, 0], after, bins_ms[after - 1, 1]), bins_ms[-1, 1])
+    return edges, np.insert(values.astype(np.float64), after, np.nan, axis=1)
+
+
+def has_gaps(found: Overview) -> bool:
+    """True if shades of a raster have gaps between bins."""
+    bins = found.fine_ms[: found.rasters[0].responses.shape[1]]
+    return not _ticks(found) and not _overlap(bins) and bool(_gaps(bins).any())
+
+
+def _gaps(bins_ms: np.ndarray) -> np.ndarray:
+    """True where time passes between a bin and the next [T - 1]."""
+    found: np.ndarray = bins_ms[1:, 0] > bins_ms[:-1, 1] + SAME_MS
+    return found
+
+
+def _overlap(bins_ms: np.ndarray) -> bool:
+    """True if a bin begins before the one before it ends."""
+    return bool((bins_ms[1:, 0] < bins_ms[:-1, 1] - SAME_MS).any())
+
+
+def _ticks(found: Overview) -> bool:
+    """True for fine bins of counts."""
+    return found.unit == "count" and bool(np.diff(found.fine_ms, axis=1).max() <= FINEST_MS)
 
 
 def population_figure(found: Overview, image_ms: float | None) -> Figure:
