@@ -124,13 +124,24 @@ def test_bins_are_joined_around_onset_and_counts_are_summed():
     np.testing.assert_array_equal(thinned.responses[:, :, 0], recording.responses[:, :, 3])
 
 
-@pytest.mark.parametrize("most", [2, 40, 60, 120])
+@pytest.mark.parametrize("most", [1, 2, 40, 60, 120])
 @pytest.mark.parametrize("first", [-60.0, 0.0])
 def test_no_more_bins_are_left_than_asked_for(most, first):
     starts = first + np.arange(121.0)
     for length in (1.0, 5.0):  # neighbours, and bins that overlap
         recording = made(bins=np.stack([starts, starts + length], 1), images=2, repeats=2, neurons=2)
         assert 1 <= len(part.join_bins(recording, most)[0].bins_ms) <= most
+
+
+@pytest.mark.parametrize(("most", "bins", "onset"), [(1, 121, 60), (2, 6, 4)])
+def test_onset_that_cannot_stay_an_edge_is_said(most, bins, onset):
+    edges = np.arange(bins + 1) * 10.0 - 10 * onset
+    recording = made(bins=np.stack([edges[:-1], edges[1:]], 1))
+    joined, (said,) = part.join_bins(recording, most)
+    assert 1 <= len(joined.bins_ms) <= most
+    assert said.endswith("onset lies inside a bin") == (
+        joined.bins_ms[0, 0] < 0 < joined.bins_ms[-1, 1] and 0 not in joined.bins_ms
+    )
 
 
 def test_large_recordings_are_drawn_from_and_said_to_be(monkeypatch):

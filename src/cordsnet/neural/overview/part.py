@@ -66,6 +66,8 @@ def join_bins(recording: Recording, most: int) -> tuple[Recording, tuple[str, ..
         kept = np.arange(first, count, size)
         thinned = replace(recording, responses=recording.responses[:, :, kept], bins_ms=bins[kept])
         return thinned, (f"every {size}th of {count:,} bins is shown, since they overlap or have gaps",)
+    inside = count - first < size  # with so few bins, onset cannot stay an edge
+    first = 0 if inside else first
     groups = (count - first) // size
     last = first + groups * size
     edges = np.stack([bins[first:last:size, 0], bins[first + size - 1 : last : size, 1]], 1)
@@ -73,7 +75,8 @@ def join_bins(recording: Recording, most: int) -> tuple[Recording, tuple[str, ..
     left = count - groups * size
     said = f"{size} bins are joined into one, {count:,} into {groups}"
     joined = replace(recording, responses=responses, bins_ms=edges)
-    return joined, (said + (f"; {left} at the ends are left out" if left else ""),)
+    said += f"; {left} at the ends are left out" if left else ""
+    return joined, (said + ("; onset lies inside a bin" if inside and len(at_onset) else ""),)
 
 
 def _joined(recording: Recording, first: int, size: int) -> NDArray[Any]:
