@@ -185,8 +185,8 @@ def _check_diagonal(matrices: Array, largest: float) -> None:
     own = np.abs(np.diagonal(matrices, axis1=-2, axis2=-1))
     if (own > ZERO * largest).any():
         raise DataError(
-            f"RDMs must hold 0 or NaN on the diagonal, got {np.nanmax(own):.3g}: similarities, such as correlations, are "
-            "no distances, so give 1 - similarity; where they are distances, set the diagonal to 0"
+            f"RDMs must hold 0 or NaN on the diagonal, got {np.nanmax(own):.3g}: similarities, such as correlations, "
+            "are no distances, so give 1 - similarity; where they are distances, set the diagonal to 0"
         )
 
 
