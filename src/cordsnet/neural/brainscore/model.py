@@ -87,8 +87,8 @@ class BrainScoreModel:
 
         Parameters
         ----------
-        task : "passive" ends a task, and goes on with a recording; "label" chooses a label by the class scores at `decision_ms`; "probabilities"
-            learns labels from the activity of the readout at `decision_ms`.
+        task : "passive" ends a task, and goes on with a recording; "label" chooses a label by the class scores at
+            `decision_ms`; "probabilities" learns labels from the activity of the readout at `decision_ms`.
         fitting_stimuli : for "label", "imagenet" or a list of labels; for "probabilities", a StimulusSet with the
             column image_label.
         number_of_trials : trials that are averaged while labels are learnt, for models with noise.
@@ -127,8 +127,8 @@ class BrainScoreModel:
         -------
         Recording: a NeuroidAssembly [presentation, neuroid, time_bin]; one bin has no axis, as Brain-Score's own models
         have it. Label: a BehavioralAssembly [choice, presentation] with one choice, the order that its metrics need.
-        Probabilities: one [presentation, choice]. Passive, where nothing is recorded: None. Without Brain-Score the same as xarray.DataArray.
-        `attrs["notes"]` says what was chosen or assumed.
+        Probabilities: one [presentation, choice]. Passive, where nothing is recorded: None. Without Brain-Score the
+        same as xarray.DataArray. `attrs["notes"]` says what was chosen or assumed.
 
         Raises
         ------

@@ -47,8 +47,8 @@ def read_rdms(
     regions, subjects : names; None takes coordinates of a DataArray, or numbers them.
     key : variable of a .npz, .mat or .nc file that has several.
 
-    A whole matrix must be symmetric, or hold NaN on and beyond one side of its diagonal, as some published files do. Its
-    diagonal must be 0 or NaN: for similarities such as correlations give 1 - similarity.
+    A whole matrix must be symmetric, or hold NaN on and beyond one side of its diagonal, as some published files do.
+    Its diagonal must be 0 or NaN: for similarities such as correlations give 1 - similarity.
 
     Raises
     ------
