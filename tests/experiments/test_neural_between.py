@@ -12,9 +12,10 @@ from answers_by_hand import real
 from cordsnet.cli import main
 from cordsnet.errors import DataError
 from cordsnet.experiments import EXPERIMENTS, Setting, read_result
-from cordsnet.experiments.recordings.animals import HALVES, read_animals
+from cordsnet.experiments.recordings.animals import HALVES, _shared, read_animals
 from cordsnet.experiments.recordings.neural_between import NeuralBetweenOptions
 from cordsnet.neural import Recording, between_animals, rdm_movie, read_recording, save_recording
+from cordsnet.report import write_result
 from recordings_by_hand import BINS, write_pictures, write_recording
 
 TINY = {"image_size": 16, "in_channels": 1, "num_classes": 3, "width": 4}
@@ -101,6 +102,34 @@ def test_images_are_shared_by_name_or_by_picture(lab, tmp_path):
     assert any("name the same animal, a" in note for note in found.notes)
     whole = read_animals((f"{lab}/a.npz", f"{lab}/b.npz"), places[:1], "files", 0)
     assert any("the same where their names are" in note for note in whole.notes)
+
+
+def test_files_of_one_animal_decide_no_claim(lab, tmp_path):
+    one = read_recording(lab / "b.npz")
+    save_recording(dataclasses.replace(one, neuron_labels={"animal": np.array(["a"] * 150)}), tmp_path / "day2.npz")
+    result = run(options(lab, recording=(f"{lab}/a.npz", f"{tmp_path}/day2.npz")))
+    assert not result.meta["are_animals"]
+    assert {claim.verdict for claim in result.claims} == {"undecided at this scale"}
+    assert any("name the same animal, a" in row["note"] for row in result.rows("notes"))
+    page = write_result(result, tmp_path / "out")[0].read_text()
+    assert "populations of which some are of the same animal" in page
+    assert "halves" not in page
+    assert read_animals(options(lab, "ab").recording, (f"{lab}/pictures.zip",), "files", 0).are_animals
+
+
+def test_images_that_are_one_picture_count_once(lab, tmp_path):
+    rows = _shared([["a", "b", "b"], ["b", "a"]], ["one", "two"], [])
+    assert [row.tolist() for row in rows] == [[0, 1], [1, 0]]
+    with zipfile.ZipFile(lab / "pictures.zip") as old, zipfile.ZipFile(tmp_path / "copies.zip", "w") as new:
+        for k in range(60):  # picture 7 is shown under the name of picture 3 too
+            new.writestr(f"picture{k}.png", old.read(f"picture{3 if k == 7 else k}.png"))
+    files, places = (f"{lab}/a.npz", f"{lab}/b.npz"), (f"{tmp_path}/copies.zip",) * 2
+    found = read_animals(files, places, "files", 0)
+    kept = [k for k in range(60) if k != 7]
+    assert found.pictures.names == tuple(f"picture{k}" for k in kept)
+    for name in "ab":
+        np.testing.assert_array_equal(found.responses[name], read_recording(lab / f"{name}.npz").mean[kept])
+        assert any(f"1 of 60 images of {name} are copies of another picture" in note for note in found.notes)
 
 
 def test_pictures_of_the_same_names_are_not_taken_for_the_same_images(lab, tmp_path):

@@ -41,6 +41,9 @@ def options_of(name, folder):
             path, pixels = write_frames(folder)
             movies = pixels.reshape(*pixels.shape[:2], -1)[..., ::20] / 50
             found = {"recording": str(write_movies(folder, (movies, movies[::-1]))), "frames": str(path)}
+        if name == "neural_between":
+            other = write_recording(folder / "other", network(0), seed=1)[0]
+            found = {"recording": (found["recording"], str(other)), "pictures": (found["pictures"],)}
     return dataclasses.replace(options, **{key: value for key, value in found.items() if hasattr(options, key)})
 
 

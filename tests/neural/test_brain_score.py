@@ -33,6 +33,8 @@ from cordsnet.neural import (
     to_brainscore,
 )
 from cordsnet.neural.brainscore.assemblies import HOMES
+from cordsnet.neural.brainscore.responses import probabilities
+from cordsnet.neural.brainscore.stimuli import Stimuli, as_stimuli
 
 COUNT = 12
 BINS = [(0, 50), (50, 100), (100, 150)]
@@ -226,13 +228,33 @@ def test_trials_of_models_with_noise_are_averaged(pictures):
     np.testing.assert_allclose(subject.look_at(shown, number_of_trials=2), np.mean(parts, 0), rtol=1e-4, atol=1e-6)
 
 
+def test_scores_have_the_noise_of_their_picture_wherever_it_is_shown(tmp_path, monkeypatch):
+    """The same picture many times, of which each has its own noise, also beyond the pictures that are shown at once."""
+    model = cordsnet.create_model("cnn_pfc_small", seed=0, outputs=(("scores", "class", 3),), noise=0.5)
+    shown = stimuli(tmp_path, 1)
+    path = next(iter(shown.stimulus_paths.values()))
+    repeated = as_stimuli([str(path)] * 6)
+    fixed = to_brainscore(model, areas={"IT": "pfc"}).commitments
+    known = probabilities(model, fixed, repeated, 1)
+    assert len(np.unique(known, axis=0)) == 6
+    monkeypatch.setattr("cordsnet.neural.brainscore.responses.BATCH", 2)
+    np.testing.assert_allclose(probabilities(model, fixed, repeated, 1), known, rtol=1e-4)
+    sizes = dict(repeated.columns) | {"degrees": np.array([8.0, 4, 8, 4, 8, 4])}
+    two = probabilities(model, fixed, Stimuli(repeated.pictures, sizes), 1)
+    np.testing.assert_allclose(two[::2], known[::2], rtol=1e-4)
+    assert len(np.unique(two, axis=0)) == 6
+
+
 def test_the_last_thing_that_was_started_is_answered(pictures):
     shown, subject = stimuli(pictures, 3), to_brainscore(network(), areas=AREAS)
-    subject.start_task("passive")
     with pytest.raises(ArgumentError, match="nothing was started"):
         subject.look_at(shown)
+    subject.start_task("passive")
+    assert subject.look_at(shown) is None
     subject.start_task("label", ["0", "1"])
     assert "choice" in subject.look_at(shown).dims
+    subject.start_task("passive")
+    assert subject.look_at(shown) is None
     subject.start_recording("IT", BINS)
     assert "neuroid" in subject.look_at(shown).dims
     subject.start_task("passive")

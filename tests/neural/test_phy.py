@@ -48,6 +48,11 @@ def test_groups_and_clusters_are_chosen(folder):
     (folder / "cluster_group.tsv").unlink()
     (folder / "cluster_info.tsv").write_text("id\tch\tgroup\n2\t0\tmua\n5\t1\tgood\n11\t1\t\n")
     assert read_phy(folder, groups=["good", "mua"], **WINDOW).neurons == ("2", "5")
+    found = read_phy(folder, groups="unsorted", **WINDOW)  # the group is empty in the table
+    assert (found.neurons, found.neuron_labels["group"].tolist()) == (("11",), ["unsorted"])
+    assert read_phy(folder, groups="all", **WINDOW).neuron_labels["group"].tolist() == ["mua", "good", "unsorted"]
+    (folder / "cluster_info.tsv").write_text("id\tch\tgroup\n2\t0\t\n5\t1\t\n11\t1\t\n")
+    assert read_phy(folder, groups="unsorted", **WINDOW).neurons == ("2", "5", "11")
 
 
 def test_onsets_may_be_in_samples_and_in_another_table(folder, tmp_path):

@@ -77,6 +77,20 @@ def test_half_a_matrix_is_enough(side):
     np.testing.assert_array_equal(found.rdms, courses())
 
 
+@pytest.mark.parametrize("hidden", [None, np.triu, np.tril])
+def test_similarities_are_not_read_as_distances(hidden):
+    """A matrix of correlations has 1 on its diagonal; as RDMs it would turn the sign of RSA."""
+    axes, alike = "subject region time image image", 1 - matrices(courses())
+    if hidden is not None:
+        alike = np.where(hidden(np.ones((IMAGES, IMAGES)), 1 if hidden is np.triu else -1) > 0, np.nan, alike)
+    with pytest.raises(DataError, match=r"on the diagonal, got 1: .* give 1 - similarity"):
+        read_rdms(alike, axes, times_ms=TIMES_MS)
+    for diagonal in (np.nan, 1e-7):  # left out, or rounding
+        known = 1 - alike
+        known[..., range(IMAGES), range(IMAGES)] = diagonal
+        np.testing.assert_allclose(read_rdms(known, axes, times_ms=TIMES_MS).rdms, courses(), rtol=1e-12)
+
+
 def broken(values):
     values[1, 2, 3, 4] = np.nan
     return values

@@ -36,7 +36,7 @@ class Animals:
     responses : name of each population -> mean over repeats [I, T, N], of neurons that saw every image.
     pictures : a picture for each image, in their order.
     bins_ms : start and end of each bin, ms from onset [T, 2].
-    are_animals : False for halves of one session.
+    are_animals : False for halves of one session, and for files of which two name the same animal.
     source : sentences on the origin of the recordings.
     notes : what was left out or assumed.
     """
@@ -101,12 +101,13 @@ def _of_files(recording: Sequence[str], pictures: Sequence[str]) -> Animals:
     parts, lost = _complete(responses)
     notes = [BY_NAME if len(found) == 1 else "images of recordings are the same where their pictures are"]
     notes += [f"{label}: {matched}" for label, (_, matched) in zip(labels, both, strict=True)]
-    notes += _same_animal(labels, read)
+    same = _same_animal(labels, read)
+    notes += [*same, *_copies(labels, keys)]
     notes += [f"{len(row)} of {len(one.images)} images of {label} are shared" for label, one, row in
               zip(labels, read, rows, strict=True) if len(row) < len(one.images)]  # fmt: skip
     shown = own[0].select([int(k) for k in rows[0]])
     source = " ".join(dict.fromkeys(one.source for one in read if one.source))
-    return Animals(parts, shown, read[0].bins_ms, True, source, (*notes, *lost))
+    return Animals(parts, shown, read[0].bins_ms, not same, source, (*notes, *lost))
 
 
 def _of_labels(whole: Recording, path: str, shown: Pictures, matched: str) -> Animals:
@@ -176,7 +177,10 @@ def _labels(paths: Sequence[str]) -> list[str]:
 
 
 def _shared(keys: Sequence[Sequence[str]], labels: Sequence[str], sources: Sequence[str]) -> list[NDArray[np.intp]]:
-    """Rows of the images that all recordings have, in the order of the first. Raises DataError where there is none."""
+    """Rows of the images that all recordings have, once each (the first), in the order of the first recording.
+
+    Raises DataError where there is none.
+    """
     for (k, one), (j, other) in combinations(enumerate(keys), 2):
         if not set(one) & set(other):
             what = f"pictures of {sources[k]} and {sources[j]}" if sources else "names of their images"
@@ -185,11 +189,22 @@ def _shared(keys: Sequence[Sequence[str]], labels: Sequence[str], sources: Seque
                 "the same, so that these animals cannot be compared with one another; score models on each with "
                 "'cordsnet neural score'"
             )
-    common = [key for key in keys[0] if all(key in set(other) for other in keys[1:])]
+    places = [{key: len(one) - k for k, key in enumerate(reversed(one), 1)} for one in keys]
+    common = [key for key in places[0] if all(key in other for other in places[1:])]
+    common.sort(key=places[0].__getitem__)
     if not common:
         raise DataError("no image was shown in all recordings; leave a recording out")
-    places = [{key: k for k, key in enumerate(one)} for one in keys]
     return [np.array([place[key] for key in common]) for place in places]
+
+
+def _copies(labels: Sequence[str], keys: Sequence[Sequence[str]]) -> list[str]:
+    """A note on recordings in which several images are the same picture."""
+    return [
+        f"{len(one) - len(set(one))} of {len(one)} images of {label} are copies of another picture of it, pixel by "
+        "pixel, and are left out"
+        for label, one in zip(labels, keys, strict=True)
+        if len(set(one)) < len(one)
+    ]
 
 
 def _contents(pictures: Pictures) -> list[str]:
@@ -206,7 +221,7 @@ def _same_animal(labels: Sequence[str], read: Sequence[Recording]) -> list[str]:
     named = [set(map(str, one.neuron_labels["animal"])) if "animal" in one.neuron_labels else set() for one in read]
     return [
         f"{labels[k]} and {labels[j]} name the same animal, {sorted(named[k] & named[j])[0]}: agreement within an "
-        "animal is no bar between animals"
+        "animal is no bar between animals, and no claim is decided"
         for k, j in combinations(range(len(read)), 2)
         if named[k] & named[j]
     ]

@@ -272,7 +272,7 @@ class _Study:
         ]
 
     def decided(self, claims: tuple[Claim, ...], found: BetweenAnimals, subject: str) -> tuple[Claim, ...]:
-        """Claims with what was found; halves of a session decide none."""
+        """Claims with what was found; halves of a session, or files of one animal, decide none."""
         low, high = map(float, found.interval[0])
         measured = Measured(float(found.difference[0]), (low, high), found.n_images)
         return decide(claims, {claims[0].name: measured} if self.animals.are_animals else {}, subject)

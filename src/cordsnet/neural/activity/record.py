@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments, check_init
 from cordsnet._checks import check_positive
 from cordsnet._progress import tell_progress
-from cordsnet.dynamics import Record, State, simulate, trial_seeds
+from cordsnet.dynamics import Record, simulate
 from cordsnet.dynamics.limits import check_room
 from cordsnet.errors import DataError
 from cordsnet.models import VisionModel
@@ -26,6 +25,7 @@ from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.spec import ImageSpec
 from cordsnet.neural.activity.bins import BinMap, map_bins
 from cordsnet.neural.activity.pictures import Pictures, find_pictures, framed
+from cordsnet.neural.activity.shown import evaluating, start_of
 from cordsnet.neural.activity.store import FORMAT, ActivityStore, create_store
 from cordsnet.stimuli import blank, show
 
@@ -165,17 +165,6 @@ def activity_in_memory(
     return Activity(values, plan.units, tuple(plan.about["notes"]))
 
 
-@contextmanager
-def evaluating(model: VisionModel) -> Iterator[None]:
-    """Have a model in evaluation mode within this context."""
-    mode = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(mode)
-
-
 @dataclass(frozen=True, eq=False)
 class _Plan:
     """All that activity depends on."""
@@ -243,17 +232,10 @@ class _Plan:
             protocol = protocol + blank((after - on) * dt)
         times = [step * dt for step in self.bins.used.tolist()]
         record = Record(list(self.units), times_ms=times, outputs=())
-        found = simulate(model, protocol, record=record, initial_state=self.start(rows))
+        start = start_of(model, np.arange(rows.start, rows.stop), self.viewing.seed)
+        found = simulate(model, protocol, record=record, initial_state=start)
         weights = torch.from_numpy(self.bins.weights)
         return {name: _binned(found.rates[name], weights) for name in self.units}
-
-    def start(self, rows: slice) -> State | None:
-        """The state in which images are shown; noise is that of their rows, so that it does not depend on blocks."""
-        system, batch = self.model.system(), rows.stop - rows.start
-        if not system.has_noise:
-            return None
-        seeds = trial_seeds(self.viewing.seed, batch, system.like.device, first=rows.start)
-        return replace(system.begin(batch, self.viewing.seed), seeds=seeds)
 
     def images(self, rows: slice) -> Tensor:
         """Pictures as the model reads them [B, C, H, W]."""

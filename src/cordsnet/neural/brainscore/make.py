@@ -8,7 +8,8 @@ from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet.errors import ArgumentError, DataError, DataWarning
 from cordsnet.models import VisionModel
-from cordsnet.neural.activity.record import Viewing, evaluating
+from cordsnet.neural.activity.record import Viewing
+from cordsnet.neural.activity.shown import evaluating
 from cordsnet.neural.brainscore.model import BrainScoreModel
 from cordsnet.neural.brainscore.regions import find_regions
 from cordsnet.neural.brainscore.responses import Commitments

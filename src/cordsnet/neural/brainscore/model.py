@@ -1,7 +1,7 @@
 """A model as an experimental subject of Brain-Score: it looks at stimuli, is recorded from, and does tasks."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class BrainScoreModel:
 
     def __init__(self, model: VisionModel, commitments: Commitments) -> None:
         self.model, self.commitments = model, commitments
-        self._doing: _Recording | Labelling | Reader | None = None
+        self._doing: _Recording | Labelling | Reader | Literal["passive"] | None = None
 
     @property
     def identifier(self) -> str:
@@ -87,8 +87,8 @@ class BrainScoreModel:
 
         Parameters
         ----------
-        task : "passive" ends a task; "label" chooses a label by the class scores at `decision_ms`; "probabilities"
-            learns labels from the activity of the readout at `decision_ms`.
+        task : "passive" ends a task, and goes on with a recording; "label" chooses a label by the class scores at
+            `decision_ms`; "probabilities" learns labels from the activity of the readout at `decision_ms`.
         fitting_stimuli : for "label", "imagenet" or a list of labels; for "probabilities", a StimulusSet with the
             column image_label.
         number_of_trials : trials that are averaged while labels are learnt, for models with noise.
@@ -100,7 +100,7 @@ class BrainScoreModel:
         name = _name(task)
         _refuse_variance(require_variance)
         if name == "passive":
-            self._doing = self._doing if isinstance(self._doing, _Recording) else None
+            self._doing = self._doing if isinstance(self._doing, _Recording) else "passive"
         elif name == "label":
             if SCORES not in self.model.outputs:
                 has = ", ".join(self.model.outputs)
@@ -127,8 +127,8 @@ class BrainScoreModel:
         -------
         Recording: a NeuroidAssembly [presentation, neuroid, time_bin]; one bin has no axis, as Brain-Score's own models
         have it. Label: a BehavioralAssembly [choice, presentation] with one choice, the order that its metrics need.
-        Probabilities: one [presentation, choice]. Passive: None. Without Brain-Score the same as xarray.DataArray.
-        `attrs["notes"]` says what was chosen or assumed.
+        Probabilities: one [presentation, choice]. Passive, where nothing is recorded: None. Without Brain-Score the
+        same as xarray.DataArray. `attrs["notes"]` says what was chosen or assumed.
 
         Raises
         ------
@@ -140,6 +140,8 @@ class BrainScoreModel:
         if self._doing is None:
             raise ArgumentError("nothing was started; call start_recording(region, time_bins) or start_task first")
         shown = as_stimuli(stimuli)
+        if self._doing == "passive":
+            return None
         coords = {name: ("presentation", values) for name, values in shown.columns.items()}
         notes = self.commitments.of_behaviour
         if isinstance(self._doing, _Recording):

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cordsnet.dynamics import Record, simulate
+from cordsnet.dynamics import Record, State, simulate
 from cordsnet.models import VisionModel
 from cordsnet.models.interface import SCORES
-from cordsnet.neural.activity.record import Activity, Viewing, activity_in_memory, as_images, evaluating, preparation_of
+from cordsnet.neural.activity.record import Activity, Viewing, activity_in_memory, as_images, preparation_of
+from cordsnet.neural.activity.shown import evaluating, start_of
 from cordsnet.neural.brainscore.stimuli import Stimuli
 from cordsnet.stimuli import blank, show
 
@@ -82,16 +83,17 @@ def probabilities(model: VisionModel, fixed: Commitments, stimuli: Stimuli, tria
                 chosen = slice(start, min(start + BATCH, len(rows)))
                 images = as_images(pictures, chosen, preparation, viewing).to(model.like.device, model.like.dtype)
                 for trial in range(rounds):
-                    found[rows[chosen]] += _at_decision(model, fixed, images, viewing.seed + trial) / rounds
+                    begin = start_of(model, rows[chosen], viewing.seed + trial)
+                    found[rows[chosen]] += _at_decision(model, fixed, images, begin) / rounds
     return found
 
 
-def _at_decision(model: VisionModel, fixed: Commitments, images: torch.Tensor, seed: int) -> Numbers:
-    """Probabilities of classes [B, K] after images [B, C, H, W] from the model's own start."""
+def _at_decision(model: VisionModel, fixed: Commitments, images: torch.Tensor, start: State | None) -> Numbers:
+    """Probabilities of classes [B, K] after images [B, C, H, W] from a start, None for the model's own."""
     end, shown_ms = fixed.decision_ms, fixed.viewing.image_ms
     on = end if shown_ms is None else min(shown_ms, end)
     protocol = show(images, on) if on == end else show(images, on) + blank(end - on)
-    outputs = simulate(model, protocol, record=Record(times_ms=(end,)), seed=seed).outputs
+    outputs = simulate(model, protocol, record=Record(times_ms=(end,)), initial_state=start).outputs
     return torch.softmax(outputs[SCORES][-1].float(), 1).cpu().numpy()
 
 

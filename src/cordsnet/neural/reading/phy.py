@@ -23,7 +23,9 @@ TIMES_FILE, CLUSTERS_FILE = "spike_times.npy", "spike_clusters.npy"
 GROUPS = {"cluster_group.tsv": "group", "cluster_info.tsv": "group", "cluster_KSLabel.tsv": "KSLabel"}
 """Table of clusters -> its column with the group of each, in the order in which they are looked for."""
 
-ALL = "all"
+ALL, UNSORTED = "all", "unsorted"
+"""Clusters of every group; and the group of those that nobody has sorted, as Phy calls them."""
+
 PARAMETERS, RATE = "params.py", "sample_rate"
 LONGEST = 2**16
 """Bytes of a file of parameters that are looked at."""
@@ -139,7 +141,7 @@ def _clusters(
     if table is None and ALL not in wanted:
         raise DataError(f'{folder} has none of {", ".join(GROUPS)}; give groups="all" to read clusters of every group')
     label = None if table is None else _groups(folder / table, GROUPS[table])
-    group = np.array([(label or {}).get(int(one), "unsorted") for one in present])
+    group = np.array([(label or {}).get(int(one), UNSORTED) for one in present])
     kept = np.ones(len(present), bool) if ALL in wanted else np.isin(group, wanted)
     if not kept.any():
         has = ", ".join(sorted(set(group.tolist())))
@@ -165,7 +167,8 @@ def _groups(path: Path, column: str) -> dict[int, str]:
     ids = to_numbers(np.asarray(frame[key]), key)
     if not np.isfinite(ids).all() or len(np.unique(ids)) < len(ids):
         raise DataError(f"{path} must name each cluster once by a number, got others")
-    return {int(one): str(label) for one, label in zip(ids.tolist(), frame[column].tolist(), strict=True)}
+    labels = [UNSORTED if gap else str(label) for label, gap in zip(frame[column], frame[column].isna(), strict=True)]
+    return dict(zip(map(int, ids.tolist()), labels, strict=True))
 
 
 def _trials(

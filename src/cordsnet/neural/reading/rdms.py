@@ -20,6 +20,9 @@ KEPT = ("subject", "region", "time", "pair")
 SAME = 1e-6
 """Difference of two halves of a matrix, relative to its largest distance, that is rounding."""
 
+ZERO = 1e-3
+"""Value on the diagonal, relative to the largest distance, that is rounding: a root of squares in single precision."""
+
 NETCDF = (".nc", ".nc4", ".netcdf", ".h5netcdf")
 
 
@@ -45,6 +48,7 @@ def read_rdms(
     key : variable of a .npz, .mat or .nc file that has several.
 
     A whole matrix must be symmetric, or hold NaN on and beyond one side of its diagonal, as some published files do.
+    Its diagonal must be 0 or NaN: for similarities such as correlations give 1 - similarity.
 
     Raises
     ------
@@ -167,11 +171,23 @@ def _triangles(values: Array, names: tuple[str, ...]) -> tuple[Array, tuple[str,
     if values.dtype.kind == "f":
         one_sided = upper if np.isnan(lower).all() else lower if np.isnan(upper).all() else None
         if one_sided is not None:
+            _check_diagonal(moved, float(np.nanmax(np.abs(one_sided), initial=0)))
             return one_sided, (*rest, "pair")
-    largest = np.nanmax(np.abs(upper), initial=0)
+    largest = float(np.nanmax(np.abs(upper), initial=0))
     if not np.allclose(upper, lower, rtol=0, atol=SAME * largest, equal_nan=True):
         raise DataError("the RDMs must be symmetric, or hold NaN in one triangle, got matrices with two other halves")
+    _check_diagonal(moved, largest)
     return upper, (*rest, "pair")
+
+
+def _check_diagonal(matrices: Array, largest: float) -> None:
+    """Raise DataError where an image has a distance from itself, as in a matrix of similarities [..., I, I]."""
+    own = np.abs(np.diagonal(matrices, axis1=-2, axis2=-1))
+    if (own > ZERO * largest).any():
+        raise DataError(
+            f"RDMs must hold 0 or NaN on the diagonal, got {np.nanmax(own):.3g}: similarities, such as correlations, "
+            "are no distances, so give 1 - similarity; where they are distances, set the diagonal to 0"
+        )
 
 
 def _names(given: Sequence[str] | None, coords: dict[str, Any], axis: str, lengths: dict[str, int]) -> tuple[str, ...]:

@@ -10,8 +10,11 @@ from cordsnet.report.page import Section, Table, as_table
 from cordsnet.report.rows import column, values_of
 
 
+ONE_ANIMAL = "populations of which some are of the same animal"
+
+
 def _heads(result: Result) -> tuple[str, ...]:
-    animals = "animals" if result.meta["are_animals"] else "halves"
+    animals = _who(result, "halves", "populations")
     return ("model", "area", f"with {animals}", f"{animals} with one another", "difference", "verdict")
 
 
@@ -34,7 +37,7 @@ def summary(result: Result) -> Table:
 def sections(result: Result) -> list[Section]:
     """Models beside the bar, over time, pairs of animals, and all areas."""
     meta, options = result.meta, result.meta["options"]
-    who = "animals" if meta["are_animals"] else "halves of one session, which are no animals"
+    who = _who(result, "halves of one session, which are no animals", ONE_ANIMAL)
     counts = ", ".join(f"{name} ({number} neurons)" for name, number in meta["animals"].items())
     text = (
         f"{meta['source']} Populations: {counts}; {who}. Agreement ({options['method']}) of the {options['metric']} "
@@ -67,7 +70,7 @@ def figure(result: Result) -> Figure:
     axes.axvline(0.0, color="0.8", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=8)
     axes.invert_yaxis()
-    who = "animals" if result.meta["are_animals"] else "halves of one session"
+    who = _who(result, "halves of one session", "populations")
     tidy(axes, f"agreement with {who} (dashed: theirs with one another)", "")
     return drawn
 
@@ -86,6 +89,13 @@ def over_time(result: Result) -> Figure:
     axes.legend(frameon=False, fontsize=8)
     tidy(axes, "time from onset (ms)", "agreement less that of the animals")
     return drawn
+
+
+def _who(result: Result, halves: str, populations: str) -> str:
+    """Word for what models are compared with: animals, halves, or populations of which some share an animal."""
+    if result.meta["are_animals"]:
+        return "animals"
+    return halves if result.meta["options"]["divide"] == "halves" else populations
 
 
 def _label(row: Row) -> str:
