@@ -9,7 +9,6 @@ from cordsnet.report.figures import BLUE, WIDTH, in_colours, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table
 from cordsnet.report.rows import column, values_of
 
-
 ONE_ANIMAL = "populations of which some are of the same animal"
 
 
