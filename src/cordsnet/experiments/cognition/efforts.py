@@ -17,7 +17,7 @@ SETTLE = 60
 
 @dataclass(frozen=True)
 class ShortEffort:
-    """How networks are trained on the short trials of a task: at a constant rate to a loss, and then at a falling one.
+    """Training on the short trials of a task: at a constant rate to a loss, and then at a falling one.
 
     The second stage has half the rate and a warm-up of its own, since it starts with an optimiser without memory.
 

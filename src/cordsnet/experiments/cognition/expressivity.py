@@ -119,7 +119,7 @@ def _measure(
 
 
 def _stacked(answered: Mapping[Network, Array], model: str, units: int) -> Array:
-    """Which trials the networks of a recurrence and size answer [networks, trials]."""
+    """Trials that the networks of a recurrence and size answer [networks, trials]."""
     return np.stack([hits for one, hits in answered.items() if (one.model, one.units) == (model, units)])
 
 

@@ -78,7 +78,7 @@ def _asked(
 
 
 def _claims(networks: Sequence[Mapping[str, Any]], attractors: Sequence[Mapping[str, Any]]) -> tuple[Claim, ...]:
-    """What was claimed of each task, model and size."""
+    """Claims with what was measured of each task, model and size."""
     held, control = CLAIMS
     claims = list[Claim]()
     for task, model, units in dict.fromkeys((row["task"], row["model"], row["units"]) for row in networks):

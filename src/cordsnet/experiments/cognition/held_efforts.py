@@ -34,7 +34,7 @@ FINE = tuple((float(low), float(low + apart)) for apart in (2, 4, 8) for low in 
 
 @dataclass(frozen=True)
 class Held:
-    """How networks are trained on a task so that they hold what it asks, and how they are asked.
+    """Training of networks on a task so that they hold what it asks, and the question that they are asked.
 
     Attributes
     ----------

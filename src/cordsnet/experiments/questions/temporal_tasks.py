@@ -178,7 +178,7 @@ def _forecast(
 def _read(
     name: str, model: Any, swept: Sequence[Mapping[str, Any]], setting: Setting, options: TemporalTasksOptions
 ) -> dict[Point, list[Any]]:
-    """What every finished network of a model reads correctly, movie by movie."""
+    """Answers that every finished network of a model gives correctly, movie by movie."""
     found: dict[Point, list[Any]] = {}
     for task in tasks_of(model):
         for network, _ in _networks(name, task, swept, setting):

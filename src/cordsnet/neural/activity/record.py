@@ -243,7 +243,7 @@ class _Plan:
 
 
 def preparation_of(model: VisionModel) -> tuple[Preprocessing, str]:
-    """How pictures become images of a model, known or assumed, and a phrase on which; without classes for tasks."""
+    """Preprocessing of a model, known or assumed, and a phrase on which; without classes for tasks."""
     if isinstance(model.spec, ImageSpec):
         return Preprocessing.known_or_assumed(model.metadata, model.spec)
     return Preprocessing.assumed(model.input_shape, ())

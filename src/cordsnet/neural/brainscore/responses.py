@@ -24,7 +24,7 @@ Numbers = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Commitments:
-    """What is fixed about a model before a benchmark sees it; see `to_brainscore`."""
+    """Settings of a model that are fixed before a benchmark sees it; see `to_brainscore`."""
 
     identifier: str
     regions: Mapping[str, tuple[str, ...]]

@@ -21,7 +21,7 @@ CHUNK = 50_000_000
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """What a recording looks like. I, R, T and N are those of the recording; n neurons and B bins are looked at.
+    """A recording at a glance. I, R, T and N are those of the recording; n neurons and B bins are looked at.
 
     Attributes
     ----------

@@ -90,7 +90,7 @@ class ContourTracing(ChoiceTask):
         return {"same": draws.integers("same", 2), "steps": steps, "length": _length(curve, steps), "curve": curve}
 
     def right(self, plan: Plan) -> Tensor:
-        """Whether the cue is on the curve that starts at the fixation point."""
+        """True where the cue is on the curve that starts at the fixation point."""
         return plan.conditions["same"]
 
     def vector(self, plan: Plan) -> Tensor:

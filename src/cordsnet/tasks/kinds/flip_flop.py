@@ -142,7 +142,7 @@ class FlipFlop(Task):
         return (begins * signs).double().transpose(0, 1)
 
     def _shown(self, plan: Plan) -> Tensor:
-        """What is shown of the pulses [F, B, bits]."""
+        """Pulses as they are shown [F, B, bits]."""
         state, began = _held(self._pulses(plan.draws, plan.frames))
         return state * ((plan.index[..., None] - began) * self.frame_ms < self.pulse_ms - 1e-6 * self.frame_ms)
 

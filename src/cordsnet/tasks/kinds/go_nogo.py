@@ -59,12 +59,12 @@ class GoNogo(ChoiceTask):
         return ("go",)
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
-        """Whether to answer, 0 or 1, and the grey value of the bar in movies, which tells nothing."""
+        """The right choice, 0 or 1, and the grey value of the bar in movies, which tells nothing."""
         grey = DIM + (1 - DIM) * draws.uniform("grey")
         return {"go": (draws.uniform("go") < self.go_share).long(), "grey": grey}
 
     def right(self, plan: Plan) -> Tensor:
-        """Whether to answer: 1 is to go, 0 to withhold."""
+        """The right choice: 1 is to go, 0 to withhold."""
         return plan.conditions["go"]
 
     def vector(self, plan: Plan) -> Tensor:

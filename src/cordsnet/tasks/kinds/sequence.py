@@ -124,7 +124,7 @@ class Sequence(Task):
         return Answers(correct, shown[last, trial], values[(start - 1).clamp_min(0), trial, 0] < 0.5)
 
     def _angle(self, conditions: Mapping[str, Tensor], since: Tensor) -> Tensor:
-        """Where the answer should be [F, B], in radians from 0 to 2 pi, at times `since` the go cue [F, B] in ms."""
+        """Angle of the right answer [F, B], in radians from 0 to 2 pi, at times `since` the go cue [F, B] in ms."""
         way = math.radians(self.speed_deg_s) / 1000 * since.double()
         start, sign = conditions["start"].to(since.device), _sign(conditions["direction"].to(since.device))
         return torch.remainder(start + sign * way, 2 * math.pi)

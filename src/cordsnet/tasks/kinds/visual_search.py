@@ -62,11 +62,11 @@ class VisualSearch(ChoiceTask):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Whether the target is there."""
+        """The two answers: the target is absent, or present."""
         return ("absent", "present")
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
-        """Whether the target is there, the number of items, and the bars at all places.
+        """Presence of the target, the number of items, and the bars at all places.
 
         "upright" [B, 8] is 1 for upright bars, and "grey" [B, 8] their grey values, 0 where there is no item.
         """
@@ -81,7 +81,7 @@ class VisualSearch(ChoiceTask):
         return {"present": present, "set_size": sizes, "upright": upright.long() * (grey > 0), "grey": grey}
 
     def right(self, plan: Plan) -> Tensor:
-        """Whether the target is there."""
+        """The right choice: 1 where the target is there, else 0."""
         return plan.conditions["present"]
 
     def vector(self, plan: Plan) -> Tensor:
