@@ -281,6 +281,7 @@ def test_areas_that_nobody_named_are_assumed_with_a_word():
         (lambda s, shown: to_brainscore(cordsnet.create_model("vector_rnn_dense_small")), "no images"),
         (lambda s, shown: s.start_recording("V1", BINS), "'V1' has no areas"),
         (lambda s, shown: s.start_recording("IT", [(50, 50)]), "end after they start"),
+        (lambda s, shown: s.start_recording("IT", [(0.07, 0.17)]), "looks like seconds"),
         (lambda s, shown: s.start_recording("IT", [50, 100]), "pairs of start and end"),
         (lambda s, shown: s.start_recording("IT", [(-50, 0)]), "no bin sees the image"),
         (lambda s, shown: s.start_task("odd_one_out"), "passive, label, probabilities"),

@@ -22,7 +22,7 @@ from cordsnet.training import ModelChoice, sweep
         "smoke": Preset(
             HeldOptions(("flip_flop",), large=(), updates=5, batch=8, trials=20, units=16, starts=16), 0.3, 1.0
         ),
-        "desk": Preset(HeldOptions(), 12.0, 2.0, up_to=30.0),
+        "desk": Preset(HeldOptions(), 30.0, 2.0),
         "paper": Preset(HeldOptions(units=256, seeds=5), 600.0, 2.0),
     },
     claims=CLAIMS,

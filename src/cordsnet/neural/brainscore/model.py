@@ -195,4 +195,7 @@ def _as_bins(given: Any) -> NDArray[Any]:
         raise ArgumentError(f"time_bins must be pairs of start and end in ms, got {given!r:.80}")
     if (wrong := np.flatnonzero(found[:, 1] <= found[:, 0])).size:
         raise ArgumentError(f"time_bins must end after they start, got {tuple(found[wrong[0]].tolist())}")
+    if abs(found).max() < 1:
+        said = f"{found.tolist()!s:.60}, which looks like seconds; multiply by 1000"
+        raise ArgumentError(f"time_bins must be in ms, got {said}")
     return found
