@@ -7,11 +7,12 @@ from leaky_networks import leaky_readers, lit_channels
 
 import cordsnet
 from cordsnet.data import Split
-from cordsnet.experiments import EXPERIMENTS, Setting
+from cordsnet.experiments import EXPERIMENTS, Setting, time_course
+from cordsnet.experiments.course import Course
 from cordsnet.experiments.noise import LAST, MEAN, NoiseOptions, common_frame_ms, noisy_hits
 from cordsnet.experiments.pairs import other_class, some_of_each_class
 from cordsnet.experiments.second_image import SecondImageOptions, read_both
-from cordsnet.experiments.time_course import Course, TimeCourseOptions, record_course
+from cordsnet.experiments.time_course import TimeCourseOptions, record_course
 from cordsnet.report import write_result
 
 ONCE = np.ones((1, 20))
@@ -143,6 +144,33 @@ def test_hold_drop_is_the_worst_fall_after_the_trained_time():
     first = np.arange(10)[None, :] < accuracy[:, None]  # of ten images, so many are read correctly
     course = Course(time, first, first, {}, np.zeros((10, 10)), offset_ms=60.0, second_onset_ms=80.0)
     assert course.hold_drop(np.ones((1, 10)), 20.0)[0] == pytest.approx(0.2)
+
+
+def test_an_answer_that_is_lost_before_the_trained_time_is_told():
+    time = np.arange(0.0, 60.0, 10.0)
+    first = np.arange(20)[None, :] < np.array([2, 19, 18, 6, 5, 5])[:, None]
+    course = Course(time, first, first, {}, np.zeros((6, 20)), offset_ms=50.0, second_onset_ms=60.0)
+    assert course.hold_drop(ONCE, 40.0)[0] == 0  # so that hold alone would say that the answer is kept
+    assert "best 10 ms after the onset, 95 %, and 25 % after 40 ms" in course.lost_before(40.0)
+    assert course.lost_before(20.0) == ""
+
+
+def test_the_note_of_a_lost_answer_names_the_model(split, monkeypatch):
+    model, _ = leaky_readers()
+    experiment, options = EXPERIMENTS["time_course"], short(hold_ms=200, blank_ms=20, second_ms=20)
+    kept = experiment(Setting({"net": model}, split), options)
+    assert not [row for row in kept.tables["notes"] if "answers best" in row["note"]]
+    record = time_course.record_course
+
+    def losing(*given):
+        course = record(*given)
+        course.first[course.time_ms > 50] = False
+        return course
+
+    monkeypatch.setattr(time_course, "record_course", losing)
+    lost = experiment(Setting({"net": model}, split), options)
+    (note,) = [row for row in lost.tables["notes"] if "answers best" in row["note"]]
+    assert note["model"] == "net"
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,25 @@
 """Accuracy and rates over time: a blank, a long image, a blank, and a second image (Soo et al. 2024, Figures 3, 4B)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cordsnet._checks import check_positive
 from cordsnet.data import Split
 from cordsnet.dynamics import Record, simulate
 from cordsnet.experiments.claims import Claim, Measured, above, at_most, decide
+from cordsnet.experiments.course import KEPT, Course, Numbers
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap
 from cordsnet.experiments.needs import SCORES, classifies_images, dynamics
 from cordsnet.experiments.pairs import other_class
 from cordsnet.experiments.result import LabelledArray, Result, axis, labelled
 from cordsnet.models import VisionModel
 from cordsnet.stimuli import blank, show
-
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,60 +58,6 @@ class TimeCourseOptions:
             raise ValueError(f"examples must be 0 or more, got {self.examples}")
 
 
-@dataclass(frozen=True)
-class Course:
-    """Behaviour of every trial over time.
-
-    Attributes
-    ----------
-    time_ms : [T] from the onset of the first image; negative before it.
-    first, second : [T, B], True where the scores name the first and the second image.
-    rates : area -> [T, B], mean rate over units.
-    distance : [T, B], distance of all rates from spontaneous activity over that at the offset of the first image;
-        NaN outside the blank that follows.
-    offset_ms, second_onset_ms : when the first image goes and the second comes.
-    notes : durations that were rounded to the steps of the model.
-    """
-
-    time_ms: Numbers
-    first: NDArray[np.bool_]
-    second: NDArray[np.bool_]
-    rates: Mapping[str, Numbers]
-    distance: Numbers
-    offset_ms: float
-    second_onset_ms: float
-    notes: tuple[str, ...] = ()
-
-    def at(self, ms: float) -> int:
-        """Index of the recorded time next to `ms`."""
-        return int(np.abs(self.time_ms - ms).argmin())
-
-    def hold_drop(self, counts: Numbers, trained_ms: float) -> Numbers:
-        """Accuracy at `trained_ms` less the lowest from then to the offset [R]; images drawn `counts` [R, B] times."""
-        kept = (self.time_ms >= trained_ms) & (self.time_ms <= self.offset_ms)
-        held: Numbers = mean_of(counts, self.first[kept].T).min(1)
-        return mean_of(counts, self.first[self.at(trained_ms)]) - held
-
-    def baseline_distance(self, counts: Numbers) -> Numbers:
-        """Distance to spontaneous activity at the end of the blank [R]."""
-        return mean_of(counts, self.distance[self.at(self.second_onset_ms)])
-
-    def half_rise_ms(self, counts: Numbers, until_ms: float) -> dict[str, Numbers]:
-        """Area -> time [R] at which the mean rate is halfway from its value at onset to that at `until_ms`.
-
-        Interpolated linearly between recorded times; NaN for a rate that does not change.
-        """
-        shown = (self.time_ms >= 0) & (self.time_ms <= until_ms)
-        return {
-            area: _half_way(self.time_ms[shown], mean_of(counts, rate[shown].T)) for area, rate in self.rates.items()
-        }
-
-    def least_lag(self, counts: Numbers, until_ms: float) -> Numbers:
-        """Smallest difference [R] between the half rise of an area and that of the area below it, ms."""
-        rises = np.stack(list(self.half_rise_ms(counts, until_ms).values()))
-        return np.diff(rises, axis=0).min(0) if len(rises) > 1 else np.full(rises.shape[1], np.nan)
-
-
 PAPER = "Soo et al. 2024, Figure"
 CLAIMS = (
     Claim(
@@ -122,7 +65,7 @@ CLAIMS = (
         "The network keeps its answer for as long as the image stays, far beyond the trained duration.",
         f"{PAPER} 3",
         "accuracy at the trained duration less the lowest until the image goes",
-        at_most(0.05),
+        at_most(KEPT),
     ),
     Claim(
         "return",
@@ -164,6 +107,8 @@ def time_course(setting: Setting, options: TimeCourseOptions) -> Result:
         once = np.ones((1, len(split)))
         rises = {area: float(ms[0]) for area, ms in course.half_rise_ms(once, options.trained_ms).items()}
         tables["notes"] += [{"model": label, "note": note} for note in course.notes]
+        if lost := course.lost_before(options.trained_ms):
+            tables["notes"].append({"model": label, "note": lost})
         tables["course"] += _course_rows(label, course)
         tables["rates"] += _rate_rows(label, course)
         tables["lag"] += [{"model": label, "area": area, "half_rise_ms": ms} for area, ms in rises.items()]
@@ -256,17 +201,6 @@ def _mean_and_distance(rates: Tensor, baseline: Tensor) -> Tensor:
 
 def _nearest(time_ms: Tensor, ms: float) -> int:
     return int((time_ms - ms).abs().argmin())
-
-
-def _half_way(time: Numbers, rate: Numbers) -> Numbers:
-    """Times [R] at which rates [R, T] have made half of their change; NaN where they do not change."""
-    change = rate[:, -1:] - rate[:, :1]
-    share = np.divide(rate - rate[:, :1], change, out=np.full_like(rate, np.nan), where=change != 0)
-    after = np.maximum((share >= 0.5).argmax(1), 1)
-    row = np.arange(len(rate))
-    part = (0.5 - share[row, after - 1]) / (share[row, after] - share[row, after - 1])
-    result: Numbers = time[after - 1] + part * (time[after] - time[after - 1])
-    return result
 
 
 def _course_rows(label: str, course: Course) -> list[dict[str, Any]]:
