@@ -11,6 +11,7 @@ from tiny import tiny_recipe
 from cordsnet.cli import COMMANDS, main
 from cordsnet.cli.main import EXIT_CODES
 from cordsnet.experiments import EXPERIMENTS, read_result
+from cordsnet.experiments.table import GROUPS
 from cordsnet.models import CNN, MODELS, build, create_model, fold, save_model
 from cordsnet.training import RECIPES
 from cordsnet.training.recipe import Recipe
@@ -126,7 +127,12 @@ def test_the_demo_writes_its_result_and_a_self_contained_report(capsys, tmp_path
 def test_experiments_are_listed_with_one_line_each(capsys):
     assert main(["experiment", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
+    named = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert sorted(named) == sorted(EXPERIMENTS)  # each once, in the group of what it needs
+    assert [line for line in lines if line and not line.startswith("  ")] == list(GROUPS)
+    at = {line.split()[0]: at for at, line in enumerate(lines) if line.startswith("  ")}
+    headings = list(GROUPS)
+    assert at["time_course"] < lines.index(headings[1]) < at["masking_models"] < lines.index(headings[2])
 
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))

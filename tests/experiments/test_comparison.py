@@ -235,8 +235,7 @@ def test_command_writes_page_cells_and_claims(runs, tmp_path, capsys):
     words = ["compare", *runs[:2], "cnn_r2_small", "--experiments", "second_image", "--output", str(tmp_path / "c")]
     assert main([*words, "--quiet"]) == 0
     said = capsys.readouterr().out
-    assert "2 networks" not in said
-    assert "3 networks x 1 experiments" in said
+    assert "networks: 3, experiments: 1" in said
     assert "left out: cnn_r2_small, second_image" in said
     page = (tmp_path / "c" / "report.html").read_text()
     links = {part.split('"')[0] for part in page.split('<a href="')[1:]}
@@ -293,3 +292,10 @@ def test_groups_of_questions_are_apart_and_make_up_all_of_them(runs, tmp_path, m
 def test_names_of_figures_are_listed(capsys):
     assert main(["reproduce"]) == 2
     assert "fig3, fig4a" in capsys.readouterr().err
+    names = [*FIGURES, *SINGLE_FIGURES, *(name for name in TRAINED if name not in SINGLE_FIGURES.values())]
+    assert main(["reproduce", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == names
+    assert "mixtures" in next(line for line in said.splitlines() if line.startswith("  fig4c "))
+    assert main(["reproduce", "--list", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == names

@@ -9,7 +9,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from cordsnet.cli.early import check_data, check_options, given
-from cordsnet.cli.experiments import MODELS_HELP, named_preset, run_words
+from cordsnet.cli.experiments import MODELS_HELP, in_groups, named_preset, run_words
 from cordsnet.cli.options import COMMANDS, add_json, add_run_options, make_parser, parse
 from cordsnet.cli.telling import telling
 from cordsnet.experiments.table import (
@@ -38,8 +38,15 @@ def compare(words: Sequence[str]) -> None:
 @COMMANDS.register("reproduce")
 def reproduce(words: Sequence[str]) -> None:
     """Measure a figure of the paper on models, or train and report a result of it (experiment NAME)."""
+    if "--list" in words:
+        found = _reproduced()
+        both = {name: about for rows in found.values() for name, about in rows.items()}
+        print(json.dumps(both, indent=1) if "--json" in words else in_groups(found))
+        return
     if not words or words[0].startswith("-"):
-        parse(make_parser("reproduce NAME"), [word for word in words if word in ("-h", "--help")])
+        parser = make_parser("reproduce NAME")
+        parser.add_argument("--list", action="store_true", help="list all figures and tables, and end")
+        parse(parser, [word for word in words if word in ("-h", "--help")])
         raise ValueError(f"reproduce needs a name first; known: {', '.join((*FIGURES, *SINGLE_FIGURES, *TRAINED))}")
     name, rest = SINGLE_FIGURES.get(words[0], words[0]), words[1:]
     if name in FIGURES:
@@ -49,6 +56,18 @@ def reproduce(words: Sequence[str]) -> None:
     check_options(f"reproduce {name}", rest, "experiments")
     scale = named_preset(EXPERIMENTS[name], rest)
     run_words(f"reproduce {name}", name, rest, f"runs/reproduce/{name}_{scale}")
+
+
+def _reproduced() -> dict[str, dict[str, str]]:
+    """What can be reproduced: a sentence on each name, in groups."""
+    given = {name: f"{about_figure(name)} Experiments: {', '.join(FIGURES[name])}." for name in FIGURES}
+    single = {name: f"{EXPERIMENTS[row].description} Experiment: {row}." for name, row in SINGLE_FIGURES.items()}
+    trained = {name: EXPERIMENTS[name].description for name in TRAINED if name not in SINGLE_FIGURES.values()}
+    return {
+        "Figures of Soo et al. (2024), and what its reviewers asked, on trained networks": given,
+        "Figures and tables with options of their own": single,
+        "Other results, on networks that are trained for them": trained,
+    }
 
 
 def _figure(name: str, words: Sequence[str]) -> None:
@@ -87,7 +106,7 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
     runs = sum(len(row.sources) for row in rows)
     minutes = runs * sum(EXPERIMENTS[name].preset(options.preset).minutes for name in names)
     estimate = (
-        f"{runs} networks x {len(names)} experiments, preset {options.preset}: about {max(1, round(minutes))} min"
+        f"networks: {runs}, experiments: {len(names)}, preset: {options.preset}; about {max(1, round(minutes))} min"
     )
     print(f"{estimate} for small networks on two cores", flush=True, file=sys.stderr if options.json else sys.stdout)
     with telling(options) as told:

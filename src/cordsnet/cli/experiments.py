@@ -5,7 +5,7 @@ import functools
 import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
@@ -14,7 +14,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cordsnet.cli.early import check_data, check_options, check_subjects
 from cordsnet.cli.options import COMMANDS, add_run_options, make_parser, parse
 from cordsnet.cli.telling import draws_progress, says_progress, telling
-from cordsnet.experiments.table import EXPERIMENTS, STORED, TRAINED
+from cordsnet.experiments.table import EXPERIMENTS, GROUPS, STORED, TRAINED
 
 if TYPE_CHECKING:  # so that listing the commands does not wait for torch
     from cordsnet.experiments import Experiment, Result, Setting
@@ -34,9 +34,8 @@ def experiment(words: Sequence[str]) -> None:
     """Run an experiment on models, or one that trains its own: claims, tables, figures and a report."""
     if "--list" in words:
         about = {name: EXPERIMENTS[name].description for name in EXPERIMENTS}
-        width = max(map(len, about)) + 2
-        lines = "\n".join(f"{name:<{width}}{line}" for name, line in about.items())
-        print(json.dumps(about, indent=1) if "--json" in words else lines)
+        groups = {group: {name: about[name] for name in sorted(names)} for group, names in GROUPS.items()}
+        print(json.dumps(about, indent=1) if "--json" in words else in_groups(groups))
         return
     if not words or words[0].startswith("-"):
         parser = make_parser("experiment NAME")
@@ -44,6 +43,16 @@ def experiment(words: Sequence[str]) -> None:
         parse(parser, [word for word in words if word in ("-h", "--help")])
         raise ValueError(f"experiment needs a name first; known: {', '.join(EXPERIMENTS)}")
     run_words(f"experiment {words[0]}", words[0], words[1:])
+
+
+def in_groups(groups: Mapping[str, Mapping[str, str]]) -> str:
+    """Lay out names with a sentence each, under the heading of their group."""
+    width = max(len(name) for rows in groups.values() for name in rows) + 2
+    parts = [
+        "\n".join([group, *(f"  {name:<{width}}{about}" for name, about in rows.items())])
+        for group, rows in groups.items()
+    ]
+    return "\n\n".join(parts)
 
 
 @COMMANDS.register("demo")

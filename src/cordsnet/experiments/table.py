@@ -93,6 +93,16 @@ TRAINED = (
 )
 """Experiments that train their own networks; the others measure models that are given."""
 
+GROUPS = {
+    "On trained networks": tuple(
+        name for name in EXPERIMENTS if name not in (*MEETING, *STORED, *RECORDINGS, *TRAINED)
+    ),
+    "On trained networks, beside people (--people FOLDER)": MEETING,
+    "On stored answers of people (--people FOLDER)": STORED,
+    "On recordings of neurons (--recording FILE)": RECORDINGS,
+    "On networks that they train themselves": TRAINED,
+}
+"""What experiments need, in words -> their names."""
 
 REVIEWERS = {
     "r1": ("robustness: worse images and attacks", ("degraded", "adversarial")),
