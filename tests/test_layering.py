@@ -24,6 +24,7 @@ LAYERS = (
         "_typing",
         "_version",
         "_files",
+        "_intervals",
         "_checks",
         "_lazy",
         "_processes",

@@ -171,6 +171,11 @@ def test_the_note_of_a_lost_answer_names_the_model(split, monkeypatch):
     lost = experiment(Setting({"net": model}, split), options)
     (note,) = [row for row in lost.tables["notes"] if "answers best" in row["note"]]
     assert note["model"] == "net"
+    assert "0 of 20 images are read (0 % [0, 16.1], chance 50 %), so hold is not measured" in note["note"]
+    verdicts = {claim.name: claim.value for claim in lost.claims}
+    assert verdicts["hold"] is None
+    assert verdicts["return"] is not None
+    assert {claim.name: claim.value for claim in kept.claims}["hold"] == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cordsnet.experiments.intervals import mean_of
+from cordsnet.experiments.intervals import mean_of, share
 
 Numbers: TypeAlias = NDArray[np.float64]
 KEPT = 0.05
@@ -47,6 +47,20 @@ class Course:
         kept = (self.time_ms >= trained_ms) & (self.time_ms <= self.offset_ms)
         held: Numbers = mean_of(counts, self.first[kept].T).min(1)
         return mean_of(counts, self.first[self.at(trained_ms)]) - held
+
+    def unread(self, trained_ms: float, classes: int) -> str:
+        """A sentence where answers at `trained_ms` are not surely better than guessing (Wilson's interval); or ""."""
+        hits, n = int(self.first[self.at(trained_ms)].sum()), self.first.shape[1]
+        measured, chance = share(hits, n), 1 / classes
+        assert measured.interval is not None
+        if measured.interval[0] > chance:
+            return ""
+        low, high = (100 * end for end in measured.interval)
+        found = f"{100 * measured.value:.3g} % [{low:.3g}, {high:.3g}], chance {100 * chance:.3g} %"
+        return (
+            f"{trained_ms:g} ms after the onset, with the blank before it, {hits} of {n} images are read ({found}), "
+            "so hold is not measured"
+        )
 
     def lost_before(self, trained_ms: float) -> str:
         """A sentence where the answer was better before `trained_ms` by more than `hold` allows; "" where not."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cordsnet._intervals import LEVEL
 from cordsnet.data import Unreadable
 from cordsnet.experiments.claims import Measured
-from cordsnet.experiments.intervals import LEVEL
 
 SETTLED = 0.02
 """Accuracy has settled when it stays this close to its last value."""

@@ -10,9 +10,9 @@ from scipy import stats
 from scipy.stats import rankdata
 
 from cordsnet._arguments import check_arguments
+from cordsnet._intervals import LEVEL, percentile_interval
 from cordsnet.experiments.claims import Measured
 
-LEVEL = 0.95
 DRAWS = 1000
 """Bootstrap samples."""
 
@@ -63,7 +63,7 @@ def mean_over_runs(values: Sequence[float]) -> Measured:
 def bootstrap(
     statistic: Callable[[Array], Any], n: int, seed: int = 0, draws: int = DRAWS, of_shares: bool = False
 ) -> Measured:
-    """A statistic of `n` images with its percentile interval.
+    """A statistic of `n` images with its percentile interval; without one where `percentile_interval` gives none.
 
     Parameters
     ----------
@@ -78,15 +78,12 @@ def bootstrap(
     if n < 2:
         return Measured(value, None, n)
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
-    drawn = np.asarray(statistic(counts), dtype=np.float64)
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return Measured(value, None, n)
-    low, high = (float(end) for end in np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    if of_shares:
+    interval = percentile_interval(statistic(counts), value)
+    if interval and of_shares:
+        low, high = interval
         least = _wilson(0, n)[1]
-        low, high = min(low, value - least), max(high, value + least)
-    return Measured(value, (low, high), n)
+        interval = min(low, value - least), max(high, value + least)
+    return Measured(value, interval, n)
 
 
 def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = DRAWS) -> Measured:

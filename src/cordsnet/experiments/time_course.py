@@ -82,7 +82,7 @@ CLAIMS = (
         above(0.0),
     ),
 )
-QUICK = TimeCourseOptions(trials=20, hold_ms=400.0, blank_ms=200.0, second_ms=200.0)
+QUICK = TimeCourseOptions(trials=20, hold_ms=400.0, second_ms=200.0)  # the blank is what "return" is about
 
 
 @experiment(
@@ -107,13 +107,17 @@ def time_course(setting: Setting, options: TimeCourseOptions) -> Result:
         once = np.ones((1, len(split)))
         rises = {area: float(ms[0]) for area, ms in course.half_rise_ms(once, options.trained_ms).items()}
         tables["notes"] += [{"model": label, "note": note} for note in course.notes]
-        if lost := course.lost_before(options.trained_ms):
-            tables["notes"].append({"model": label, "note": lost})
+        unread = course.unread(options.trained_ms, int(model.num_classes))
+        if said := " and ".join(filter(None, (course.lost_before(options.trained_ms), unread))):
+            tables["notes"].append({"model": label, "note": f"{label}: {said}"})
         tables["course"] += _course_rows(label, course)
         tables["rates"] += _rate_rows(label, course)
         tables["lag"] += [{"model": label, "area": area, "half_rise_ms": ms} for area, ms in rises.items()]
         found = measure_course(course, options, len(split), setting.seed)
-        numbers = {"hold_drop": found["hold"].value, "baseline_distance": found["return"].value}
+        accuracy = float(course.first[course.at(options.trained_ms)].mean())
+        numbers = {"hold_drop": found["hold"].value, "baseline_distance": found["return"].value, "accuracy": accuracy}
+        if unread:
+            del found["hold"]
         times = {"offset_ms": course.offset_ms, "second_onset_ms": course.second_onset_ms}
         tables["summary"].append(
             {"model": label, "images": len(split), "classes": model.num_classes, "dt_ms": model.dt_ms}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet._arguments import check_arguments
+from cordsnet._intervals import TAIL
 from cordsnet.errors import ArgumentError
 from cordsnet.neural.halves import FEWEST_IMAGES, correlation, moments, splits
 from cordsnet.neural.recording import Recording
@@ -243,8 +244,8 @@ def _median(values: Numbers) -> Numbers:
 
 
 def _interval(drawn: Numbers) -> Numbers:
-    """95 % percentile interval over the first axis [..., 2], of the samples that have a value."""
-    known = np.isfinite(drawn).any(0)
+    """95 % percentile interval over the first axis [..., 2]; NaN where too many samples have no value."""
+    known = np.isfinite(drawn).mean(0) >= 1 - TAIL
     ends = np.full((*drawn.shape[1:], 2), np.nan)
     ends[known] = np.nanpercentile(drawn[:, known], [2.5, 97.5], axis=0).T
     return ends

@@ -57,13 +57,14 @@ def summary(result: Result) -> Table:
         (
             str(row["model"]),
             str(row["images"]),
+            percent(float(row.get("accuracy", np.nan))),
             percent(float(row["hold_drop"])),
             f"{float(row.get('baseline_distance', np.nan)):.1e}",
             lags[str(row["model"])],
         )
         for row in result.rows("summary")
     ]
-    return Table(("model", "images", "fall while held", "distance to baseline", "half rise (ms)"), rows)
+    return Table(("model", "images", "accuracy", "fall while held", "distance to baseline", "half rise (ms)"), rows)
 
 
 def accuracy_over_time(result: Result) -> Figure:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cordsnet._intervals import LEVEL
 from cordsnet.analysis import cca, dsa, procrustes
 from cordsnet.experiments.claims import Measured
-from cordsnet.experiments.intervals import DRAWS, LEVEL, share
+from cordsnet.experiments.intervals import DRAWS, share
 
 Array = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from scipy import stats
 
+from cordsnet._intervals import LEVEL
 from cordsnet.experiments.claims import Claim
-from cordsnet.experiments.intervals import LEVEL
 
 
 def pooled(claims: Sequence[Claim]) -> tuple[Claim, int]:

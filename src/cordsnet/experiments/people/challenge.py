@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from cordsnet._intervals import percentile_interval
 from cordsnet.data.people.maniquet2025 import Challenge, read_challenge
 from cordsnet.errors import DataError
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, decide
@@ -176,11 +177,7 @@ def _found(data: Challenge, group: str, fits: Array, drawn: Array, rng: np.rando
 
 
 def _measured(value: float, drawn: list[float], n: int) -> Measured:
-    finite = np.array(drawn)[np.isfinite(drawn)]
-    if not len(finite):
-        return Measured(value, None, n)
-    low, high = np.quantile(finite, [0.025, 0.975])
-    return Measured(value, (float(low), float(high)), n)
+    return Measured(value, percentile_interval(drawn, value), n)
 
 
 def _rows(data: Challenge, group: str, fits: Array, drawn: Array) -> list[dict[str, Any]]:

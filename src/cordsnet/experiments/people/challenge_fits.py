@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from cordsnet._intervals import percentile_interval
 from cordsnet.data.people.maniquet2025 import CATEGORIES, Challenge
 from cordsnet.experiments.claims import Measured
 from cordsnet.experiments.intervals import bootstrap, mean_of
@@ -165,11 +166,7 @@ def _accuracy(answers: Array, joined: Joined) -> Measured:
 
 
 def _measured(value: Any, drawn: Array, n: int) -> Measured:
-    finite = drawn[np.isfinite(drawn)]
-    if np.isnan(value) or not len(finite):
-        return Measured(float(value), None, n)
-    low, high = np.quantile(finite, [0.025, 0.975])
-    return Measured(float(value), (float(low), float(high)), n)
+    return Measured(float(value), percentile_interval(drawn, float(value)), n)
 
 
 def _ends(measured: Measured) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
+from cordsnet._intervals import percentile_interval
 from cordsnet.data.people.images2025 import ChallengeImages, read_challenge_images
 from cordsnet.data.people.maniquet2025 import CATEGORIES, read_challenge
 from cordsnet.experiments.claims import Claim, Measured, above, decide
@@ -242,11 +243,7 @@ def measure(drawn: Drawn) -> dict[str, Measured]:
 
 def _measured(values: Array, n: int) -> Measured:
     """The first value, with the interval of the others."""
-    drawn = values[1:][np.isfinite(values[1:])]
-    if not len(drawn):
-        return Measured(float(values[0]), None, n)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Measured(float(values[0]), (float(low), float(high)), n)
+    return Measured(float(values[0]), percentile_interval(values[1:], float(values[0])), n)
 
 
 def _fit_rows(found: dict[str, Measured], undecided: dict[str, int], images: ChallengeImages) -> Rows:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cordsnet._intervals import LEVEL
 from cordsnet.experiments.claims import Measured
-from cordsnet.experiments.intervals import DRAWS, LEVEL, bootstrap, mean_of
+from cordsnet.experiments.intervals import DRAWS, bootstrap, mean_of
 from cordsnet.experiments.questions.movie_source import CLASSES, REPEATS, MovieSource, log_probabilities
 from cordsnet.experiments.questions.movies import DIRECTIONS, opposite
 

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cordsnet._intervals import LEVEL
 from cordsnet.experiments.claims import Measured
-from cordsnet.experiments.intervals import DRAWS, LEVEL
+from cordsnet.experiments.intervals import DRAWS
 from cordsnet.experiments.needs import IMAGE
 from cordsnet.experiments.questions.movie_source import READ, REPEATS, MovieSource, trial_ms
 from cordsnet.experiments.questions.movies import FRAMES, SHIFT_PX, STEPS, rolled

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet._checks import check_count
+from cordsnet._intervals import percentile_interval
 from cordsnet.errors import DataError
 from cordsnet.experiments.experiment import Tell, silent, unsaid
 from cordsnet.experiments.recordings.scoring import Scoring, activity_of, prepare, varies
@@ -141,7 +142,7 @@ def _choice(grid: Numbers, each: list[dict[str, Numbers]], draws: int, seed: int
         latencies_ms=grid,
         areas=tuple(areas[place] if there else "" for place, there in zip(own, known, strict=True)),
         r=np.where(known, r, np.nan),
-        interval=np.array([_interval(sampled[:, k, own[k]]) if known[k] else (np.nan, np.nan) for k in rows]),
+        interval=np.array([percentile_interval(sampled[:, k, own[k]], r[k]) or (np.nan, np.nan) for k in rows]),
         best_ms=float(grid[top]),
         best_interval_ms=(float(low), float(high)),
         at_end=top in (0, len(grid) - 1),
@@ -154,9 +155,3 @@ def _r(table: Numbers) -> Numbers:
     """Median over neurons, mean over splits [L, areas]; minus infinity where there is none."""
     found: Numbers = np.nan_to_num(median_over_neurons(table).mean(-1), nan=-np.inf)
     return found
-
-
-def _interval(values: Numbers) -> tuple[float, float]:
-    """95 % interval of the samples that have a value."""
-    low, high = np.quantile(values[np.isfinite(values)], LEVEL)
-    return float(low), float(high)

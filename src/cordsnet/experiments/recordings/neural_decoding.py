@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cordsnet._checks import check_count, check_positive
+from cordsnet._intervals import TAIL
 from cordsnet.dynamics.limits import in_words
 from cordsnet.experiments.claims import Claim, Measured, above, between, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
@@ -209,7 +210,10 @@ def _measured(found: Decoding, crossed: CrossTemporal, across: dict[str, Decodin
         measured["decodable"] = _less(found, best, onset.threshold)
     if onset is not None and math.isfinite(onset.onset_ms):
         trials = found.repeats * len(found.by_image)
-        measured["onset_near_100_ms"] = Measured(onset.onset_ms, onset.interval_ms, trials)
+        sure = (
+            onset.share_found is not None and onset.share_found >= 1 - TAIL
+        )  # else samples without onset are left out
+        measured["onset_near_100_ms"] = Measured(onset.onset_ms, onset.interval_ms if sure else None, trials)
         late = after & (found.bins_ms.mean(1) >= onset.onset_ms)
         if late.sum() > 1:
             measured["code_changes"] = _diagonal(crossed, late)

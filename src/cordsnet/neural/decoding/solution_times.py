@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cordsnet._arguments import check_arguments
+from cordsnet._intervals import percentile_interval
 from cordsnet.errors import ArgumentError
 from cordsnet.neural.decoding.decoders import fold_scores
 from cordsnet.neural.decoding.over_time import generators
@@ -86,7 +87,7 @@ class RankAgreement:
     Attributes
     ----------
     value : correlation; NaN with fewer than 4 pairs, or times that are all the same.
-    interval : 95 % bootstrap interval over images; None without a value.
+    interval : 95 % bootstrap interval over images; None without a value, or where too many samples have none.
     n : number of images that have both times.
     left_out : number of images without one of them. An image that is never solved is late, so that leaving many out
         biases the value.
@@ -187,8 +188,8 @@ def rank_agreement(
         return RankAgreement(float("nan"), None, n, len(both) - n)
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, n, (draws, n))
-    low, high = np.nanpercentile([_spearman(x[row], y[row]) for row in rows], [2.5, 97.5])
-    return RankAgreement(value, (float(low), float(high)), n, len(both) - n)
+    interval = percentile_interval([_spearman(x[row], y[row]) for row in rows], value)
+    return RankAgreement(value, interval, n, len(both) - n)
 
 
 def _spearman(x: Numbers, y: Numbers) -> float:
