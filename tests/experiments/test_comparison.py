@@ -237,6 +237,7 @@ def test_command_writes_page_cells_and_claims(runs, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "networks: 3, experiments: 1" in said
     assert "left out: cnn_r2_small, second_image" in said
+    assert "### second image" in (tmp_path / "c" / "cells.md").read_text()
     page = (tmp_path / "c" / "report.html").read_text()
     links = {part.split('"')[0] for part in page.split('<a href="')[1:]}
     assert links

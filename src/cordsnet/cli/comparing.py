@@ -93,11 +93,13 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
     options = parse(parser, words)
 
     from cordsnet._checks import check_device
+    from cordsnet._files import write_whole
     from cordsnet.experiments.comparison import compare as run_comparison
     from cordsnet.experiments.comparison import rows_of
     from cordsnet.experiments.comparison.compare import experiments_of
     from cordsnet.report import write_result
     from cordsnet.report.compare import write_cells
+    from cordsnet.report.crosstable import CELLS, crosstable
     from cordsnet.training.workers import Workers
 
     check_device(options.device)
@@ -125,6 +127,7 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
         result = replace(result, meta={**result.meta, "description": about})
     write_cells(result, Path(options.output))
     path, missing = write_result(result, options.output)
+    write_whole(path.with_name(CELLS), crosstable(result).encode())
     if options.json:
         print(path.with_name("result.json").read_text())
         return
