@@ -16,6 +16,12 @@ LEVEL = 0.95
 DRAWS = 1000
 """Bootstrap samples."""
 
+FEWEST = 6
+"""Smallest number of images with an interval: five lie on one side of a value by chance in one of sixteen cases."""
+
+DEFINED = 0.5
+"""Share of the samples in which a statistic must have a value; an interval over fewer would be that of chosen ones."""
+
 Array = NDArray[np.float64]
 
 
@@ -65,6 +71,9 @@ def bootstrap(
 ) -> Measured:
     """A statistic of `n` images with its percentile interval.
 
+    There is no interval for fewer than `FEWEST` images, whose samples are too few to say how far another set would lie,
+    unless the statistic is a share, nor where it has no value in most samples.
+
     Parameters
     ----------
     statistic : how often each image is drawn [R, n], each row of sum n -> R values.
@@ -75,12 +84,12 @@ def bootstrap(
         wide as Wilson's for no event among n, since samples of images that are all alike show no spread at all.
     """
     value = float(np.asarray(statistic(np.ones((1, n))))[0])
-    if n < 2:
+    if n < (2 if of_shares else FEWEST):
         return Measured(value, None, n)
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
     drawn = np.asarray(statistic(counts), dtype=np.float64)
     drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
+    if len(drawn) < DEFINED * draws:
         return Measured(value, None, n)
     low, high = (float(end) for end in np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     if of_shares:
