@@ -98,6 +98,14 @@ def bootstrap(
     return Measured(value, (low, high), n)
 
 
+def within_shares(measured: Measured) -> Measured:
+    """A share with its interval cut at 0 and 1, which that of a difference of shares may pass."""
+    if measured.interval is None:
+        return measured
+    low, high = measured.interval
+    return Measured(measured.value, (max(low, 0.0), min(high, 1.0)), measured.n)
+
+
 def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = DRAWS) -> Measured:
     """Spearman's correlation of two numbers per image [n], with its percentile interval over images.
 
