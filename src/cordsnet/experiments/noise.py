@@ -84,6 +84,7 @@ Hits = NDArray[np.float64]
 def noise(setting: Setting, options: NoiseOptions) -> Result:
     """Accuracy against noise redrawn at every step, of dynamical models and of static ones beside them."""
     frame_ms = common_frame_ms(setting.models, options.frame_ms)
+    redrawn = frame_ms < options.image_ms
     rows: list[dict[str, Any]] = []
     hits: dict[str, dict[str, Hits]] = {}
     labels: dict[str, list[int]] = {}
@@ -98,7 +99,12 @@ def noise(setting: Setting, options: NoiseOptions) -> Result:
             for sigma, found in zip(options.sigmas, by_sigma, strict=True)
         ]
     pairs, notes = comparable_pairs(setting, labels)
-    claims = _decide(setting, options, hits, pairs)
+    claims = _decide(setting, options, hits, pairs if redrawn else ())
+    if not redrawn:
+        said = (
+            f"a frame stays for {frame_ms:g} ms and the image for {options.image_ms:g} ms, so the noise is not redrawn"
+        )
+        notes += tuple({"model": label, "note": f"{said}, and no claim is measured"} for label in setting.models)
     tables = {"noise": tuple(rows)} | ({"notes": notes} if notes else {})
     return Result(tables, claims=claims, meta={"frame_ms": frame_ms})
 
