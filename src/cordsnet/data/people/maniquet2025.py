@@ -162,9 +162,9 @@ def _people(stored: Any, order: list[int], path: Path) -> tuple[tuple[str, ...],
     people, accuracy = _rows(by_accuracy, "participants accuracy", order, path, missing=True)
     if odd := set(by_accuracy) ^ set(by_time):
         raise DataError(f"person {min(odd)!r} in {path} has an accuracy or a reaction time, but not both")
-    if odd := sorted(set(people) ^ set(PEOPLE), key=lambda name: (len(name), name)):
-        word = "lacks" if odd[0] in PEOPLE else "has an unknown"
-        raise DataError(f"{path} {word} person {odd[0]!r}; give the published {len(PEOPLE)}")
+    if unlike_known := sorted(set(people) ^ set(PEOPLE), key=lambda name: (len(name), name)):
+        word = "lacks" if unlike_known[0] in PEOPLE else "has an unknown"
+        raise DataError(f"{path} {word} person {unlike_known[0]!r}; give the published {len(PEOPLE)}")
     times = {person: by_time[person] for person in people}
     reaction_ms = _rows(times, "participants RT", order, path, missing=True)[1]
     check_range(accuracy, 0, 1, "participants accuracy", path)

@@ -193,11 +193,11 @@ def _check_design(columns: Mapping[str, Numbers], path: Path) -> None:
         check_range(columns[name], low, high, f"column {name!r}", path)
     check_range(columns["masked"], 0, 1, "column 'masked'", path)
     check_range(columns["percent_hidden"], 0, 100, "column 'percent_hidden'", path)
-    low, high = BELIEVED_PERCENT
-    if not low <= (median := float(np.median(columns["percent_hidden"]))) <= high:
+    least, most = BELIEVED_PERCENT
+    if not least <= (median := float(np.median(columns["percent_hidden"]))) <= most:
         raise DataError(
-            f"'percent_hidden' in {path} must be the share hidden in percent, with a median from {low:g} to {high:g}, "
-            f"got {median:g}"
+            f"'percent_hidden' in {path} must be the share hidden, in percent, with a median from {least:g} to "
+            f"{most:g}, got {median:g}"
         )
     pairs = np.unique(np.stack([columns["image"], columns["category"]], 1), axis=0)
     if len(pairs) != len(np.unique(columns["image"])):
