@@ -25,7 +25,7 @@ def real(folder):
     return SHARED / folder
 
 
-def challenge(fits=None, people=12, seed=0):
+def challenge(fits=None, seed=0):
     """Plain data of a challenge file: people see one half of the conditions each; name -> (parameters, fit).
 
     A network with fit f has 0.5 + 0.3 (f z + sqrt(1 - f^2) w) / 5, with z the standardised curve of people and w a
@@ -37,14 +37,15 @@ def challenge(fits=None, people=12, seed=0):
     w = z**2 - (z**2).mean()
     w = w / w.std()
     halves = np.array([HARD < 0.5, HARD >= 0.5])
-    rng = np.random.default_rng(seed)
+    rng, people = np.random.default_rng(seed), len(maniquet2025.PEOPLE)
     offsets = rng.normal(0, 0.01, people)
     offsets -= np.array([offsets[k % 2 :: 2].mean() for k in range(people)])
     seen = [[bool(x) for x in halves[k % 2]] for k in range(people)]
     accuracies = {
-        str(k): [float(curve[c] + offsets[k]) if seen[k][c] else None for c in range(17)] for k in range(people)
+        name: [float(curve[c] + offsets[k]) if seen[k][c] else None for c in range(17)]
+        for k, name in enumerate(maniquet2025.PEOPLE)
     }
-    times = {str(k): [900.0 if s else None for s in seen[k]] for k in range(people)}
+    times = {name: [900.0 if s else None for s in seen[k]] for k, name in enumerate(maniquet2025.PEOPLE)}
     performance = {"participants accuracy": accuracies, "participants RT": times}
     for start, shift in (("", 0.0), ("mask ", -0.02), ("no mask ", 0.02)):
         performance |= {f"{start}accuracy": [float(v + shift) for v in curve], f"sem {start}accuracy": [0.003] * 17}

@@ -7,7 +7,7 @@ from scipy.io import savemat
 from answers_by_hand import challenge, real, trials, write_challenge, write_trials
 from cordsnet.data.people import maniquet2025, tang2018
 from cordsnet.data.people.maniquet2025 import read_challenge
-from cordsnet.data.people.tang2018 import read_masking
+from cordsnet.data.people.tang2018 import read_masking, unlike_published
 from cordsnet.errors import DataError
 
 
@@ -16,8 +16,8 @@ def test_a_challenge_file_is_read_in_the_order_of_its_names(tmp_path):
     read = read_challenge(write_challenge(tmp_path, found))
     assert read.networks == ("cornet_z", "cornet_s", "vgg16_bn")
     assert read.parameters.tolist() == [1e6, 1e7, 1e8]
-    assert read.accuracy.shape == (12, 17)
-    assert np.isfinite(read.accuracy).sum() == 6 * 17
+    assert read.accuracy.shape == (218, 17)
+    assert np.isfinite(read.accuracy).sum() == 109 * 17
     assert read.curves["with mask"].accuracy.tolist() == found["performance"]["mask accuracy"]
     found["conditions"].reverse()
     for name, values in found["performance"].items():
@@ -53,6 +53,19 @@ def swap(first, second):
     return change
 
 
+def leave_out(found):
+    """A person is missing."""
+    for name in ("participants accuracy", "participants RT"):
+        found["performance"][name].pop("5")
+
+
+def double(found):
+    """All people are there twice."""
+    for name in ("participants accuracy", "participants RT"):
+        rows = found["performance"][name]
+        rows |= {f"again {key}": row for key, row in rows.items()}
+
+
 def unsee(found):
     for name in ("participants accuracy", "participants RT"):
         for row in found["performance"][name].values():
@@ -63,7 +76,7 @@ SPOILT = {
     "condition": put("conditions", 3, "fog"),
     "category": put("categories", 0, "dog"),
     "percent": put("performance", "cornet_s", "1", 4, 86.0),
-    "negative": put("performance", "participants accuracy", "0", 0, -0.1),
+    "negative": put("performance", "participants accuracy", "1", 0, -0.1),
     "swapped": swap("accuracy", "RT"),
     "masks": swap("mask accuracy", "no mask accuracy"),
     "shuffled": lambda found: found["performance"]["accuracy"].reverse(),
@@ -71,11 +84,15 @@ SPOILT = {
     "text": put("performance", "cornet_s", "1", 2, "0.5"),
     "nan": put("performance", "cornet_s", "1", 2, float("nan")),
     "unseen": unsee,
-    "half": put("performance", "participants RT", "0", 0, None),
+    "half": put("performance", "participants RT", "1", 0, None),
     "person": lambda found: found["performance"]["participants RT"].pop("3"),
     "network": lambda found: found["performance"].pop("vgg16_bn"),
     "ceiling": put("noise_ceilings", "across ppts", "accuracy", []),
     "empty": put("performance", "cornet_s", {}),
+    "left out": leave_out,
+    "twice": double,
+    "errors": swap("mask accuracy", "sem mask accuracy"),
+    "millions": put("model_sizes", "vgg16_bn", 134.3),
 }
 
 
@@ -93,11 +110,15 @@ SPOILT = {
         ("text", "'cornet_s' of '1' in .* finite numbers alone, got '0.5'"),
         ("nan", "finite numbers alone, got nan"),
         ("unseen", "nobody in .* saw condition 'control'"),
-        ("half", "person '0' in .* other conditions"),
+        ("half", "person '1' in .* other conditions"),
         ("person", "person '3' in .* but not both"),
         ("network", "has no 'vgg16_bn'"),
         ("ceiling", "ceiling 'accuracy' in .* has no draws"),
         ("empty", "'cornet_s' in .* is empty"),
+        ("left out", "lacks person '5'; give the published 218"),
+        ("twice", "has an unknown person 'again 1'; give the published 218"),
+        ("errors", "'sem mask accuracy' in .* is larger than 'mask accuracy' in condition 'control'"),
+        ("millions", "numbers of parameters in .* from 10000 to 1e.13, got 134.3"),
     ],
 )
 def test_another_challenge_file_is_refused_by_name(how, message, tmp_path):
@@ -160,6 +181,12 @@ def test_trials_without_an_answer_are_left_out_and_counted(tmp_path):
     assert (read.unanswered, len(read.person)) == (2, 2098)
 
 
+def turned(shown):
+    """Presentation times, the shortest for the longest."""
+    times = np.array(tang2018.PRESENTATIONS_MS)
+    return times[::-1][np.searchsorted(times, shown)]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -175,8 +202,18 @@ def test_trials_without_an_answer_are_left_out_and_counted(tmp_path):
         (lambda c: {**c, "presentation_ms": c["presentation_ms"] / 1000}, "must hold whole numbers, got"),
         (lambda c: {**c, "presentation_ms": c["presentation_ms"] + 1}, "lacks presentation_ms 25"),
         (lambda c: {**c, "percent_hidden": 2 * c["percent_hidden"]}, "'percent_hidden' .*got 160"),
-        (lambda c: {**c, "masked": np.zeros_like(c["masked"])}, "no trial of 25 ms with masked 1"),
+        (lambda c: {**c, "masked": np.zeros_like(c["masked"])}, "no answer to 25 ms with masked 1"),
         (lambda c: {**c, "masked": c["masked"].astype(str)}, "'masked' .* must hold a number"),
+        (lambda c: {**c, "masked": ~c["masked"]}, "masks would help people, so 'masked' is turned around"),
+        (lambda c: {**c, "presentation_ms": turned(c["presentation_ms"])}, "'presentation_ms' is turned around"),
+        (lambda c: {**c, "percent_hidden": c["percent_hidden"] / 100}, "in percent, with a median .* got 0.8"),
+        (lambda c: {**c, "percent_hidden": 100 - c["percent_hidden"]}, "in percent, with a median .* got 20"),
+        (
+            lambda c: {name: np.append(v, v[7]) for name, v in c.items()},
+            "that repeat another: 1, such as image 8 of subject",
+        ),
+        (lambda c: {name: np.append(v, v) for name, v in c.items()}, "that repeat another: 2100, such"),
+        (lambda c: {**c, "correct": np.where(c["subject"] == 160, np.nan, c["correct"])}, "subject 160 .* no answer"),
         (lambda c: {**c, "image": c["image"] * 0}, "two categories"),
         (lambda c: {**c, "image": np.where(c["image"] > 3, np.nan, c["image"])}, "'image' .* missing or infinite"),
         (lambda c: {name: values for name, values in c.items() if name != "masked"}, "no column 'masked'"),
@@ -212,7 +249,13 @@ def test_what_are_no_trials_is_refused(tmp_path, monkeypatch):
         read_masking(tmp_path)
 
 
+def test_other_accuracies_than_the_published_ones_are_told(tmp_path):
+    told = unlike_published(read_masking(write_trials(tmp_path)))
+    assert "that at 150 ms with a mask differs by 0.182; 2,100 trials were read, and 13,000 are published" in told
+
+
 def test_the_published_trials_are_read():
     read = read_masking(real("masking_tang2018"))
+    assert not unlike_published(read)
     assert (len(read.person), read.unanswered) == (13_000, 0)
     assert 860 < np.median(read.reaction_ms) < 960

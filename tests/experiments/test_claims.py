@@ -7,7 +7,14 @@ import pytest
 
 from cordsnet.experiments import EXPERIMENTS, Claim, Expected, Measured
 from cordsnet.experiments.claims import above, at_least, at_most, between, decide
-from cordsnet.experiments.intervals import bootstrap, mean_difference, mean_of, share, share_difference
+from cordsnet.experiments.intervals import (
+    bootstrap,
+    mean_difference,
+    mean_of,
+    rank_correlation,
+    share,
+    share_difference,
+)
 
 
 def claim(expected, **more) -> Claim:
@@ -102,3 +109,26 @@ def test_the_bootstrap_covers_a_mean_and_a_share_is_never_certain():
     low, high = bootstrap(lambda counts: mean_of(counts, alike), 20, of_shares=True).interval
     assert high == -low == pytest.approx(0.161, abs=1e-3)
     assert bootstrap(lambda counts: mean_of(counts, np.ones(1)), 1).interval is None
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_few_images_that_agree_decide_nothing(n):
+    values = np.arange(1.0, n + 1)  # all above 0, and of perfect rank correlation with themselves
+    found = bootstrap(lambda counts: mean_of(counts, values), n)
+    assert (found.value, found.interval, found.n) == (values.mean(), None, n)
+    assert rank_correlation(values, values).interval is None
+    assert claim(at_least(0.0)).found(found).verdict == "undecided at this scale"
+
+
+def test_few_images_have_the_interval_of_a_share():
+    low, high = bootstrap(lambda counts: mean_of(counts, np.ones(3)), 3, of_shares=True).interval
+    assert low <= share(3, 3).interval[0] + 1e-9 < high
+
+
+def test_a_statistic_without_a_value_in_most_samples_has_no_interval():
+    def drawn_once(counts):
+        """1 in the 38 % of samples with one copy of the first of twenty images."""
+        return np.where(counts[:, 0] == 1, 1.0, np.nan)
+
+    found = bootstrap(drawn_once, 20)
+    assert (found.value, found.interval) == (1.0, None)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from answers_by_hand import RIGHT, challenge, real, write_challenge, write_trials
+from cordsnet.data.people.maniquet2025 import read_challenge
 from cordsnet.experiments import EXPERIMENTS, Setting
-from cordsnet.experiments.people.challenge import ChallengeOptions, partial_correlation
+from cordsnet.experiments.people.challenge import ChallengeOptions, draw_people, partial_correlation
 from cordsnet.experiments.people.masking_people import MaskingPeopleOptions
 
 UNMASKED, MASKED = (0.569, 0.651, 0.716, 0.730, 0.735), (0.251, 0.447, 0.553, 0.626, 0.718)
@@ -54,6 +55,16 @@ def test_recurrence_beyond_size_is_found(gain, tmp_path):
     claim = found.claim("recurrence_predicts_fit", "all people")
     assert np.isclose(claim.value, np.sign(gain), atol=1e-3)
     assert claim.verdict == ("holds" if gain > 0 else "fails")
+
+
+@pytest.mark.parametrize("group", ["all people", "without mask"])
+def test_people_are_drawn_with_errors_over_people_and_not_over_trials(group, tmp_path):
+    found = challenge()
+    found["performance"] |= {f"sem {start}accuracy": [1e-4] * 17 for start in ("", "mask ", "no mask ")}
+    data = read_challenge(write_challenge(tmp_path, found))
+    drawn = draw_people(data, group, 2000, np.random.default_rng(0))
+    over_people = np.nanstd(data.accuracy, 0, ddof=1) / np.sqrt(109)
+    assert np.allclose(drawn.std(0), over_people, rtol=0.1)  # 1e-3, ten times what is stored
 
 
 def test_a_partial_correlation_takes_the_line_away():

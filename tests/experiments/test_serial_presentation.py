@@ -64,6 +64,7 @@ def test_a_linear_reader_of_equal_images_reads_them_all():
     assert {row["accuracy"] for row in result.rows("accuracy", image_ms=80.0)} == {1.0}
     assert {row["images"] for row in result.rows("accuracy")} == {10}
     assert result.rows("accuracy", place="inner", between="blank", image_ms=10.0)[0]["images_per_second"] == 50.0
+    assert {row["high"] for row in result.rows("accuracy", image_ms=80.0)} == {1.0}  # a share ends at 1
     assert result.claim("slow_streams_are_read").value == 0
 
 

@@ -16,6 +16,9 @@ from cordsnet.experiments.claims import Measured
 DRAWS = 1000
 """Bootstrap samples."""
 
+FEWEST = 6
+"""Smallest number of images with an interval: five lie on one side of a value by chance in one of sixteen cases."""
+
 Array = NDArray[np.float64]
 
 
@@ -65,6 +68,9 @@ def bootstrap(
 ) -> Measured:
     """A statistic of `n` images with its percentile interval; without one where `percentile_interval` gives none.
 
+    There is none for fewer than `FEWEST` images either, whose samples are too few to say how far another set would lie,
+    unless the statistic is a share.
+
     Parameters
     ----------
     statistic : how often each image is drawn [R, n], each row of sum n -> R values.
@@ -75,7 +81,7 @@ def bootstrap(
         wide as Wilson's for no event among n, since samples of images that are all alike show no spread at all.
     """
     value = float(np.asarray(statistic(np.ones((1, n))))[0])
-    if n < 2:
+    if n < (2 if of_shares else FEWEST):
         return Measured(value, None, n)
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
     interval = percentile_interval(statistic(counts), value)
@@ -84,6 +90,14 @@ def bootstrap(
         least = _wilson(0, n)[1]
         interval = min(low, value - least), max(high, value + least)
     return Measured(value, interval, n)
+
+
+def within_shares(measured: Measured) -> Measured:
+    """A share with its interval cut at 0 and 1, which that of a difference of shares may pass."""
+    if measured.interval is None:
+        return measured
+    low, high = measured.interval
+    return Measured(measured.value, (max(low, 0.0), min(high, 1.0)), measured.n)
 
 
 def rank_correlation(values: Array, others: Array, seed: int = 0, draws: int = DRAWS) -> Measured:

@@ -15,7 +15,7 @@ from cordsnet.data import Split
 from cordsnet.dynamics import simulate
 from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap, mean_of, share
 from cordsnet.experiments.needs import SCORES, classifies_images, is_dynamical
 from cordsnet.experiments.pairs import comparable_pairs
 from cordsnet.experiments.result import Result
@@ -84,6 +84,7 @@ Hits = NDArray[np.float64]
 def noise(setting: Setting, options: NoiseOptions) -> Result:
     """Accuracy against noise redrawn at every step, of dynamical models and of static ones beside them."""
     frame_ms = common_frame_ms(setting.models, options.frame_ms)
+    redrawn = frame_ms < options.image_ms
     rows: list[dict[str, Any]] = []
     hits: dict[str, dict[str, Hits]] = {}
     labels: dict[str, list[int]] = {}
@@ -92,12 +93,18 @@ def noise(setting: Setting, options: NoiseOptions) -> Result:
         hits[label] = noisy_hits(model, split, options, frame_ms, setting.seed)
         kind = "dynamical" if is_dynamical(model) else "static"
         rows += [
-            {"model": label, "kind": kind, "read": read, "sigma": sigma, "accuracy": found.mean(), "images": len(split)}
+            {"model": label, "kind": kind, "read": read, "sigma": sigma, "chance": 1 / model.num_classes}
+            | _accuracy(found)
             for read, by_sigma in hits[label].items()
             for sigma, found in zip(options.sigmas, by_sigma, strict=True)
         ]
     pairs, notes = comparable_pairs(setting, labels)
-    claims = _decide(setting, options, hits, pairs)
+    claims = _decide(setting, options, hits, pairs if redrawn else ())
+    if not redrawn:
+        said = (
+            f"a frame stays for {frame_ms:g} ms and the image for {options.image_ms:g} ms, so the noise is not redrawn"
+        )
+        notes += tuple({"model": label, "note": f"{said}, and no claim is measured"} for label in setting.models)
     tables = {"noise": tuple(rows)} | ({"notes": notes} if notes else {})
     return Result(tables, claims=claims, meta={"frame_ms": frame_ms})
 
@@ -149,6 +156,14 @@ def _decide(
         }
         claims += decide(CLAIMS, found, f"{ours} against {other}")
     return tuple(claims) or CLAIMS
+
+
+def _accuracy(hits: Hits) -> dict[str, Any]:
+    """Share of images [B] that are read correctly, with Wilson's interval."""
+    found = share(int(hits.sum()), len(hits))
+    assert found.interval is not None
+    low, high = found.interval
+    return {"accuracy": found.value, "low": low, "high": high, "images": found.n}
 
 
 def _measured(gain: Hits, seed: int) -> Measured:

@@ -1,5 +1,6 @@
 """The page of a comparison: rows are models, columns claims; each cell its verdict, number, interval and page."""
 
+import math
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ PAGE = "report.html"
 LEFT_OUT = "left out"
 MARKS = {HOLDS: "+", FAILS: "-", UNDECIDED: "?", LEFT_OUT: ""}
 """Signs of verdicts, so that a figure can be read without its colours."""
+
+LETTER, CELL, SLOPE = 0.07, 0.3, 60
+"""Width of a letter of names and side of a cell of the figure, inches; slope of the names of claims, degrees."""
 
 MODELS = {
     "model": "model",
@@ -76,7 +80,9 @@ def overview(result: Result) -> Figure:
     models = [str(name) for name in values_of(result, "models", "model")]
     columns = list(dict.fromkeys((str(c["experiment"]), str(c["claim"])) for c in result.rows("cells")))
     order = [LEFT_OUT, UNDECIDED, FAILS, HOLDS]
-    drawn = new_figure(max(WIDTH, 1.8 + 0.3 * len(columns)), 1.9 + 0.28 * len(models))
+    names = [f"{experiment}: {claim}".replace("_", " ") for experiment, claim in columns]
+    left, below = LETTER * max(map(len, models)), LETTER * max(map(len, names)) * math.sin(math.radians(SLOPE))
+    drawn = new_figure(max(WIDTH, 0.6 + left + CELL * len(columns)), 0.6 + below + CELL * len(models))
     axes = drawn.subplots()
     values = [[order.index(_worst(result, model, column)) for column in columns] for model in models]
     colours = ListedColormap(["#FFFFFF", "#D9D9D9", VERMILION, BLUE])
@@ -86,8 +92,7 @@ def overview(result: Result) -> Figure:
             ink = "white" if value > 1 else "0.3"
             axes.text(j, i, MARKS[order[value]], ha="center", va="center", fontsize=9, color=ink)
     axes.set_yticks(range(len(models)), models, fontsize=8)
-    names = [f"{experiment}: {claim}".replace("_", " ") for experiment, claim in columns]
-    axes.set_xticks(range(len(columns)), names, rotation=60, ha="right", fontsize=7, rotation_mode="anchor")
+    axes.set_xticks(range(len(columns)), names, rotation=SLOPE, ha="right", fontsize=7, rotation_mode="anchor")
     axes.tick_params(length=0)
     axes.set_title("+ holds   - fails   ? undecided   blank: left out", loc="left", fontsize=9)
     return drawn

@@ -39,7 +39,8 @@ def sections(result: Result) -> list[Section]:
     """The figure and its numbers."""
     text = (
         "Leaky integration averages noise that changes from frame to frame. A fairer rival than a static model on one "
-        "frame is the same model with its scores averaged over all frames. All models see the same noise."
+        "frame is the same model with its scores averaged over all frames. All models see the same noise. Bars: 95 % "
+        f"intervals over n = {result.rows('noise')[0]['images']} images. Dotted: chance."
     )
     return [Section("Noise redrawn at every frame", text, figure(result), tables=(summary(result),), name="noise")]
 
@@ -51,9 +52,13 @@ def figure(result: Result) -> Figure:
     for style, (colour, (name, model, read)) in zip(
         cycle(("o-", "^:", "s--", "D-.")), in_colours(curves(result)), strict=False
     ):
-        found = [column(result, "noise", key, model=model, read=read) for key in ("sigma", "accuracy")]
-        axes.plot(*found, style, color=colour, label=name)
+        sigma, accuracy, low, high = (
+            column(result, "noise", key, model=model, read=read) for key in ("sigma", "accuracy", "low", "high")
+        )
+        bars = [accuracy - low, high - accuracy]
+        axes.errorbar(sigma, accuracy, bars, fmt=style, color=colour, label=name, capsize=2, linewidth=1.2)
+    axes.axhline(float(result.rows("noise")[0]["chance"]), color="0.6", linewidth=0.8, linestyle=":")
     axes.set_ylim(0, 1.05)
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    drawn.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
     tidy(axes, "noise (s.d. of the noise / s.d. of the images)", "accuracy")
     return drawn

@@ -5,12 +5,15 @@ from matplotlib.figure import Figure
 
 from cordsnet.experiments import LabelledArray, Result
 from cordsnet.experiments.result import Row
-from cordsnet.report.figures import VERMILION, WIDTH, YELLOW, in_colours, mark_images, new_figure, tidy
+from cordsnet.report.figures import HEIGHT, VERMILION, WIDTH, YELLOW, in_colours, mark_images, new_figure, tidy
 from cordsnet.report.page import Section, Table, percent
 from cordsnet.report.rows import column, models_of
 
 WINDOW_MS = 60.0
 """The window of the loss before the trained duration (Soo et al. 2024), ms."""
+
+LEGEND_ROW = 0.2
+"""Height of a row of the legend, inches."""
 
 
 def sections(result: Result) -> list[Section]:
@@ -25,8 +28,8 @@ def sections(result: Result) -> list[Section]:
     parts = [
         Section(
             "Accuracy over time",
-            f"From {trained:g} ms to {held:g} ms of the image accuracy falls by at most {drops}. Dotted: chance. "
-            "Yellow: when the loss of training reads the answer.",
+            f"From {trained:g} ms to {held:g} ms of the image accuracy falls by at most {drops}. n = "
+            f"{first['images']} images. Dotted: chance. Yellow: when the loss of training reads the answer.",
             accuracy_over_time(result),
             name="accuracy_over_time",
         ),
@@ -72,7 +75,7 @@ def accuracy_over_time(result: Result) -> Figure:
     row = result.rows("summary")[0]
     trained, offset, second_onset = (float(row[name]) for name in ("trained_ms", "offset_ms", "second_onset_ms"))
     chance, models = 1 / int(row["classes"]), models_of(result, "course")
-    figure = new_figure()
+    figure = new_figure(height=HEIGHT + (LEGEND_ROW * len(models) if len(models) > 1 else 0))
     early, whole = figure.subplots(1, 2, width_ratios=(1, 2), sharey=True)
     for axes in (early, whole):
         axes.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
@@ -94,7 +97,12 @@ def accuracy_over_time(result: Result) -> Figure:
     tidy(early, "time from onset (ms)", "accuracy (share of test images)", "onset")
     tidy(whole, "time from onset (ms)", "", f"held {offset / trained:g} x the trained duration")
     handles, labels = whole.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    columns = 3
+    if len(models) > 1:  # a row for each model, since their names are long, and the window below them
+        columns, listed = 2, [*zip(handles, labels, strict=True)]
+        listed = [*listed[1::2], listed[0], *listed[2::2]]
+        handles, labels = [one for one, _ in listed], [name for _, name in listed]
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
     return figure
 
 

@@ -35,6 +35,12 @@ GROUPS = {"all people": "", "without mask": "no mask ", "with mask": "mask "}
 SLOWEST_MS, FASTEST_MS = 60_000.0, 50.0
 """Mean reaction times that are believed; an accuracy is never among them, nor a time in seconds."""
 
+PEOPLE = tuple(map(str, range(1, 219)))
+"""Names of the 218 people."""
+
+FEWEST, MOST = 1e4, 1e13
+"""Numbers of parameters that are believed; others are in millions, or are no such numbers."""
+
 TOLERANCE = 0.01
 """Largest difference between the stored curve of all people and the mean over those who are listed."""
 
@@ -45,8 +51,8 @@ class Curve:
 
     Attributes
     ----------
-    accuracy, accuracy_sem : share of right answers, and its standard error over people.
-    reaction_ms, reaction_sem_ms : reaction time and its standard error, ms.
+    accuracy, accuracy_sem : share of right answers, and its standard error over trials.
+    reaction_ms, reaction_sem_ms : reaction time and its standard error over trials, ms.
     """
 
     accuracy: Numbers
@@ -95,7 +101,8 @@ def read_challenge(path: str | Path) -> Challenge:
     Raises
     ------
     DataError : the file cannot be read, is larger than 16 MiB, lacks a condition or has another, has other categories,
-        holds an accuracy outside 0-1 or a reaction time that is none in ms, or has columns that contradict one another.
+        lacks a person or has another, holds an accuracy outside 0-1 or a reaction time that is none in ms, or has
+        columns that contradict one another.
     """
     path = Path(path)
     path = path / FILE if path.is_dir() else path
@@ -115,7 +122,7 @@ def read_challenge(path: str | Path) -> Challenge:
     curves = {group: _curve(stored, start, order, path) for group, start in GROUPS.items()}
     _check_curves(curves, accuracy, path)
     parameters = numbers(list(sizes.values()), None, "model_sizes", path)
-    check_range(parameters, 1, 1e13, "numbers of parameters", path)
+    check_range(parameters, FEWEST, MOST, "numbers of parameters", path)
     scores = tuple(_rows(field(stored, name, path), name, order, path)[1] for name in networks)
     for name, rows in zip(networks, scores, strict=True):
         check_range(rows, 0, 1, f"accuracies of {name!r}", path)
@@ -155,6 +162,9 @@ def _people(stored: Any, order: list[int], path: Path) -> tuple[tuple[str, ...],
     people, accuracy = _rows(by_accuracy, "participants accuracy", order, path, missing=True)
     if odd := set(by_accuracy) ^ set(by_time):
         raise DataError(f"person {min(odd)!r} in {path} has an accuracy or a reaction time, but not both")
+    if unlike_known := sorted(set(people) ^ set(PEOPLE), key=lambda name: (len(name), name)):
+        word = "lacks" if unlike_known[0] in PEOPLE else "has an unknown"
+        raise DataError(f"{path} {word} person {unlike_known[0]!r}; give the published {len(PEOPLE)}")
     times = {person: by_time[person] for person in people}
     reaction_ms = _rows(times, "participants RT", order, path, missing=True)[1]
     check_range(accuracy, 0, 1, "participants accuracy", path)
@@ -176,6 +186,12 @@ def _curve(stored: Any, start: str, order: list[int], path: Path) -> Curve:
             column = numbers(field(stored, name, path, list), len(order), repr(name), path)[order]
             check_range(column, least, most, repr(name), path)
             columns.append(column)
+        value, error = columns[-2:]
+        if (error > value).any():
+            raise DataError(
+                f"'sem {start}{what}' in {path} is larger than '{start}{what}' in condition "
+                f"{CONDITIONS[int((error - value).argmax())]!r}, so the columns are swapped"
+            )
     return Curve(*columns)
 
 

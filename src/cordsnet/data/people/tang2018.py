@@ -21,13 +21,21 @@ PEOPLE = tuple(range(152, 173))
 """Numbers of the 21 people."""
 
 CATEGORIES = 5
+ROUNDED = 0.0006
+"""Largest difference from accuracies that are rounded to three digits."""
+
 PRESENTATIONS_MS = (25, 50, 75, 100, 150)
 CHANCE = 1 / CATEGORIES
+PUBLISHED = {False: (0.569, 0.651, 0.716, 0.730, 0.735), True: (0.251, 0.447, 0.553, 0.626, 0.718)}
+"""Masked -> accuracy over all trials of the 21 people at each of `PRESENTATIONS_MS`."""
 WHOLE = ("subject", "image", "category", "presentation_ms")
 ANSWERS = ("response_category", "correct")
 COLUMNS = (*WHOLE, "masked", "percent_hidden", *ANSWERS, "reaction_s")
 BELIEVED_S = (0.1, 10.0)
 """Median reaction times that are believed, s; others are in other units."""
+
+BELIEVED_PERCENT = (50.0, 100.0)
+"""Median shares hidden that are believed, %; others are in other units, or are the shares that can be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +79,19 @@ def read_masking(path: str | Path) -> Masking:
     Raises
     ------
     DataError : the file cannot be read or is too large, a column is missing or holds what it cannot hold, a person or
-        a presentation time is missing or is another, or columns contradict one another.
+        a presentation time is missing or is another, a trial is there twice, or columns contradict one another.
     """
     path = Path(path)
     path = path / FILE if path.is_dir() else path
     content = read_bounded(path, LARGEST)
     found = _read_matlab(content, path) if path.suffix.lower() == ".mat" else _read_parquet(content, path)
     columns = {name: _checked(found, name, path) for name in COLUMNS}
-    _check_design(columns, path)
     answered = np.isfinite(columns["response_category"]) & np.isfinite(columns["correct"])
     kept = {name: values[answered] for name, values in columns.items()}
+    _check_design(columns, path)
+    _check_everyone(kept, path)
     _check_answers(kept, path)
+    _check_effects(kept, path)
     whole = {name: kept[name].astype(np.int64) for name in (*WHOLE, "response_category")}
     return Masking(
         person=whole["subject"],
@@ -94,6 +104,24 @@ def read_masking(path: str | Path) -> Masking:
         correct=kept["correct"] == 1,
         reaction_ms=1000 * kept["reaction_s"],
         unanswered=int((~answered).sum()),
+    )
+
+
+@check_arguments
+def unlike_published(trials: Masking) -> str:
+    """Say how accuracies differ from the published ones; "" where they are the same to three digits."""
+    unlike = {
+        (shown, masked): abs(float(trials.correct[mine].mean()) - known)
+        for masked, row in PUBLISHED.items()
+        for shown, known in zip(PRESENTATIONS_MS, row, strict=True)
+        if (mine := (trials.presentation_ms == shown) & (trials.masked == masked)).any()
+    }
+    shown, masked = max(unlike, key=lambda condition: unlike[condition])
+    if unlike[shown, masked] <= ROUNDED:
+        return ""
+    return (
+        f"accuracies are not the published ones: that at {shown} ms {'with' if masked else 'without'} a mask differs "
+        f"by {unlike[shown, masked]:.3f}; {len(trials.person):,} trials were read, and 13,000 are published"
     )
 
 
@@ -155,7 +183,7 @@ def _checked(found: Mapping[str, Any], name: str, path: Path) -> Numbers:
 
 
 def _check_design(columns: Mapping[str, Numbers], path: Path) -> None:
-    """Raise DataError unless all people saw all conditions, and each image has one category."""
+    """Raise DataError unless people and conditions are the published ones, and each image has one category."""
     for name, due in (("subject", PEOPLE), ("presentation_ms", PRESENTATIONS_MS)):
         have = {int(value) for value in np.unique(columns[name])}
         if odd := sorted(have ^ set(due)):
@@ -165,15 +193,50 @@ def _check_design(columns: Mapping[str, Numbers], path: Path) -> None:
         check_range(columns[name], low, high, f"column {name!r}", path)
     check_range(columns["masked"], 0, 1, "column 'masked'", path)
     check_range(columns["percent_hidden"], 0, 100, "column 'percent_hidden'", path)
-    cells = {*zip(*(columns[name].tolist() for name in ("subject", "presentation_ms", "masked")), strict=True)}
+    least, most = BELIEVED_PERCENT
+    if not least <= (median := float(np.median(columns["percent_hidden"]))) <= most:
+        raise DataError(
+            f"'percent_hidden' in {path} must be the share hidden, in percent, with a median from {least:g} to "
+            f"{most:g}, got {median:g}"
+        )
+    pairs = np.unique(np.stack([columns["image"], columns["category"]], 1), axis=0)
+    if len(pairs) != len(np.unique(columns["image"])):
+        raise DataError(f"an image in {path} has two categories; columns 'image' and 'category' are damaged or swapped")
+
+
+def _check_everyone(kept: Mapping[str, Numbers], path: Path) -> None:
+    """Raise DataError unless all people answered in all conditions, and each trial once."""
+    cells = {*zip(*(kept[name].tolist() for name in ("subject", "presentation_ms", "masked")), strict=True)}
     for person in PEOPLE:
         for shown in PRESENTATIONS_MS:
             for masked in (0.0, 1.0):
                 if (float(person), float(shown), masked) not in cells:
-                    raise DataError(f"subject {person} in {path} has no trial of {shown} ms with masked {masked:g}")
-    pairs = np.unique(np.stack([columns["image"], columns["category"]], 1), axis=0)
-    if len(pairs) != len(np.unique(columns["image"])):
-        raise DataError(f"an image in {path} has two categories; columns 'image' and 'category' are damaged or swapped")
+                    raise DataError(f"subject {person} in {path} has no answer to {shown} ms with masked {masked:g}")
+    rows = np.stack([kept[name] for name in COLUMNS], 1)
+    found, counts = np.unique(rows, axis=0, return_counts=True)
+    if (counts > 1).any():
+        person, image = found[counts > 1][0, :2]
+        raise DataError(
+            f"rows of {path} that repeat another: {len(rows) - len(found)}, such as image {image:g} of subject "
+            f"{person:g}; give each trial once"
+        )
+
+
+def _check_effects(kept: Mapping[str, Numbers], path: Path) -> None:
+    """Raise DataError when masks seem to help people, or longer presentations to harm them."""
+    masked, right, shown = kept["masked"] == 1, kept["correct"] == 1, kept["presentation_ms"]
+    ends = [float(right[masked == value].mean()) for value in (True, False)]
+    if ends[0] > ends[1]:
+        raise DataError(
+            f"accuracy with a mask is {ends[0]:.3f} in {path} and {ends[1]:.3f} without: masks would help people, so "
+            "'masked' is turned around"
+        )
+    ends = [float(right[shown == value].mean()) for value in (PRESENTATIONS_MS[0], PRESENTATIONS_MS[-1])]
+    if ends[0] > ends[1]:
+        raise DataError(
+            f"accuracy at {PRESENTATIONS_MS[0]} ms is {ends[0]:.3f} in {path} and {ends[1]:.3f} at "
+            f"{PRESENTATIONS_MS[-1]} ms: time would harm people, so 'presentation_ms' is turned around"
+        )
 
 
 def _check_answers(kept: Mapping[str, Numbers], path: Path) -> None:

@@ -28,7 +28,7 @@ from cordsnet.experiments.effects.streams import (
     two_halves,
 )
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap, mean_of, within_shares
 from cordsnet.experiments.needs import classifies_images, dynamics
 from cordsnet.experiments.result import Result
 from cordsnet.models import VisionModel
@@ -198,7 +198,7 @@ def _mean(values: Array, seed: int) -> Measured:
 
 
 def _accuracy(hits: Array, seed: int) -> dict[str, Any]:
-    measured = _mean(hits, seed)
+    measured = within_shares(_mean(hits, seed))
     return {"accuracy": measured.value, "images": measured.n} | ends(measured)
 
 

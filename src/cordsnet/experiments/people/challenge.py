@@ -38,7 +38,8 @@ RECURRENT = {
 NOTE = (
     "fit is Pearson's correlation over conditions and ranks follow from it, since the file stores no published ranks; "
     "which networks are recurrent is our table; the file does not say who saw masks, so that with and without them "
-    "people are drawn as normal means with the stored standard errors"
+    "people are drawn as normal means; the stored standard errors are over trials, and are scaled by what those of all "
+    "people are over people"
 )
 
 
@@ -131,7 +132,7 @@ def draw_people(data: Challenge, group: str, draws: int, rng: np.random.Generato
     """Curves of drawn people [R, 17]: people among those who saw the same conditions, or normal means of a group."""
     if group != "all people":
         curve = data.curves[group]
-        return np.asarray(np.clip(rng.normal(curve.accuracy, curve.accuracy_sem, (draws, 17)), 0, 1))
+        return np.asarray(np.clip(rng.normal(curve.accuracy, _error_over_people(data, group), (draws, 17)), 0, 1))
     seen = np.isfinite(data.accuracy)
     right, total = np.zeros((draws, 17)), np.zeros((draws, 17))
     for pattern in np.unique(seen, axis=0):
@@ -140,6 +141,18 @@ def draw_people(data: Challenge, group: str, draws: int, rng: np.random.Generato
         right += counts @ np.nan_to_num(data.accuracy[mine])
         total += counts @ seen[mine]
     return np.asarray(right / total)
+
+
+def _error_over_people(data: Challenge, group: str) -> Array:
+    """Standard error over people [17] of a group that is not listed, never below the stored one, which is over trials.
+
+    It is the stored one times the ratio of the two for all people, who are listed.
+    """
+    people = np.isfinite(data.accuracy).sum(0)
+    every = data.curves["all people"].accuracy_sem
+    listed = np.nanstd(data.accuracy, 0, ddof=1) / np.sqrt(people) if people.min() > 1 else every
+    ratio = np.divide(listed, every, out=np.ones(len(every)), where=every > 0)
+    return np.asarray(data.curves[group].accuracy_sem * np.maximum(ratio, 1))
 
 
 def partial_correlation(fits: Array, recurrent: Array, size: Array) -> float:

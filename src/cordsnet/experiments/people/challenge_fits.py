@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from cordsnet._intervals import percentile_interval
 from cordsnet.data.people.maniquet2025 import CATEGORIES, Challenge
 from cordsnet.experiments.claims import Measured
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap, mean_of, within_shares
 from cordsnet.experiments.people.challenge import RECURRENT, correlation, draw_people, fit, partial_correlation
 from cordsnet.experiments.people.challenge_trials import VIEWS
 
@@ -162,7 +162,8 @@ def _fits(people: Array, curves: Array, ranks: bool = False) -> Any:
 
 
 def _accuracy(answers: Array, joined: Joined) -> Measured:
-    return bootstrap(lambda w: mean_of(w, answers), len(answers), joined.seed, joined.draws, of_shares=True)
+    measured = bootstrap(lambda w: mean_of(w, answers), len(answers), joined.seed, joined.draws, of_shares=True)
+    return within_shares(measured)
 
 
 def _measured(value: Any, drawn: Array, n: int) -> Measured:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cordsnet._checks import check_count, check_positive
 from cordsnet.data.people.objects2018 import read_objects
-from cordsnet.data.people.tang2018 import CHANCE, PRESENTATIONS_MS, read_masking
+from cordsnet.data.people.tang2018 import CHANCE, PRESENTATIONS_MS, read_masking, unlike_published
 from cordsnet.experiments.claims import Claim, above, at_most, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.needs import dynamics
@@ -167,6 +167,7 @@ def masking_models(setting: Setting, options: MaskingModelsOptions) -> Result:
     people, times = People.of(trials), Times(options.before_ms, options.read_from_ms, options.read_to_ms)
     tables: dict[str, Rows] = {name: [] for name in ("masking_models", "costs", "fit", "lesions", "controls", "notes")}
     tables["people"] = people.rows(setting.seed, options.draws)
+    tables["notes"] = [{"model": "people", "note": note} for note in (unlike_published(trials),) if note]
     claims: list[Claim] = []
     for k, (label, model) in enumerate(setting.models.items()):
         setting.tell(label, k, len(setting.models))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cordsnet.data.people.tang2018 import CHANCE, PRESENTATIONS_MS, Masking, read_masking
+from cordsnet.data.people.tang2018 import CHANCE, PRESENTATIONS_MS, Masking, read_masking, unlike_published
 from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import bootstrap
@@ -68,7 +68,8 @@ def masking_people(setting: Setting, options: MaskingPeopleOptions) -> Result:
         for shown in (25, 150)
     }
     kept = {"people": len(np.unique(trials.person)), "trials": len(trials.person), "unanswered": trials.unanswered}
-    return Result({"masking_people": rows, "kept": [kept]}, claims=decide(CLAIMS, found, "people"))
+    notes = [{"people": "people", "note": note} for note in (unlike_published(trials),) if note]
+    return Result({"masking_people": rows, "kept": [kept], "notes": notes}, claims=decide(CLAIMS, found, "people"))
 
 
 def _row(trials: Masking, shown: int, masked: bool, seed: int, draws: int) -> dict[str, Any]:

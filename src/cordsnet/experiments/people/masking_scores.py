@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cordsnet.data.people.tang2018 import CHANCE, PRESENTATIONS_MS, Masking
 from cordsnet.experiments.claims import Measured
-from cordsnet.experiments.intervals import bootstrap, mean_of
+from cordsnet.experiments.intervals import bootstrap, mean_of, within_shares
 from cordsnet.experiments.people.masking_people import count_answers
 from cordsnet.experiments.people.masking_trials import READS, WINDOWS_MS, Seen
 
@@ -125,6 +125,7 @@ def _answers(seen: Seen, read: str) -> Array:
 
 def _row(values: Array, name: str, seed: int, draws: int) -> dict[str, Any]:
     measured = bootstrap(lambda w: mean_of(w, values), len(values), seed, draws, of_shares=True)
+    measured = within_shares(measured) if name == "accuracy" else measured
     return {name: measured.value} | _ends(measured) | {"objects": len(values)}
 
 

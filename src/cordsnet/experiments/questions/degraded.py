@@ -16,7 +16,7 @@ from cordsnet.dynamics import Hold
 from cordsnet.experiments.claims import Claim, Measured, above, at_least, at_most, decide
 from cordsnet.experiments.effects.latency import with_contrast
 from cordsnet.experiments.experiment import Preset, Setting, experiment
-from cordsnet.experiments.intervals import bootstrap, mean_of, share
+from cordsnet.experiments.intervals import bootstrap, mean_of, share, within_shares
 from cordsnet.experiments.needs import classifies_images, is_dynamical
 from cordsnet.experiments.pairs import comparable_pairs
 from cordsnet.experiments.questions.viewing import Viewing, look, time_constant
@@ -283,5 +283,6 @@ def _prediction_rows(seen: Seen, options: DegradedOptions) -> Iterator[dict[str,
 
 def _cells(measured: Measured) -> dict[str, float]:
     """Accuracy and its interval, within 0 and 1."""
-    ends = () if measured.interval is None else (min(max(end, 0.0), 1.0) for end in measured.interval)
-    return {"accuracy": measured.value} | dict(zip(("low", "high"), ends, strict=False))
+    return {"accuracy": measured.value} | dict(
+        zip(("low", "high"), within_shares(measured).interval or (), strict=False)
+    )

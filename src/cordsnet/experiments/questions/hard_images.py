@@ -155,7 +155,9 @@ def hard_images(setting: Setting, options: HardImagesOptions) -> Result:
             static[label] = confidence(model, split)
             continue
         networks[label], notes = measure_subject(model, split, options, setting.seed)
-        tables["times"] += [{"model": label} | row for row in _time_rows(networks[label])]
+        tables["times"] += [
+            {"model": label, "chance": 1 / model.num_classes} | row for row in _time_rows(networks[label])
+        ]
         tables["notes"] += [{"model": label, "note": note} for note in notes]
         arrays |= _arrays(label, networks[label])
     claims: list[Claim] = []

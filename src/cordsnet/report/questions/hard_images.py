@@ -77,9 +77,10 @@ def figure(result: Result, model: str) -> Figure:
                 column(result, "steps", name, model=model, by=ease, half=half) for name in ("time_ms", "accuracy")
             )
             steps.plot(time, accuracy, style, color=colour, label=f"{half} by {ease}")
+    steps.axhline(float(result.rows("times", model=model)[0]["chance"]), color="0.6", linewidth=0.8, linestyle=":")
     steps.set_ylim(0, 1.2)
     mark_images(steps, [(0.0, top, "image")])
-    steps.legend(frameon=False, fontsize=7, loc="lower right")
+    steps.legend(frameon=False, fontsize=7, loc="center right")
     tidy(steps, "length of the trial (ms from onset)", "accuracy")
     return drawn
 
@@ -108,5 +109,6 @@ def _caption(result: Result, model: str) -> str:
     return (
         f"Left: each dot is one of n = {rows[0]['images']} images; trials without a decision are not drawn ({left}). "
         f"The last answer of {onset} images is already that of the spontaneous activity before them: 0 ms. "
-        "Right: accuracy of the easy and the hard half of the images if the trial ended at that time."
+        "Right: accuracy of the easy and the hard half of the images if the trial ended at that time; "
+        "dotted: chance."
     )
