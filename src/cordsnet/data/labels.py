@@ -104,7 +104,7 @@ def _where(column: str, name: str, split: str) -> str:
 
 
 def _counts(table: datasets.Dataset, column: str, where: str) -> Counts:
-    """How often each value occurs. Raises DataError for other kinds of values, and where labels are missing."""
+    """Count how often each value occurs. Raises DataError for values that are no labels, and where they are missing."""
     kind = table.features[column]
     if not isinstance(kind, datasets.ClassLabel | datasets.Value):
         raise DataError(f"{where} holds {type(kind).__name__}, not one label per image; name another label_column")

@@ -28,7 +28,7 @@ LAYOUT = (
 
 @dataclass(frozen=True)
 class Reading:
-    """How a data set of your own is read.
+    """Options for reading a data set of your own.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Reading:
 
     @property
     def tolerance(self) -> Tolerance:
-        """How many images may be unreadable. Raises DataError for numbers out of range."""
+        """Number of images that may be unreadable. Raises DataError for numbers out of range."""
         return Tolerance(self.max_unreadable, self.max_unreadable_share)
 
 

@@ -20,7 +20,7 @@ DEEP_SAMPLED = 50
 
 @dataclass
 class Survey:
-    """What a sample of pictures of all splits shows.
+    """Formats and sizes of a sample of pictures of all splits.
 
     Attributes
     ----------

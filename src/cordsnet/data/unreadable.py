@@ -32,7 +32,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How many images of a split may be unreadable; as many are left out, and named in a `DataWarning`.
+    """Number of images of a split that may be unreadable; they are left out, and named in a `DataWarning`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the engines run: a model bound to a time step. The narrow waist between models and time loops."""
+"""Interface between models and engines: a model bound to a time step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -62,7 +62,7 @@ class Trajectory:
 
     @property
     def ends_ms(self) -> float:
-        """When the simulation ended, ms from its start."""
+        """End of the simulation, ms from its start."""
         return float(self.time_ms[-1]) if self.duration_ms is None else self.duration_ms
 
     @property

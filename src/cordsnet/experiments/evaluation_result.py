@@ -1,4 +1,4 @@
-"""What an evaluation finds: accuracy, classes, confusions, answers, and the course in time."""
+"""Result of an evaluation: accuracy, classes, confusions, answers, and the course in time."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ SETTLED = 0.02
 
 @dataclass(frozen=True)
 class ClassResult:
-    """How the images of one class were answered.
+    """Answers to the images of one class.
 
     Attributes
     ----------

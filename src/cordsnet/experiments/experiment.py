@@ -1,4 +1,4 @@
-"""What an experiment is: one function from a setting and its options to a result, with a row in `EXPERIMENTS`."""
+"""Experiments: each is one function from a setting and options to a result, with a row in `EXPERIMENTS`."""
 
 import dataclasses
 import time

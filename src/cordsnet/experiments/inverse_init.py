@@ -65,7 +65,7 @@ class Scheme:
 
 @dataclass(frozen=True)
 class InverseInitOptions:
-    """How much is trained.
+    """Options of the comparison of initialisations.
 
     Attributes
     ----------
@@ -222,7 +222,7 @@ def scheme_recipe(scheme: Scheme, options: InverseInitOptions) -> Recipe:
 
 
 def measure_init(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, float]:
-    """How well the settled rates of the rectified network imitate the CNN's, before any training."""
+    """Measure how well settled rates of the rectified network imitate the CNN's, before training."""
     model: Any = reports[INIT].model()
     cnn: Any = reports["fold"].model()
     if lack := rate_equation(model):

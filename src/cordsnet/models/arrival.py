@@ -1,4 +1,4 @@
-"""When an image first reaches each area of a model."""
+"""Step at which an image first reaches each area of a model."""
 
 from dataclasses import replace
 

@@ -146,7 +146,7 @@ class ContinuousRNN(VisionModel):
 
     @property
     def response_ms(self) -> float:
-        """That of the spec."""
+        """`response_ms` of the spec."""
         return self.spec.response_ms
 
     @property

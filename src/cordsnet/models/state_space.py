@@ -152,7 +152,7 @@ class ConvS5(StackModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step, in words."""
         return f"continuous time, step {self.spec.ms_per_step:g} ms, exact within an area for input that is held"
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> ConvS5System:

@@ -1,4 +1,4 @@
-"""What a row of the table of models says; `cordsnet.models.names` lists the rows."""
+"""Row of the table of models; `cordsnet.models.names` lists the rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -149,7 +149,7 @@ class TaskRNN(VisionModel):
 
     @property
     def response_ms(self) -> float:
-        """That of the spec."""
+        """`response_ms` of the spec."""
         return self.spec.response_ms
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:

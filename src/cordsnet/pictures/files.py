@@ -56,7 +56,7 @@ MAGIC = (
 
 @dataclass(frozen=True)
 class Glance:
-    """What the head of a picture says.
+    """Properties of a picture, from its header.
 
     Attributes
     ----------
@@ -168,7 +168,7 @@ _BROKEN = (
 
 
 def _why(source: Source, error: BaseException) -> str:
-    """Why a source cannot be read, in a few words."""
+    """Say in a few words why a source cannot be read."""
     from PIL import UnidentifiedImageError
 
     if isinstance(source, Path) and source.is_symlink() and not source.exists():

@@ -1,4 +1,4 @@
-"""How well a network does a task, over all trials and by condition."""
+"""Performance of a network in a task, over all trials and by condition."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

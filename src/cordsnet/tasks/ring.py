@@ -53,7 +53,7 @@ def wanted(plan: Plan, angles: Tensor, going: Tensor, counted: Tensor) -> tuple[
 
 
 def answers(trials: Trials, outputs: Mapping[str, Tensor], start: Tensor, last: Tensor) -> Answers:
-    """How a ring was read: its angle in the frame `last` [B], against `Trials.answer` in radians.
+    """Read the angle of a ring in the frame `last` [B], and compare it with `Trials.answer` in radians.
 
     An answer is right within 36 degrees, if the fixation unit is below 0.5 then. It is early if that unit is below 0.5
     in the frame before `start` [B].

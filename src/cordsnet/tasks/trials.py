@@ -113,7 +113,7 @@ class Trials:
         return self.frames * self.frame_ms
 
     def edges_ms(self, period: str) -> Tensor:
-        """When a period begins and ends in each trial [B, 2], ms from the start of the trial."""
+        """Return the start and end of a period in each trial [B, 2], ms from the start of the trial."""
         return self.periods[period] * self.frame_ms
 
     def to(self, like: Tensor) -> "Trials":

@@ -1,4 +1,4 @@
-"""What a recipe would take: sizes, operations, memory and time, from one small batch and without its data."""
+"""Cost of a recipe: sizes, operations, memory and time, from one small batch and without its data."""
 
 import time
 from pathlib import Path

@@ -116,7 +116,7 @@ class Bound:
         return integrate(self.system, holds, state, record, steps, engine, self.memory, self.notes)
 
     def end(self, holds: list[Hold], state: State, expansion_bound: float | None = None) -> Ending:
-        """How the system ends after holds, from a state, with the gradient of the rule; see `last_state`."""
+        """Return the end of a trial of holds, from a state, with the gradient of the rule; see `last_state`."""
         assert self.system is not None
         how = {"engine": self.engine, "memory": self.memory, "notes": self.notes}
         return last_state(self.system, holds, state, self.gradient, **how, expansion_bound=expansion_bound)  # type: ignore[arg-type]

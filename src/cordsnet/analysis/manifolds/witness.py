@@ -41,7 +41,7 @@ ALLOWS: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Witness:
-    """What one witness says, and the numbers behind it.
+    """Verdict of one witness, and the numbers behind it.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Witness:
 
 @dataclass(frozen=True)
 class Judged:
-    """What one tested state says to a witness."""
+    """Verdict of a witness on one tested state, and the numbers behind it."""
 
     kind: str
     numbers: Mapping[str, float]

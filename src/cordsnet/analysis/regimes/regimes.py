@@ -1,4 +1,4 @@
-"""Which dynamical regime a trained network is in: stable for every image, or not, and in what way.
+"""Dynamical regime of a trained network: stable for every image, or unstable, and in what way.
 
 Trained without the spontaneous penalty, networks end in one of three regimes, unstable, multistable or monostable;
 trained without log-spaced weights, some are right only in passing (Soo et al. 2024, section 3).

@@ -37,7 +37,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Settled:
-    """How a batch of trials ended under held inputs.
+    """Last state of trials under held inputs, and its speed.
 
     Attributes
     ----------

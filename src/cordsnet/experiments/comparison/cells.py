@@ -31,7 +31,7 @@ NO_PARTNER = "its claims need a static model, such as a CNN, that is shown the s
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same for all cells of a comparison.
+    """Settings that all cells of a comparison share.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How long one of two answers lasts under noise before the other replaces it."""
+"""Dominance durations: the time that one of two answers lasts under noise before the other replaces it."""
 
 from dataclasses import dataclass
 

@@ -98,7 +98,7 @@ def make_stimuli(objects: Objects, hidden: Array, count: int, bubbles: int, spec
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a model answers; all arrays hold the probability of a right answer to each object [N].
+    """Answers of a model; all arrays hold the probability of a right answer to each object [N].
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ Attack: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Pixels:
-    """How pixel values from 0 to 1 and the images that a model reads go together.
+    """Conversion between pixel values from 0 to 1 and the images that a model reads.
 
     Attributes
     ----------

@@ -115,7 +115,7 @@ ALONE, PAIRED = (tuple(c for c in CLAIMS if ("cnn" in c.name) == beside) for bes
 
 @dataclass(frozen=True)
 class Subject:
-    """What was found with one dynamical model.
+    """Decision times and accuracy of one dynamical model.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ Hits = Mapping[str, NDArray[np.float64]]
 
 
 def read_movies(model: Any, source: MovieSource, trials: int) -> Hits:
-    """How a network reads the test movies of a source: the class of the digit, and where it drifts.
+    """Measure which test movies a network reads correctly: the class of the digit, and where it drifts.
 
     "sense" is whether the direction or its opposite is thought more likely. Shuffled frames still show the axis of a
     motion, so that half of all directions can be right without any order; the sense cannot.

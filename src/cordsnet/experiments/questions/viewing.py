@@ -1,4 +1,4 @@
-"""How a model is shown images that change from frame to frame, and read at the end."""
+"""Presentation of images that change from frame to frame; the model is read at the end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

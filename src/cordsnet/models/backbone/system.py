@@ -19,7 +19,7 @@ Fed = TypeVar("Fed")
 
 @dataclass(frozen=True)
 class Seen(Generic[Fed]):
-    """What a held image causes.
+    """Feedforward rates under a held image, and the input to the head.
 
     Attributes
     ----------

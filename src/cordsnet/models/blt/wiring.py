@@ -19,7 +19,7 @@ POOLS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Connection:
-    """What an area hears from another area, from itself or from the image.
+    """Connection to an area from another area, from itself or from the image.
 
     Attributes
     ----------

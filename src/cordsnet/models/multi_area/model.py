@@ -196,13 +196,13 @@ class MultiArea(VisionModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and time constants, in words."""
         taus = ", ".join(f"{name} {tau:g} ms" for name, _, tau in self.spec.areas)
         return f"{super().timing}; time constants: {taus}; front end: {self.front.timing}"
 
     @property
     def response_ms(self) -> float:
-        """That of the spec."""
+        """`response_ms` of the spec."""
         return self.spec.response_ms
 
     @property

@@ -67,12 +67,12 @@ class Streams(VisionModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time steps of all streams, in words."""
         return "; ".join((super().timing, *(f"{name}: {model.timing}" for name, model in self._named())))
 
     @property
     def response_ms(self) -> float:
-        """That of the spec."""
+        """`response_ms` of the spec."""
         return self.spec.response_ms
 
     @property

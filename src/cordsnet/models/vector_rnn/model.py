@@ -91,7 +91,7 @@ class VectorRNN(VisionModel):
 
     @property
     def response_ms(self) -> float:
-        """That of the spec."""
+        """`response_ms` of the spec."""
         return self.spec.response_ms
 
     @property

@@ -150,7 +150,7 @@ class SettledArea:
 
 
 class Course:
-    """How far the fit of all areas has come, saved between steps, so that it goes on after it was stopped.
+    """Progress of the fit of all areas, saved between steps, so that it goes on after it was stopped.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class Units:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What is read of a file.
+    """Parts of a file that are read.
 
     Attributes
     ----------
