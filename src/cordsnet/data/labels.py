@@ -28,7 +28,7 @@ class Classes:
     ----------
     names : in the order of their numbers.
     numbers : split -> value of its column of labels -> number of the class; None where the values are the numbers.
-    notes : what was assumed.
+    notes : assumptions, in sentences.
     """
 
     names: tuple[str, ...]

@@ -33,8 +33,8 @@ class Reading:
     Attributes
     ----------
     image_column, label_column : columns of parquet files with images and labels; None finds them.
-    max_unreadable : this many unreadable images are left out of a split.
-    max_unreadable_share : and this proportion of a split, where it is more.
+    max_unreadable : number of unreadable images that are left out of a split.
+    max_unreadable_share : or this proportion of a split, where it is more.
     """
 
     image_column: str | None = None

@@ -31,7 +31,7 @@ class Solution:
     value : [B, ...], per sample the first iterate that converged, or else the one with the least residual.
     residual : [B], |f(x) - x| / |f(x)| there.
     status : one `Status` per sample.
-    evaluations : how often f was evaluated.
+    evaluations : number of evaluations of f.
     after : [B, ...], f(value).
     """
 

@@ -23,7 +23,7 @@ class ClassResult:
     ----------
     name : the class.
     images : number of its images.
-    correct : how many were answered with it.
+    correct : number of these that were answered with it.
     answered : number of images, of any class, that were answered with it.
     accuracy : share of its images answered with it, with a 95 % Wilson interval; None without images.
     """

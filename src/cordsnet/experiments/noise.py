@@ -22,7 +22,7 @@ from cordsnet.experiments.result import Result
 from cordsnet.stimuli import Protocol, show, with_noise
 
 LAST, MEAN = "last frame", "mean over frames"
-"""How a model is read: its scores at the end, or averaged over all frames that it was shown."""
+"""Read-outs of a model: its scores at the end, or averaged over all frames that it was shown."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ MAGIC = (
     b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ",
     b"\xff\x4f\xff\x51",
 )  # fmt: skip
-"""How files of the usual formats begin; WebP and AVIF are known by their bytes 4 to 12."""
+"""First bytes of files of the usual formats; WebP and AVIF are known by their bytes 4 to 12."""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ class Performance:
     Attributes
     ----------
     task : the task.
-    answers : how they were answered.
-    answer : what was right [N] or [N, ...].
+    answers : the answers.
+    answer : the right answer [N] or [N, ...].
     conditions : name -> condition of each trial [N] or [N, ...].
     """
 

@@ -23,7 +23,7 @@ TOLERANCE: Final = math.pi / 5
 
 WIDTH, HEIGHT = math.pi / 8, 0.8
 HIGH, LOW = 0.85, 0.05
-"""What the fixation unit should do before the go cue, and what all units should do at rest."""
+"""Target of the fixation unit before the go cue, and of all units at rest."""
 
 
 def bump(angles: Tensor) -> Tensor:

@@ -166,7 +166,7 @@ class Task(ABC):
         batch : number of trials, B.
         seed : of everything that is drawn, from 0.
         first : number of the first trial.
-        device : where they are made.
+        device : device on which they are made.
         """
         return self.render(self.plan(batch, seed, first, device))
 

@@ -84,7 +84,7 @@ class Trials:
     mask : output -> weights [F, B] with which its error counts; 0 where nothing is wanted, and after a trial's end.
     periods : period -> first frame and the frame after its last one [B, 2].
     conditions : name -> condition of each trial [B] or [B, ...].
-    answer : what a subject should answer [B] or [B, ...].
+    answer : the right answer [B] or [B, ...].
     lengths : number of frames of each trial [B]; later frames are padding.
     frame_ms : duration of a frame, ms.
     """

@@ -81,7 +81,7 @@ class Bound:
     gradient : how the gradient of the last state is computed, for losses that ask for that state alone.
     notes : receives a sentence for every duration that is rounded to the steps of the model.
     rest : how the state without input is found.
-    head : what the loss has put on top of the model (`Loss.head`); None for nothing.
+    head : layers that the loss has put on top of the model (`Loss.head`); None for none.
     """
 
     model: Any

@@ -47,9 +47,9 @@ class Witness:
     ----------
     kind : of the spectrum and the perturbation "point", "curve" (one neutral direction), "cycle" or "none"; of the
         topology "one place", "places", "arc", "loop" or "none"; of any of them "undecided".
-    numbers : what was measured; NaN if it does not apply.
+    numbers : the measurements; NaN if one does not apply.
     residual : largest residual behind the kind, in units of its threshold or of size; 0 where nothing was solved.
-    status : CONVERGED, or how the computation ended.
+    status : outcome of the computation.
     notes : in words, such as states that disagree.
     """
 

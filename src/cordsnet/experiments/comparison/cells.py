@@ -37,7 +37,7 @@ class Plan:
     ----------
     experiments : names.
     preset : row of options of every experiment.
-    folder : the comparison's; cells are below it.
+    folder : folder of the comparison; cells are below it.
     data : name or path of the data set that all models are shown; None is what each was trained on.
     seed : of everything that is drawn.
     device : "cpu" or "cuda".
@@ -59,7 +59,7 @@ class Cell:
     ----------
     experiment : its name.
     folder : of the result, relative to that of the comparison; "" where the model was left out.
-    reason : why it was left out; "" where it was not.
+    reason : reason why it was left out; "" where it was not.
     reused : True if the result was there already.
     """
 

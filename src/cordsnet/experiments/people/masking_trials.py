@@ -125,7 +125,7 @@ class Viewer:
     Attributes
     ----------
     model : in evaluation mode.
-    stimuli, times : what is shown, and when.
+    stimuli, times : the stimuli, and their times.
     folds : of the cross-validation by object.
     seed : of the division into folds, and of private noise.
     notes : receives what is chosen and rounded.

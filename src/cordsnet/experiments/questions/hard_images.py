@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 
 OWN = "own margin"
-"""How easy an image is by the network itself: its margin at the end."""
+"""Ease of an image for the network itself: its margin at the end."""
 KEPT = 0.95
 """Share of the accuracy at the end that is kept, by which a shorter trial is long enough."""
 

@@ -14,10 +14,10 @@ from cordsnet.experiments.questions.movie_source import CLASSES, REPEATS, MovieS
 from cordsnet.experiments.questions.movies import DIRECTIONS, opposite
 
 CHANCE = {"class": 1 / CLASSES, "direction": 1 / len(DIRECTIONS), "sense": 1 / 2}
-"""What is read -> share that is right by guessing."""
+"""Question -> share that is right by guessing."""
 
 Hits = Mapping[str, NDArray[np.float64]]
-"""What is read -> share of the movies of each test digit that are read correctly [N]; ties count as half."""
+"""Question -> share of the movies of each test digit that are read correctly [N]; ties count as half."""
 
 
 def read_movies(model: Any, source: MovieSource, trials: int) -> Hits:

@@ -25,7 +25,7 @@ class Viewing:
     Attributes
     ----------
     system : the model bound to its step.
-    steps : how long an image is shown.
+    steps : number of steps for which an image is shown.
     frame : steps for which a frame stays.
     notes : durations that were rounded to the steps of the model.
     """

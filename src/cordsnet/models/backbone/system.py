@@ -25,7 +25,7 @@ class Seen(Generic[Fed]):
     ----------
     image : [1 or B, C, H, W].
     rates : area of the feedforward network -> its rates [1 or B, C, H, W]; its stem's maps beside them.
-    fed : what they bring to the head.
+    fed : their input to the head.
     """
 
     image: Tensor

@@ -22,7 +22,7 @@ ECCENTRICITY, RADIUS = 0.7, 0.18
 """Place and size of the target in movies, in half-widths of the field."""
 
 AHEAD, AHEAD_RADIUS = math.pi / 4, 0.09
-"""How far ahead of the target, in radians, a smaller disc says which way round to move, and its size."""
+"""Angle ahead of the target, in radians, of a smaller disc that shows which way round to move, and its size."""
 
 DIRECTIONS = ("anticlockwise", "clockwise")
 """Ways round; the number of a direction is a place in this list."""
