@@ -59,6 +59,11 @@ class Plan:
         """Time since a period began at the middle of every frame [F, B], ms; negative before it."""
         return (self.index - self.edges[period][:, 0] + 0.5) * self.frame_ms
 
+    def counted(self, period: str, grace_ms: float, weight: float) -> Tensor:
+        """Weights of errors [F, B]: 1 outside of a period; within it 0 for `grace_ms`, and then `weight`."""
+        late = weight * (self.since(period) > grace_ms).double()
+        return torch.where(self.during(period), late, torch.ones_like(late))
+
     @property
     def running(self) -> Tensor:
         """True until a trial ends [F, B]; False in what pads a short trial."""
