@@ -12,11 +12,12 @@ from cordsnet.models.parts import clock_field, keeps_statistics
 from cordsnet.models.streams.spec import StreamsSpec
 from cordsnet.models.streams.system import Stream, StreamsSystem
 from cordsnet.models.table import KINDS, MODELS
+from cordsnet.models.timed import TimedModel
 
 Model = TypeVar("Model", bound="Streams")
 
 
-class Streams(VisionModel):
+class Streams(TimedModel):
     """Models of images that see the same images side by side, such as one for form and one for motion.
 
     Streams do not hear of one another. Areas and pathways of a stream have its name before them: "area1" of "form" is
@@ -69,11 +70,6 @@ class Streams(VisionModel):
     def timing(self) -> str:
         """Time steps of all streams, in words."""
         return "; ".join((super().timing, *(f"{name}: {model.timing}" for name, model in self._named())))
-
-    @property
-    def response_ms(self) -> float:
-        """`response_ms` of the spec."""
-        return self.spec.response_ms
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:
