@@ -67,7 +67,7 @@ def cannot_write(path: str | Path, error: OSError) -> str:
 
 
 def free_space(path: str | Path) -> str:
-    """How much room there is for a file, in words: that of the nearest folder above it that exists."""
+    """Return in words the free space for a file, in the nearest folder above it that exists."""
     place = next(place for place in Path(path).absolute().parents if place.is_dir())
     free = float(shutil.disk_usage(place).free)
     for unit in ("bytes", "kB", "MB"):

@@ -1,4 +1,4 @@
-"""How long work tells how far it is: to whoever listens, such as the command line, which draws a bar of it.
+"""Progress of long computations, told to a listener, such as the command line, which draws a bar.
 
 Nobody listens by default, so that functions called from Python print nothing.
 """

@@ -32,7 +32,7 @@ class TrainingDivergedError(ArithmeticError):
 
     Attributes
     ----------
-    what : what stopped being finite: the loss, the gradients or the weights.
+    what : the numbers that stopped being finite: the loss, the gradients or the weights.
     area : area in which it happened first.
     update : number of the update at which it was found.
     """
@@ -50,7 +50,7 @@ class NotConvergedError(ArithmeticError):
     what : what was solved for.
     residual, tol : relative residual that was reached, and the one that was asked for.
     products : number of operator products that were computed.
-    why : why the solver stopped.
+    why : reason why the solver stopped.
     """
 
     def __init__(self, what: str, residual: float, tol: float, products: int, why: str) -> None:

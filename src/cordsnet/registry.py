@@ -42,7 +42,7 @@ class Registry(Generic[Entry]):
         Parameters
         ----------
         name : name of the entry.
-        target : where the entry is defined, as "package.module:attribute".
+        target : place of the entry's definition, as "package.module:attribute".
 
         Raises
         ------

@@ -25,7 +25,7 @@ CLASSES = 10
 """Number of classes of all models."""
 
 UPDATE = Optimisation("adamw", 1e-3, "constant")
-"""How weights are updated at the end of a training step."""
+"""Update of weights at the end of a training step."""
 
 
 @dataclass(frozen=True)

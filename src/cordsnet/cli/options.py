@@ -28,7 +28,7 @@ RECIPE_OPTIONS = {
     "--quiet": "no progress bars",
     "--json": "print the result as one JSON document, and nothing else",
 }
-"""What every recipe can be given on the command line -> its meaning."""
+"""Option of every recipe on the command line -> its meaning."""
 
 Command = Callable[[Sequence[str]], None]
 COMMANDS: Registry[Command] = Registry("command")

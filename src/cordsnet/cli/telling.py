@@ -1,4 +1,4 @@
-"""What a command says while it works: bars or sentences of progress, and warnings as sentences."""
+"""Messages of a command while it works: bars or sentences of progress, and warnings as sentences."""
 
 import os
 import sys

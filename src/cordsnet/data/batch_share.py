@@ -1,4 +1,4 @@
-"""How a batch is divided among processes and into parts for gradient accumulation."""
+"""Division of a batch among processes and into parts for gradient accumulation."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What identifies a data set: its labels and the content of its images, not the paths or the times of its files."""
+"""Identity of a data set: its labels and the content of its images, not the paths or times of its files."""
 
 import hashlib
 import os

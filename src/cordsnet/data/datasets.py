@@ -34,8 +34,8 @@ def load_data(
     name : name of a data set (see `DATASETS`), or path of a folder with images of your own.
     image_size : height and width of the images, px.
     image_column, label_column : columns of your own parquet files with images and labels; None finds them.
-    max_unreadable : this many unreadable images are left out of a split of your own, and named in a `DataWarning`.
-    max_unreadable_share : and this proportion of a split, where it is more.
+    max_unreadable : number of unreadable images that are left out of a split of your own, named in a `DataWarning`.
+    max_unreadable_share : or this proportion of a split, where it is more.
 
     Raises
     ------

@@ -27,7 +27,7 @@ ROW = "cordsnet row"
 """Key of the number of its row in a record."""
 
 NAMELESS = "a row without a name"
-"""What an image is called that has neither a file nor a number."""
+"""Name of an image that has neither a file nor a number."""
 
 Record: TypeAlias = dict[str, Any]
 """A row of a table: column name -> value. The image is {"bytes", "path"}, the label is a value of its column."""
@@ -75,7 +75,7 @@ class Decoder:
     channels : 1 for grey images, 3 for colour.
     root : folder of the data set, to which paths of images are relative.
     numbers : value of the column of labels -> number of its class; None where the column holds numbers of classes.
-    tolerance : how many images may be unreadable.
+    tolerance : number of images that may be unreadable.
     """
 
     name: str

@@ -21,7 +21,7 @@ TRAIN, TEST = ("train",), ("test", "validation", "val")
 
 @dataclass
 class Folder:
-    """What was found in the folder of a split.
+    """Content of the folder of a split.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ class HubData:
     augmentation : name of the augmentation used in training by default.
     normalise : normalisation of pixel values; None uses mean and standard deviation of the training images.
     streamed : True if training images are streamed (see `Stream`) instead of downloaded first.
-    tolerance : how many images of a split may be unreadable.
+    tolerance : number of images of a split that may be unreadable.
     """
 
     name: str

@@ -28,7 +28,7 @@ class Classes:
     ----------
     names : in the order of their numbers.
     numbers : split -> value of its column of labels -> number of the class; None where the values are the numbers.
-    notes : what was assumed.
+    notes : assumptions, in sentences.
     """
 
     names: tuple[str, ...]
@@ -104,7 +104,7 @@ def _where(column: str, name: str, split: str) -> str:
 
 
 def _counts(table: datasets.Dataset, column: str, where: str) -> Counts:
-    """How often each value occurs. Raises DataError for other kinds of values, and where labels are missing."""
+    """Count how often each value occurs. Raises DataError for values that are no labels, and where they are missing."""
     kind = table.features[column]
     if not isinstance(kind, datasets.ClassLabel | datasets.Value):
         raise DataError(f"{where} holds {type(kind).__name__}, not one label per image; name another label_column")

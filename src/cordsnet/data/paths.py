@@ -28,13 +28,13 @@ LAYOUT = (
 
 @dataclass(frozen=True)
 class Reading:
-    """How a data set of your own is read.
+    """Options for reading a data set of your own.
 
     Attributes
     ----------
     image_column, label_column : columns of parquet files with images and labels; None finds them.
-    max_unreadable : this many unreadable images are left out of a split.
-    max_unreadable_share : and this proportion of a split, where it is more.
+    max_unreadable : number of unreadable images that are left out of a split.
+    max_unreadable_share : or this proportion of a split, where it is more.
     """
 
     image_column: str | None = None
@@ -49,7 +49,7 @@ class Reading:
 
     @property
     def tolerance(self) -> Tolerance:
-        """How many images may be unreadable. Raises DataError for numbers out of range."""
+        """Number of images that may be unreadable. Raises DataError for numbers out of range."""
         return Tolerance(self.max_unreadable, self.max_unreadable_share)
 
 

@@ -20,13 +20,13 @@ DEEP_SAMPLED = 50
 
 @dataclass
 class Survey:
-    """What a sample of pictures of all splits shows.
+    """Formats and sizes of a sample of pictures of all splits.
 
     Attributes
     ----------
     seen : pictures that were looked at.
-    grey : how many of them have no colour.
-    pages : how many have several pages or frames.
+    grey : number of them without colour.
+    pages : number of them with several pages or frames.
     reaches : for pictures of more than 8 bits, the largest value as a share of their range.
     lost : share of each picture that the crop leaves out.
     """

@@ -20,7 +20,7 @@ class Unreadable:
     Attributes
     ----------
     file : its path within the data set, or the row of the table that holds it.
-    reason : why it cannot be read.
+    reason : reason why it cannot be read.
     """
 
     file: str
@@ -32,12 +32,12 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How many images of a split may be unreadable; as many are left out, and named in a `DataWarning`.
+    """Number of images of a split that may be unreadable; they are left out, and named in a `DataWarning`.
 
     Attributes
     ----------
-    count : this many are left out of any split, unless they are all of it.
-    share : and this proportion of a split, where it is more.
+    count : number that is left out of any split, unless they are all of it.
+    share : or this proportion of a split, where it is more.
     """
 
     count: int = 1

@@ -26,8 +26,8 @@ class VisionData:
     classes : names of the classes.
     mean, std : mean and standard deviation per channel with which pixel values in 0-1 are normalised.
     augmentation : name of the augmentation used in training by default.
-    source : where the data set comes from.
-    notes : what was chosen or assumed about the data, one sentence each.
+    source : origin of the data set.
+    notes : choices and assumptions about the data, one sentence each.
     """
 
     name: str

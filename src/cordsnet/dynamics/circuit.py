@@ -25,7 +25,7 @@ class Pathway:
     ----------
     source : an area, or an encoded input.
     target : an area, or an output.
-    map : what is done to the source's signal; None passes it on as it is.
+    map : operator on the source's signal; None passes it on as it is.
     onto : "drive" joins the target's drive; "input" joins what the target's feedforward map reads.
     delay_ms : delay beyond the one step that every synchronous update takes, ms.
     recurrent : True for an area's own recurrence, which sees the rates themselves, and not what the area emits.

@@ -18,7 +18,7 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Clock:
-    """How a model counts time.
+    """Time step of a model, and whether it may be changed.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where a network settles, without simulating how it gets there, and gradients at that point.
+"""Fixed points of a network under steady input, found without simulation, and gradients there.
 
 At a fixed point r = phi(drive(r)), whatever tau, delays and dt are. A cascade is solved area by area, each area's
 input being the settled rates of those below: only the recurrent operator is iterated. Networks with feedback are

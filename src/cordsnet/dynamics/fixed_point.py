@@ -1,4 +1,4 @@
-"""What solvers of x = f(x) share: statuses, solutions, and the loop that keeps the best iterate of each sample."""
+"""Common parts of solvers of x = f(x): statuses, solutions, and a loop that keeps the best iterate of each sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FixedPointMap: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Status(Enum):
-    """How a solution ended; the text says what to do about it."""
+    """Outcome of a solver; the text says what to do about it."""
 
     CONVERGED = "converged"
     STALLED = "stalled: the residual is above tol after max_iterations; raise max_iterations, or tol"
@@ -31,7 +31,7 @@ class Solution:
     value : [B, ...], per sample the first iterate that converged, or else the one with the least residual.
     residual : [B], |f(x) - x| / |f(x)| there.
     status : one `Status` per sample.
-    evaluations : how often f was evaluated.
+    evaluations : number of evaluations of f.
     after : [B, ...], f(value).
     """
 

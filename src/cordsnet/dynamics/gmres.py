@@ -19,7 +19,7 @@ class Systems:
     ----------
     best_x, best_residual : the solutions so far [K, N], and |b - A x| / |b| [K].
     finite, exhausted : [K], True where no product was infinite or NaN, and where A proved singular.
-    products : how often A was applied.
+    products : number of products with A.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 ONEDNN = torch.ops.mkldnn
 HAS_ONEDNN = bool(torch.backends.mkldnn.is_available()) and hasattr(ONEDNN, "_convolution_pointwise")  # type: ignore[no-untyped-call]
-"""Whether this build of torch has oneDNN; its operators are those that torch.compile emits for frozen kernels."""
+"""True if this build of torch has oneDNN; its operators are those that torch.compile emits for frozen kernels."""
 
 
 def packs(device: torch.device, dtype: torch.dtype) -> bool:

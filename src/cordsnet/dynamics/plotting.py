@@ -17,7 +17,7 @@ def plot_trajectory(trajectory: Any, trial: int | None = None) -> Any:
 
     Parameters
     ----------
-    trial : which one; None is the mean over trials.
+    trial : number of the trial; None is the mean over trials.
 
     Raises
     ------

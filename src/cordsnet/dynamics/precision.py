@@ -68,7 +68,7 @@ def as_precision(precision: "Precision | str | None") -> Precision:
 
 
 class _Whole:
-    """How many blocks of `full_precision` are open, in whatever threads, and what was set before the first."""
+    """Number of open blocks of `full_precision` in all threads, and the settings before the first."""
 
     cudnn: ClassVar[Any] = torch.backends.cudnn
     settings: ClassVar[tuple[Any, ...]] = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)

@@ -173,7 +173,7 @@ class Recorder:
         self._next = 0
 
     def wanted(self, before: int, steps: int) -> tuple[int, ...]:
-        """Which of the `steps` steps after step `before` are to be kept, counted from 1."""
+        """Return those of the `steps` steps after step `before` that are to be kept, counted from 1."""
         return tuple(k for k in range(1, steps + 1) if before + k in self._slot)
 
     def probe(self) -> Probe | None:

@@ -15,9 +15,9 @@ class Hold:
 
     Attributes
     ----------
-    steps : how many.
+    steps : number of steps.
     inputs : name -> values [B, *shape]; an input that is left out is blank, the same for every trial.
-    effects : what interventions do meanwhile.
+    effects : effects of interventions in these steps.
     """
 
     steps: int

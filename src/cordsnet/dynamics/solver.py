@@ -1,4 +1,4 @@
-"""How fixed points are solved, and how gradients pass through them."""
+"""Solvers of fixed points, and gradients through these."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Method: TypeAlias = Literal["anderson", "broyden", "fixed_point"]
 @check_init
 @dataclass(frozen=True)
 class Solver:
-    """How an area's fixed point, and the adjoint problem of its gradient, are solved.
+    """Settings of the solver for an area's fixed point and for the adjoint problem of its gradient.
 
     Attributes
     ----------

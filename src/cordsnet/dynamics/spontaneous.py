@@ -19,7 +19,7 @@ from cordsnet.dynamics.state import State
 from cordsnet.dynamics.system import System
 
 SPONTANEOUS_MS = 200.0
-"""How long a network is left without input to reach spontaneous activity (Soo et al. 2024, section 3)."""
+"""Time without input in which a network reaches spontaneous activity (Soo et al. 2024, section 3)."""
 
 
 @check_arguments
@@ -70,7 +70,7 @@ class WarmStart:
     Attributes
     ----------
     rates : area -> spontaneous activity of the last call [1, *shape]; None before the first one.
-    evaluations : how often the recurrent maps were applied in the last call, summed over areas.
+    evaluations : number of times that recurrent maps were applied in the last call, summed over areas.
     relaxed : in how many calls the network was left alone instead.
     """
 

@@ -1,4 +1,4 @@
-"""What a dynamical model carries from one step to the next."""
+"""State of a dynamical model: the signals carried from one step to the next."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

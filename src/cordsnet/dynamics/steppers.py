@@ -1,4 +1,4 @@
-"""How one step of dt is taken: a table row and a thin class each.
+"""Integration schemes for one step of dt: a table row and a thin class each.
 
 `order` is the order of convergence in dt that tests measure against the matrix exponential;
 `limit` the largest dt / tau for which a relaxing area without recurrence stays stable; `evaluations` how often

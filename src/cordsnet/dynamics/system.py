@@ -1,4 +1,4 @@
-"""What the engines run: a model bound to a time step. The narrow waist between models and time loops."""
+"""Interface between models and engines: a model bound to a time step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class System(ABC, Generic[Context]):
     Attributes
     ----------
     clock : how steps relate to ms.
-    signals : what is carried from step to step, lowest area first.
+    signals : tensors that are carried from step to step, lowest area first.
     outputs : name -> names of the axes of what is read out, after the batch axis; `scores` for image models.
     like : a tensor with the device and dtype of the signals.
     pathways : names "source -> target" of what `advance` passes through `effects.pathway`.

@@ -43,11 +43,11 @@ class Trajectory:
     rates : area -> [T, B, *shape], or what the reduction left of the shape; other signals under their names.
     outputs : output -> [T, B, ...].
     axes : name of a signal or an output -> names of the axes of its values.
-    final_state : where the simulation ended; pass it as `initial_state` to go on from there.
+    final_state : last state of the simulation; pass it as `initial_state` to go on from there.
     clock : how steps relate to ms.
     notes : what was rounded or assumed, in sentences.
     model : name of the model.
-    duration_ms : how long the protocol was; None where that is not known, and the last recorded time is taken for it.
+    duration_ms : duration of the protocol; None where it is not known, and the last recorded time is taken for it.
     """
 
     time_ms: Tensor
@@ -62,7 +62,7 @@ class Trajectory:
 
     @property
     def ends_ms(self) -> float:
-        """When the simulation ended, ms from its start."""
+        """End of the simulation, ms from its start."""
         return float(self.time_ms[-1]) if self.duration_ms is None else self.duration_ms
 
     @property

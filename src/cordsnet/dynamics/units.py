@@ -1,4 +1,4 @@
-"""Which units of an area are meant: by index, by mask, or drawn."""
+"""Selection of units of an area: by index, by mask, or drawn at random."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

@@ -80,14 +80,14 @@ class Claim:
     Attributes
     ----------
     name : key by which the experiment reports its measurement.
-    statement : what is claimed, one sentence.
+    statement : the claim, in one sentence.
     source : the paper and its figure, or "reviewer" and the question.
-    measure : what the number is, with its units.
+    measure : meaning of the number, with its units.
     expected : range of the number with which the claim holds.
     exact : True if the claim is about this very network, so that no interval is needed.
     of : what `n` counts.
     subject : model, or pair of models, that was measured; "" before the run.
-    value, interval, n : what was measured; None before the run.
+    value, interval, n : the measurement; None before the run.
     """
 
     name: str

@@ -81,7 +81,7 @@ def evaluate(
 
 @dataclass
 class _Seen:
-    """What came of all batches."""
+    """Labels, answers and pictures of all batches."""
 
     labels: list[Tensor] = field(default_factory=list)
     answers: list[Tensor] = field(default_factory=list)
@@ -115,7 +115,7 @@ class _Reader:
 
     @property
     def read_ms(self) -> float | None:
-        """When the model is read; None if it is static."""
+        """Time at which the model is read, ms; None if it is static."""
         return self.time_ms[self.at] if self.time_ms else None
 
     def __call__(self, images: Tensor, before: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What an evaluation finds: accuracy, classes, confusions, answers, and the course in time."""
+"""Result of an evaluation: accuracy, classes, confusions, answers, and the course in time."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,13 +17,13 @@ SETTLED = 0.02
 
 @dataclass(frozen=True)
 class ClassResult:
-    """How the images of one class were answered.
+    """Answers to the images of one class.
 
     Attributes
     ----------
     name : the class.
     images : number of its images.
-    correct : how many were answered with it.
+    correct : number of these that were answered with it.
     answered : number of images, of any class, that were answered with it.
     accuracy : share of its images answered with it, with a 95 % Wilson interval; None without images.
     """

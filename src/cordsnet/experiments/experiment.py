@@ -1,4 +1,4 @@
-"""What an experiment is: one function from a setting and its options to a result, with a row in `EXPERIMENTS`."""
+"""Experiments: each is one function from a setting and options to a result, with a row in `EXPERIMENTS`."""
 
 import dataclasses
 import time
@@ -131,8 +131,8 @@ class Experiment(Generic[Options]):
     run : the function.
     options : the dataclass of its options.
     presets : "smoke", "desk", "paper" -> options with an estimate of time and memory.
-    claims : what it decides, declared before any run.
-    needs : what is asked of every model.
+    claims : the claims that it decides, declared before any run.
+    needs : requirements on every model.
     trains : True if it trains its own networks and takes no models.
     stored : True if it measures answers that are stored in files, and takes no models.
     own_images : True if it shows pictures of its own, so that the test images of models are not needed.

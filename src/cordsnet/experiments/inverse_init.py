@@ -44,7 +44,7 @@ DT_MS = 5.0
 """Step of all training after the initialisation, ms, for speed; accuracy is read at the network's own step."""
 
 MEASURED_WITH = Solver(tol=1e-3, max_iterations=40)
-"""How settled rates are found, for all schemes alike."""
+"""Solver of the settled rates of all schemes."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Scheme:
     Attributes
     ----------
     description : one line.
-    stage : what makes the network.
-    linear : whether the network is linear, to be trained as such and annealed; if not, it is only fine-tuned.
+    stage : stage that makes the network.
+    linear : True for a linear network, which is trained as such and annealed; any other is only fine-tuned.
     """
 
     description: str
@@ -65,7 +65,7 @@ class Scheme:
 
 @dataclass(frozen=True)
 class InverseInitOptions:
-    """How much is trained.
+    """Options of the comparison of initialisations.
 
     Attributes
     ----------
@@ -222,7 +222,7 @@ def scheme_recipe(scheme: Scheme, options: InverseInitOptions) -> Recipe:
 
 
 def measure_init(recipe: Recipe, reports: Mapping[str, StageReport]) -> dict[str, float]:
-    """How well the settled rates of the rectified network imitate the CNN's, before any training."""
+    """Measure how well settled rates of the rectified network imitate the CNN's, before training."""
     model: Any = reports[INIT].model()
     cnn: Any = reports["fold"].model()
     if lack := rate_equation(model):

@@ -1,4 +1,4 @@
-"""What experiments ask of a model: each function answers with what the model lacks, or with ""."""
+"""Requirements of experiments: each function says what a model lacks; "" where it lacks nothing."""
 
 from typing import Any
 

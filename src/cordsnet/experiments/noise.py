@@ -22,7 +22,7 @@ from cordsnet.experiments.result import Result
 from cordsnet.stimuli import Protocol, show, with_noise
 
 LAST, MEAN = "last frame", "mean over frames"
-"""How a model is read: its scores at the end, or averaged over all frames that it was shown."""
+"""Read-outs of a model: its scores at the end, or averaged over all frames that it was shown."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def noise(setting: Setting, options: NoiseOptions) -> Result:
 def noisy_hits(
     model: Any, split: Split, options: NoiseOptions, frame_ms: float, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    """How it is read -> 1 where an image is read correctly, else 0 [sigmas, B]. All models see the same noise."""
+    """Return read-out -> 1 where an image is read correctly, else 0 [sigmas, B]. All models see the same noise."""
     unit = float(split.images.std())
     found: dict[str, list[Tensor]] = {LAST: [], MEAN: []}
     for sigma in options.sigmas:
@@ -130,7 +130,7 @@ def scores_over_time(model: Any, protocol: Protocol, seed: int) -> Tensor:
 
 
 def common_frame_ms(models: Mapping[str, Any], frame_ms: float | None = None) -> float:
-    """How long a frame stays: as asked, or the longest step of the models, in whole steps of those that need them."""
+    """Return the duration of a frame: as asked, or the longest step, in whole steps of models that need them."""
     if frame_ms is not None:
         return frame_ms
     longest = max(float(model.dt_ms) for model in models.values())

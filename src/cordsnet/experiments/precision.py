@@ -1,4 +1,4 @@
-"""What half precision costs: errors of rates, scores and gradients beside double precision."""
+"""Errors of half precision in rates, scores and gradients, beside double precision."""
 
 import copy
 import time

@@ -1,4 +1,4 @@
-"""Whether a model reads the whole images of a run, which claims about its answers take for granted."""
+"""Check that a model reads the whole images of a run, which claims about its answers take for granted."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ SLACK = 1e-4
 
 @dataclass(frozen=True)
 class WholeImages:
-    """What a model makes of the whole, unperturbed images of a run.
+    """Result of the check that a model reads the whole, unperturbed images of a run.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ def describe_images(model: VisionModel, split: Split, data: str) -> str:
 
 
 def _why_unread(label: str, answers: Tensor, labels: Tensor, classes: int, same: str) -> str:
-    """Why a model does not read images, by its answers [B] to them; "" where it does."""
+    """Say why a model does not read images, by its answers [B] to them; "" where it does."""
     hits, n = int((answers == labels).sum()), len(labels)
     measured, chance = share(hits, n), 1 / classes
     assert measured.interval is not None

@@ -1,4 +1,4 @@
-"""What every experiment returns: tables, labelled arrays, claims and plain data about the run."""
+"""Result of an experiment: tables, labelled arrays, claims and plain data about the run."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

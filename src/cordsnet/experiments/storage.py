@@ -24,7 +24,7 @@ LARGEST_RESULT, LARGEST_ARRAYS = 256 * 2**20, 4 * 2**30
 """Bytes that are read; larger files are refused."""
 
 ENGINE: Literal["scipy"] = "scipy"
-"""How xarray writes and reads NetCDF 3: in plain Python, without another library."""
+"""Engine with which xarray writes and reads NetCDF 3: plain Python, without another library."""
 
 
 @check_arguments

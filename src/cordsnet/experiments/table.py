@@ -36,7 +36,7 @@ QUESTIONS: tuple[str, ...] = (
     "temporal_tasks",
     "hard_images",
 )  # fmt: skip
-"""What reviewers and readers of the paper asked."""
+"""Questions of reviewers and readers of the paper."""
 for _name in QUESTIONS:
     EXPERIMENTS.add_lazy(_name, f"cordsnet.experiments.questions.{_name}:{_name}")
 

@@ -1,4 +1,4 @@
-"""What experiments that train networks have in common: rows of runs, and differences between groups of them."""
+"""Common parts of experiments that train networks: rows of runs, and differences between groups of them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -16,7 +16,6 @@ from cordsnet.models.stack.model import StackModel
 from cordsnet.models.stack.spec import StackSpec
 from cordsnet.models.stack.system import Cell, StackSystem
 from cordsnet.models.stepped.layers import Layers
-from cordsnet.models.table import ModelRow
 from cordsnet.models.weights import conv_layer
 
 PAPER = "https://arxiv.org/abs/2410.13821"
@@ -194,21 +193,11 @@ REMARKS = (
     "The length of a step, gamma, is a number of the spec and is not trained. With 1 in place of 0.3 the small network "
     "learned the digits badly.",
 )
-ROW = ModelRow(
-    "akorn", "akorn", AkornSpec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (4, 4, 8, 4)}, remarks=REMARKS
-)
-SMALL = ModelRow(
-    "akorn_small",
-    "akorn",
-    AkornSpec(
-        "akorn_small",
-        channels=(16, 32),
-        stem_channels=16,
-        **stack.SMALL,
-        dimensions=2,
-    ),
+ROW, SMALL = stack.rows_of(
+    AkornSpec(),
+    AkornSpec("akorn_small", channels=(16, 32), stem_channels=16, **stack.SMALL, dimensions=2),
     SOURCE,
     CLOCK,
-    tiny=stack.TINY | {"channels": (4, 6)},
-    remarks=REMARKS,
+    REMARKS,
+    ((4, 4, 8, 4), (4, 6)),
 )

@@ -1,4 +1,4 @@
-"""When an image first reaches each area of a model."""
+"""Step at which an image first reaches each area of a model."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def arrival_steps(model: VisionModel, *, steps: int = 64, seed: int = 0) -> dict
     Parameters
     ----------
     model : a model that reads images.
-    steps : how many steps are tried.
+    steps : largest number of steps that is tried.
     seed : of the images.
 
     Returns

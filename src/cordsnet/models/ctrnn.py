@@ -16,7 +16,6 @@ from cordsnet._checks import check_positive, is_int, is_number
 from cordsnet.dynamics import (
     Activation,
     Circuit,
-    Clock,
     DenseMap,
     Inputs,
     Pathway,
@@ -24,10 +23,11 @@ from cordsnet.dynamics import (
     RateEquation,
     RateSystem,
 )
-from cordsnet.models.interface import IMAGE, SCORES, VisionModel
+from cordsnet.models.interface import IMAGE, SCORES
 from cordsnet.models.recurrence import Dense, LowRank, Sparse, normal, now
 from cordsnet.models.spec import ModelSpec
 from cordsnet.models.table import ModelRow
+from cordsnet.models.timed import TimedModel
 
 AREA = "area1"
 Recurrence = Literal["dense", "lowrank", "sparse"]
@@ -110,7 +110,7 @@ RECURRENCES: Mapping[str, type[Dense] | type[LowRank] | type[Sparse]] = {
 """`RNNSpec.recurrence` -> what holds the weights of the recurrence."""
 
 
-class ContinuousRNN(VisionModel):
+class ContinuousRNN(TimedModel):
     """tau dr/dt = -r + relu(W r + b + V x), x the flattened image; scores are linear in r.
 
     It starts from spontaneous activity, as CordsNet does. `shapes["area1"]` is [N].
@@ -138,16 +138,6 @@ class ContinuousRNN(VisionModel):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """One vector."""
         return {AREA: (self.spec.units,)}
-
-    @property
-    def clock(self) -> Clock:
-        """Continuous time with the spec's step."""
-        return Clock(self.spec.dt_ms)
-
-    @property
-    def response_ms(self) -> float:
-        """That of the spec."""
-        return self.spec.response_ms
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:

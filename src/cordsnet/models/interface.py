@@ -78,7 +78,7 @@ class VisionModel(SavedModel, ABC):
     @property
     @abstractmethod
     def response_ms(self) -> float:
-        """How long inputs are held before the model is read, where nothing else is said, ms."""
+        """Time for which inputs are held before the model is read, where nothing else is said, ms."""
 
     @abstractmethod
     def bind(self, dt: float, stepper: str, precision: Precision) -> System[Any]:
@@ -98,7 +98,7 @@ class VisionModel(SavedModel, ABC):
 
     @property
     def timing(self) -> str:
-        """How the model keeps time, in words."""
+        """Kind of clock and time step, in words."""
         words = {"continuous": "continuous time, step", "steps": "steps that stand for", "static": "static, step"}
         return f"{words[self.clock.kind]} {self.dt_ms:g} ms"
 

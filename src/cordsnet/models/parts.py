@@ -40,7 +40,7 @@ def spec_inside(
     sizes : fields that the whole network gives, "image_size" and "in_channels" among them.
     dt_ms : step of the whole network, ms.
     said : name of the model in errors.
-    field : where its options are written, in errors.
+    field : field that holds its options, for errors.
 
     Raises
     ------

@@ -35,7 +35,7 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue, ITU-R 601-2, as Pillow has them."""
 
 BLACK = -0.25
-"""Where black is normalised to less than this, images within 0-1 are taken for images that were not normalised."""
+"""If black is normalised to less than this, images within 0-1 are taken for images that were not normalised."""
 
 ASSUMED_MEAN, ASSUMED_STD = 0.5, 0.25
 """Mean and s.d. of pixels in 0-1 by which pictures are normalised for a model that does not say how it was trained."""

@@ -17,7 +17,7 @@ HALF_NORMAL_MEAN = math.sqrt(2 / math.pi)
 
 @runtime_checkable
 class MatrixSpec(Protocol):
-    """What a holder of a matrix W [units, units] reads of a model's spec."""
+    """Fields of a model's spec that a holder of a matrix W [units, units] reads."""
 
     @property
     def units(self) -> int:
@@ -38,7 +38,7 @@ class MatrixSpec(Protocol):
 
 @runtime_checkable
 class KernelSpec(Protocol):
-    """What the holder of a convolution reads of a model's spec."""
+    """Fields of a model's spec that the holder of a convolution reads."""
 
     @property
     def channels(self) -> int:

@@ -15,7 +15,6 @@ from cordsnet.models.stack.model import StackModel
 from cordsnet.models.stack.spec import StackSpec
 from cordsnet.models.stack.system import Cell, StackSystem
 from cordsnet.models.stepped.layers import Conv, Layers
-from cordsnet.models.table import ModelRow
 from cordsnet.models.weights import conv_layer
 
 PAPER = "https://arxiv.org/abs/2310.19694"
@@ -152,7 +151,7 @@ class ConvS5(StackModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step, in words."""
         return f"continuous time, step {self.spec.ms_per_step:g} ms, exact within an area for input that is held"
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> ConvS5System:
@@ -198,20 +197,10 @@ REMARKS = (
     "Eigenvalues begin at -1/2 + i times 0, 1/2, 1 or 3/2 pi, with scales that are drawn evenly in the logarithm.",
     "Interventions on rates act on what an area shows to others; its states go on beneath.",
 )
-ROW = ModelRow(
-    "conv_s5", "conv_s5", ConvS5Spec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
-)
-SMALL = ModelRow(
-    "conv_s5_small",
-    "conv_s5",
-    ConvS5Spec(
-        "conv_s5_small",
-        channels=(16, 32),
-        stem_channels=16,
-        **stack.SMALL,
-    ),
+ROW, SMALL = stack.rows_of(
+    ConvS5Spec(),
+    ConvS5Spec("conv_s5_small", channels=(16, 32), stem_channels=16, **stack.SMALL),
     SOURCE,
     CLOCK,
-    tiny=stack.TINY | {"channels": (3, 4)},
-    remarks=REMARKS,
+    REMARKS,
 )

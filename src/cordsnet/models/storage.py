@@ -18,7 +18,7 @@ def save_model(model: nn.Module, folder: str | Path, metadata: Mapping[str, Any]
     Parameters
     ----------
     model : a model of any kind, also one inside `torch.compile` or a wrapper for several GPUs.
-    folder : where to; made if need be.
+    folder : folder to write to; made if need be.
     metadata : plain data worth keeping beside the weights, merged over what the model carries in its own.
 
     Returns the folder. Raises TypeError for a module that is no model of this package.

@@ -13,10 +13,10 @@ class Summary:
     name, kind : of the model, and row of `KINDS`.
     about : one sentence that says what it is, with its paper, in Markdown.
     areas : area -> shape of its rates without the batch axis, lowest first.
-    units, parameters : how many there are in all areas, and in the whole model.
+    units, parameters : number of units of all areas, and of parameters of the whole model.
     inputs : name -> shape without the batch axis; images are (channels, height, width).
     num_classes : number of class scores; None where it gives none.
-    timing : how it keeps time, in words.
+    timing : time step and order of updates, in words.
     tags : words under which the hub lists it.
     """
 

@@ -1,4 +1,4 @@
-"""What a row of the table of models says; `cordsnet.models.names` lists the rows."""
+"""Row of the table of models; `cordsnet.models.names` lists the rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class ModelRow:
     kind : row of `KINDS`.
     spec : the model as data.
     source : the paper, with its address.
-    clock : how the model keeps time, in words.
+    clock : time step and order of updates, in words.
     licence : of the weights that its authors made public, "none stated" where they do not say; "" without weights.
     tiny : changes of the spec that make the model so small that all checks of `cordsnet.testing` take seconds.
     published : parameters of the published network, counted as here; None where it has no published counterpart.

@@ -17,7 +17,6 @@ from cordsnet.dynamics import (
     Activation,
     Chain,
     Circuit,
-    Clock,
     ConvMap,
     DenseMap,
     Inputs,
@@ -30,9 +29,10 @@ from cordsnet.dynamics import (
     channels_last,
     convolve,
 )
-from cordsnet.models.interface import IMAGE, VisionModel
+from cordsnet.models.interface import IMAGE
 from cordsnet.models.spec import ModelSpec
 from cordsnet.models.table import ModelRow
+from cordsnet.models.timed import TimedModel
 
 STEM, VISUAL, DECISION, FIXATION, CHOICE, EYE = "stem", "visual", "decision", "fixation", "choice", "eye"
 STEM_STRIDE = 2
@@ -91,7 +91,7 @@ class TaskSpec(ModelSpec):
         return self.channels, height, width
 
 
-class TaskRNN(VisionModel):
+class TaskRNN(TimedModel):
     """tau dr/dt = -r + relu(drive + noise) in a visual and a vector area, read out as a choice and an eye position.
 
     Inputs: "image" [B, C, H, W] and "fixation" [B, cues]. Outputs: "choice" [B, choices], scores of the options, and
@@ -138,19 +138,9 @@ class TaskRNN(VisionModel):
         return {CHOICE: ("option",), EYE: ("coordinate",)}
 
     @property
-    def clock(self) -> Clock:
-        """Continuous time with the spec's step."""
-        return Clock(self.spec.dt_ms)
-
-    @property
     def uncalled_modules(self) -> tuple[str, ...]:
         """Weights and biases: the system computes with their tensors."""
         return "weights", "bias"
-
-    @property
-    def response_ms(self) -> float:
-        """That of the spec."""
-        return self.spec.response_ms
 
     def bind(self, dt: float, stepper: str, precision: Precision) -> RateSystem:
         """The network bound to `dt` (ms), a stepper and a precision."""

@@ -18,7 +18,7 @@ def check_readable(values: NDArray[Any], name: str, *, missing: bool = False) ->
     ----------
     values : an array of any shape, with at least one number.
     name : name of the argument.
-    missing : whether NaN is accepted, for what was not recorded.
+    missing : True if NaN is accepted, for values that were not recorded.
     """
     if values.dtype.kind not in "iuf":
         raise DataError(f"{name} must hold real numbers, got an array of {values.dtype}")

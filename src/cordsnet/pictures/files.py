@@ -51,12 +51,12 @@ MAGIC = (
     b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ",
     b"\xff\x4f\xff\x51",
 )  # fmt: skip
-"""How files of the usual formats begin; WebP and AVIF are known by their bytes 4 to 12."""
+"""First bytes of files of the usual formats; WebP and AVIF are known by their bytes 4 to 12."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """What the head of a picture says.
+    """Properties of a picture, from its header.
 
     Attributes
     ----------
@@ -168,7 +168,7 @@ _BROKEN = (
 
 
 def _why(source: Source, error: BaseException) -> str:
-    """Why a source cannot be read, in a few words."""
+    """Say in a few words why a source cannot be read."""
     from PIL import UnidentifiedImageError
 
     if isinstance(source, Path) and source.is_symlink() and not source.exists():

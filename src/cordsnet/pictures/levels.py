@@ -37,7 +37,7 @@ class UnreadableError(DataError):
 
 @dataclass(frozen=True)
 class Levels:
-    """How the values of a deep picture become grey levels.
+    """Conversion of the values of a deep picture to grey levels.
 
     Attributes
     ----------

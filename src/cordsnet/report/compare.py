@@ -53,7 +53,7 @@ def sections(result: Result) -> list[Section]:
 
 
 def summary(result: Result) -> Table:
-    """How many claims hold, fail and are undecided for each model, corrected."""
+    """Count the claims that hold, fail and are undecided for each model, corrected."""
     rows = []
     for model in values_of(result, "models", "model"):
         cells = [cell["corrected"] for cell in result.rows("cells", model=model) if "value" in cell]

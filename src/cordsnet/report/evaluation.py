@@ -63,7 +63,7 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def settling(evaluation: Evaluation) -> str:
-    """When accuracy settles, in a sentence; why there is no course for a static model."""
+    """Say when accuracy settles; for a static model, why there is no course."""
     course = evaluation.course
     if course is None or evaluation.read_ms is None:
         return "The model is static: it answers at once, so there is no course in time."

@@ -133,7 +133,7 @@ def mean_rates(result: Result, model: str) -> Figure:
 
 
 def baseline_distance(result: Result) -> Figure:
-    """How the rates return to spontaneous activity once the image has gone."""
+    """Draw the return of rates to spontaneous activity after the image."""
     figure = new_figure(WIDTH * 0.62)
     axes = figure.subplots()
     models = models_of(result, "course")

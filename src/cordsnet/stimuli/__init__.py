@@ -1,4 +1,4 @@
-"""What is shown when."""
+"""Protocols: stimuli in time."""
 
 from typing import TYPE_CHECKING
 

@@ -37,13 +37,11 @@ class Blank(Segment):
 
 
 @dataclass(frozen=True)
-class Give(Segment):
-    """Values [B, *shape] of one input, held for `ms`."""
+class Given(Segment):
+    """Values [B, *shape] of one input; a subclass says when they are shown."""
 
     input: str
     given: Tensor
-    ms: float
-    call: str = "show"  # type: ignore[misc]
 
     @property
     def values(self) -> dict[str, Tensor]:
@@ -54,6 +52,14 @@ class Give(Segment):
     def batch(self) -> int:
         """Number of trials."""
         return len(self.given)
+
+
+@dataclass(frozen=True)
+class Give(Given):
+    """Values [B, *shape] of one input, held for `ms`."""
+
+    ms: float
+    call: str = "show"  # type: ignore[misc]
 
     def holds(self, stretch: Stretch) -> Iterator[Hold]:
         """One hold."""
@@ -95,25 +101,13 @@ class Movie(Segment):
 
 
 @dataclass(frozen=True)
-class Staggered(Segment):
+class Staggered(Given):
     """Values [B, *shape] of one input that appear at a time of each trial's own and stay for `shown_ms`."""
 
-    input: str
-    given: Tensor
     onset_ms: tuple[float, ...]
     shown_ms: float
     ms: float
     call = "show_at"
-
-    @property
-    def values(self) -> dict[str, Tensor]:
-        """The values."""
-        return {self.input: self.given}
-
-    @property
-    def batch(self) -> int:
-        """Number of trials."""
-        return len(self.given)
 
     def events(self, start_ms: float) -> list[Event]:
         """Onset and offset of every trial."""

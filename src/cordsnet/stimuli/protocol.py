@@ -1,4 +1,4 @@
-"""What is shown when: protocols are sums of segments, times in ms."""
+"""Protocols, stimuli in time: sums of segments, times in ms."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence

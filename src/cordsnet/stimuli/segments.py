@@ -36,7 +36,7 @@ class Stretch:
     ----------
     clock : how steps relate to ms.
     steps : number of steps.
-    start_ms : when the segment begins, from the start of the protocol, before rounding.
+    start_ms : start of the segment, from the start of the protocol, before rounding.
     notes : receives a sentence for what is rounded; None warns instead.
     """
 

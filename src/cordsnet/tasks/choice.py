@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from cordsnet._checks import check_at_least, check_positive
 from cordsnet.tasks.task import Answers, Task
-from cordsnet.tasks.timing import longest
+from cordsnet.tasks.timing import check_grace
 from cordsnet.tasks.trials import Plan, Trials
 
 FIXATE = "fixation"
@@ -41,10 +41,7 @@ class ChoiceTask(Task):
         """Raise ValueError unless the decision period leaves a frame after the grace time."""
         check_at_least(self.grace_ms, "grace_ms", 0)
         check_positive(self.go_weight, "go_weight")
-        if (most := longest(self.timings[self.decision])) < self.grace_ms + self.frame_ms / 2:
-            raise ValueError(
-                f"grace_ms must leave a frame of {self.decision!r}, got {self.grace_ms:g} ms of {most:g} ms; lower it"
-            )
+        check_grace(self.timings, self.decision, self.grace_ms, self.frame_ms)
 
     @property
     @abstractmethod
@@ -68,8 +65,7 @@ class ChoiceTask(Task):
         """Fixate until the decision period, then the answer."""
         answer, deciding = self.right(plan), plan.during(self.decision)
         target = torch.where(deciding, answer + 1, torch.zeros_like(answer))
-        counted = self.go_weight * (plan.since(self.decision) > self.grace_ms).double()
-        return {CHOICE: target}, {CHOICE: torch.where(deciding, counted, torch.ones_like(counted))}, answer
+        return {CHOICE: target}, {CHOICE: plan.counted(self.decision, self.grace_ms, self.go_weight)}, answer
 
     def answers(self, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:
         """The option with the largest mean log-probability after the grace time.

@@ -64,7 +64,7 @@ class BehaviourCurves:
     psychometric : accuracy against strength; None with fewer than two strengths that were answered.
     chronometric : reaction time and accuracy against strength, where answers may come while it is shown;
         else None.
-    notes : what was assumed, left out or could not be fitted.
+    notes : assumptions, and data that were left out or could not be fitted, in sentences.
     chance : accuracy of a guess.
     """
 

@@ -11,7 +11,7 @@ from cordsnet._checks import check_positive, is_number
 from cordsnet.tasks.trials import Plan
 
 Algorithm: TypeAlias = Literal["movshon", "limited_lifetime", "random_walk"]
-"""How dots move. A dot is a signal dot with a probability equal to the coherence.
+"""Rules by which dots move. A dot is a signal dot with a probability equal to the coherence.
 
 "movshon" (Newsome & Movshon): three sets of dots take turns, one per frame. When its set's turn comes, a signal dot
 shifts by the way of three frames, and any other is replotted at random.
@@ -72,7 +72,7 @@ def moving_dots(plan: Plan, coherence: Tensor, angle: Tensor, count: int, way: f
     angle : direction of motion [B], in radians from the right.
     count : dots of a frame.
     way : way of a dot in a frame, in widths of the field.
-    algorithm : how they move.
+    algorithm : rule by which they move, a name of `Algorithm`.
     """
     places, _ = _tracks(plan, coherence, angle, count, way, algorithm)
     return _by_frame(places, plan.frames).movedim(0, -1)

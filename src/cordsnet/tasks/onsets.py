@@ -1,4 +1,4 @@
-"""When each area of a network knows a condition of a trial: the onset of information, area by area."""
+"""Onset of information: the time from which a condition of a trial can be decoded from each area."""
 
 import inspect
 from typing import Any

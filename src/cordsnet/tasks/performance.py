@@ -1,4 +1,4 @@
-"""How well a network does a task, over all trials and by condition."""
+"""Performance of a network in a task, over all trials and by condition."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Performance:
     Attributes
     ----------
     task : the task.
-    answers : how they were answered.
-    answer : what was right [N] or [N, ...].
+    answers : the answers.
+    answer : the right answer [N] or [N, ...].
     conditions : name -> condition of each trial [N] or [N, ...].
     """
 

@@ -12,7 +12,7 @@ from cordsnet._checks import check_positive, is_number, is_whole
 LEVEL = 0.95
 
 PARTS = ("episode", "reward", "frames")
-"""What `play` tells of every episode."""
+"""Numbers that `play` gives for every episode."""
 
 
 @check_arguments

@@ -1,4 +1,4 @@
-"""How networks are trained on a task: one recipe for all, with settings that a task may change."""
+"""Training of networks on a task: one recipe for all, with settings that a task may change."""
 
 import math
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class Lesson:
 @check_init
 @dataclass(frozen=True)
 class Effort:
-    """How long and how fast a task is trained where nothing else is said.
+    """Default length and learning rate of training on a task.
 
     Attributes
     ----------

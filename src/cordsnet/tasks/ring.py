@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cordsnet.tasks.choice import check_frames_of
+from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.task import Answers
 from cordsnet.tasks.trials import Plan, Trials
 
@@ -18,12 +19,24 @@ UNITS: Final = 32
 RING: Final = "ring"
 """Name of the output [F, B, 33]: unit 0 fixates, the others are the ring."""
 
+OUTPUT: Final = (RING, "unit", 1 + UNITS)
+"""Output of a task that is answered on a ring, as in `Task.outputs`."""
+
+CHANNELS: Final = tuple(f"{360 * k / UNITS:g} degrees" for k in range(UNITS))
+"""Names of the channels in which a vector shows a ring."""
+
 TOLERANCE: Final = math.pi / 5
 """Largest error of an angle that counts as right, as in Yang et al.: 36 degrees."""
 
 WIDTH, HEIGHT = math.pi / 8, 0.8
 HIGH, LOW = 0.85, 0.05
-"""What the fixation unit should do before the go cue, and what all units should do at rest."""
+"""Target of the fixation unit before the go cue, and of all units at rest."""
+
+
+def drawn_angle(draws: Draws, angles: int) -> Tensor:
+    """Angle of each trial [B], radians: one of `angles`, evenly spaced from the right, or any angle for 0."""
+    share = draws.integers("angle", angles).double() / angles if angles else draws.uniform("angle")
+    return share * 2 * math.pi
 
 
 def bump(angles: Tensor) -> Tensor:
@@ -53,7 +66,7 @@ def wanted(plan: Plan, angles: Tensor, going: Tensor, counted: Tensor) -> tuple[
 
 
 def answers(trials: Trials, outputs: Mapping[str, Tensor], start: Tensor, last: Tensor) -> Answers:
-    """How a ring was read: its angle in the frame `last` [B], against `Trials.answer` in radians.
+    """Read the angle of a ring in the frame `last` [B], and compare it with `Trials.answer` in radians.
 
     An answer is right within 36 degrees, if the fixation unit is below 0.5 then. It is early if that unit is below 0.5
     in the frame before `start` [B].

@@ -33,7 +33,7 @@ def run_trials(model: Any, trials: Trials, seed: int = 0) -> dict[str, Tensor]:
     Parameters
     ----------
     model : the network; it starts as it does by itself, and is not changed.
-    trials : what it sees.
+    trials : the trials that it sees.
     seed : of its noise.
 
     Returns
@@ -64,7 +64,7 @@ def run_rates(model: Any, trials: Trials, area: str) -> Tensor:
     Parameters
     ----------
     model : the network; it starts as it does by itself, and is not changed.
-    trials : what it sees.
+    trials : the trials that it sees.
     area : the area.
 
     Raises

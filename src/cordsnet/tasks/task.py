@@ -29,7 +29,7 @@ MOST_BATCH = 1_000_000
 
 @dataclass(frozen=True)
 class Answers:
-    """How trials were answered.
+    """Answers to trials.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Task(ABC):
 
     @abstractmethod
     def answers(self, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:
-        """How trials were answered, from the outputs [F, B, ...] of a network at the end of every frame."""
+        """Read the answers to trials from the outputs [F, B, ...] of a network at the end of every frame."""
 
     def edges(self, draws: Draws) -> dict[str, Tensor]:
         """Period -> first frame and the frame after its last one [B, 2]; periods follow one another."""
@@ -166,7 +166,7 @@ class Task(ABC):
         batch : number of trials, B.
         seed : of everything that is drawn, from 0.
         first : number of the first trial.
-        device : where they are made.
+        device : device on which they are made.
         """
         return self.render(self.plan(batch, seed, first, device))
 

@@ -53,6 +53,12 @@ def longest(timing: Timing) -> float:
     return timing
 
 
+def check_grace(timings: Mapping[str, Timing], period: str, grace_ms: float, frame_ms: float) -> None:
+    """Raise ValueError unless a period can be longer than the grace time at its start, by half a frame at least."""
+    if (most := longest(timings[period])) < grace_ms + frame_ms / 2:
+        raise ValueError(f"grace_ms must leave a frame of {period!r}, got {grace_ms:g} ms of {most:g} ms; lower it")
+
+
 def check_frames(timings: Mapping[str, Timing], frame_ms: float) -> None:
     """Raise ValueError, naming the period, unless fixed durations are whole numbers of frames."""
     for period, timing in timings.items():

@@ -59,6 +59,11 @@ class Plan:
         """Time since a period began at the middle of every frame [F, B], ms; negative before it."""
         return (self.index - self.edges[period][:, 0] + 0.5) * self.frame_ms
 
+    def counted(self, period: str, grace_ms: float, weight: float) -> Tensor:
+        """Weights of errors [F, B]: 1 outside of a period; within it 0 for `grace_ms`, and then `weight`."""
+        late = weight * (self.since(period) > grace_ms).double()
+        return torch.where(self.during(period), late, torch.ones_like(late))
+
     @property
     def running(self) -> Tensor:
         """True until a trial ends [F, B]; False in what pads a short trial."""
@@ -84,7 +89,7 @@ class Trials:
     mask : output -> weights [F, B] with which its error counts; 0 where nothing is wanted, and after a trial's end.
     periods : period -> first frame and the frame after its last one [B, 2].
     conditions : name -> condition of each trial [B] or [B, ...].
-    answer : what a subject should answer [B] or [B, ...].
+    answer : the right answer [B] or [B, ...].
     lengths : number of frames of each trial [B]; later frames are padding.
     frame_ms : duration of a frame, ms.
     """
@@ -113,7 +118,7 @@ class Trials:
         return self.frames * self.frame_ms
 
     def edges_ms(self, period: str) -> Tensor:
-        """When a period begins and ends in each trial [B, 2], ms from the start of the trial."""
+        """Return the start and end of a period in each trial [B, 2], ms from the start of the trial."""
         return self.periods[period] * self.frame_ms
 
     def to(self, like: Tensor) -> "Trials":

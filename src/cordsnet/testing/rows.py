@@ -32,7 +32,7 @@ class RowCheck:
     name : the model's name.
     parameters, published : number of parameters as the row makes it, and of the published network if that is known.
     broken : rule -> sentence; empty where all hold.
-    seconds : how long the checks took.
+    seconds : duration of the checks.
     """
 
     name: str

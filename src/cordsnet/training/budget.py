@@ -49,7 +49,7 @@ class Budget:
 
     @property
     def unit(self) -> str:
-        """Which of the three was given."""
+        """Unit in which the budget was given."""
         return next(name for name in UNITS if getattr(self, name) is not None)
 
     def updates(self, batch: int, flops: float) -> int:

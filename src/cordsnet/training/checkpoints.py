@@ -224,7 +224,7 @@ def interruption(number: int, unit: str, reached: int, saved: int | None) -> Int
     Parameters
     ----------
     number : number of the signal.
-    unit : what is counted: "update" or "step".
+    unit : unit that is counted, "update" or "step".
     reached, saved : how many of them were made, and after how many the last checkpoint was written; None for none.
     """
     kept = "no checkpoint could be written" if saved is None else f"the last checkpoint is that of {unit} {saved}"

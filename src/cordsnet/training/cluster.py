@@ -1,4 +1,4 @@
-"""What Lightning is told of the processes of a run."""
+"""Description of the processes of a run for Lightning."""
 
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.utilities.rank_zero import rank_zero_only

@@ -38,7 +38,7 @@ def course(bound: Bound, inputs: Mapping[str, Tensor], ms: float) -> Course:
 
 
 def ended(bound: Bound, inputs: Mapping[str, Tensor], ms: float, expansion_bound: float | None = None) -> Ending:
-    """How a trial of `ms`, which starts as the model does, ends; with the gradient of the rule of `bound`."""
+    """Return the end of a trial of `ms` from the model's own start, with the gradient of the rule of `bound`."""
     holds = held(bound, inputs, ms)
     batch = len(next(iter(holds[0].inputs.values())))
     return bound.end(holds, bound.begin(batch), expansion_bound)

@@ -65,7 +65,7 @@ class Examiner(Callback):
 
     Parameters
     ----------
-    criterion : what is reached.
+    criterion : the criterion that is reached.
     stage : name of the stage.
 
     Attributes

@@ -1,4 +1,4 @@
-"""What a recipe would take: sizes, operations, memory and time, from one small batch and without its data."""
+"""Cost of a recipe: sizes, operations, memory and time, from one small batch and without its data."""
 
 import time
 from pathlib import Path
@@ -41,7 +41,7 @@ def dry_run(recipe: Recipe, images: int | None = None) -> dict[str, Any]:
 
     Parameters
     ----------
-    recipe : what would be run. Its data need not be on this machine where their sizes are known; a path is read.
+    recipe : the recipe. Its data need not be on this machine where their sizes are known; a path is read.
     images : number of images that are measured, at least 2; None is 16, or 2 of more than 64 px. Larger batches are
         faster, so that times are an upper bound.
 

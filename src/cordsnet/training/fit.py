@@ -38,10 +38,10 @@ class StageReport:
 
     Attributes
     ----------
-    stage : its name.
-    folder : where its model, logs and checkpoints are.
+    stage : name of the stage.
+    folder : folder of its model, logs and checkpoints.
     metrics : accuracy on the test images and whatever else the stage measures.
-    seconds : how long it took.
+    seconds : time that it took.
     """
 
     stage: str
@@ -71,7 +71,7 @@ def fit(
 
     Parameters
     ----------
-    recipe : what to run.
+    recipe : the recipe to run.
     output : folder of the run; created when it is not there. None is `runs/` and the recipe's name.
     only : name of the one stage to run, from the results of those before it.
     restart : name of a stage to discard and run again, with all that build on it.

@@ -42,7 +42,7 @@ class ComparedGradient:
     settled_share : share of trials that had settled to `gradient.tol`; None where the rule does not ask.
     kept : bytes that are kept for the backward pass, without weights and inputs; None for blocks that are run again.
     seconds : time of both passes.
-    refused : why the rule gives nothing here; "" where it does.
+    refused : reason why the rule gives nothing here; "" where it does.
     """
 
     gradient: Gradient
@@ -164,7 +164,7 @@ class _Measured:
 
     Attributes
     ----------
-    ending : how the trial ended.
+    ending : end of the trial.
     weights : gradient of all weights through the last state, in one row, in double precision.
     kept : bytes that were kept for the backward pass.
     seconds : time that it took.

@@ -29,11 +29,11 @@ class Processes:
 
     Attributes
     ----------
-    count, rank : how many there are, and which this one is, from 0.
-    per_machine, local_rank : how many there are on this machine, and which of those this one is.
-    address, port : where the process of rank 0 waits for the others; None asks for no particular place.
-    launcher : what started them: "torchrun" or "srun"; "" for a process that runs alone.
-    note : why a process runs alone in spite of what a launcher has set; "" when there is nothing to say.
+    count, rank : number of processes, and number of this one, from 0.
+    per_machine, local_rank : number of processes on this machine, and number of this one among them.
+    address, port : address at which the process of rank 0 waits for the others; None asks for none in particular.
+    launcher : program that started them, "torchrun" or "srun"; "" for a process that runs alone.
+    note : reason why a process runs alone in spite of a launcher's settings; "" when there is nothing to say.
     """
 
     count: int = 1

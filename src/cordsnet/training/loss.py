@@ -81,7 +81,7 @@ class Bound:
     gradient : how the gradient of the last state is computed, for losses that ask for that state alone.
     notes : receives a sentence for every duration that is rounded to the steps of the model.
     rest : how the state without input is found.
-    head : what the loss has put on top of the model (`Loss.head`); None for nothing.
+    head : layers that the loss has put on top of the model (`Loss.head`); None for none.
     """
 
     model: Any
@@ -116,7 +116,7 @@ class Bound:
         return integrate(self.system, holds, state, record, steps, engine, self.memory, self.notes)
 
     def end(self, holds: list[Hold], state: State, expansion_bound: float | None = None) -> Ending:
-        """How the system ends after holds, from a state, with the gradient of the rule; see `last_state`."""
+        """Return the end of a trial of holds, from a state, with the gradient of the rule; see `last_state`."""
         assert self.system is not None
         how = {"engine": self.engine, "memory": self.memory, "notes": self.notes}
         return last_state(self.system, holds, state, self.gradient, **how, expansion_bound=expansion_bound)  # type: ignore[arg-type]

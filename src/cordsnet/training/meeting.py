@@ -25,7 +25,7 @@ LOOK_SECONDS = 1.0
 """Interval at which a waiting process checks that the main process is still there."""
 
 _store: Any = None
-"""Where the processes of the run have met; None while there is one process alone."""
+"""Store in which the processes of the run have met; None while there is one process alone."""
 
 
 @contextmanager

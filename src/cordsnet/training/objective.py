@@ -30,7 +30,7 @@ class Trial:
     Attributes
     ----------
     before : blank from zero rates to spontaneous activity; no gradient flows through it.
-    image : how long the image stays.
+    image : duration of the image.
     decision : the last part of the image in which class scores count; 60 ms of 200 is 140-200 ms after
         onset, the window in which macaque IT answers.
     after : blank once the image has gone.

@@ -1,4 +1,4 @@
-"""How parameters are updated: optimiser, learning rate, schedule, batches and precision."""
+"""Optimisation of parameters: optimiser, learning rate, schedule, batches and precision."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ START, END = 25.0, 1e4
 @check_init
 @dataclass(frozen=True)
 class Optimisation:
-    """How parameters are updated.
+    """Settings of the optimisation of parameters.
 
     Attributes
     ----------

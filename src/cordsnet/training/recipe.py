@@ -37,7 +37,7 @@ SIZES = ("image_size", "in_channels", "num_classes")
 @check_init
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which network: a row of the table, and what to change in it.
+    """Choice of a network: a row of the table, and changes to it.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ class Skips:
 
     Attributes
     ----------
-    ms : how far back they reach: two steps or more.
+    ms : time by which they reach back, two steps or more.
     weight : w at first, above 0 and below 1.
     until : share of the updates after which they are gone, above 0 and at most 1. With 1 they are there until the end,
         with weights that go to zero.
@@ -74,7 +74,7 @@ class SkippingSystem(System[Any]):
     ----------
     system : without them.
     steps : number of steps by which they reach back, two or more.
-    weight : what they bring, of the new rates.
+    weight : their share of the new rates.
     """
 
     def __init__(self, system: System[Any], steps: int, weight: float) -> None:

@@ -66,7 +66,7 @@ class Source(Protocol):
         """A few inputs of the test data, in the precision and on the device of a model, to look at its outputs."""
 
     def measure(self, model: Any) -> dict[str, float]:
-        """How well a model does on the test data, by name of the measure."""
+        """Measure a model's performance on the test data; return measure -> value."""
 
     def describe(self) -> dict[str, Any]:
         """Plain data that says what the data is."""
@@ -134,7 +134,7 @@ class LabelledImages:
         return {"test_accuracy": accuracy(model, self.data.test)}
 
     def describe(self) -> dict[str, Any]:
-        """Which images and classes, and how pixels are normalised."""
+        """Describe the images, the classes and the normalisation of pixels."""
         return describe_data(self.data, tuple(self.unreadable.values()))
 
     def first(self, count: int, model: torch.nn.Module) -> torch.Tensor:

@@ -98,13 +98,13 @@ class Context:
         return images
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """How well a model does on the test data, by name of the measure, such as `test_accuracy`."""
+        """Measure a model's performance on the test data; return measure, such as `test_accuracy`, -> value."""
         return self.source.measure(model)
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """How a stage ended: its model, numbers worth reporting, and the layers that its loss had put on top of it."""
+    """Result of a stage: its model, numbers worth reporting, and layers that its loss had put on top."""
 
     model: Any
     metrics: dict[str, float]

@@ -58,7 +58,7 @@ def sweep(
     workers : number of parallel runs on this machine; a cluster runs as many as fit.
     cpus, gpus : CPU cores and GPUs per worker of Ray; fractions let several share one. With 0 GPUs, training uses CPUs.
     address : address of a Ray cluster, such as "auto"; None is this machine.
-    retries : how often a run is started again after its worker was killed.
+    retries : number of times that a run is started again after its worker was killed.
     progress : show progress bars: of stages in this process, of runs with Ray.
 
     Returns

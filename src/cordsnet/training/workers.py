@@ -50,7 +50,7 @@ class Workers:
     count : number of workers on this machine; a cluster runs as many as fit.
     cpus, gpus : CPU cores and GPUs of each worker; fractions let several workers share one.
     address : address of a Ray cluster, such as "auto"; None is this machine.
-    retries : how often a call is repeated after its worker was killed or asked to stop.
+    retries : number of times that a call is repeated after its worker was killed or asked to stop.
     """
 
     count: int = 1
@@ -85,7 +85,7 @@ class LostCall:
 
     Attributes
     ----------
-    reason : why the worker was lost the last time.
+    reason : reason why the worker was lost the last time.
     """
 
     reason: str

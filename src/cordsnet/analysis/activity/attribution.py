@@ -1,4 +1,4 @@
-"""Which pixels a class score rests on, at every time: integrated gradients through time."""
+"""Attribution of a class score to pixels at every time: integrated gradients through time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

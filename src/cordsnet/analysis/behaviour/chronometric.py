@@ -29,7 +29,7 @@ class ChronometricFit:
     residual_ms : time that is not decision, ms.
     intervals : parameter -> its 95 % interval, by the bootstrap over trials; empty without one.
     trials : number of trials.
-    status : how the fit ended.
+    status : outcome of the fit.
     deviance : squared misses of the mean reaction times in standard errors, and twice the log-likelihood ratio of the
         shares of right answers to those of the model, summed over strengths; about `freedom` for a curve that fits.
     freedom : two for each strength, less three parameters.

@@ -25,7 +25,7 @@ NEAR = 1e-6
 
 
 class FitStatus(Enum):
-    """How a fit ended."""
+    """Outcome of a fit."""
 
     CONVERGED = "converged"
     AT_BOUND = "at a bound: the data do not limit a parameter that lies at its bound; measure more strengths, or fix it"
@@ -41,7 +41,7 @@ def best(cost: Callable[[Array], float], starts: Sequence[Any], bounds: Bounds) 
 
 
 def status_of(parameters: Array, bounds: Bounds, converged: bool, may_touch: Sequence[int] = ()) -> FitStatus:
-    """How a fit ended; parameters in `may_touch` may lie at their bounds, such as a lapse rate of 0."""
+    """Return the outcome of a fit; parameters in `may_touch`, such as a lapse rate, may lie at their bounds."""
     for k, (value, (low, high)) in enumerate(zip(parameters, bounds, strict=True)):
         if k not in may_touch and high > low and min(value - low, high - value) <= NEAR * (high - low):
             return FitStatus.AT_BOUND

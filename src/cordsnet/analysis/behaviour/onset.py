@@ -39,7 +39,7 @@ class InformationOnset:
     interval_ms : 95 % bootstrap interval over trials, of the samples that have an onset; None without onset or draws.
     share_found : share of the bootstrap samples that have an onset; NaN without onset or draws.
     p_value : share of permutations whose best run is at least as accurate.
-    status : whether an onset was found, and what to do about it.
+    status : outcome of the search.
     """
 
     time_ms: Numbers

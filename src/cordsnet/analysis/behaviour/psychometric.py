@@ -39,7 +39,7 @@ class PsychometricFit:
     deviance : twice the log-likelihood ratio to the shares as they are; about `freedom` for a curve that fits.
     freedom : strengths less free parameters.
     trials : number of trials.
-    status : how the fit ended.
+    status : outcome of the fit.
     p_value : share of the bootstrap samples, which follow the curve, whose deviance is at least as large (Wichmann &
         Hill 2001); NaN without one. Below 0.05, the data do not follow the curve.
     """

@@ -47,7 +47,7 @@ def speed(flow: Flow, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Scale:
-    """What speeds and distances are compared with.
+    """Scale of a network's speeds and states, for thresholds.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Scale:
 
 
 class End(NamedTuple):
-    """Where the search from a start ended, how far Newton's next step would go, and why it ended."""
+    """End of the search from a start: last state, length of Newton's next step, and outcome."""
 
     x: Tensor
     accuracy: float

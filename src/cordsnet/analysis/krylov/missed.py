@@ -27,7 +27,7 @@ CLEAR = 10
 
 @dataclass(frozen=True)
 class Order:
-    """Which eigenvalues would come before the last of those found.
+    """Order of the eigenvalues found, by which missed ones are recognised.
 
     Attributes
     ----------

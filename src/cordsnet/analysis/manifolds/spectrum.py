@@ -124,7 +124,7 @@ def _kept(rate: Tensor, times: float) -> Tensor:
 
 
 def _errors(found: Eigenpairs) -> Tensor:
-    """How far off each eigenvalue may be, to first order: residual and rounding x condition number."""
+    """Bound the error of each eigenvalue to first order: residual and rounding x condition number."""
     condition = torch.ones_like(found.residuals) if found.condition is None else found.condition
     norm = found.values.abs().max().clamp_min(1e-300)
     backward = found.residuals + 20 * torch.finfo(torch.float64).eps * norm

@@ -41,15 +41,15 @@ ALLOWS: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Witness:
-    """What one witness says, and the numbers behind it.
+    """Verdict of one witness, and the numbers behind it.
 
     Attributes
     ----------
     kind : of the spectrum and the perturbation "point", "curve" (one neutral direction), "cycle" or "none"; of the
         topology "one place", "places", "arc", "loop" or "none"; of any of them "undecided".
-    numbers : what was measured; NaN if it does not apply.
+    numbers : the measurements; NaN if one does not apply.
     residual : largest residual behind the kind, in units of its threshold or of size; 0 where nothing was solved.
-    status : CONVERGED, or how the computation ended.
+    status : outcome of the computation.
     notes : in words, such as states that disagree.
     """
 
@@ -62,7 +62,7 @@ class Witness:
 
 @dataclass(frozen=True)
 class Judged:
-    """What one tested state says to a witness."""
+    """Verdict of a witness on one tested state, and the numbers behind it."""
 
     kind: str
     numbers: Mapping[str, float]

@@ -31,7 +31,7 @@ class NumericalAbscissa:
     ----------
     value : w, in the units of the operator (1/ms for the flow); a lower bound up to rounding.
     residual : |S v - w v| of S = (A + A')/2, in the same units: an eigenvalue of S lies within it.
-    status : how the iteration ended.
+    status : outcome of the iteration.
     vector : the pattern with the fastest initial growth, of norm 1, shaped like the operator's domain.
     products : products with A and A' together.
     """

@@ -1,4 +1,4 @@
-"""Which dynamical regime a trained network is in: stable for every image, or not, and in what way.
+"""Dynamical regime of a trained network: stable for every image, or unstable, and in what way.
 
 Trained without the spontaneous penalty, networks end in one of three regimes, unstable, multistable or monostable;
 trained without log-spaced weights, some are right only in passing (Soo et al. 2024, section 3).
@@ -53,8 +53,8 @@ class RegimeEvidence:
     response : root mean square response at T or `holds` x T, whichever is larger, over units and images.
     exponent : rate at which neighbouring trajectories that do not come to rest part, the largest of all, 1/ms.
     exponent_error : its standard error.
-    diverged_ms : when rates stopped being finite, counted from the start of the probe in which they did.
-    images : how many were shown.
+    diverged_ms : time at which rates stopped being finite, from the start of the probe in which they did.
+    images : number of images shown.
     """
 
     image_distance: float = math.nan

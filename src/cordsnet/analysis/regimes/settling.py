@@ -37,16 +37,16 @@ class Scale:
 
 @dataclass(frozen=True)
 class Settled:
-    """How a batch of trials ended under held inputs.
+    """Last state of trials under held inputs, and its speed.
 
     Attributes
     ----------
     state : at the end.
-    speed : [B], relative change per time constant at the end, of the response.
+    speed : [B], change of the response per time constant at the end, relative.
     moving : [B], neither at rest nor slowing down nor growing: rates go on within bounds.
     growing : [B], rates go away without bound.
-    ms : how long it took.
-    inputs : what was shown, by name; empty is a blank field.
+    ms : duration of the trials.
+    inputs : the held inputs, by name; empty is a blank field.
     """
 
     state: State

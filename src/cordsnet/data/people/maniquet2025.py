@@ -47,7 +47,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """What a group of people did in each condition [17].
+    """Accuracy and reaction time of a group of people in each condition [17].
 
     Attributes
     ----------

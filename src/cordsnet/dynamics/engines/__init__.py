@@ -1,4 +1,4 @@
-"""How a time loop is run and differentiated. Every engine gives the same states and gradients.
+"""Engines that run and differentiate a time loop. All give the same states and gradients.
 
 An engine takes a system, a schedule of holds, a state, a recorder and a budget of memory. It hands the recorder what
 that asked for, and returns the last state.

@@ -16,7 +16,7 @@ class Block:
     ----------
     inputs : the inputs that are held, one after the other.
     row : for each step, which of them.
-    effects : what interventions do, the same in every step.
+    effects : effects of interventions, the same in every step.
     begins : True if the first step is the first one under these effects.
     """
 

@@ -29,7 +29,7 @@ class Plan:
 
     Attributes
     ----------
-    share : how far a unit moves towards its target in one step (dt / tau for Euler).
+    share : share of the way to its target that a unit moves in one step (dt / tau for Euler).
     row : for each step, the row of the constant drive that holds then.
     sources : areas that the area reads, in the order in which their courses are given.
     positive : areas whose rates cannot be negative, so that they emit their rates as they are.

@@ -1,4 +1,4 @@
-"""How the gradient of the state with which a trial ends is computed: exactly, or by what it is at a fixed point.
+"""Rules for the gradient of the last state of a trial: exact, or as it is at a fixed point.
 
 A rule sees a trial, which is a system, what it is shown and the state that it starts from, and gives the last state
 with a gradient with respect to weights and inputs. Engines differ in cost alone; rules differ in the gradient.

@@ -68,7 +68,7 @@ class StepMap:
     Attributes
     ----------
     state : a state before the step, whose signals are where repetitions start.
-    layout : how signals lie in rows.
+    layout : order of the signals in a row.
     """
 
     def __init__(self, trial: Trial, state: State) -> None:

@@ -1,4 +1,4 @@
-"""What an ablation is: one thing varied, all else equal, and in which regime networks then end."""
+"""Ablations: one thing is varied, all else equal, and the regime of the trained networks is found."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -22,7 +22,7 @@ COMPONENTS = 2
 
 @dataclass(frozen=True)
 class Question:
-    """What is expected of a task.
+    """Attractor that is expected of a network trained on a task.
 
     Attributes
     ----------

@@ -31,13 +31,13 @@ NO_PARTNER = "its claims need a static model, such as a CNN, that is shown the s
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same for all cells of a comparison.
+    """Settings that all cells of a comparison share.
 
     Attributes
     ----------
     experiments : names.
     preset : row of options of every experiment.
-    folder : the comparison's; cells are below it.
+    folder : folder of the comparison; cells are below it.
     data : name or path of the data set that all models are shown; None is what each was trained on.
     seed : of everything that is drawn.
     device : "cpu" or "cuda".
@@ -59,7 +59,7 @@ class Cell:
     ----------
     experiment : its name.
     folder : of the result, relative to that of the comparison; "" where the model was left out.
-    reason : why it was left out; "" where it was not.
+    reason : reason why it was left out; "" where it was not.
     reused : True if the result was there already.
     """
 

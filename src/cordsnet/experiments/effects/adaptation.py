@@ -37,7 +37,7 @@ from cordsnet.stimuli import Protocol, blank, show
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 SAME, OTHER = "same", "other"
-"""What comes before an image that is shown second: itself, or an image of another class."""
+"""Image before one that is shown second: itself, or an image of another class."""
 FIRST, ADDED, WHOLE = 0, 1, 2
 """Rows of responses: to an image shown first, what it adds when shown second, and that with what is left before it."""
 EDGE_MS = 1e-6

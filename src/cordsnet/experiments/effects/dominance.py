@@ -1,4 +1,4 @@
-"""How long one of two answers lasts under noise before the other replaces it."""
+"""Dominance durations: the time that one of two answers lasts under noise before the other replaces it."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Dominance:
 
     Attributes
     ----------
-    switches : how often one answer replaced the other.
+    switches : number of times that one answer replaced the other.
     durations_ms : from one switch to the next; the first and the last stretch are cut off and do not count.
     """
 

@@ -11,7 +11,7 @@ from cordsnet.experiments.effects.recordings import MeanRates, ratio_of_means
 
 Array = NDArray[np.float64]
 DURATION, CONTRAST = "duration", "contrast"
-"""What is doubled."""
+"""Properties of an image that are doubled."""
 
 
 @dataclass(frozen=True)

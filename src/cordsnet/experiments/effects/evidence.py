@@ -26,7 +26,7 @@ class Evidence:
     ----------
     integrated : integrated gradients of each frame, summed over its pixels [F, B].
     gradient : gradient at the image times the image, summed over pixels [F, B].
-    starts_ms, ends_ms : when each frame begins and ends, from onset [F].
+    starts_ms, ends_ms : start and end of each frame, from onset [F].
     """
 
     integrated: Array

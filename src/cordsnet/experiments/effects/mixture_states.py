@@ -23,7 +23,7 @@ MOVES = 0.01
 
 @dataclass(frozen=True)
 class Mixed:
-    """What a network has become under mixtures m x first + (1 - m) x second image of each pair.
+    """Last states of a network under mixtures m x first + (1 - m) x second image of each pair.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def first_axis(states: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Switch:
-    """How a curve goes from 0 to 1 as the share of the first image rises, for each pair [P].
+    """Shape of a curve that goes from 0 to 1 as the share of the first image rises, for each pair [P].
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How scores and the top area move through a blank and an image, per trial, as shares of the response."""
+"""Changes of scores and of the top area during a blank and an image, per trial, as shares of the response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

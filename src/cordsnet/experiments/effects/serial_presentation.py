@@ -36,9 +36,9 @@ from cordsnet.models import VisionModel
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 NONE, BLANK = "none", "blank"
-"""What is between the images of a stream: nothing, or a blank as long as an image."""
+"""Gap between the images of a stream: none, or a blank as long as an image."""
 Key: TypeAlias = tuple[float, str, str]
-"""How long an image stays in ms, what is between images, where the image stands."""
+"""Duration of an image in ms, gap between images, position of the image in the stream."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How fast a network comes to the fixed point of each image, and how slow the modes of that point are."""
+"""Time in which a network reaches the fixed point of each image, and the slowest mode there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ MOST_EVALUATIONS = 500
 
 @dataclass(frozen=True)
 class Settling:
-    """How a network settles under each image.
+    """Approach of a network to the fixed point of each image.
 
     Attributes
     ----------

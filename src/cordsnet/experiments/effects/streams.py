@@ -17,7 +17,7 @@ from cordsnet.stimuli import Protocol, blank, show
 
 Array = NDArray[np.float64]
 ALONE, FIRST, INNER, LAST = "alone", "first", "inner", "last"
-"""Where an image stands: by itself, or in a stream as the first one, between others, or as the last one."""
+"""Position of an image: by itself, or in a stream as the first one, between others, or as the last one."""
 
 
 @dataclass(frozen=True)

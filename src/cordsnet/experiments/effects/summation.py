@@ -230,7 +230,7 @@ def _without_response(pairs: list[Doubled], seed: int) -> list[str]:
 
 
 def _lack(pair: Doubled, seed: int) -> str:
-    """Why there is no index of summation, or ""."""
+    """Say why there is no index of summation, or ""."""
     if may_be_none(mean_response(pair.additive, seed)):
         return f"the response to {pair.of} {pair.amount:g} may be none, so there is no index of summation"
     if pair.cancels:

@@ -33,7 +33,7 @@ RECURRENT = {
     "vgg11_bn_small": False,
     "vgg16_bn": False,
 }
-"""Which networks have lateral or top-down connections; this table is ours, the file does not say it."""
+"""Network -> True if it has lateral or top-down connections; this table is ours, the file does not say it."""
 
 NOTE = (
     "fit is Pearson's correlation over conditions and ranks follow from it, since the file stores no published ranks; "

@@ -12,6 +12,7 @@ from cordsnet.data.people.maniquet2025 import CATEGORIES, Challenge
 from cordsnet.experiments.claims import Measured
 from cordsnet.experiments.intervals import bootstrap, mean_of, within_shares
 from cordsnet.experiments.people.challenge import RECURRENT, correlation, draw_people, fit, partial_correlation
+from cordsnet.experiments.people.challenge_data import CONTROL
 from cordsnet.experiments.people.challenge_trials import VIEWS
 
 Array = NDArray[np.float64]
@@ -105,9 +106,7 @@ def measure(joined: Joined) -> dict[str, Measured]:
     """Measure all claims that can be measured of a model."""
     control = joined.answers["held"][:, 0] - 1 / len(CATEGORIES)
     found = {
-        "control_is_read": bootstrap(
-            lambda w: mean_of(w, control), len(control), joined.seed, joined.draws, of_shares=True
-        ),
+        CONTROL: bootstrap(lambda w: mean_of(w, control), len(control), joined.seed, joined.draws, of_shares=True),
         "fits_people": joined.fit("held"),
         "reaches_the_ceiling": joined.less("held", "ceiling"),
         "fits_as_published_networks": joined.less("held", "median"),

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from cordsnet._checks import check_count, check_positive
-from cordsnet.data.people.images2025 import read_challenge_images
-from cordsnet.data.people.maniquet2025 import CATEGORIES, read_challenge
+from cordsnet.data.people.maniquet2025 import CATEGORIES
 from cordsnet.experiments.claims import Claim, above, at_least, decide
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.people.challenge import check_known
+from cordsnet.experiments.people.challenge_data import CONTROL, CONTROL_CLAIM, read_people
 from cordsnet.experiments.people.challenge_fits import Joined, measure, published, rows_of
 from cordsnet.experiments.people.challenge_trials import GRAIN_MS, ChallengeTimes, ChallengeViewer
 from cordsnet.experiments.people.masking_trials import recurrent_pathways
@@ -61,14 +61,7 @@ class ChallengeModelsOptions:
 
 SOURCE = "Maniquet, Op de Beeck & Costantino 2025"
 CLAIMS = (
-    Claim(
-        "control_is_read",
-        "Categories of control images can be read from the top area.",
-        "control",
-        "accuracy on control images that the read-out was not fitted to, less chance",
-        above(0.0),
-        of="photographs",
-    ),
+    CONTROL_CLAIM,
     Claim(
         "fits_people",
         "Conditions that are hard for people are hard for the model.",
@@ -140,13 +133,8 @@ NOTE = (
 )
 def challenge_models(setting: Setting, options: ChallengeModelsOptions) -> Result:
     """Accuracy of models in the conditions of the challenge set, and their fit to people beside published networks."""
-    if not options.people:
-        raise ValueError(
-            "people must name the folder of human_and_models.json and images.zip, published with Maniquet, Op de Beeck "
-            "& Costantino (Scientific Reports 2025); got ''"
-        )
-    data = check_known(read_challenge(options.people))
-    images = read_challenge_images(options.people).first(options.photographs)
+    data, images = read_people(options.people, options.photographs)
+    check_known(data)
     times = ChallengeTimes(options.image_ms, options.read_ms, options.before_ms)
     tables: dict[str, Rows] = {name: [] for name in ("challenge_models", "fits", "notes")}
     tables["published"] = published(data)
@@ -157,7 +145,7 @@ def challenge_models(setting: Setting, options: ChallengeModelsOptions) -> Resul
         answers = viewer.see()
         size = float(np.log10(sum(parameter.numel() for parameter in model.parameters())))
         joined = Joined(data, answers, size, bool(recurrent_pathways(model)), setting.seed, options.draws)
-        decided, unread = after_control(decide(CLAIMS, measure(joined), label), "control_is_read", 1 / len(CATEGORIES))
+        decided, unread = after_control(decide(CLAIMS, measure(joined), label), CONTROL, 1 / len(CATEGORIES))
         notes = [{"note": note} for note in (NOTE, *unread, *_about(model, size), *dict.fromkeys(viewer.notes))]
         for name, rows in (rows_of(joined) | {"notes": notes}).items():
             tables[name] += [{"model": label} | row for row in rows]

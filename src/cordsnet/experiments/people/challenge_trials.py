@@ -17,7 +17,7 @@ from cordsnet.models import VisionModel
 Array = NDArray[np.float64]
 
 VIEWS = {"held": "all people", "brief": "without mask", "masked": "with mask"}
-"""How an image is shown -> the people with whom answers are compared."""
+"""Presentation of an image -> the people with whom answers are compared."""
 
 GRAIN_MS = 50.0
 """All times of a trial are multiples of it."""

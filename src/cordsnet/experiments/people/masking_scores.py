@@ -1,4 +1,4 @@
-"""What models and people have in common in the masking experiment: accuracies, costs, errors, with their intervals."""
+"""Comparison of models with people in the masking experiment: accuracies, costs, errors and their intervals."""
 
 from dataclasses import dataclass
 from typing import Any

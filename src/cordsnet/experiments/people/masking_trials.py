@@ -98,7 +98,7 @@ def make_stimuli(objects: Objects, hidden: Array, count: int, bubbles: int, spec
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a model answers; all arrays hold the probability of a right answer to each object [N].
+    """Answers of a model; all arrays hold the probability of a right answer to each object [N].
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Viewer:
     Attributes
     ----------
     model : in evaluation mode.
-    stimuli, times : what is shown, and when.
+    stimuli, times : the stimuli, and their times.
     folds : of the cross-validation by object.
     seed : of the division into folds, and of private noise.
     notes : receives what is chosen and rounded.

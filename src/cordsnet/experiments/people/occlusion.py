@@ -121,7 +121,7 @@ def _distances(objects: NDArray[np.bool_], bubbles: int, rng: np.random.Generato
 
 
 def _covered(distance: Pictures, width: NDArray[np.float64]) -> Pictures:
-    """How far each pixel is hidden [N, H, W]."""
+    """Return the degree of occlusion of each pixel [N, H, W]."""
     covered: Pictures = (1 - np.exp(-distance / (2 * width[:, None, None, None] ** 2))).prod(1)
     return covered
 

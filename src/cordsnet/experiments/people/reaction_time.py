@@ -11,13 +11,14 @@ from torch import Tensor
 from cordsnet._arguments import check_arguments
 from cordsnet._checks import check_count, check_positive
 from cordsnet._intervals import percentile_interval
-from cordsnet.data.people.images2025 import ChallengeImages, read_challenge_images
-from cordsnet.data.people.maniquet2025 import CATEGORIES, read_challenge
+from cordsnet.data.people.images2025 import ChallengeImages
+from cordsnet.data.people.maniquet2025 import CATEGORIES
 from cordsnet.experiments.claims import Claim, Measured, above, decide
 from cordsnet.experiments.decision_times import MEASURES, decision_times
 from cordsnet.experiments.experiment import Preset, Setting, experiment
 from cordsnet.experiments.intervals import rank_correlations, share
 from cordsnet.experiments.needs import dynamics
+from cordsnet.experiments.people.challenge_data import CONTROL, CONTROL_CLAIM, read_people
 from cordsnet.experiments.people.condition_times import Drawn, draw_medians
 from cordsnet.experiments.people.pictures import as_inputs, reads_pictures
 from cordsnet.experiments.people.readout import fit_readout
@@ -81,16 +82,8 @@ SOURCES = {
     "settling": "Maniquet et al. 2025",
 }
 OVER = "over 17 conditions of the median time of the model with the median reaction time of people"
-CONTROL = "control_is_read"
 CLAIMS = (
-    Claim(
-        CONTROL,
-        "Categories of control images can be read from the top area.",
-        "control",
-        "accuracy on control images that the read-out was not fitted to, less chance",
-        above(0.0),
-        of="photographs",
-    ),
+    CONTROL_CLAIM,
     *(
         Claim(
             f"{measure}_orders_conditions",
@@ -137,13 +130,7 @@ NOTE = (
 )
 def reaction_time(setting: Setting, options: ReactionTimeOptions) -> Result:
     """Rank correlation of three decision times with reaction times of people over conditions; best and worst."""
-    if not options.people:
-        raise ValueError(
-            "people must name the folder of human_and_models.json and images.zip, published with Maniquet, Op de Beeck "
-            "& Costantino (Scientific Reports 2025); got ''"
-        )
-    data = read_challenge(options.people)
-    images = read_challenge_images(options.people).first(options.photographs)
+    data, images = read_people(options.people, options.photographs)
     tables: dict[str, Rows] = {name: [] for name in ("reaction_time", "conditions", "notes")}
     claims: list[Claim] = []
     for k, (label, model) in enumerate(setting.models.items()):

@@ -30,7 +30,7 @@ class ReadOut:
     Attributes
     ----------
     weights : of each fold [folds, F, K].
-    fold : that of every object [N].
+    fold : number of the fold of every object [N].
     categories : label of each score [K], in rising order.
     size : mean norm of the responses to which it was fitted.
     """

@@ -65,7 +65,7 @@ def respond(
     model : any model that reads images and evolves in time, in evaluation mode.
     shown : (images [N, C, H, W], ms) in order, normalised as the model reads them; the same N in all, or 1 for all.
     grey : the grey ground [1, C, H, W], shown before.
-    before_ms : how long; the model starts in its own way and has the rates that grey gives at onset.
+    before_ms : duration of grey; the model starts in its own way and has the rates that grey gives at onset.
     every_ms : spacing of what is recorded, at least one step.
     grain_ms : a time of which all durations are multiples. A model in continuous time whose step does not divide it
         is simulated at the largest dt / k that does.

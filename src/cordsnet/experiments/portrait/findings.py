@@ -1,4 +1,4 @@
-"""Where the parts of a portrait put what they find."""
+"""Container for the results of the parts of a portrait."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a portrait measures, and how finely."""
+"""Options of a portrait."""
 
 from dataclasses import dataclass
 

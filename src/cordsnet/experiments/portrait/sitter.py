@@ -22,7 +22,7 @@ class Sitter:
     labels : class indices [B], or None.
     options : sizes and tolerances.
     seed : of everything that is drawn.
-    found : where the numbers go.
+    found : container for the results.
     """
 
     model: Any

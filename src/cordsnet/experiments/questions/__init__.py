@@ -1,1 +1,1 @@
-"""What reviewers and readers of the paper asked: worse images, attacks, coarser steps, other tasks and others."""
+"""Questions of reviewers and readers of the paper: worse images, attacks, coarser steps, other tasks and others."""

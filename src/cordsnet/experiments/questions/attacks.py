@@ -29,7 +29,7 @@ Attack: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Pixels:
-    """How pixel values from 0 to 1 and the images that a model reads go together.
+    """Conversion between pixel values from 0 to 1 and the images that a model reads.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Attacker:
         ----------
         split : images and labels.
         attack : made through this model, or another.
-        right : where an image is read correctly so far [B], None for all; the others are not attacked and stay wrong.
+        right : True for images that are read correctly so far [B], None for all; others are not attacked.
         seed : of what is drawn.
         together : images that are attacked together, which changes nothing but rounding.
         """

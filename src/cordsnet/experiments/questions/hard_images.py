@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 
 OWN = "own margin"
-"""How easy an image is by the network itself: its margin at the end."""
+"""Ease of an image for the network itself: its margin at the end."""
 KEPT = 0.95
 """Share of the accuracy at the end that is kept, by which a shorter trial is long enough."""
 
@@ -115,7 +115,7 @@ ALONE, PAIRED = (tuple(c for c in CLAIMS if ("cnn" in c.name) == beside) for bes
 
 @dataclass(frozen=True)
 class Subject:
-    """What was found with one dynamical model.
+    """Decision times and accuracy of one dynamical model.
 
     Attributes
     ----------

@@ -15,14 +15,14 @@ from cordsnet.experiments.questions.movie_source import CLASSES, REPEATS, MovieS
 from cordsnet.experiments.questions.movies import DIRECTIONS, opposite
 
 CHANCE = {"class": 1 / CLASSES, "direction": 1 / len(DIRECTIONS), "sense": 1 / 2}
-"""What is read -> share that is right by guessing."""
+"""Question -> share that is right by guessing."""
 
 Hits = Mapping[str, NDArray[np.float64]]
-"""What is read -> share of the movies of each test digit that are read correctly [N]; ties count as half."""
+"""Question -> share of the movies of each test digit that are read correctly [N]; ties count as half."""
 
 
 def read_movies(model: Any, source: MovieSource, trials: int) -> Hits:
-    """How a network reads the test movies of a source: the class of the digit, and where it drifts.
+    """Measure which test movies a network reads correctly: the class of the digit, and where it drifts.
 
     "sense" is whether the direction or its opposite is thought more likely. Shuffled frames still show the axis of a
     motion, so that half of all directions can be right without any order; the sense cannot.

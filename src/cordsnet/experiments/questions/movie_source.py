@@ -29,7 +29,7 @@ from cordsnet.training import Batch
 from cordsnet.training.order import UpdateOrder
 
 FRAME_MS = 20.0
-"""How long a frame stays, rounded to whole steps of a model, at least one."""
+"""Duration of a frame, rounded to whole steps of a model, at least one."""
 
 TEST_SEED = 2**20
 """Of the test movies, which are the same for all networks."""

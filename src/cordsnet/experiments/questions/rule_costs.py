@@ -14,7 +14,7 @@ from cordsnet.training import LastStep, compare_gradients
 from cordsnet.training.loss import SCORES, Batch, Bound
 
 REPEATS = 5
-"""How often an update is timed; rules take turns."""
+"""Number of times that an update is timed; rules take turns."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class StepRun:
 
     Attributes
     ----------
-    stepper, dt : which; dt in ms.
+    stepper, dt : name of the stepper, and its step in ms.
     times : recorded times [T], ms from onset.
     answers : class with the highest score [T, B].
     squared : area -> squared distance of the rates to the true ones, and squared norm of these, summed over units and

@@ -1,4 +1,4 @@
-"""How a model is shown images that change from frame to frame, and read at the end."""
+"""Presentation of images that change from frame to frame; the model is read at the end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class Viewing:
     Attributes
     ----------
     system : the model bound to its step.
-    steps : how long an image is shown.
+    steps : number of steps for which an image is shown.
     frame : steps for which a frame stays.
     notes : durations that were rounded to the steps of the model.
     """

@@ -24,7 +24,7 @@ PLS_RATE, RIDGE_RATE, PAIRS_RATE = 9e8, 1e10, 1e9
 
 @dataclass(frozen=True)
 class Cost:
-    """What a part of a run takes.
+    """Memory, time and disk that a part of a run takes.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How much later than a model a recorded area answers, found on images that are not scored."""
+"""Latency of a recorded area after a model, found on images that are not scored."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

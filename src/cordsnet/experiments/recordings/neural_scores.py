@@ -1,4 +1,4 @@
-"""How well models predict the responses of neurons in time, beside what needs no model (Soo et al. 2024, Figure 6)."""
+"""Predictions of the responses of neurons in time by models, beside baselines (Soo et al. 2024, Figure 6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

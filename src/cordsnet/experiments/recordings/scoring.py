@@ -1,4 +1,4 @@
-"""What models are scored on: complete neurons, pictures, and images that choose an area or are scored."""
+"""Data for scores of models: complete neurons, pictures, and images that choose an area or are scored."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping

@@ -1,1 +1,1 @@
-"""What networks share that put a dynamic head on a feedforward network: spec, model and system."""
+"""Networks with a dynamic head on a feedforward network: their common spec, model and system."""

@@ -1,4 +1,4 @@
-"""What rows of networks with a feedforward front end share."""
+"""Common parts of the rows of networks with a feedforward front end."""
 
 from typing import Any
 

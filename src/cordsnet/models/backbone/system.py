@@ -19,13 +19,13 @@ Fed = TypeVar("Fed")
 
 @dataclass(frozen=True)
 class Seen(Generic[Fed]):
-    """What a held image causes.
+    """Feedforward rates under a held image, and the input to the head.
 
     Attributes
     ----------
     image : [1 or B, C, H, W].
     rates : area of the feedforward network -> its rates [1 or B, C, H, W]; its stem's maps beside them.
-    fed : what they bring to the head.
+    fed : their input to the head.
     """
 
     image: Tensor

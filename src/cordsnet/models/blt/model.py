@@ -34,7 +34,7 @@ class BLTModel(SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and order of updates, in words."""
         if self.spec.is_static:
             return "one pass, without time"
         order = {"sweep": "the image reaches every area", "sync": "the image reaches one area more"}

@@ -86,7 +86,7 @@ class Spoerer2017Spec(BLTSpec):
 
 
 class Spoerer2017System(BLTSystem):
-    """What an area hears is rectified, and then normalised by the rates of neighbouring maps at the same place.
+    """System whose drives are rectified, and then normalised by the rates of neighbouring maps at the same place.
 
     Biases of lateral and top-down connections act from the first step on, in which all rates before were zero.
     """

@@ -19,7 +19,7 @@ POOLS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Connection:
-    """What an area hears from another area, from itself or from the image.
+    """Connection to an area from another area, from itself or from the image.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ def chain(
     areas : area -> channels, lowest first.
     kernels : of each area's bottom-up and lateral connections, and of what it gets from the area above.
     pools : rows of `POOLS` before each area's bottom-up connection, which halve rows and columns; "" for none.
-    lateral, top_down : whether there are such connections.
-    bias : whether each of them has a bias.
+    lateral, top_down : True if there are such connections.
+    bias : True if each of them has a bias.
     """
     names, found = list(areas), list[Connection]()
     for k, (area, channels) in enumerate(areas.items()):

@@ -26,7 +26,7 @@ class Cell:
     gates : vectors of N numbers that arrive in a step.
     biases : 2 where the recurrent matrix has a bias of its own, as in `torch.nn.LSTM` and `torch.nn.RNN`.
     continuous : True for a differential equation with a time constant.
-    signals : what is carried beside the rate.
+    signals : signals that are carried beside the rate.
     is_output : True where the rates are the class scores, without a decoder.
     """
 

@@ -2,7 +2,6 @@
 
 from cordsnet.models.convgru.spec import PAPER, ConvGRUSpec
 from cordsnet.models.stack import rows as stack
-from cordsnet.models.table import ModelRow
 
 SOURCE = f"Ballas et al., ICLR 2016 (cells; the arrangement is this package's), {PAPER}"
 CLOCK = "steps of 10 ms by convention"
@@ -14,20 +13,10 @@ REMARKS = (
     "Gates and candidate have biases, which the paper's equations leave out.",
 )
 
-ROW = ModelRow(
-    "convgru", "convgru", ConvGRUSpec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
-)
-SMALL = ModelRow(
-    "convgru_small",
-    "convgru",
-    ConvGRUSpec(
-        "convgru_small",
-        channels=(8, 16),
-        stem_channels=8,
-        **stack.SMALL,
-    ),
+ROW, SMALL = stack.rows_of(
+    ConvGRUSpec(),
+    ConvGRUSpec("convgru_small", channels=(8, 16), stem_channels=8, **stack.SMALL),
     SOURCE,
     CLOCK,
-    tiny=stack.TINY | {"channels": (3, 4)},
-    remarks=REMARKS,
+    REMARKS,
 )

@@ -2,7 +2,6 @@
 
 from cordsnet.models.convlstm.spec import PAPER, ConvLSTMSpec
 from cordsnet.models.stack import rows as stack
-from cordsnet.models.table import ModelRow
 
 SOURCE = f"Shi et al., NeurIPS 2015 (cells; the arrangement is this package's), {PAPER}"
 CLOCK = "steps of 10 ms by convention"
@@ -14,20 +13,10 @@ REMARKS = (
     "Peepholes start at zero, and the bias of the forget gate at one.",
 )
 
-ROW = ModelRow(
-    "convlstm", "convlstm", ConvLSTMSpec(), SOURCE, CLOCK, tiny=stack.TINY | {"channels": (3, 4, 4, 4)}, remarks=REMARKS
-)
-SMALL = ModelRow(
-    "convlstm_small",
-    "convlstm",
-    ConvLSTMSpec(
-        "convlstm_small",
-        channels=(8, 16),
-        stem_channels=8,
-        **stack.SMALL,
-    ),
+ROW, SMALL = stack.rows_of(
+    ConvLSTMSpec(),
+    ConvLSTMSpec("convlstm_small", channels=(8, 16), stem_channels=8, **stack.SMALL),
     SOURCE,
     CLOCK,
-    tiny=stack.TINY | {"channels": (3, 4)},
-    remarks=REMARKS,
+    REMARKS,
 )

@@ -83,7 +83,7 @@ class CNN(Parted, VisionModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words: not at all."""
+        """Time step, in words: none."""
         return "one pass, without time"
 
     def description(self) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class DiscreteCNN(MeasuresBatchNorms, CordsNet):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and order of updates, in words."""
         return f"steps of {self.spec.dt_ms:g} ms by convention, in which all areas are updated at once"
 
     def _times(self) -> str:

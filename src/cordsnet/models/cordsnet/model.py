@@ -19,7 +19,7 @@ from cordsnet.models.interface import VisionModel
 from cordsnet.models.kernels import bias_of
 
 RESPONSE_MS = 200.0
-"""How long an image is shown in training (Soo et al. 2024, section 3), and by default before a network is read."""
+"""Duration of an image in training (Soo et al. 2024, section 3), and by default before a network is read."""
 
 
 @check_init

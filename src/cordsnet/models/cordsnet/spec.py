@@ -42,7 +42,7 @@ class AreaSpec:
 
     Attributes
     ----------
-    name : how the area is called everywhere, for example in `record=["area1"]`.
+    name : name of the area everywhere, for example in `record=["area1"]`.
     channels : feature maps.
     stride : stride of the feedforward kernel F; it sets the size of the maps.
     kernel, recurrent_kernel : sizes of F and R (odd); `recurrent_kernel` None: an area without recurrence.

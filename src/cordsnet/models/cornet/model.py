@@ -56,7 +56,7 @@ class CornetS(MeasuresBatchNorms, SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and order of updates, in words."""
         return f"steps of {self.spec.ms_per_step:g} ms by convention, one frame each; areas iterate within a step"
 
 

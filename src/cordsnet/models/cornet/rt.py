@@ -122,6 +122,6 @@ class CornetRT(SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and order of updates, in words."""
         order = {"sync": "in which all areas are updated together", "sweep": "in which areas are updated bottom to top"}
         return f"steps of {self.spec.ms_per_step:g} ms by convention, {order[self.spec.unroll]}"

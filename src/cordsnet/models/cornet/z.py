@@ -107,7 +107,7 @@ class CornetZ(SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words: not at all."""
+        """Time step, in words: none."""
         return "one pass, without time"
 
     def forward(self, inputs: Tensor | Mapping[str, Tensor], ms: float | None = None) -> Any:

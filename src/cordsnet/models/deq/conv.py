@@ -80,7 +80,7 @@ class DeqConv(Parted, VisionModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step, in words."""
         return f"steps of {self.spec.ms_per_step:g} ms by convention, one frame each, solved to equilibrium"
 
     @property

@@ -69,7 +69,7 @@ class Mdeq(MeasuresBatchNorms, SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step, in words."""
         return f"steps of {self.spec.ms_per_step:g} ms by convention, one frame each, solved to equilibrium"
 
 

@@ -19,11 +19,12 @@ from cordsnet.models.multi_area.system import MultiAreaSystem, VectorArea
 from cordsnet.models.parts import clock_field, keeps_statistics
 from cordsnet.models.preprocessing import Preprocessing
 from cordsnet.models.table import KINDS, MODELS
+from cordsnet.models.timed import TimedModel
 
 Model = TypeVar("Model", bound="MultiArea")
 
 
-class MultiArea(VisionModel):
+class MultiArea(TimedModel):
     """A front end `front`, any model of images, and vector areas tau dr/dt = -r + relu(W r + F s + b + noise).
 
     The source s of the first vector area is an area of the front end, its maps pooled or flattened, or several one
@@ -196,14 +197,9 @@ class MultiArea(VisionModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and time constants, in words."""
         taus = ", ".join(f"{name} {tau:g} ms" for name, _, tau in self.spec.areas)
         return f"{super().timing}; time constants: {taus}; front end: {self.front.timing}"
-
-    @property
-    def response_ms(self) -> float:
-        """That of the spec."""
-        return self.spec.response_ms
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class RCNN(MeasuresBatchNorms, SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and order of updates, in words."""
         order = {"inner": "one frame each; areas iterate within a step", "sync": "one iteration of every area each"}
         return f"steps of {self.spec.ms_per_step:g} ms by convention, {order[self.spec.unroll]}"
 

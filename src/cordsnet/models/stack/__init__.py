@@ -1,1 +1,1 @@
-"""What stacks of recurrent areas share: their sizes, their stem, the order of a step, and the readout of the top."""
+"""Stacks of recurrent areas: their common sizes, stem, order of a step, and readout of the top."""

@@ -38,5 +38,5 @@ class StackModel(SteppedModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time step and order of updates, in words."""
         return f"steps of {self.spec.ms_per_step:g} ms by convention, in which the image reaches every area"

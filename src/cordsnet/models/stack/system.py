@@ -18,7 +18,7 @@ from cordsnet.models.stepped.system import SteppedSystem
 
 @dataclass(frozen=True)
 class Held:
-    """What the image brings to area1, [parts, 1 or B, C, H, W]: without biases, and with them.
+    """Drive of area1 by the image, [parts, 1 or B, C, H, W]: without biases, and with them.
 
     `stem` are the stem's maps [1 or B, C, H, W]; None for a network without a stem.
     """

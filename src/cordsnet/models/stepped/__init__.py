@@ -1,1 +1,1 @@
-"""What networks that evolve in steps share: spec, model, system, and layers bound to a precision."""
+"""Networks that evolve in steps: their common spec, model, system, and layers bound to a precision."""

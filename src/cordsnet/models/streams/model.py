@@ -12,11 +12,12 @@ from cordsnet.models.parts import clock_field, keeps_statistics
 from cordsnet.models.streams.spec import StreamsSpec
 from cordsnet.models.streams.system import Stream, StreamsSystem
 from cordsnet.models.table import KINDS, MODELS
+from cordsnet.models.timed import TimedModel
 
 Model = TypeVar("Model", bound="Streams")
 
 
-class Streams(VisionModel):
+class Streams(TimedModel):
     """Models of images that see the same images side by side, such as one for form and one for motion.
 
     Streams do not hear of one another. Areas and pathways of a stream have its name before them: "area1" of "form" is
@@ -67,13 +68,8 @@ class Streams(VisionModel):
 
     @property
     def timing(self) -> str:
-        """How the network keeps time, in words."""
+        """Time steps of all streams, in words."""
         return "; ".join((super().timing, *(f"{name}: {model.timing}" for name, model in self._named())))
-
-    @property
-    def response_ms(self) -> float:
-        """That of the spec."""
-        return self.spec.response_ms
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:

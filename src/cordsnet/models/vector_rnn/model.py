@@ -12,7 +12,6 @@ from cordsnet.dynamics import (
     Activation,
     Chain,
     Circuit,
-    Clock,
     DenseMap,
     Inputs,
     KernelMap,
@@ -23,12 +22,12 @@ from cordsnet.dynamics import (
     RateSystem,
     Unflatten,
 )
-from cordsnet.models.interface import VisionModel
 from cordsnet.models.recurrence import Conv, Dense, LowRank, Sparse, normal, now, signs
+from cordsnet.models.timed import TimedModel
 from cordsnet.models.vector_rnn.spec import AREA, VECTOR, VectorSpec
 
 
-class VectorRNN(VisionModel):
+class VectorRNN(TimedModel):
     """tau dr/dt = -r + phi(W r + U u + b + noise), u a vector; outputs are linear in r.
 
     Inputs: "vector" [B, vector_size]. Outputs: those of the spec, [B, size]. `shapes["area1"]` is [N], or
@@ -83,16 +82,6 @@ class VectorRNN(VisionModel):
     def outputs(self) -> dict[str, tuple[str, ...]]:
         """Those of the spec, each with one axis."""
         return {name: (axis,) for name, axis, _ in self.spec.outputs}
-
-    @property
-    def clock(self) -> Clock:
-        """Continuous time with the spec's step."""
-        return Clock(self.spec.dt_ms)
-
-    @property
-    def response_ms(self) -> float:
-        """That of the spec."""
-        return self.spec.response_ms
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:

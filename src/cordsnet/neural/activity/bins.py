@@ -61,7 +61,7 @@ class BinMap:
 
     @property
     def sentence(self) -> str:
-        """How steps stand for bins, for reports."""
+        """Sentence on the steps in a bin, for reports."""
         counts = [len(steps) for steps in self.steps]
         spread = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
         said = f"a bin is the mean of {spread} step(s) of {self.dt_ms:g} ms"

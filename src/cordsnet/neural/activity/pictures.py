@@ -36,7 +36,7 @@ MATCHES: Mapping[str, Callable[[str], str]] = {
     "name": _stem,
     "the last part of their names": lambda name: _stem(name).rpartition("/")[2],
 }
-"""How pictures are matched with images -> what is compared of their names."""
+"""Match of pictures with images -> the part of their names that is compared."""
 
 
 @check_init

@@ -40,7 +40,7 @@ MOST_RATIO = 32
 @check_init
 @dataclass(frozen=True)
 class Viewing:
-    """How pictures are shown to a model.
+    """Presentation of pictures to a model.
 
     Attributes
     ----------

@@ -64,7 +64,7 @@ class ActivityStore:
 
     @property
     def done(self) -> NDArray[np.bool_]:
-        """Which blocks of images are finished."""
+        """Booleans, True for blocks of images that are finished."""
         return np.asarray(self._group[DONE][:], bool)
 
     def area(self, name: str) -> Any:

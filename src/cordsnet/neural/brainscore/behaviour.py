@@ -15,7 +15,7 @@ SYNSET = re.compile(r"n\d{8}")
 IMAGENET_CLASSES = 1000
 
 AGGREGATIONS: Mapping[str, Callable[..., Any]] = {"mean": np.mean, "max": np.max}
-"""How the probabilities of several classes that stand for one label are pooled."""
+"""Ways of pooling the probabilities of several classes that stand for one label."""
 
 INVERSE_PENALTY = 1e-3
 """Of the logistic regression that learns labels, as in Brain-Score."""

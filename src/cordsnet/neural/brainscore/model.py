@@ -36,7 +36,7 @@ class BrainScoreModel:
     Attributes
     ----------
     model : the model.
-    commitments : what is fixed about it.
+    commitments : its fixed settings.
     """
 
     def __init__(self, model: VisionModel, commitments: Commitments) -> None:

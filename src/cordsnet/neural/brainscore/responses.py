@@ -1,4 +1,4 @@
-"""What a model answers to stimuli: activity in time bins, features for a readout, probabilities of classes."""
+"""Responses of a model to stimuli: activity in time bins, features for a readout, probabilities of classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,1 +1,1 @@
-"""What a recording holds, and what looks wrong in it."""
+"""Content of a recording, and signs of errors in it."""

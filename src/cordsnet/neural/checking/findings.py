@@ -43,7 +43,7 @@ class Check:
     ----------
     recording : the recording; None where it could not be read.
     understood : sentences on what the recording holds.
-    findings : what was found, worst first.
+    findings : the findings, worst first.
     """
 
     recording: Recording | None

@@ -1,1 +1,1 @@
-"""What a recording looks like: courses in time, reliabilities, rasters, bounded in memory and time."""
+"""Overview of a recording: courses in time, reliabilities, rasters, bounded in memory and time."""

@@ -34,7 +34,7 @@ class Overview:
     unit : unit of the recording.
     bins_ms : start and end of each bin that is looked at, ms [B, 2].
     neurons : names of the n neurons that are looked at.
-    sample : which of the n are drawn one by one [S].
+    sample : numbers of those of the n that are drawn one by one [S].
     course, course_reach : mean over images of each of the n neurons, and half of its 95 % interval [B, n].
     population, population_reach : mean over neurons, and half of its 95 % interval [B].
     window_ms : bins after onset, over which responses are averaged for what follows.

@@ -1,1 +1,1 @@
-"""How well activity of a model predicts recordings of neurons in time."""
+"""Scores of predictions of neurons' responses in time from a model's activity."""

@@ -78,7 +78,7 @@ def score(
 
 @dataclass(frozen=True, eq=False)
 class _Fitting:
-    """What is fitted: activity [I, T, P] to responses [I, T, N] in the chosen bins, by one mapping or one per bin."""
+    """Fit of activity [I, T, P] to responses [I, T, N] in the chosen bins, by one mapping or one per bin."""
 
     activity: Any
     observed: Numbers

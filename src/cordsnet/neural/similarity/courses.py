@@ -25,7 +25,7 @@ class RdmCourses:
     times_ms : time of each RDM from image onset, ms [T], rising.
     regions : name of each region, or of the sensors.
     subjects : name of each person.
-    source : where the RDMs are from.
+    source : origin of the RDMs.
 
     Raises
     ------

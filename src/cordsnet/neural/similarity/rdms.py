@@ -40,7 +40,7 @@ class Trials:
     Attributes
     ----------
     values : [I, R, T, N], 0 where absent.
-    present : whether a repeat of an image was recorded [I, R]; the same for all neurons and bins.
+    present : True where a repeat of an image was recorded [I, R]; the same for all neurons and bins.
     means : [I, T, N], over the repeats that are present.
     """
 

@@ -52,7 +52,7 @@ class Comparison:
         the images, it finds differences that other images would not show. The interval is over images too.
     neurons : number of neurons that have a score in both.
     images : number of images in test sets.
-    measure : what was compared.
+    measure : the measure that was compared.
     """
 
     differences: Numbers

@@ -48,7 +48,7 @@ class NeuralCurvature:
     products : products of successive differences, and the mean of the two squared differences, summed over frames [2].
     signal_share : squared differences without noise as a share of those of the mean responses.
     n_repeats, n_neurons : the largest number of repeats, and the number of neurons.
-    status : whether the curvature was estimated.
+    status : outcome of the estimate.
     """
 
     value: float

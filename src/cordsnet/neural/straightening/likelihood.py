@@ -45,7 +45,7 @@ class LikelyCurvature:
     steps : length of the F - 1 steps, root mean square over neurons, in units of the responses [F - 1].
     gain : logarithm of the likelihood less that of noise alone.
     n_neurons : number of neurons.
-    status : whether the curvature was estimated; WIDE where the interval has nearly all angles.
+    status : outcome of the estimate; WIDE where the interval has nearly all angles.
     """
 
     value: float

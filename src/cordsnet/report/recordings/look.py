@@ -27,8 +27,8 @@ def write_look(found: Overview, check: Check, folder: Path, title: str, image_ms
 
     Parameters
     ----------
-    found : what `recording_overview` found.
-    check : what `check_recording` understood and found wrong.
+    found : result of `recording_overview`.
+    check : result of `check_recording`.
     folder : made if it is not there.
     title : such as the name of the file.
     image_ms : how long an image was shown, ms, for the bar of the stimulus; None where it is not known.

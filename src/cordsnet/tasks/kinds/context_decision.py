@@ -16,7 +16,7 @@ from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.trials import Plan
 
 FEATURES = ("motion", "luminance")
-"""What a context can ask for; the number of a context is a place in this list."""
+"""Features that a context can ask for; the number of a context is a place in this list."""
 
 CORNER, RADIUS = 0.82, 0.15
 """Place and size of the context cue in movies, in half-widths of the field: outside the round aperture of the dots."""

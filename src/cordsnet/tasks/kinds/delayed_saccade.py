@@ -1,6 +1,5 @@
 """Delayed saccade: remember where a target flashed, and look there when the fixation point goes off."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +13,7 @@ from cordsnet.tasks import ring
 from cordsnet.tasks.drawing import blank, disc, fixation, stamp
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.task import Answers, Task
-from cordsnet.tasks.timing import longest
+from cordsnet.tasks.timing import check_grace
 from cordsnet.tasks.trials import Plan, Trials
 
 ECCENTRICITY, RADIUS = 0.7, 0.15
@@ -42,7 +41,7 @@ class DelayedSaccade(Task):
         "delay": (200.0, 400.0, 800.0, 1600.0),
         "go": 500.0,
     }
-    channels: ClassVar = ("fixation", *(f"{360 * k / ring.UNITS:g} degrees" for k in range(ring.UNITS)))
+    channels: ClassVar = ("fixation", *ring.CHANNELS)
 
     grace_ms: float = 100.0
     go_weight: float = 5.0
@@ -53,20 +52,16 @@ class DelayedSaccade(Task):
         check_at_least(self.grace_ms, "grace_ms", 0)
         check_at_least(self.go_weight, "go_weight", 0)
         check_at_least(self.angles, "angles", 0)
-        if (most := longest(self.timings["go"])) < self.grace_ms + self.frame_ms / 2:
-            raise ValueError(f"grace_ms must leave a frame of 'go', got {self.grace_ms:g} ms of {most:g} ms; lower it")
+        check_grace(self.timings, "go", self.grace_ms, self.frame_ms)
 
     @property
     def outputs(self) -> tuple[tuple[str, str, int], ...]:
         """A fixation unit and a ring."""
-        return ((ring.RING, "unit", 1 + ring.UNITS),)
+        return (ring.OUTPUT,)
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
         """Angle of the target, in radians."""
-        share = draws.uniform("angle")
-        if self.angles:
-            share = draws.integers("angle", self.angles).double() / self.angles
-        return {"angle": share * 2 * math.pi}
+        return {"angle": ring.drawn_angle(draws, self.angles)}
 
     def vector(self, plan: Plan) -> Tensor:
         """The fixation cue, and a bump on a ring while the target is shown."""
@@ -82,10 +77,8 @@ class DelayedSaccade(Task):
 
     def wanted(self, plan: Plan) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """Fixate, then a bump at the target's angle."""
-        angle, going = plan.conditions["angle"], plan.during("go")
-        late = self.go_weight * (plan.since("go") > self.grace_ms).double()
-        counted = torch.where(going, late, torch.ones_like(late))
-        return (*ring.wanted(plan, angle, going, counted), angle)
+        angle, counted = plan.conditions["angle"], plan.counted("go", self.grace_ms, self.go_weight)
+        return (*ring.wanted(plan, angle, plan.during("go"), counted), angle)
 
     def answers(self, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:
         """The angle of the ring in the last frame."""

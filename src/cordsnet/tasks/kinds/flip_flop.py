@@ -14,7 +14,7 @@ from cordsnet.tasks.choice import check_frames_of
 from cordsnet.tasks.drawing import add, blank, square
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.task import Answers, Task
-from cordsnet.tasks.timing import longest
+from cordsnet.tasks.timing import check_grace, longest
 from cordsnet.tasks.trials import Plan, Trials
 
 BITS = "bits"
@@ -65,10 +65,7 @@ class FlipFlop(Task):
         check_positive(self.pulse_ms, "pulse_ms")
         if self.pulse_ms < self.frame_ms:
             raise ValueError(f"pulse_ms must be a frame of {self.frame_ms:g} ms at least, got {self.pulse_ms:g} ms")
-        if (most := longest(self.timings["hold"])) < self.grace_ms + self.frame_ms / 2:
-            raise ValueError(
-                f"grace_ms must leave a frame of 'hold', got {self.grace_ms:g} ms of {most:g} ms; lower it"
-            )
+        check_grace(self.timings, "hold", self.grace_ms, self.frame_ms)
 
     @property
     def vector_channels(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class MatchToCategory(MatchTask):
     source: ClassVar[str] = "Freedman & Assad, Nature 2006; timing of neurogym's DelayedMatchCategory"
     about: ClassVar[str] = "Delayed match to category: say if two directions of motion belong to the same category."
     periods: ClassVar = {"fixation": 500.0, "sample": 660.0, "delay": 1000.0, "test": 660.0, "decision": 500.0}
-    channels: ClassVar = (FIXATE, *(f"{360 * k / ring.UNITS:g} degrees" for k in range(ring.UNITS)))
+    channels: ClassVar = (FIXATE, *ring.CHANNELS)
 
     directions: int = 12
     boundary_deg: float = 45.0

@@ -15,14 +15,14 @@ from cordsnet.tasks.choice import FIXATE, check_frames_of
 from cordsnet.tasks.drawing import blank, disc, fixation, stamp
 from cordsnet.tasks.draws import Draws
 from cordsnet.tasks.task import Answers, Task
-from cordsnet.tasks.timing import longest
+from cordsnet.tasks.timing import check_grace
 from cordsnet.tasks.trials import Plan, Trials
 
 ECCENTRICITY, RADIUS = 0.7, 0.18
 """Place and size of the target in movies, in half-widths of the field."""
 
 AHEAD, AHEAD_RADIUS = math.pi / 4, 0.09
-"""How far ahead of the target, in radians, a smaller disc says which way round to move, and its size."""
+"""Angle ahead of the target, in radians, of a smaller disc that shows which way round to move, and its size."""
 
 DIRECTIONS = ("anticlockwise", "clockwise")
 """Ways round; the number of a direction is a place in this list."""
@@ -48,7 +48,7 @@ class Sequence(Task):
     source: ClassVar[str] = "Khona et al., Neural Computation 2023 (Mod-Cog); ring of Yang et al., Nat. Neurosci. 2019"
     about: ClassVar[str] = "Sequence: from the cued angle, move round the ring in the cued direction at a fixed speed."
     periods: ClassVar = {"fixation": 300.0, "cue": 500.0, "delay": (200.0, 400.0, 800.0), "go": 1500.0}
-    channels: ClassVar = (FIXATE, *(f"{360 * k / ring.UNITS:g} degrees" for k in range(ring.UNITS)), *DIRECTIONS)
+    channels: ClassVar = (FIXATE, *ring.CHANNELS, *DIRECTIONS)
 
     speed_deg_s: float = 180.0
     angles: int = 0
@@ -64,21 +64,18 @@ class Sequence(Task):
             raise ValueError(
                 f"speed_deg_s must move less than 180 degrees in a frame, got {way:g}; lower it or frame_ms"
             )
-        if (most := longest(self.timings["go"])) < self.grace_ms + self.frame_ms / 2:
-            raise ValueError(f"grace_ms must leave a frame of 'go', got {self.grace_ms:g} ms of {most:g} ms; lower it")
+        check_grace(self.timings, "go", self.grace_ms, self.frame_ms)
 
     @property
     def outputs(self) -> tuple[tuple[str, str, int], ...]:
         """A fixation unit and a ring."""
-        return ((ring.RING, "unit", 1 + ring.UNITS),)
+        return (ring.OUTPUT,)
 
     def draw(self, draws: Draws) -> dict[str, Tensor]:
         """Angle of the start in radians, number of the direction, and duration of the delay in ms."""
-        share = draws.uniform("angle")
-        if self.angles:
-            share = draws.integers("angle", self.angles).double() / self.angles
+        start = ring.drawn_angle(draws, self.angles)
         direction = draws.integers("direction", len(DIRECTIONS))
-        return {"start": share * 2 * math.pi, "direction": direction, "delay_ms": self.duration_ms(draws, "delay")}
+        return {"start": start, "direction": direction, "delay_ms": self.duration_ms(draws, "delay")}
 
     def vector(self, plan: Plan) -> Tensor:
         """The fixation cue; during the cue a bump on a ring at the start, and 1 in the channel of the direction."""
@@ -97,12 +94,10 @@ class Sequence(Task):
 
     def wanted(self, plan: Plan) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
         """Fixate, then a bump that moves; the answer is where it is in the last frame."""
-        going, since = plan.during("go"), plan.since("go")
-        angle = self._angle(plan.conditions, since)
-        late = self.go_weight * (since > self.grace_ms).double()
-        counted = torch.where(going, late, torch.ones_like(late))
+        angle = self._angle(plan.conditions, plan.since("go"))
+        counted = plan.counted("go", self.grace_ms, self.go_weight)
         final = angle.gather(0, (plan.edges["go"][:, 1] - 1).clamp_min(0)[None])[0]
-        return (*ring.wanted(plan, angle, going, counted), final)
+        return (*ring.wanted(plan, angle, plan.during("go"), counted), final)
 
     def answers(self, trials: Trials, outputs: Mapping[str, Tensor]) -> Answers:
         """The angle of the ring in the last frame.

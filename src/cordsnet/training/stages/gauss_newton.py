@@ -96,7 +96,7 @@ class SettledArea:
 
     Parameters
     ----------
-    read : what its feedforward kernel reads, [B, C', H', W'].
+    read : input of its feedforward kernel, [B, C', H', W'].
     target : rates that it should settle at, [B, C, H, W].
     stride : of the feedforward kernel.
     solver : of all fixed points.
@@ -150,12 +150,12 @@ class SettledArea:
 
 
 class Course:
-    """How far the fit of all areas has come, saved between steps, so that it goes on after it was stopped.
+    """Progress of the fit of all areas, saved between steps, so that it goes on after it was stopped.
 
     Parameters
     ----------
-    keeper : what saves it, and holds what was saved before.
-    stage : the settings.
+    keeper : object that saves it, and holds what was saved before.
+    stage : settings of the stage.
     """
 
     def __init__(self, keeper: StepKeeper, stage: GaussNewton) -> None:

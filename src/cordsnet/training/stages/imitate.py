@@ -84,8 +84,9 @@ def unexplained(rates: Tensor, target: Tensor) -> Tensor:
 
 @torch.no_grad()
 def imitation(model: Any, cnn: FeedforwardTwin, images: Tensor, solver: Solver) -> dict[str, float]:
-    """How well settled rates under `images` [B, C, H, W] imitate the CNN's, each area fed by the network's own
-    activity, and the share of trials that settle.
+    """Measure how well settled rates under `images` [B, C, H, W] imitate the CNN's, and which share of trials settles.
+
+    Each area is fed by the network's own activity.
     """
     found, wanted = steady_state(model, images, solver=solver), cnn.rates(images)
     errors = {f"unexplained_variance/{a}": float(unexplained(found.rates[a], wanted[a])) for a in model.areas}

@@ -29,7 +29,7 @@ RASTER, RASTER_LABELS = "raster_data", "raster_labels"
 
 @dataclass(frozen=True)
 class _Options:
-    """What the caller says about the variables, as described at `read_matlab`."""
+    """Arguments about the variables, as described at `read_matlab`."""
 
     key: str | None
     axes: Any

@@ -37,7 +37,7 @@ An array of n structs is one dict with a list of n values for each field.
 """
 
 Value: TypeAlias = Readable | Unread
-"""What was read, or the class of what is not read."""
+"""Value that was read, or the class of one that is not read."""
 
 REMEDY = {
     "table": "save table2struct(T, 'ToScalar', true) in its place",

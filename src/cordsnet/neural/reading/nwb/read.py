@@ -33,7 +33,7 @@ ROUNDING_S = 1e-6
 
 @dataclass(frozen=True)
 class _Options:
-    """What the caller says about the tables, as described at `read_nwb`."""
+    """Arguments about the tables, as described at `read_nwb`."""
 
     image: list[str]
     table: str

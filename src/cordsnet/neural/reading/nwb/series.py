@@ -24,7 +24,7 @@ class Series:
 
     Attributes
     ----------
-    name : where the series is in the file.
+    name : path of the series in the file.
     ids : id of each region [N].
     values : responses [S, N]; NaN where there is none.
     times_s : time of each sample, s, rising [S].

@@ -40,7 +40,7 @@ class Units:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What is read of a file.
+    """Parts of a file that are read.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Tables:
     series : a response series, read in their place.
     table : name of the table of intervals.
     count : number of its rows.
-    trials : column -> its values; None where a row holds several, or what is no text or number.
+    trials : column -> its values; None where a row holds several, or neither text nor number.
     """
 
     units: Units | None
