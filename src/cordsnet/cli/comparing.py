@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser
 
@@ -24,6 +25,9 @@ from cordsnet.experiments.table import (
     about_figure,
     needs_files,
 )
+
+if TYPE_CHECKING:  # so that help does not wait for torch
+    from cordsnet.experiments import Result
 
 
 @COMMANDS.register("compare")
@@ -131,9 +135,14 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
     if options.json:
         print(path.with_name("result.json").read_text())
         return
+    _print(result, path, [f"note: {about}"] if about else [], missing)
+
+
+def _print(result: "Result", path: Path, notes: Sequence[str], missing: Sequence[str]) -> None:
+    """Print the table of a comparison, what is to be known of its models, and who was left out of what."""
     print(path.with_name("table.md").read_text(), end="")
-    if about:
-        print(f"note: {about}")
+    for note in notes:
+        print(note)
     for row in result.rows("models"):
         if not row.get("trained_on"):
             print(f"note: {row['model']} has random weights, or does not say what it was trained on")
