@@ -8,7 +8,7 @@ import importlib.util
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,13 +31,15 @@ ENGINE: Literal["scipy"] = "scipy"
 def write_data(result: Result, folder: str | Path) -> tuple[str, ...]:
     """Write everything of a result that is not drawn, each file whole or not at all.
 
+    Tables and arrays of a result that was in the folder before, and that this one has none of, are removed.
+
     Returns
     -------
     One sentence for each kind of file that was left out, because a library is not installed: what to install.
     Tables are in `result.json` in any case.
     """
     folder = writable_folder(folder)
-    missing = []
+    missing, before = [], _listed(folder)
     if result.arrays:
         if importlib.util.find_spec("xarray") is None:
             missing.append(f"{ARRAYS} was not written; pip install 'cordsnet[xarray]' and run again")
@@ -58,6 +60,8 @@ def write_data(result: Result, folder: str | Path) -> tuple[str, ...]:
     }
     content = json.dumps(_finite(described), indent=1, allow_nan=False).encode()
     write_whole(folder / RESULT, content)  # last: a folder with it is complete
+    for name in before - {*_files_of(result.tables, result.arrays)}:
+        (folder / name).unlink(missing_ok=True)
     return tuple(missing)
 
 
@@ -97,6 +101,21 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
     stream = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns), stream)
     return stream.getvalue()
+
+
+def _files_of(tables: Iterable[str], arrays: Iterable[str]) -> tuple[str, ...]:
+    """Files of tables and arrays, relative to the folder of a result."""
+    named = [f"{TABLES}/{name}.parquet" for name in tables if Path(name).name == name]
+    return (*named, *([ARRAYS] if list(arrays) else []))
+
+
+def _listed(folder: Path) -> set[str]:
+    """Files of the result that is in a folder already; none where there is no readable one."""
+    try:
+        found = json.loads(_bounded(folder / RESULT, LARGEST_RESULT))
+        return set(_files_of(found["tables"], found["arrays"]))
+    except (RunError, ValueError, KeyError, TypeError, RecursionError):
+        return set()
 
 
 def _pack(arrays: Mapping[str, LabelledArray]) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cordsnet._files import write_whole
 from cordsnet.experiments import Claim, Result, write_data
+from cordsnet.experiments.storage import RESULT
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
@@ -63,7 +64,7 @@ REPORTS = {
 ROUNDING = 1e-12
 """A mean that is smaller than this share of its interval is the rounding error of zero."""
 
-TABLE, PAGE = "table.md", "report.html"
+TABLE, PAGE, FIGURES = "table.md", "report.html", ("png", "pdf")
 RULE = (
     "Declared before the run. A claim holds when its whole 95 % interval lies in the expected range and fails when "
     "none of it does; without an interval it is undecided, unless it is about this very network."
@@ -74,25 +75,39 @@ def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, .
     """Write everything of a result into a folder, each file whole or not at all.
 
     `result.json` holds tables, claims and metadata, `arrays.nc` the arrays, `tables/NAME.parquet` each table; there are
-    `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print.
+    `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print. Tables, arrays and
+    figures of a result that was in the folder before are removed.
 
     Returns
     -------
     Path of the page, and one sentence for each kind of file that needs a library that is not installed.
     """
     folder = Path(folder)
+    drawn = _drawn(folder)
     missing = write_data(result, folder)
     write_whole(folder / TABLE, markdown(summary_of(result)).encode())
     meta = result.meta
     name = str(meta.get("experiment", "result"))
+    sections = [claims_section(result), *sections_of(result)]
     page = write_page(
         folder / PAGE,
         title_of(result),
         f"{meta.get('description', '')} {_models(result)}".strip(),
-        [claims_section(result), *sections_of(result)],
+        sections,
         f"{_footer(result)} All numbers of {name} are in result.json beside this page.",
     )
+    for name in drawn - {section.name for section in sections if section.figure is not None}:
+        for kind in FIGURES:
+            (folder / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
     return page, missing
+
+
+def _drawn(folder: Path) -> set[str]:
+    """Names of the figures of a result that is in a folder already; each is there as a PNG and as a PDF file."""
+    if not ((folder / RESULT).is_file() and (folder / PAGE).is_file()):
+        return set()
+    kinds = [{path.stem for path in (folder / "figures").glob(f"*.{kind}")} for kind in FIGURES]
+    return set.intersection(*kinds)
 
 
 def sections_of(result: Result) -> list[Section]:
