@@ -1,4 +1,4 @@
-"""A folder that held another result holds nothing of it afterwards, and all that a user put there."""
+"""A folder that held another result holds no table or array of it afterwards, and all that a user put there."""
 
 import json
 
@@ -25,8 +25,11 @@ def test_a_folder_of_another_result_holds_the_new_one_alone(tmp_path):
     for name in ("old.png", "old.pdf", "mine.png"):
         (tmp_path / "both" / "figures" / name).write_bytes(b"")
     (tmp_path / "both" / "tables" / "mine.parquet").write_bytes(b"")
-    write_result(result, tmp_path / "both")
-    mine = {"figures/mine.png", "tables/mine.parquet"}
+    _, said = write_result(result, tmp_path / "both")
+    assert said == (
+        f"{tmp_path / 'both' / 'figures' / 'mine.png'} and 2 more are not of this result; remove what you do not need",
+    )
+    mine = {"figures/mine.png", "figures/old.png", "figures/old.pdf", "tables/mine.parquet"}
     assert files(tmp_path / "both") == files(tmp_path / "alone") | mine
     assert read_result(tmp_path / "both") == result
 

@@ -1,13 +1,13 @@
 """The one writer of results: data, figures, page and table of every experiment."""
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from cordsnet._files import write_whole
 from cordsnet.experiments import Claim, Result, write_data
-from cordsnet.experiments.storage import RESULT
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
@@ -75,15 +75,15 @@ def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, .
     """Write everything of a result into a folder, each file whole or not at all.
 
     `result.json` holds tables, claims and metadata, `arrays.nc` the arrays, `tables/NAME.parquet` each table; there are
-    `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print. Tables, arrays and
-    figures of a result that was in the folder before are removed.
+    `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print. Tables and arrays of
+    a result that was in the folder before are removed; other figures stay, and are named.
 
     Returns
     -------
-    Path of the page, and one sentence for each kind of file that needs a library that is not installed.
+    Path of the page, and one sentence for each kind of file that needs a library that is not installed, and on figures
+    that are not of this result.
     """
     folder = Path(folder)
-    drawn = _drawn(folder)
     missing = write_data(result, folder)
     write_whole(folder / TABLE, markdown(summary_of(result)).encode())
     meta = result.meta
@@ -96,18 +96,15 @@ def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, .
         sections,
         f"{_footer(result)} All numbers of {name} are in result.json beside this page.",
     )
-    for name in drawn - {section.name for section in sections if section.figure is not None}:
-        for kind in FIGURES:
-            (folder / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
-    return page, missing
+    return page, (*missing, *_older(folder / "figures", sections))
 
 
-def _drawn(folder: Path) -> set[str]:
-    """Names of the figures of a result that is in a folder already; each is there as a PNG and as a PDF file."""
-    if not ((folder / RESULT).is_file() and (folder / PAGE).is_file()):
-        return set()
-    kinds = [{path.stem for path in (folder / "figures").glob(f"*.{kind}")} for kind in FIGURES]
-    return set.intersection(*kinds)
+def _older(figures: Path, sections: Sequence[Section]) -> tuple[str, ...]:
+    """A sentence where a folder holds other figures, which may be anybody's and are not removed."""
+    own = {section.name for section in sections if section.figure is not None}
+    others = sorted(path.name for kind in FIGURES for path in figures.glob(f"*.{kind}") if path.stem not in own)
+    which = f"and {len(others) - 1} more are" if len(others) > 1 else "is"
+    return (f"{figures / others[0]} {which} not of this result; remove what you do not need",) if others else ()
 
 
 def sections_of(result: Result) -> list[Section]:
