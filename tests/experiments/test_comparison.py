@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cordsnet.cli import main
-from cordsnet.data import DATASETS, Split, load_data
+from cordsnet.data import Split, load_data
 from cordsnet.errors import RunError
 from cordsnet.experiments import EXPERIMENTS, Setting, read_result
 from cordsnet.experiments.comparison import compare, rows_of
@@ -197,15 +197,6 @@ def test_models_that_see_other_images_are_not_compared_image_by_image(tmp_path):
     assert EXPERIMENTS["noise"](Setting(models, same), options).claims[0].value is not None
     named = {label: {"data": label} for label in models}
     assert EXPERIMENTS["noise"](Setting(models, same, named), options).claims[0].value is None
-
-
-def test_a_static_model_of_other_data_is_no_partner(tmp_path, monkeypatch):
-    monkeypatch.setitem(DATASETS._entries, "digits_by_another_name", DATASETS["digits"])
-    models = [saved(tmp_path / "net", 0), saved(tmp_path / "cnn", 0, "cnn_r2_small")]
-    assert compare(models, ["noise"], output=tmp_path / "same").rows("cells")
-    other = saved(tmp_path / "other", 0, "cnn_r2_small", "digits_by_another_name")
-    with pytest.raises(RunError, match="shown the same images"):
-        compare([models[0], other], ["noise"], output=tmp_path / "out")
 
 
 def test_a_users_own_experiment_is_run_again_when_its_code_has_changed(tmp_path, monkeypatch):

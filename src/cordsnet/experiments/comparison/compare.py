@@ -66,7 +66,8 @@ def compare(
 
     Each cell, one model in one experiment, is kept below `output` and found again as long as weights, images, options,
     seed and code are the same. A cell does not depend on which other models are compared, but for experiments whose
-    claims are about a pair: there every dynamical model meets the first static one that is shown the same data.
+    claims are about a pair: there every dynamical model meets the first static one that is shown the same data, its
+    first network the first of them, its second the second.
 
     Parameters
     ----------
@@ -240,19 +241,23 @@ def _head(row: Row, data: str | None) -> Subject | None:
 
 
 def _jobs(plan: Plan, rows: Sequence[Row], heads: Heads) -> list[tuple[Any, ...]]:
-    """Arguments of `run_cells` for every run."""
-    beside: dict[str, tuple[str, str]] = {}
+    """Arguments of `run_cells` for every run.
+
+    The k-th network of a row meets the k-th of the static row, so that intervals over networks hold the spread of both.
+    """
+    beside: dict[str, Row] = {}
     for row in rows:  # the first static model of each data set
         head = heads[row.label]
         if head is not None and not is_dynamical(head.model):
-            beside.setdefault(head.data, (row.label, row.sources[0]))
+            beside.setdefault(head.data, row)
     jobs: list[tuple[Any, ...]] = []
     places: list[str] = []
     for row in rows:
         head = heads[row.label]
-        for source in row.sources:
+        static = None if head is None else beside.get(head.data)
+        for k, source in enumerate(row.sources):
             places.append(place_of(source, places))
-            partner = None if head is None else beside.get(head.data)
+            partner = None if static is None else (static.label, static.sources[k % len(static.sources)])
             jobs.append((plan, row.label, source, places[-1], partner))
     return jobs
 
