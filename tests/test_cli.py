@@ -203,6 +203,16 @@ def test_a_model_that_cannot_do_an_experiment_is_refused_by_what_it_lacks(capsys
     assert lack in said
 
 
+def test_a_model_that_cannot_take_part_is_left_out_with_a_sentence(capsys, tmp_path):
+    models = ["cnn_r2_small@digits", "cordsnet_r2_small@digits"]
+    assert main(["experiment", "second_image", *models, "--preset", "smoke", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "note: cnn_r2_small@digits, left out, since it answers at once and has no dynamics" in said
+    result = read_result(tmp_path)
+    assert list(result.meta["models"]) == ["cordsnet_r2_small@digits"]
+    assert {claim.subject for claim in result.claims} == {"cordsnet_r2_small@digits"}
+
+
 def test_the_installed_command_runs():
     result = subprocess.run([sys.executable, "-m", "cordsnet", "--version"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "0.1.0"

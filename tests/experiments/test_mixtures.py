@@ -58,6 +58,8 @@ def test_a_linear_network_settles_in_proportion_and_has_no_hysteresis(linear):
     assert verdicts["categorical"] == verdicts["hysteresis"] == "fails"
     assert verdicts["sweep_lag"] == "holds"
     assert result.claim("no_oscillation").value == 0
+    assert result.claim("alternates").value is None  # without noise
+    assert any("sigma is 0" in row["note"] for row in result.rows("notes"))
 
 
 def test_the_lag_of_a_linear_network_has_its_closed_form(linear):

@@ -176,7 +176,10 @@ def listed(words: Sequence[str], options: type) -> list[str]:
 
 
 def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Setting":
-    """Models and images that were asked for. Raises ValueError when the experiment cannot be run with them."""
+    """Models and images that were asked for; a model that cannot take part is left out with a note.
+
+    Raises ValueError where none can.
+    """
     from cordsnet._checks import check_device
     from cordsnet.experiments import Setting
     from cordsnet.experiments.subjects import images_and_notes, load_subjects
@@ -188,15 +191,18 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
     if row.stored:
         return Setting(**common)
     device = check_device(given.device)
-    subjects = load_subjects(given.models, given.data, shown=not row.own_images)
+    every = load_subjects(given.models, given.data, shown=not row.own_images)
+    lacks = {label: row.lack(one.model) for label, one in every.items()}
+    subjects = {label: one for label, one in every.items() if not lacks[label]} or every
     models = {label: one.model for label, one in subjects.items()}
     row.check(models)
+    left: dict[str, tuple[str, ...]] = {label: (f"left out, since it {lack}",) for label, lack in lacks.items() if lack}
     sources = {label: {"source": one.source, "data": one.data} for label, one in subjects.items()}
     on_device = {label: model.to(device) for label, model in models.items()}
     if row.own_images:
-        return Setting(on_device, None, sources, {label: one.notes for label, one in subjects.items()}, **common)
+        return Setting(on_device, None, sources, {label: one.notes for label, one in subjects.items()} | left, **common)
     images, notes = images_and_notes(subjects)
-    return Setting(on_device, images, sources, notes, **common)
+    return Setting(on_device, images, sources, notes | left, **common)
 
 
 def print_result(result: "Result", path: Path) -> None:

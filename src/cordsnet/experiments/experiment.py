@@ -178,9 +178,12 @@ class Experiment(Generic[Options]):
         if not (self.trains or self.stored or models):
             raise ValueError(f"experiment {self.name!r} needs a model: a folder, NAME@DATA, or the name of a model")
         for label, model in models.items():
-            for need in self.needs:
-                if lack := need(model):
-                    raise ValueError(f"experiment {self.name!r} cannot be run with {label!r}: it {lack}")
+            if lack := self.lack(model):
+                raise ValueError(f"experiment {self.name!r} cannot be run with {label!r}: it {lack}")
+
+    def lack(self, model: Any) -> str:
+        """What a model lacks of what the experiment needs, or ""."""
+        return next(filter(None, (need(model) for need in self.needs)), "")
 
     def __call__(self, setting: Setting, options: Options | None = None) -> Result:
         """Run it; `meta` of the result says with what, when and for how long.

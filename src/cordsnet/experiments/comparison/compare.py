@@ -34,7 +34,9 @@ def experiments_of(names: Sequence[str] | str, preset: str) -> tuple[str, ...]:
     """
     if names == "all":
         every = [name for name in EXPERIMENTS if name not in (*TRAINED, *STORED, *MEETING, *RECORDINGS)]
-        return tuple(name for name in every if preset in EXPERIMENTS[name].presets)
+        if not (able := tuple(name for name in every if preset in EXPERIMENTS[name].presets)):
+            EXPERIMENTS[every[0]].preset(preset)  # which names those that there are
+        return able
     found = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
     if not found:
         raise ValueError('a comparison needs an experiment; give names, or "all"')

@@ -40,6 +40,9 @@ NONE, BLANK = "none", "blank"
 Key: TypeAlias = tuple[float, str, str]
 """Duration of an image in ms, gap between images, position of the image in the stream."""
 
+MOST_IMAGES = 1000
+"""Images in a stream; longer ones take as much longer and say nothing else."""
+
 
 @dataclass(frozen=True)
 class SerialPresentationOptions:
@@ -64,7 +67,7 @@ class SerialPresentationOptions:
         for name in ("before_ms", "max_lag_ms"):
             check_positive(getattr(self, name), name)
         check_count(self.trials, "trials", 4)
-        check_count(self.length, "length", 3)
+        check_count(self.length, "length", 3, most=MOST_IMAGES)
         if len(set(self.durations_ms)) < 2 or min(self.durations_ms) <= 0:
             raise ValueError(f"durations_ms must be at least two that are above 0 and differ, got {self.durations_ms}")
 
