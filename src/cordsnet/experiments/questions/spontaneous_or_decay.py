@@ -95,7 +95,7 @@ CLAIMS = (
     options=SpontaneousOrDecayOptions,
     presets={
         "smoke": Preset(SpontaneousOrDecayOptions("smoke", decays=(0.3,), seeds=2), 0.9, 1.0),
-        "desk": Preset(SpontaneousOrDecayOptions(), 75.0, 2.0),
+        "desk": Preset(SpontaneousOrDecayOptions(), 50.0, 2.0),
         "paper": Preset(SpontaneousOrDecayOptions("paper", seeds=20), 60.0 * 24 * 200, 64.0),
     },
     claims=CLAIMS,
