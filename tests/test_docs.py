@@ -14,7 +14,8 @@ from cordsnet import data, experiments, training
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "how_to").glob("*.md"))
-WRITTEN = [*PAGES, DOCS / "design.md", ROOT / "CONTRIBUTING.md"]
+LISTS = [DOCS / "README.md", DOCS / "overview.md"]
+WRITTEN = [*PAGES, *LISTS, DOCS / "design.md", DOCS / "glossary.md", ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+)\.py\n")
 LONGEST_MODEL = 80
@@ -59,10 +60,24 @@ def test_a_page_runs(page, folder, monkeypatch):
             exec(compile(block, page.name, "exec"), module.__dict__)
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: f"{page.parent.name}-{page.stem}")
 def test_links_lead_somewhere(page):
-    for link in re.findall(r"(?<!\w)\[[^]]+\]\((?!http)([^)#]+)", page.read_text()):
-        assert (page.parent / link).exists(), link
+    for link, heading in re.findall(r"(?<!\w)\[[^]]+\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text()):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not heading or heading in anchors(target), f"{link}#{heading}"
+
+
+def anchors(page):
+    """Anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_index_lists_every_page():
+    links = re.findall(r"\]\(([^)#]+)", (DOCS / "README.md").read_text())
+    named = {(DOCS / link).resolve() for link in links}
+    assert [page for page in DOCS.rglob("*.md") if page != DOCS / "README.md" and page not in named] == []
 
 
 def test_the_example_of_a_model_is_short():

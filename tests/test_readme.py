@@ -50,7 +50,14 @@ def test_targets_of_make_exist():
 
 
 def test_its_files_exist():
-    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    links = re.findall(r"\]\((?!http)([^)#]+)", README)
     assert links
     for link in links:
         assert (Path(__file__).parents[1] / link).exists(), link
+
+
+def test_its_table_is_short():
+    cells = [cell for row in re.findall(r"^\|.*\|$", README, re.M) for cell in row.split("|")]
+    assert cells
+    assert max(map(len, cells)) <= 200
+    assert len(README.splitlines()) <= 160

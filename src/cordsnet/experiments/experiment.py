@@ -131,7 +131,7 @@ class Experiment(Generic[Options]):
     run : the function.
     options : the dataclass of its options.
     presets : "smoke", "desk", "paper" -> options with an estimate of time and memory.
-    claims : the claims that it decides, declared before any run.
+    claims : what it decides, declared in code.
     needs : requirements on every model.
     trains : True if it trains its own networks and takes no models.
     stored : True if it measures answers that are stored in files, and takes no models.

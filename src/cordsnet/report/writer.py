@@ -66,8 +66,9 @@ ROUNDING = 1e-12
 
 TABLE, PAGE, FIGURES = "table.md", "report.html", ("png", "pdf")
 RULE = (
-    "Declared before the run. A claim holds when its whole 95 % interval lies in the expected range and fails when "
-    "none of it does; without an interval it is undecided, unless it is about this very network."
+    "Declared in code; changes after a first look are listed in docs/results/experiments.md. A claim holds when its "
+    "whole 95 % interval lies in the expected range and fails when none of it does; without an interval it is "
+    "undecided, unless it is about this very network."
 )
 
 

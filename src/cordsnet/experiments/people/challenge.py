@@ -49,7 +49,9 @@ class ChallengeOptions:
 
     Attributes
     ----------
-    people : folder of human_and_models.json of Maniquet et al. (2025), or that file.
+    people : needed: folder of human_and_models.json, the answers of Maniquet et al. (2025), or that file,
+        published with https://doi.org/10.1038/s41598-025-20245-w and at
+        https://github.com/TimManiquet/recurrent_issues_DNNs, in the form of docs/how_to/compare_models.md.
     draws : number of samples of people and networks.
     """
 

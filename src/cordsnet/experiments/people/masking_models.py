@@ -35,7 +35,8 @@ class MaskingModelsOptions:
 
     Attributes
     ----------
-    people : folder of trials.parquet and images.npz, the trials and whole objects of Tang et al. (2018).
+    people : needed: folder of trials.parquet and images.npz, the trials and whole objects of Tang et al. (2018),
+        published with https://doi.org/10.1073/pnas.1719397115, in the form of docs/how_to/compare_models.md.
     objects : number of objects, a multiple of 5; 0 is all.
     bubbles : through which an object is seen; their width follows from the share that is hidden.
     mask : spectrum of masks: "mean" for the mean over all objects, so that masks do not tell the category; "own" for

@@ -19,7 +19,8 @@ class MaskingPeopleOptions:
 
     Attributes
     ----------
-    people : folder of trials.parquet, or a parquet or MATLAB file of the trials of Tang et al. (2018).
+    people : needed: folder of trials.parquet, or a parquet or MATLAB file of the trials of Tang et al. (2018),
+        published with https://doi.org/10.1073/pnas.1719397115, in the form of docs/how_to/compare_models.md.
     draws : number of samples of people.
     """
 

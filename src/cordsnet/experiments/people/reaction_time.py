@@ -42,7 +42,9 @@ class ReactionTimeOptions:
 
     Attributes
     ----------
-    people : folder of human_and_models.json and images.zip of Maniquet et al. (2025).
+    people : needed: folder of human_and_models.json and images.zip, the answers and images of Maniquet et al. (2025),
+        published with https://doi.org/10.1038/s41598-025-20245-w and at
+        https://github.com/TimManiquet/recurrent_issues_DNNs, in the form of docs/how_to/compare_models.md.
     photographs : number of photographs of each category, shown in all 17 conditions; 0 is all.
     read_ms : how long an image stays; the read-out is fitted to the last quarter of it.
     before_ms : grey before the image.
