@@ -1,7 +1,6 @@
 """The page of a comparison: rows are models, columns claims; each cell its verdict, number, interval and page."""
 
 import urllib.parse
-from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.colors import ListedColormap
@@ -11,6 +10,7 @@ from cordsnet.experiments import Result, read_result
 from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED
 from cordsnet.experiments.result import Row
 from cordsnet.report.figures import BLUE, VERMILION, WIDTH, new_figure
+from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table, Verdict, as_table
 from cordsnet.report.rows import values_of
 
@@ -114,12 +114,12 @@ def _shown(cells: tuple[Row, ...]) -> str:
     return Verdict("; ".join(texts), max(verdicts, key=(HOLDS, UNDECIDED, FAILS).index), page)
 
 
-def _number(cell: Mapping[str, object]) -> str:
+def _number(cell: Row) -> str:
     """Verdict, number, interval and n."""
     word = "undecided" if cell["corrected"] == UNDECIDED else str(cell["corrected"])
     star = "*" if cell["corrected"] != cell["verdict"] else ""
-    interval = f" [{cell['low']:.3g}, {cell['high']:.3g}]" if "low" in cell else ""
-    return f"{word}{star} {cell['value']:.3g}{interval}, n = {cell.get('n', 1)} {cell['of']}"
+    interval = (cell["low"], cell["high"]) if "low" in cell else None
+    return f"{word}{star} {show_estimate(cell['value'], interval)}, n = {cell.get('n', 1)} {cell['of']}"
 
 
 def _worst(result: Result, model: str, column: tuple[str, str]) -> str:

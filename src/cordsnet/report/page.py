@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 from cordsnet._files import writable_folder, write_whole
+from cordsnet.report.numbers import show_number
 
 DPI, SHOWN_DPI = 160, 125
 """Pixels per inch of figures in their files, and as pages show them: sharp, and of one size of letters."""
@@ -137,7 +138,7 @@ def show_cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
+        return show_number(value, 4)
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
 
 

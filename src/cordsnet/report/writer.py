@@ -7,6 +7,7 @@ from typing import Any
 
 from cordsnet._files import write_whole
 from cordsnet.experiments import Claim, Result, write_data
+from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
 
 REPORTS = {
@@ -59,9 +60,6 @@ REPORTS = {
     "weight_decay": "ablations",
 }
 """Experiment -> module of its `sections` and `summary`, imported when asked for; others get plain tables."""
-
-ROUNDING = 1e-12
-"""A mean that is smaller than this share of its interval is the rounding error of zero."""
 
 TABLE, PAGE = "table.md", "report.html"
 RULE = (
@@ -148,11 +146,7 @@ def measured(claim: Claim) -> str:
     """Value, interval and number of observations in words."""
     if claim.value is None:
         return "not measured"
-    value = f"{claim.value:.3g}"
-    if claim.interval is not None and abs(claim.value) < ROUNDING * max(map(abs, claim.interval)):
-        value = "0"
-    if claim.interval is not None:
-        value += f" [{claim.interval[0]:.3g}, {claim.interval[1]:.3g}]"
+    value = show_estimate(claim.value, claim.interval)
     return value if claim.n is None else f"{value}, n = {claim.n} {claim.of}"
 
 

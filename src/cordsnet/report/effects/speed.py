@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.figures import BLUE, GREEN, VERMILION, in_colours, mark_images, new_figure, tidy
+from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import column, models_of, values_of
 
@@ -84,5 +85,5 @@ def _caption(result: Result, model: str) -> str:
 def _mean(row: Row, name: str) -> str:
     if name not in row:
         return f"- ({row[f'{name}_images']})"
-    ends = f" [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]" if f"{name}_low" in row else ""
-    return f"{row[name]:.3g}{ends} ({row[f'{name}_images']})"
+    ends = (float(row[f"{name}_low"]), float(row[f"{name}_high"])) if f"{name}_low" in row else None
+    return f"{show_estimate(float(row[name]), ends)} ({row[f'{name}_images']})"

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, percent
 from cordsnet.report.rows import models_of, values_of
 
@@ -48,7 +49,7 @@ def controls(result: Result) -> Table:
         (
             str(row["model"]),
             str(row["control"]),
-            f"{float(row['epsilon']):.3g}",
+            show_number(float(row["epsilon"])),
             with_interval(row, "accuracy"),
             str(row["images"]),
         )

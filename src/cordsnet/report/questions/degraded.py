@@ -9,6 +9,7 @@ from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import models_of, values_of
 
@@ -30,7 +31,7 @@ def summary(result: Result) -> Table:
     for model in models_of(result, "robustness"):
         means = [result.rows("robustness", model=model, condition=condition)[0] for condition in conditions]
         cells = [with_interval(row, "accuracy") for row in means]
-        rows.append((model, f"{float(means[0]['whole']):.3g}", *cells, str(means[0]["images"])))
+        rows.append((model, show_number(float(means[0]["whole"])), *cells, str(means[0]["images"])))
     heads = [SHOWN[condition][0].lower() for condition in conditions]
     return Table(("mean accuracy over strengths", "whole image", *heads, "images"), rows)
 
@@ -57,8 +58,8 @@ def predictions(result: Result) -> Table:
             with_interval(result.rows("degraded", condition=condition, **at)[0], "accuracy")
             for condition in reversed(NOISE)
         ]
-        acts_as = f"{float(row['acts_as']):.3g}"
-        rows.append((str(row["model"]), f"{row['strength']:g}", acts_as, f"{float(row['accuracy']):.3g}", *cells))
+        acts_as = show_number(float(row["acts_as"]))
+        rows.append((str(row["model"]), f"{row['strength']:g}", acts_as, show_number(float(row["accuracy"])), *cells))
     return Table(("model", "redrawn noise (s.d.)", "acts as (s.d.)", "accuracy predicted", "redrawn", "held"), rows)
 
 
