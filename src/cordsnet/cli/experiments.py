@@ -121,7 +121,9 @@ def named_preset(row: "Experiment[Any]", words: Sequence[str]) -> str:
     return name
 
 
-def experiment_parser(command: str, row: "Experiment[Any]", defaults: Any, output: str, rule: str = "") -> ArgumentParser:
+def experiment_parser(
+    command: str, row: "Experiment[Any]", defaults: Any, output: str, rule: str = ""
+) -> ArgumentParser:
     """Options of the command, and every option of the experiment with its default; `rule` is that of the folder."""
     parser = make_parser(command, row.description)
     if row.trains:

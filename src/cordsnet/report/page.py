@@ -18,6 +18,8 @@ from cordsnet.report.numbers import show_number
 
 DPI, SHOWN_DPI = 160, 125
 """Pixels per inch of figures in their files, and as pages show them: sharp, and of one size of letters."""
+WIDEST = 12.0
+"""Inches: a figure is shrunk to the width of the page up to this width, and scrolled beyond."""
 SPECIAL = re.compile(r"[\\|`]|\[(?=[^\]]*\]\()")
 """Signs that end a cell, begin code, or begin a link."""
 
@@ -95,7 +97,8 @@ def write_page(path: Path, title: str, introduction: str, sections: Sequence[Sec
             write_whole(folder / f"{section.name}.pdf", render(section.figure, "pdf"))
             image = base64.b64encode(png).decode()
         pictures = [(base64.b64encode(one.png).decode(), one.caption, one.of) for one in section.pictures]
-        shown = {"tables": section.tables, "image": image, "width": width, "pictures": pictures}
+        scrolled = width > WIDEST * SHOWN_DPI
+        shown = {"scrolled": scrolled, "tables": section.tables, "image": image, "width": width, "pictures": pictures}
         filled.append({"title": section.title, "text": section.text, **shown})
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("cordsnet.report").joinpath("page.html").read_text(encoding="utf-8")
