@@ -6,21 +6,18 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextPath
 
 from cordsnet.experiments import Result
 from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED
-from cordsnet.report.figures import BLUE, VERMILION, WIDTH
+from cordsnet.report.figures import BLUE, SMALL, VERMILION, WIDTH, inches
 from cordsnet.report.rows import models_of, values_of
 
 LEFT_OUT = "left out"
 DRAWN = {HOLDS: ("+", BLUE), FAILS: ("-", VERMILION), UNDECIDED: ("?", "#D9D9D9"), LEFT_OUT: ("", "#FFFFFF")}
 """Verdict -> its sign, so that a figure can be read without its colours, and its colour."""
 
-LETTERS = 8
-"""Points."""
+LETTERS = SMALL
 CELL, ROW, HEAD, GAP, MARGIN = 0.3, 0.2, 0.26, 0.12, 0.1
 """Inches: width and height of a cell, height of the name of an experiment, between blocks, around all."""
 TILT = math.radians(60)
@@ -145,10 +142,8 @@ def worst(verdicts: Sequence[str]) -> str:
 
 
 def _length(words: str) -> float:
-    """Width of a line in bold letters, which is that of the widest of its kinds, inches."""
-    if not words.strip():
-        return 0.0
-    return float(TextPath((0, 0), words, size=LETTERS, prop=FontProperties(weight="bold")).get_extents().width) / 72
+    """Width of a line in bold letters, which are wider than the others, inches."""
+    return inches(words, LETTERS, "bold")
 
 
 def _words(name: str) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
-from cordsnet.report.figures import WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.figures import WIDTH, in_colours, legend_below, new_figure, tidy
 from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import models_of, values_of
@@ -68,7 +68,7 @@ def figure(result: Result) -> Figure:
     conditions = values_of(result, "degraded", "condition")
     columns = min(3, len(conditions))
     lines = -(-len(conditions) // columns)
-    drawn = new_figure(WIDTH, 2.5 * lines + 0.3)
+    drawn = new_figure(WIDTH, 2.5 * lines)
     grid = drawn.subplots(lines, columns, squeeze=False, sharey=True).flatten()
     for axes, condition in zip(grid, conditions, strict=False):
         title, strength = SHOWN[condition]
@@ -77,7 +77,7 @@ def figure(result: Result) -> Figure:
     for axes in grid[len(conditions) :]:
         axes.set_visible(False)
     handles, labels = _legend(list(grid[: len(conditions)]))
-    drawn.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    legend_below(drawn, handles, labels)
     return drawn
 
 
