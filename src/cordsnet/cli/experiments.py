@@ -203,19 +203,13 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
 
 
 def print_result(result: "Result", path: Path) -> None:
-    """The table, what failed or does not apply, and the verdict of every claim."""
-    from cordsnet.report import measured
+    """The table, notes, what failed or does not apply, and the verdict of every claim."""
+    from cordsnet.report.printed import lines_of
     from cordsnet.report.writer import TABLE
 
     print(path.with_name(TABLE).read_text(), end="")
-    for row in result.tables.get("notes", ()):
-        print(f"note: {', '.join(map(str, row.values()))}")  # of a model, a task, or of all
-    for row in result.tables.get("skipped", ()):
-        word = "failed" if row.get("failed") else "does not apply"
-        print(f"{word}: {row['model']}, {row['part']}, because {row['reason']}")
-    for claim in result.claims:
-        subject = f" ({claim.subject})" if claim.subject else ""
-        print(f"{claim.verdict}: {claim.statement}{subject} [{measured(claim)}; holds if {claim.expected}]")
+    for line in lines_of(result):
+        print(line)
 
 
 def _bracketed(value: str) -> str:

@@ -1,14 +1,16 @@
 """The one writer of results: data, figures, page and table of every experiment."""
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from cordsnet._files import write_whole
 from cordsnet.experiments import Claim, Result, write_data
-from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
+from cordsnet.report.printed import by_claim, counts_of, measured
+from cordsnet.report.titles import title_of
 
 REPORTS = {
     "adversarial": "questions.adversarial",
@@ -68,11 +70,18 @@ RULE = (
 )
 
 
-def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, ...]]:
+def write_result(
+    result: Result, folder: str | Path, sections: Sequence[Section] | None = None
+) -> tuple[Path, tuple[str, ...]]:
     """Write everything of a result into a folder, each file whole or not at all.
 
     `result.json` holds tables, claims and metadata, `arrays.nc` the arrays, `tables/NAME.parquet` each table; there are
     `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print.
+
+    Parameters
+    ----------
+    result, folder : what is written, and where.
+    sections : of the page; None is the claims and what the experiment shows.
 
     Returns
     -------
@@ -81,14 +90,13 @@ def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, .
     folder = Path(folder)
     missing = write_data(result, folder)
     write_whole(folder / TABLE, markdown(summary_of(result)).encode())
-    meta = result.meta
-    name = str(meta.get("experiment", "result"))
+    parts = [claims_section(result), *sections_of(result)] if sections is None else sections
     page = write_page(
         folder / PAGE,
         title_of(result),
-        f"{meta.get('description', '')} {_models(result)}".strip(),
-        [claims_section(result), *sections_of(result)],
-        f"{_footer(result)} All numbers of {name} are in result.json beside this page.",
+        f"{result.meta.get('description', '')} {_models(result)}".strip(),
+        parts,
+        f"{_footer(result)} All numbers are in result.json beside this page.",
     )
     return page, missing
 
@@ -114,16 +122,11 @@ def summary_of(result: Result) -> Table:
     return claims_table(result.claims)
 
 
-def title_of(result: Result) -> str:
-    """Name of the experiment, and of the model where there is one alone."""
-    models = list(result.meta.get("models", {}))
-    name = str(result.meta.get("experiment", "result")).replace("_", " ").capitalize()
-    return f"{name} of {models[0]}" if len(models) == 1 else name
-
-
 def claims_section(result: Result) -> Section:
     """All claims with their verdicts."""
-    return Section("Claims", RULE, tables=(claims_table(result.claims),))
+    grouped = tuple(claim for claims in by_claim(result.claims) for claim in claims)
+    counts = f"{counts_of(grouped)}. " if grouped else ""
+    return Section("Claims", counts + RULE, tables=(claims_table(grouped),))
 
 
 def claims_table(claims: tuple[Claim, ...]) -> Table:
@@ -140,14 +143,6 @@ def claims_table(claims: tuple[Claim, ...]) -> Table:
         for claim in claims
     ]
     return Table(("claim", "measure", "found", "holds if", "verdict", "source"), rows, words=True)
-
-
-def measured(claim: Claim) -> str:
-    """Value, interval and number of observations in words."""
-    if claim.value is None:
-        return "not measured"
-    value = show_estimate(claim.value, claim.interval)
-    return value if claim.n is None else f"{value}, n = {claim.n} {claim.of}"
 
 
 def _module(result: Result) -> ModuleType | None:

@@ -9,6 +9,7 @@ from cordsnet.experiments.result import Row
 from cordsnet.report.figures import BLUE, GREEN, VERMILION, in_colours, mark_images, new_figure, tidy
 from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import column, models_of, values_of
 
 MEANS = {
@@ -41,7 +42,7 @@ def sections(result: Result) -> list[Section]:
         if values_of(result, "course", "area", model=model):
             drawn = figure(result, model)
             found.append(Section(f"Settling, {model}", _caption(result, model), drawn, name=f"speed_{k}"))
-    if rows := result.rows("notes"):
+    if rows := shared_notes(result):
         body = [(str(row["model"]), str(row["note"])) for row in rows]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), body, words=True),)))
     return found

@@ -8,6 +8,7 @@ from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import WIDTH, in_colours, legend_below, new_figure, tidy
 from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, percent
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import models_of, values_of
 
 LINEAR_TO = 1.0
@@ -37,7 +38,7 @@ def sections(result: Result) -> list[Section]:
         Section("Calibrated strengths", _about_strengths(), tables=(summary(result),)),
         Section("Controls against masked gradients", _about_controls(), tables=(controls(result),)),
     ]
-    if notes := result.rows("notes"):
+    if notes := shared_notes(result):
         rows = [(str(row["model"]), str(row["note"])) for row in notes]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), rows, words=True),)))
     return found

@@ -11,6 +11,7 @@ from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import WIDTH, in_colours, legend_below, new_figure, tidy
 from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import models_of, values_of
 
 SHOWN = {
@@ -43,7 +44,7 @@ def sections(result: Result) -> list[Section]:
     found.append(Section("Mean over strengths", text, tables=(summary(result),)))
     if result.rows("prediction"):
         found.append(Section("Leaky averaging", _about_prediction(), tables=(predictions(result),)))
-    if notes := result.rows("notes"):
+    if notes := shared_notes(result):
         rows = [(str(row["model"]), str(row["note"])) for row in notes]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), rows, words=True),)))
     return found
