@@ -92,7 +92,8 @@ def run_words(command: str, name: str, words: Sequence[str], output: str | None 
     chosen = named_preset(row, words)
     preset = row.preset(chosen)
     folder = output or (f"runs/{name}" if chosen == row.default else f"runs/{name}_{chosen}")
-    parser = experiment_parser(command, row, preset.options, folder)
+    rule = "" if output else f"runs/{name} for preset {row.default} and runs/{name}_PRESET for any other"
+    parser = experiment_parser(command, row, preset.options, folder, rule)
     given = parse(parser, listed(words, row.options))
     options = row.options(**{field.name: given[field.name] for field in dataclasses.fields(row.options)})
     with telling(given) as told:
@@ -120,8 +121,10 @@ def named_preset(row: "Experiment[Any]", words: Sequence[str]) -> str:
     return name
 
 
-def experiment_parser(command: str, row: "Experiment[Any]", defaults: Any, output: str) -> ArgumentParser:
-    """Options of the command, and every option of the experiment with its default."""
+def experiment_parser(
+    command: str, row: "Experiment[Any]", defaults: Any, output: str, rule: str = ""
+) -> ArgumentParser:
+    """Options of the command, and every option of the experiment with its default; `rule` is that of the folder."""
     parser = make_parser(command, row.description)
     if row.trains:
         parser.add_argument(
@@ -136,7 +139,7 @@ def experiment_parser(command: str, row: "Experiment[Any]", defaults: Any, outpu
     rows = "; ".join(f"{name}: {preset}" for name, preset in row.presets.items())
     parser.add_argument(*PRESET, type=str, default=row.default, help=f"row of options; {rows}")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
-    add_run_options(parser, output)
+    add_run_options(parser, output, rule)
     parser.add_class_arguments(row.options, as_group=False)
     parser.set_defaults(dataclasses.asdict(defaults))
     described = described_fields(row.options)
@@ -206,19 +209,13 @@ def make_setting(row: "Experiment[Any]", given: Namespace, tell: "Tell") -> "Set
 
 
 def print_result(result: "Result", path: Path) -> None:
-    """The table, what failed or does not apply, and the verdict of every claim."""
-    from cordsnet.report import measured
+    """The table, notes, what failed or does not apply, and the verdict of every claim."""
+    from cordsnet.report.printed import lines_of
     from cordsnet.report.writer import TABLE
 
     print(path.with_name(TABLE).read_text(), end="")
-    for row in result.tables.get("notes", ()):
-        print(f"note: {', '.join(map(str, row.values()))}")  # of a model, a task, or of all
-    for row in result.tables.get("skipped", ()):
-        word = "failed" if row.get("failed") else "does not apply"
-        print(f"{word}: {row['model']}, {row['part']}, because {row['reason']}")
-    for claim in result.claims:
-        subject = f" ({claim.subject})" if claim.subject else ""
-        print(f"{claim.verdict}: {claim.statement}{subject} [{measured(claim)}; holds if {claim.expected}]")
+    for line in lines_of(result):
+        print(line)
 
 
 def _bracketed(value: str) -> str:

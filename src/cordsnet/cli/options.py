@@ -82,9 +82,10 @@ def _recipes_help(command: str) -> str:
     )
 
 
-def add_run_options(parser: ArgumentParser, output: str) -> None:
-    """Add the options for the folder of a run and for its progress bars."""
-    parser.add_argument("--output", type=str, default=output, help="folder of the run")
+def add_run_options(parser: ArgumentParser, output: str, rule: str = "") -> None:
+    """Add the options for the folder of a run and for its progress bars; `rule` says on what the folder depends."""
+    about = f"folder of the run; without this option {rule}" if rule else "folder of the run"
+    parser.add_argument("--output", type=str, default=output, help=about)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     add_json(parser)
 

@@ -6,7 +6,8 @@ from cordsnet._lazy import import_on_demand
 
 if TYPE_CHECKING:
     from cordsnet.report.page import Section, Table, markdown, write_page
-    from cordsnet.report.writer import claims_table, measured, summary_of, write_result
+    from cordsnet.report.printed import measured
+    from cordsnet.report.writer import claims_table, summary_of, write_result
 
 __all__ = ["Section", "Table", "claims_table", "markdown", "measured", "summary_of", "write_page", "write_result"]
 

@@ -7,6 +7,7 @@ from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import with_interval
 from cordsnet.report.figures import BLUE, VERMILION, WIDTH, in_colours, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import column, models_of, values_of
 
 SHOWN = {"held": "stays", "brief": "brief, then grey", "masked": "brief, then a mask"}
@@ -56,7 +57,7 @@ def sections(result: Result) -> list[Section]:
             "many small: occlusion."
         )
         parts.append(Section(f"Accuracy by condition, {view}", said, by_condition(result, view), name=f"challenge_{k}"))
-    return [*parts, Section("Notes", "", tables=(as_table(result.rows("notes")),))]
+    return [*parts, Section("Notes", "", tables=(as_table(shared_notes(result)),))]
 
 
 def against_size(result: Result) -> Figure:

@@ -7,7 +7,7 @@ from typing import Any
 from cordsnet.experiments import Result
 from cordsnet.experiments.claims import UNDECIDED
 from cordsnet.report.page import Table, markdown
-from cordsnet.report.writer import measured
+from cordsnet.report.printed import measured
 
 HEADS = {
     "experiment": "experiment",

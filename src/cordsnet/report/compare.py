@@ -1,28 +1,17 @@
 """The page of a comparison: rows are models, columns claims; each cell its verdict, number, interval and page."""
 
-import math
 import urllib.parse
-from collections.abc import Mapping
 from pathlib import Path
-
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result, read_result
 from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED
 from cordsnet.experiments.result import Row
-from cordsnet.report.figures import BLUE, VERMILION, WIDTH, new_figure
+from cordsnet.report.compare_overview import overview, worst
+from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table, Verdict, as_table
 from cordsnet.report.rows import values_of
 
 PAGE = "report.html"
-LEFT_OUT = "left out"
-MARKS = {HOLDS: "+", FAILS: "-", UNDECIDED: "?", LEFT_OUT: ""}
-"""Signs of verdicts, so that a figure can be read without its colours."""
-
-LETTER, CELL, SLOPE = 0.07, 0.3, 60
-"""Width of a letter of names and side of a cell of the figure, inches; slope of the names of claims, degrees."""
-
 MODELS = {
     "model": "model",
     "kind": "kind",
@@ -75,29 +64,6 @@ def matrix(result: Result, experiment: str) -> Table:
     return Table(("model", *(name.replace("_", " ") for name in claims)), rows, words=True)
 
 
-def overview(result: Result) -> Figure:
-    """Verdicts of all claims: a row for each model, a column for each claim."""
-    models = [str(name) for name in values_of(result, "models", "model")]
-    columns = list(dict.fromkeys((str(c["experiment"]), str(c["claim"])) for c in result.rows("cells")))
-    order = [LEFT_OUT, UNDECIDED, FAILS, HOLDS]
-    names = [f"{experiment}: {claim}".replace("_", " ") for experiment, claim in columns]
-    left, below = LETTER * max(map(len, models)), LETTER * max(map(len, names)) * math.sin(math.radians(SLOPE))
-    drawn = new_figure(max(WIDTH, 0.6 + left + CELL * len(columns)), 0.6 + below + CELL * len(models))
-    axes = drawn.subplots()
-    values = [[order.index(_worst(result, model, column)) for column in columns] for model in models]
-    colours = ListedColormap(["#FFFFFF", "#D9D9D9", VERMILION, BLUE])
-    axes.imshow(values, cmap=colours, vmin=-0.5, vmax=3.5, aspect="auto", interpolation="nearest")
-    for i, row in enumerate(values):
-        for j, value in enumerate(row):
-            ink = "white" if value > 1 else "0.3"
-            axes.text(j, i, MARKS[order[value]], ha="center", va="center", fontsize=9, color=ink)
-    axes.set_yticks(range(len(models)), models, fontsize=8)
-    axes.set_xticks(range(len(columns)), names, rotation=SLOPE, ha="right", fontsize=7, rotation_mode="anchor")
-    axes.tick_params(length=0)
-    axes.set_title("+ holds   - fails   ? undecided   blank: left out", loc="left", fontsize=9)
-    return drawn
-
-
 def write_cells(result: Result, folder: Path) -> None:
     """Write the page of every cell that has none yet, below the folder of the comparison."""
     from cordsnet.report.writer import write_result  # which draws this page too
@@ -116,22 +82,15 @@ def _shown(cells: tuple[Row, ...]) -> str:
     texts = [_number(cell) for cell in measured]
     page = f"{urllib.parse.quote(str(measured[0]['folder']))}/{PAGE}"
     verdicts = [str(cell["corrected"]) for cell in measured]
-    return Verdict("; ".join(texts), max(verdicts, key=(HOLDS, UNDECIDED, FAILS).index), page)
+    return Verdict("; ".join(texts), worst(verdicts), page)
 
 
-def _number(cell: Mapping[str, object]) -> str:
+def _number(cell: Row) -> str:
     """Verdict, number, interval and n."""
     word = "undecided" if cell["corrected"] == UNDECIDED else str(cell["corrected"])
     star = "*" if cell["corrected"] != cell["verdict"] else ""
-    interval = f" [{cell['low']:.3g}, {cell['high']:.3g}]" if "low" in cell else ""
-    return f"{word}{star} {cell['value']:.3g}{interval}, n = {cell.get('n', 1)} {cell['of']}"
-
-
-def _worst(result: Result, model: str, column: tuple[str, str]) -> str:
-    """The verdict that is drawn for a model and a claim."""
-    cells = result.rows("cells", model=model, experiment=column[0], claim=column[1])
-    measured = [str(cell["corrected"]) for cell in cells if "value" in cell]
-    return max(measured, key=(HOLDS, UNDECIDED, FAILS).index) if measured else LEFT_OUT
+    interval = (cell["low"], cell["high"]) if "low" in cell else None
+    return f"{word}{star} {show_estimate(cell['value'], interval)}, n = {cell.get('n', 1)} {cell['of']}"
 
 
 def _title(name: str) -> str:

@@ -1,12 +1,15 @@
 """Style of all figures: labelled axes with units, colours that colour-blind readers can tell apart."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from statistics import fmean
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
@@ -19,7 +22,13 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
     "#F0E442",
 )
 AREA_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "#000000", "#7F7F7F")
+MARKERS = ("", "o", "s", "^", "D")
+"""Of curves; the next where colours begin again."""
 WIDTH, HEIGHT = 7.2, 3.0
+HANDLE, LINE = 0.62, 0.17
+"""Inches: width of a sign in a legend with the space around it, and height of a line of small letters."""
+SMALL = 8
+"""Points: letters of legends."""
 T = TypeVar("T")
 
 
@@ -31,6 +40,28 @@ def new_figure(width: float = WIDTH, height: float = HEIGHT) -> Figure:
 def in_colours(items: Iterable[T]) -> Iterator[tuple[str, T]]:
     """Every item with a colour; after the last colour the first again."""
     return zip(cycle(AREA_COLOURS), items, strict=False)
+
+
+def in_styles(items: Iterable[T]) -> Iterator[tuple[dict[str, Any], T]]:
+    """Every item with settings of a curve of its own: a colour, and where colours begin again another marker."""
+    for k, (colour, item) in enumerate(in_colours(items)):
+        marker = MARKERS[k // len(AREA_COLOURS) % len(MARKERS)]
+        yield {"color": colour, "marker": marker, "markersize": 3, "markevery": 0.1}, item
+
+
+def inches(words: str, size: float = SMALL, weight: str = "normal") -> float:
+    """Width of a line of letters of `size` points."""
+    if not words.strip():
+        return 0.0
+    return float(TextPath((0, 0), words, size=size, prop=FontProperties(weight=weight)).get_extents().width) / 72
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """A legend below the axes, in as many columns as fit; the figure grows by its height."""
+    each = HANDLE + max(map(inches, labels))
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / each)))
+    figure.set_figheight(figure.get_figheight() + LINE * math.ceil(len(labels) / columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL)
 
 
 def tidy(axes: Axes, x: str, y: str, title: str = "") -> Axes:

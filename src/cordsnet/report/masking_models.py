@@ -7,7 +7,9 @@ from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import BLUE, VERMILION, WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, as_table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import models_of
 
 READS = {"late": "read from 200 ms on", "accumulated": "read from onset on"}
@@ -26,7 +28,7 @@ def summary(result: Result) -> Table:
         named = (str(row["model"]), READS[str(row["read"])], with_interval(row, "error"))
         rows.append((*named, *(with_interval(cost, "cost") for cost in costs), str(costs[0]["objects"])))
     people = [result.rows("costs", presentation_ms=shown)[0]["people"] for shown in (25, 150)]
-    return Table(heads, [*rows, ("people", "", "", *(f"{cost:.3g}" for cost in people), "")])
+    return Table(heads, [*rows, ("people", "", "", *(show_number(float(cost)) for cost in people), "")])
 
 
 def sections(result: Result) -> list[Section]:
@@ -60,7 +62,7 @@ def sections(result: Result) -> list[Section]:
             "Lateral and feedback pathways silenced for 50 ms around a time; objects shown for 150 ms, read from onset."
         )
         parts.append(Section("Without recurrence for a while", said, tables=(as_table(result.rows("lesions")),)))
-    return [*parts, Section("Notes", "", tables=(as_table(result.rows("notes")),))]
+    return [*parts, Section("Notes", "", tables=(as_table(shared_notes(result)),))]
 
 
 def figure(result: Result, model: str) -> Figure:

@@ -14,9 +14,12 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 from cordsnet._files import writable_folder, write_whole
+from cordsnet.report.numbers import show_number
 
 DPI, SHOWN_DPI = 160, 125
 """Pixels per inch of figures in their files, and as pages show them: sharp, and of one size of letters."""
+WIDEST = 12.0
+"""Inches: a figure is shrunk to the width of the page up to this width, and scrolled beyond."""
 SPECIAL = re.compile(r"[\\|`]|\[(?=[^\]]*\]\()")
 """Signs that end a cell, begin code, or begin a link."""
 
@@ -94,7 +97,8 @@ def write_page(path: Path, title: str, introduction: str, sections: Sequence[Sec
             write_whole(folder / f"{section.name}.pdf", render(section.figure, "pdf"))
             image = base64.b64encode(png).decode()
         pictures = [(base64.b64encode(one.png).decode(), one.caption, one.of) for one in section.pictures]
-        shown = {"tables": section.tables, "image": image, "width": width, "pictures": pictures}
+        scrolled = width > WIDEST * SHOWN_DPI
+        shown = {"scrolled": scrolled, "tables": section.tables, "image": image, "width": width, "pictures": pictures}
         filled.append({"title": section.title, "text": section.text, **shown})
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("cordsnet.report").joinpath("page.html").read_text(encoding="utf-8")
@@ -137,7 +141,7 @@ def show_cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
+        return show_number(value, 4)
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
 
 

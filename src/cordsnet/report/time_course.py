@@ -1,19 +1,26 @@
 """Figures of the time course: accuracy, rates, return to baseline and feature maps."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from cordsnet.experiments import LabelledArray, Result
 from cordsnet.experiments.result import Row
-from cordsnet.report.figures import HEIGHT, VERMILION, WIDTH, YELLOW, in_colours, mark_images, new_figure, tidy
+from cordsnet.report.figures import (
+    BLUE,
+    VERMILION,
+    WIDTH,
+    in_colours,
+    in_styles,
+    legend_below,
+    mark_images,
+    new_figure,
+    tidy,
+)
 from cordsnet.report.page import Section, Table, percent
 from cordsnet.report.rows import column, models_of
-
-WINDOW_MS = 60.0
-"""The window of the loss before the trained duration (Soo et al. 2024), ms."""
-
-LEGEND_ROW = 0.2
-"""Height of a row of the legend, inches."""
 
 
 def sections(result: Result) -> list[Section]:
@@ -28,8 +35,8 @@ def sections(result: Result) -> list[Section]:
     parts = [
         Section(
             "Accuracy over time",
-            f"From {trained:g} ms to {held:g} ms of the image accuracy falls by at most {drops}. n = "
-            f"{first['images']} images. Dotted: chance. Yellow: when the loss of training reads the answer.",
+            f"From {trained:g} ms, the dashed vertical line, to {held:g} ms of the image accuracy falls by at most "
+            f"{drops}. n = {first['images']} images. Dotted: chance.",
             accuracy_over_time(result),
             name="accuracy_over_time",
         ),
@@ -75,19 +82,18 @@ def accuracy_over_time(result: Result) -> Figure:
     row = result.rows("summary")[0]
     trained, offset, second_onset = (float(row[name]) for name in ("trained_ms", "offset_ms", "second_onset_ms"))
     chance, models = 1 / int(row["classes"]), models_of(result, "course")
-    figure = new_figure(height=HEIGHT + (LEGEND_ROW * len(models) if len(models) > 1 else 0))
+    figure = new_figure()
     early, whole = figure.subplots(1, 2, width_ratios=(1, 2), sharey=True)
     for axes in (early, whole):
         axes.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
-        axes.axvspan(trained - WINDOW_MS, trained, color=YELLOW, alpha=0.6, linewidth=0, label="window of the loss")
-    for colour, model in in_colours(models):
+        axes.axvline(trained, color="0.6", linewidth=0.8, linestyle="--")
+    for style, model in in_styles(models):
         time = column(result, "course", "time_ms", model=model)
         first, second = (column(result, "course", name, model=model) for name in ("first", "second"))
-        name = f"{model}, " if len(models) > 1 else ""
-        early.plot(time, first, color=colour)
-        whole.plot(time, first, color=colour, label=f"{name}first image")
-        after = colour if len(models) > 1 else VERMILION
-        whole.plot(time, second, color=after, linestyle="--", label=f"{name}second image")
+        early.plot(time, first, **style)
+        whole.plot(time, first, **style)
+        after = style if len(models) > 1 else {"color": VERMILION}
+        whole.plot(time, second, linestyle="--", **after)
     time = column(result, "course", "time_ms", model=models[0])
     mark_images(whole, [(0.0, offset, "first image"), (second_onset, float(time[-1]), "second")])
     early.set_xlim(-0.25 * trained, 1.5 * trained)
@@ -95,15 +101,19 @@ def accuracy_over_time(result: Result) -> Figure:
     early.set_ylim(-0.02, 1.12)
     whole.set_xlim(float(time[0]), float(time[-1]))
     tidy(early, "time from onset (ms)", "accuracy (share of test images)", "onset")
-    tidy(whole, "time from onset (ms)", "", f"held {offset / trained:g} x the trained duration")
-    handles, labels = whole.get_legend_handles_labels()
-    columns = 3
-    if len(models) > 1:  # a row for each model, since their names are long, and the window below them
-        columns, listed = 2, [*zip(handles, labels, strict=True)]
-        listed = [*listed[1::2], listed[0], *listed[2::2]]
-        handles, labels = [one for one, _ in listed], [name for _, name in listed]
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
+    tidy(whole, "time from onset (ms)", "", f"held for {offset:g} ms")
+    _name_courses(figure, models)
     return figure
+
+
+def _name_courses(figure: Figure, models: Sequence[str]) -> None:
+    """The legend of accuracies: the two images, and each model where there are several."""
+    first, second = ("0.3", "0.3") if len(models) > 1 else (BLUE, VERMILION)
+    named = [(Line2D([], [], **style), model) for style, model in in_styles(models)] if len(models) > 1 else []
+    named.append((Line2D([], [], color=first), "on the first image"))
+    named.append((Line2D([], [], color=second, linestyle="--"), "on the second image"))
+    handles, labels = zip(*named, strict=True)
+    legend_below(figure, handles, labels)
 
 
 def mean_rates(result: Result, model: str) -> Figure:
@@ -134,19 +144,19 @@ def mean_rates(result: Result, model: str) -> Figure:
 
 def baseline_distance(result: Result) -> Figure:
     """Draw the return of rates to spontaneous activity after the image."""
-    figure = new_figure(WIDTH * 0.62)
-    axes = figure.subplots()
     models = models_of(result, "course")
-    for colour, model in in_colours(models):
+    figure = new_figure(WIDTH * (0.62 if len(models) < 3 else 1))
+    axes = figure.subplots()
+    for style, model in in_styles(models):
         offset = float(result.rows("summary", model=model)[0]["offset_ms"])
         rows = [row for row in result.rows("course", model=model) if "distance" in row]
         time = [float(row["time_ms"]) - offset for row in rows]
-        axes.semilogy(time, [float(row["distance"]) for row in rows], color=colour, label=model)
+        axes.semilogy(time, [float(row["distance"]) for row in rows], label=model, **style)
     axes.axhline(1e-2, color="0.6", linewidth=0.8, linestyle=":")
     right = axes.get_yaxis_transform()  # where the distance has fallen
     axes.text(0.99, 1.15e-2, "1 % of the response", color="0.4", fontsize=8, ha="right", va="bottom", transform=right)
     if len(models) > 1:
-        axes.legend(frameon=False, fontsize=8)
+        legend_below(figure, *axes.get_legend_handles_labels())
     tidy(axes, "time from offset (ms)", "distance to spontaneous activity\n(share of the response)")
     return figure
 

@@ -9,6 +9,8 @@ from typing import Any
 from cordsnet._files import write_whole
 from cordsnet.experiments import Claim, Result, write_data
 from cordsnet.report.page import Section, Table, as_table, markdown, write_page
+from cordsnet.report.printed import by_claim, counts_of, measured
+from cordsnet.report.titles import title_of
 
 REPORTS = {
     "adversarial": "questions.adversarial",
@@ -61,9 +63,6 @@ REPORTS = {
 }
 """Experiment -> module of its `sections` and `summary`, imported when asked for; others get plain tables."""
 
-ROUNDING = 1e-12
-"""A mean that is smaller than this share of its interval is the rounding error of zero."""
-
 TABLE, PAGE, FIGURES = "table.md", "report.html", ("png", "pdf")
 RULE = (
     "Declared in code; changes after a first look are listed in docs/results/experiments.md. A claim holds when its "
@@ -72,12 +71,19 @@ RULE = (
 )
 
 
-def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, ...]]:
+def write_result(
+    result: Result, folder: str | Path, sections: Sequence[Section] | None = None
+) -> tuple[Path, tuple[str, ...]]:
     """Write everything of a result into a folder, each file whole or not at all.
 
     `result.json` holds tables, claims and metadata, `arrays.nc` the arrays, `tables/NAME.parquet` each table; there are
     `report.html`, its figures as PNG and PDF, and `table.md` with the table that commands print. Tables and arrays of
     a result that was in the folder before are removed; other figures stay, and are named.
+
+    Parameters
+    ----------
+    result, folder : what is written, and where.
+    sections : of the page; None is the claims and what the experiment shows.
 
     Returns
     -------
@@ -87,17 +93,15 @@ def write_result(result: Result, folder: str | Path) -> tuple[Path, tuple[str, .
     folder = Path(folder)
     missing = write_data(result, folder)
     write_whole(folder / TABLE, markdown(summary_of(result)).encode())
-    meta = result.meta
-    name = str(meta.get("experiment", "result"))
-    sections = [claims_section(result), *sections_of(result)]
+    parts = [claims_section(result), *sections_of(result)] if sections is None else sections
     page = write_page(
         folder / PAGE,
         title_of(result),
-        f"{meta.get('description', '')} {_models(result)}".strip(),
-        sections,
-        f"{_footer(result)} All numbers of {name} are in result.json beside this page.",
+        f"{result.meta.get('description', '')} {_models(result)}".strip(),
+        parts,
+        f"{_footer(result)} All numbers are in result.json beside this page.",
     )
-    return page, (*missing, *_older(folder / "figures", sections))
+    return page, (*missing, *_older(folder / "figures", parts))
 
 
 def _older(figures: Path, sections: Sequence[Section]) -> tuple[str, ...]:
@@ -129,16 +133,11 @@ def summary_of(result: Result) -> Table:
     return claims_table(result.claims)
 
 
-def title_of(result: Result) -> str:
-    """Name of the experiment, and of the model where there is one alone."""
-    models = list(result.meta.get("models", {}))
-    name = str(result.meta.get("experiment", "result")).replace("_", " ").capitalize()
-    return f"{name} of {models[0]}" if len(models) == 1 else name
-
-
 def claims_section(result: Result) -> Section:
     """All claims with their verdicts."""
-    return Section("Claims", RULE, tables=(claims_table(result.claims),))
+    grouped = tuple(claim for claims in by_claim(result.claims) for claim in claims)
+    counts = f"{counts_of(grouped)}. " if grouped else ""
+    return Section("Claims", counts + RULE, tables=(claims_table(grouped),))
 
 
 def claims_table(claims: tuple[Claim, ...]) -> Table:
@@ -155,18 +154,6 @@ def claims_table(claims: tuple[Claim, ...]) -> Table:
         for claim in claims
     ]
     return Table(("claim", "measure", "found", "holds if", "verdict", "source"), rows, words=True)
-
-
-def measured(claim: Claim) -> str:
-    """Value, interval and number of observations in words."""
-    if claim.value is None:
-        return "not measured"
-    value = f"{claim.value:.3g}"
-    if claim.interval is not None and abs(claim.value) < ROUNDING * max(map(abs, claim.interval)):
-        value = "0"
-    if claim.interval is not None:
-        value += f" [{claim.interval[0]:.3g}, {claim.interval[1]:.3g}]"
-    return value if claim.n is None else f"{value}, n = {claim.n} {claim.of}"
 
 
 def _module(result: Result) -> ModuleType | None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from cordsnet.experiments import LabelledArray, Result
 from cordsnet.report.figures import new_figure
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import values_of
 
@@ -114,8 +115,8 @@ def _ratios(result: Result) -> Table:
         (
             str(row["networks"]),
             f"different {row['of']}",
-            f"{row['ratio']:.3g}" if "ratio" in row else "-",
-            f"[{row['low']:.3g}, {row['high']:.3g}]" if "low" in row else "-",
+            show_number(float(row["ratio"])) if "ratio" in row else "-",
+            f"[{show_number(float(row['low']))}, {show_number(float(row['high']))}]" if "low" in row else "-",
             f"{row['n']:,.0f}",
         )
         for row in result.rows("between_tasks")

@@ -10,6 +10,7 @@ from cordsnet.experiments import Result
 from cordsnet.report.cognition.distance_matrix import matrix_sections
 from cordsnet.report.effects.latency import with_interval
 from cordsnet.report.figures import in_colours, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, as_table, percent
 from cordsnet.report.rows import models_of, values_of
 
@@ -144,7 +145,7 @@ def _ratios(result: Result) -> Table:
     rows = [
         (
             *(str(row[name]) for name in ("task", "units", "networks", "measure")),
-            *(f"{row[name]:.3g}" if name in row else "-" for name in ("same", "different")),
+            *(show_number(float(row[name])) if name in row else "-" for name in ("same", "different")),
             with_interval(row, "ratio") if "ratio" in row else "-",
         )
         for row in result.rows("ratios")

@@ -4,7 +4,8 @@ from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import plot_intervals, with_interval
-from cordsnet.report.figures import in_colours, mark_images, new_figure, tidy
+from cordsnet.report.figures import in_colours, legend_below, mark_images, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table
 from cordsnet.report.rows import column, models_of, values_of
 
@@ -15,7 +16,7 @@ def summary(result: Result) -> Table:
     for row in result.rows("adaptation", before="same"):
         where = {name: row[name] for name in ("model", "area", "gap_ms")}
         (other,) = result.rows("adaptation", before="other", **where)
-        left = f"{float(row['with_what_is_left']):.3g}" if "with_what_is_left" in row else "-"
+        left = show_number(float(row["with_what_is_left"])) if "with_what_is_left" in row else "-"
         numbers = (with_interval(row, "ratio"), with_interval(other, "ratio"), left, str(row["images"]))
         rows.append((str(row["model"]), str(row["area"]), f"{float(row['gap_ms']):g}", *numbers))
     named = ("after itself", "after another image", "after itself, with what is left")
@@ -58,7 +59,7 @@ def figure(result: Result, model: str) -> Figure:
     mark_images(course, [(0.0, image, "image"), (image + gap, stop, "again")])
     ratios.axhline(1.0, color="0.6", linewidth=0.8, linestyle=":")
     ratios.set_xticks(sorted({float(row["gap_ms"]) for row in result.rows("adaptation", model=model)}))
-    drawn.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8, handles=ratios.containers)
+    legend_below(drawn, *ratios.get_legend_handles_labels())
     tidy(course, "time from first onset (ms)", "mean rate (arbitrary units)")
     tidy(ratios, "gap (ms)", "second response / first")
     return drawn

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import BLUE, ORANGE, VERMILION, mark_images, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, percent
 from cordsnet.report.rows import column, models_of
 
@@ -14,8 +15,8 @@ def summary(result: Result) -> Table:
     rows = []
     for row in result.rows("summary"):
         last = result.rows("completeness", model=row["model"])[-1]
-        half = f"{float(row['half_ms']):.3g} of {float(row['image_ms']):g}" if "half_ms" in row else "-"
-        numbers = (str(last["points"]), with_interval(last, "error"), f"{float(last['largest']):.3g}", half)
+        half = f"{show_number(float(row['half_ms']))} of {float(row['image_ms']):g}" if "half_ms" in row else "-"
+        numbers = (str(last["points"]), with_interval(last, "error"), show_number(float(last["largest"])), half)
         rows.append((str(row["model"]), *numbers, percent(float(row["accuracy"])), str(row["images"])))
     named = ("points", "completeness error", "largest", "half of the evidence enters from (ms)", "accuracy")
     return Table(("model", *named, "images"), rows)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.figures import in_colours, mark_images, new_figure, tidy
+from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table, percent
 from cordsnet.report.rows import column, models_of, values_of
 
@@ -79,7 +80,7 @@ def with_interval(row: Row, name: str) -> str:
     value = float(row.get(name, math.nan))
     if math.isnan(value):
         return "-"
-    return f"{value:.3g} [{float(row['low']):.3g}, {float(row['high']):.3g}]" if "low" in row else f"{value:.3g}"
+    return show_estimate(value, (float(row["low"]), float(row["high"])) if "low" in row else None)
 
 
 def _plot_rise(axes: Axes, result: Result, model: str, area: str, colour: str) -> None:

@@ -10,6 +10,7 @@ from cordsnet.experiments.result import Cell, Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
 from cordsnet.report.figures import BLUE, GREEN, ORANGE, VERMILION, in_colours, mark_images, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import column, models_of
 
 CURVES = {"rates": ("rates of the top area", BLUE, "o-"), "margin": ("margin of scores", VERMILION, "s--")}
@@ -140,7 +141,7 @@ def _tables(result: Result) -> list[Section]:
     found = [Section("Oscillation", oscillation, tables=(as_table(result.rows("oscillation"), OSCILLATION),))]
     if rows := result.rows("dominance"):
         found.append(Section("Dominance under noise", dominance, tables=(as_table(rows, DOMINANCE),)))
-    if rows := result.rows("notes"):
-        body = [(str(row["model"]), str(row["note"])) for row in rows]
+    if notes := shared_notes(result):
+        body = [(str(row["model"]), str(row["note"])) for row in notes]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), body, words=True),)))
     return found

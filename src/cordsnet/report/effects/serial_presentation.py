@@ -4,7 +4,17 @@ from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import plot_intervals
-from cordsnet.report.figures import BLUE, GREEN, ORANGE, VERMILION, in_colours, mark_images, new_figure, tidy
+from cordsnet.report.figures import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    VERMILION,
+    in_colours,
+    legend_below,
+    mark_images,
+    new_figure,
+    tidy,
+)
 from cordsnet.report.page import Section, Table, percent
 from cordsnet.report.rows import column, models_of
 
@@ -79,7 +89,7 @@ def figure(result: Result, model: str) -> Figure:
     against.set_xscale("log", base=2)
     against.set_xticks(durations, [f"{ms:g}" for ms in durations])
     lags.legend(frameon=False, fontsize=8, title="image", title_fontsize=8)
-    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, handles=against.containers)
+    legend_below(drawn, *against.get_legend_handles_labels())
     tidy(against, "image (ms)", "accuracy")
     tidy(lags, "lag after onset (ms)", "accuracy between others")
     return drawn

@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.figures import BLUE, GREEN, VERMILION, in_colours, mark_images, new_figure, tidy
+from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import column, models_of, values_of
 
 MEANS = {
@@ -40,7 +42,7 @@ def sections(result: Result) -> list[Section]:
         if values_of(result, "course", "area", model=model):
             drawn = figure(result, model)
             found.append(Section(f"Settling, {model}", _caption(result, model), drawn, name=f"speed_{k}"))
-    if rows := result.rows("notes"):
+    if rows := shared_notes(result):
         body = [(str(row["model"]), str(row["note"])) for row in rows]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), body, words=True),)))
     return found
@@ -84,5 +86,5 @@ def _caption(result: Result, model: str) -> str:
 def _mean(row: Row, name: str) -> str:
     if name not in row:
         return f"- ({row[f'{name}_images']})"
-    ends = f" [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]" if f"{name}_low" in row else ""
-    return f"{row[name]:.3g}{ends} ({row[f'{name}_images']})"
+    ends = (float(row[f"{name}_low"]), float(row[f"{name}_high"])) if f"{name}_low" in row else None
+    return f"{show_estimate(float(row[name]), ends)} ({row[f'{name}_images']})"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cordsnet.experiments import Result
 from cordsnet.experiments.portrait.areas import REAL_PART
 from cordsnet.experiments.result import Row
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Table, as_table, show_cell
 
 
@@ -46,7 +47,7 @@ def _course(result: Result, row: Row) -> tuple[str, ...]:
         "grows" if row["growing"] else f"{float(row['decay_ms']):.1f}",
         f"{float(constant['shortest_ms']):.1f} to {float(constant['longest_ms']):.1f}",
         f"{float(constant['frequency_hz']):.2g}",
-        f"{float(row['growth_at_first_per_ms']):.3g}",
+        show_number(float(row["growth_at_first_per_ms"])),
     )
 
 
@@ -104,7 +105,7 @@ EVIDENCE = {
 def regime(row: Row) -> Table:
     """The regime and the numbers behind it; what its probes had no need to measure is left out."""
     numbers = {name: value for name, value in row.items() if name not in ("model", "regime")}
-    rows = [(EVIDENCE.get(name, name.replace("_", " ")), f"{float(value):.3g}") for name, value in numbers.items()]
+    rows = [(EVIDENCE.get(name, name.replace("_", " ")), show_number(float(value))) for name, value in numbers.items()]
     return Table(("evidence", "value"), [("regime", str(row["regime"])), *rows])
 
 

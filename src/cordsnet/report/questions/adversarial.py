@@ -5,8 +5,10 @@ from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import plot_intervals, with_interval
-from cordsnet.report.figures import WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.figures import WIDTH, in_colours, legend_below, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, percent
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import models_of, values_of
 
 LINEAR_TO = 1.0
@@ -36,7 +38,7 @@ def sections(result: Result) -> list[Section]:
         Section("Calibrated strengths", _about_strengths(), tables=(summary(result),)),
         Section("Controls against masked gradients", _about_controls(), tables=(controls(result),)),
     ]
-    if notes := result.rows("notes"):
+    if notes := shared_notes(result):
         rows = [(str(row["model"]), str(row["note"])) for row in notes]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), rows, words=True),)))
     return found
@@ -48,7 +50,7 @@ def controls(result: Result) -> Table:
         (
             str(row["model"]),
             str(row["control"]),
-            f"{float(row['epsilon']):.3g}",
+            show_number(float(row["epsilon"])),
             with_interval(row, "accuracy"),
             str(row["images"]),
         )
@@ -60,14 +62,14 @@ def controls(result: Result) -> Table:
 def figure(result: Result) -> Figure:
     """Accuracy against strength, one panel for each attack, and the calibrated strengths."""
     attacks = values_of(result, "adversarial", "attack")
-    drawn = new_figure(WIDTH, 3.4)
+    drawn = new_figure(WIDTH, 3.0)
     grid = drawn.subplots(1, len(attacks), squeeze=False, sharey=True)[0]
     for axes, attack in zip(grid, attacks, strict=True):
         _draw(axes, result, attack)
         tidy(axes, "strength (levels of 255)", "accuracy" if axes is grid[0] else "", attack)
     known = sorted(zip(*grid[0].get_legend_handles_labels(), strict=True), key=lambda pair: pair[1] == "chance")
     handles, labels = zip(*known, strict=True)
-    drawn.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    legend_below(drawn, handles, labels)
     return drawn
 
 

@@ -14,6 +14,7 @@ from cordsnet.experiments.questions.coarse_steps import known_slope
 from cordsnet.experiments.result import Row
 from cordsnet.report.figures import BLUE, ORANGE, SKY, VERMILION, in_colours, mark_images, new_figure, tidy
 from cordsnet.report.page import Section, Table, percent
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import column, models_of, values_of
 
 COLOURS = {"euler": BLUE, "exponential_euler": VERMILION, "heun": ORANGE, "rk4": SKY}
@@ -61,7 +62,7 @@ def sections(result: Result) -> list[Section]:
         )
         text = f"Euler's method; a mark is a recorded step. Images stay for {float(about['image_ms']):g} ms, n = {n}."
         found.append(Section(f"Accuracy over time, {model}", text, over_time(result, model), name=f"course_{k}"))
-    notes = [(str(row["model"]), str(row["note"])) for row in result.rows("notes")]
+    notes = [(str(row["model"]), str(row["note"])) for row in shared_notes(result)]
     found.append(Section("Numbers", "", tables=(summary(result), orders(result))))
     return [*found, Section("Notes", "", tables=(Table(("model", "note"), notes, words=True),))]
 

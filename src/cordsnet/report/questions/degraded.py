@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
-from cordsnet.report.figures import WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.figures import WIDTH, in_colours, legend_below, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import models_of, values_of
 
 SHOWN = {
@@ -30,7 +32,7 @@ def summary(result: Result) -> Table:
     for model in models_of(result, "robustness"):
         means = [result.rows("robustness", model=model, condition=condition)[0] for condition in conditions]
         cells = [with_interval(row, "accuracy") for row in means]
-        rows.append((model, f"{float(means[0]['whole']):.3g}", *cells, str(means[0]["images"])))
+        rows.append((model, show_number(float(means[0]["whole"])), *cells, str(means[0]["images"])))
     heads = [SHOWN[condition][0].lower() for condition in conditions]
     return Table(("mean accuracy over strengths", "whole image", *heads, "images"), rows)
 
@@ -42,7 +44,7 @@ def sections(result: Result) -> list[Section]:
     found.append(Section("Mean over strengths", text, tables=(summary(result),)))
     if result.rows("prediction"):
         found.append(Section("Leaky averaging", _about_prediction(), tables=(predictions(result),)))
-    if notes := result.rows("notes"):
+    if notes := shared_notes(result):
         rows = [(str(row["model"]), str(row["note"])) for row in notes]
         found.append(Section("Notes", "", tables=(Table(("model", "note"), rows, words=True),)))
     return found
@@ -57,8 +59,8 @@ def predictions(result: Result) -> Table:
             with_interval(result.rows("degraded", condition=condition, **at)[0], "accuracy")
             for condition in reversed(NOISE)
         ]
-        acts_as = f"{float(row['acts_as']):.3g}"
-        rows.append((str(row["model"]), f"{row['strength']:g}", acts_as, f"{float(row['accuracy']):.3g}", *cells))
+        acts_as = show_number(float(row["acts_as"]))
+        rows.append((str(row["model"]), f"{row['strength']:g}", acts_as, show_number(float(row["accuracy"])), *cells))
     return Table(("model", "redrawn noise (s.d.)", "acts as (s.d.)", "accuracy predicted", "redrawn", "held"), rows)
 
 
@@ -67,7 +69,7 @@ def figure(result: Result) -> Figure:
     conditions = values_of(result, "degraded", "condition")
     columns = min(3, len(conditions))
     lines = -(-len(conditions) // columns)
-    drawn = new_figure(WIDTH, 2.5 * lines + 0.3)
+    drawn = new_figure(WIDTH, 2.5 * lines)
     grid = drawn.subplots(lines, columns, squeeze=False, sharey=True).flatten()
     for axes, condition in zip(grid, conditions, strict=False):
         title, strength = SHOWN[condition]
@@ -76,7 +78,7 @@ def figure(result: Result) -> Figure:
     for axes in grid[len(conditions) :]:
         axes.set_visible(False)
     handles, labels = _legend(list(grid[: len(conditions)]))
-    drawn.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    legend_below(drawn, handles, labels)
     return drawn
 
 

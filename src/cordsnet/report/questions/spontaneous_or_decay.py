@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.report import ablations
 from cordsnet.report.figures import in_colours, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, as_table, percent
 
 PANELS = {
@@ -73,4 +74,4 @@ def figure(result: Result) -> Figure:
 
 
 def _shown(row: Mapping[str, Any], name: str) -> str:
-    return f"{row[name]:.3g}" if name in row else "-"
+    return show_number(float(row[name])) if name in row else "-"

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.report.effects.latency import with_interval
 from cordsnet.report.figures import in_colours, new_figure, tidy
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, as_table, percent
 from cordsnet.report.rows import models_of
 
@@ -61,7 +62,7 @@ def sections(result: Result) -> list[Section]:
         [
             (
                 *(str(row[name]) for name in ("model", "beside")),
-                *(f"{row[name]:.3g}" for name in ("error", "error_beside")),
+                *(show_number(float(row[name])) for name in ("error", "error_beside")),
                 with_interval(row, "ratio"),
             )
             for row in result.rows("forecasts")

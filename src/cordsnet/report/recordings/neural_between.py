@@ -7,6 +7,7 @@ from cordsnet.experiments.result import Row
 from cordsnet.report.effects.latency import with_interval
 from cordsnet.report.figures import BLUE, WIDTH, in_colours, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import column, values_of
 
 ONE_ANIMAL = "populations of which some are of the same animal"
@@ -52,7 +53,7 @@ def sections(result: Result) -> list[Section]:
     every = {name: name for name in ("model", "area", "chosen", "choice", "agreement", "difference", "spread")}
     every |= {"choice": "agreement on the images that choose", "spread": "spread over populations"}
     parts.append(Section("All areas", "", tables=(as_table(result.rows("between"), every),)))
-    notes = [(str(row["model"]), str(row["note"])) for row in result.rows("notes")]
+    notes = [(str(row["model"]), str(row["note"])) for row in shared_notes(result)]
     return [*parts, Section("Notes", "", tables=(Table(("model", "note"), notes, words=True),))]
 
 

@@ -6,6 +6,7 @@ from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.figures import BLUE, VERMILION, WIDTH, new_figure, tidy
 from cordsnet.report.page import Section, Table
+from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import values_of
 
 CATEGORIES = (("natural", BLUE), ("synthetic", VERMILION))
@@ -139,7 +140,7 @@ def by_movie(result: Result) -> Figure:
 
 
 def _notes(result: Result) -> list[tuple[str, str]]:
-    return [(str(row["model"]), str(row["note"])) for row in result.rows("notes")]
+    return [(str(row["model"]), str(row["note"])) for row in shared_notes(result)]
 
 
 def _degrees(row: Row, name: str, ends: str | None = None) -> str:
