@@ -63,7 +63,7 @@ def reproduce(words: Sequence[str]) -> None:
 
 
 def _reproduced() -> dict[str, dict[str, str]]:
-    """What can be reproduced: a sentence on each name, in groups."""
+    """Group all names that can be reproduced, with a sentence on each."""
     given = {name: f"{about_figure(name)} Experiments: {', '.join(FIGURES[name])}." for name in FIGURES}
     single = {name: f"{EXPERIMENTS[row].description} Experiment: {row}." for name, row in SINGLE_FIGURES.items()}
     trained = {name: EXPERIMENTS[name].description for name in TRAINED if name not in SINGLE_FIGURES.values()}

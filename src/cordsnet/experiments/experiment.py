@@ -182,7 +182,7 @@ class Experiment(Generic[Options]):
                 raise ValueError(f"experiment {self.name!r} cannot be run with {label!r}: it {lack}")
 
     def lack(self, model: Any) -> str:
-        """What a model lacks of what the experiment needs, or ""."""
+        """Say what a model lacks of what the experiment needs; "" where nothing."""
         return next(filter(None, (need(model) for need in self.needs)), "")
 
     def __call__(self, setting: Setting, options: Options | None = None) -> Result:

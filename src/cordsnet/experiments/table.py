@@ -102,7 +102,7 @@ GROUPS = {
     "On recordings of neurons (--recording FILE)": RECORDINGS,
     "On networks that they train themselves": TRAINED,
 }
-"""What experiments need, in words -> their names."""
+"""Need of experiments, in words -> their names."""
 
 REVIEWERS = {
     "r1": ("robustness: worse images and attacks", ("degraded", "adversarial")),

@@ -49,7 +49,7 @@ def by_claim(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 
 def counts_of(claims: Sequence[Claim]) -> str:
-    """How many claims hold, fail, are undecided and were not measured."""
+    """Count the claims that hold, fail, are undecided and were not measured."""
     found = Counter(verdict_of(claim) for claim in claims)
     return ", ".join(f"{found[verdict]} {word}" for verdict, word in COUNTED.items())
 
