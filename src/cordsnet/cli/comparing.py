@@ -76,15 +76,15 @@ def _reproduced() -> dict[str, dict[str, str]]:
 
 def _figure(name: str, words: Sequence[str]) -> None:
     """Run the experiments of a figure of the paper on models: one page, with a page for each model behind it."""
-    about = about_figure(name)
-    parser = make_parser(f"reproduce {name}", f"{about} Experiments: {', '.join(FIGURES[name])}.")
+    parser = make_parser(f"reproduce {name}", f"{about_figure(name)} Experiments: {', '.join(FIGURES[name])}.")
     taken = f"{MODELS_HELP}; or the folder of a sweep; default: {' '.join(SHOWN)}"
     parser.add_argument("models", nargs="*", type=str, metavar="MODEL", default=list(SHOWN), help=taken)
-    _run(parser, words, f"runs/reproduce/{name}", ",".join(FIGURES[name]), about)
+    _run(parser, words, f"runs/reproduce/{name}", name)
 
 
-def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments: str = "", about: str = "") -> None:
-    """Add the options of a comparison, parse words, compare and write; `experiments` and `about` are of a figure."""
+def _run(parser: ArgumentParser, words: Sequence[str], output: str, figure: str = "") -> None:
+    """Add the options of a comparison, parse words, compare and write; `figure` is a name of `FIGURES`."""
+    experiments, about = (",".join(FIGURES[figure]), about_figure(figure)) if figure else ("", "")
     parser.add_argument("--preset", "--scale", type=str, default="smoke", help="row of options of every experiment")
     parser.add_argument("--data", type=str, default=None, help="data set or path; default: what each was trained on")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
@@ -97,13 +97,10 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
     options = parse(parser, words)
 
     from cordsnet._checks import check_device
-    from cordsnet._files import write_whole
     from cordsnet.experiments.comparison import compare as run_comparison
     from cordsnet.experiments.comparison import rows_of
     from cordsnet.experiments.comparison.compare import experiments_of
-    from cordsnet.report import write_result
-    from cordsnet.report.compare import write_cells
-    from cordsnet.report.crosstable import CELLS, crosstable
+    from cordsnet.report.compare_pages import write_comparison
     from cordsnet.training.workers import Workers
 
     check_device(options.device)
@@ -127,11 +124,9 @@ def _run(parser: ArgumentParser, words: Sequence[str], output: str, experiments:
             workers=Workers(options.workers, address=options.address),
             tell=told.measuring,
         )
-    if about:
-        result = replace(result, meta={**result.meta, "description": about})
-    write_cells(result, Path(options.output))
-    path, missing = write_result(result, options.output)
-    write_whole(path.with_name(CELLS), crosstable(result).encode())
+    if figure:
+        result = replace(result, meta={**result.meta, "figure": figure, "description": about})
+    path, missing = write_comparison(result, options.output)
     if options.json:
         print(path.with_name("result.json").read_text())
         return

@@ -1,15 +1,15 @@
 """The page of a comparison: rows are models, columns claims; each cell its verdict, number, interval and page."""
 
 import urllib.parse
-from pathlib import Path
 
-from cordsnet.experiments import Result, read_result
+from cordsnet.experiments import Result
 from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED
 from cordsnet.experiments.result import Row
 from cordsnet.report.compare_overview import overview, worst
 from cordsnet.report.numbers import show_estimate
 from cordsnet.report.page import Section, Table, Verdict, as_table
 from cordsnet.report.rows import values_of
+from cordsnet.report.titles import experiment_title
 
 PAGE = "report.html"
 MODELS = {
@@ -22,7 +22,7 @@ MODELS = {
 }
 SKIPPED = {"model": "model", "part": "experiment", "reason": "reason"}
 CORRECTED = (
-    "The table above decides every claim for itself. Here verdicts are those with Holm's correction: a claim is "
+    "decides every claim for itself. Here verdicts are those with Holm's correction: a claim is "
     "decided only if the chance that any claim of this page is decided wrongly stays below 5 %. A verdict that stood "
     "alone and does not survive it is marked with an asterisk. Intervals are 95 %, each for itself: over images where "
     "a row is one network, over networks where it is several. A model trained on nothing has random weights, and its "
@@ -32,10 +32,20 @@ CORRECTED = (
 
 def sections(result: Result) -> list[Section]:
     """The overview, a table for each experiment, the models, and who was left out of what."""
-    found = [Section("Overview", CORRECTED, overview(result), name="overview")]
+    found = [opening(result)]
     for experiment in values_of(result, "cells", "experiment"):
-        found.append(Section(_title(str(experiment)), "", tables=(matrix(result, str(experiment)),)))
-    found.append(Section("Models", "", tables=(as_table(result.rows("models"), MODELS),)))
+        found.append(Section(experiment_title(experiment), "", tables=(matrix(result, experiment),)))
+    return [*found, *closing(result)]
+
+
+def opening(result: Result, where: str = "above") -> Section:
+    """The overview; `where` is the place of the table of claims."""
+    return Section("Overview", f"The table {where} {CORRECTED}", overview(result), name="overview")
+
+
+def closing(result: Result) -> list[Section]:
+    """The models, and who was left out of what."""
+    found = [Section("Models", "", tables=(as_table(result.rows("models"), MODELS),))]
     if skipped := result.rows("skipped"):
         found.append(Section("Left out", "", tables=(as_table(skipped, SKIPPED, most=1000),)))
     return found
@@ -64,16 +74,6 @@ def matrix(result: Result, experiment: str) -> Table:
     return Table(("model", *(name.replace("_", " ") for name in claims)), rows, words=True)
 
 
-def write_cells(result: Result, folder: Path) -> None:
-    """Write the page of every cell that has none yet, below the folder of the comparison."""
-    from cordsnet.report.writer import write_result  # which draws this page too
-
-    for name in dict.fromkeys(str(cell["folder"]) for cell in result.rows("cells")):
-        page = folder / name / PAGE
-        if not page.is_file() or page.stat().st_mtime < (folder / name / "result.json").stat().st_mtime:
-            write_result(read_result(folder / name), folder / name)
-
-
 def _shown(cells: tuple[Row, ...]) -> str:
     """The cell of a model and a claim; of several subjects, all of them."""
     measured = [cell for cell in cells if "value" in cell]
@@ -91,7 +91,3 @@ def _number(cell: Row) -> str:
     star = "*" if cell["corrected"] != cell["verdict"] else ""
     interval = (cell["low"], cell["high"]) if "low" in cell else None
     return f"{word}{star} {show_estimate(cell['value'], interval)}, n = {cell.get('n', 1)} {cell['of']}"
-
-
-def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()

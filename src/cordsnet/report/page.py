@@ -73,8 +73,18 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """A figure of another page: its title, the content of its PNG file, the width in pixels, and its caption."""
+
+    title: str
+    png: bytes
+    width: int
+    caption: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """A title, a sentence or two, and a figure, tables or pictures; `name` is that of the figure's file."""
+    """A title, a sentence or two, and a figure, tables, pictures or panels; `name` is that of the figure's file."""
 
     title: str
     text: str
@@ -82,6 +92,7 @@ class Section:
     tables: Sequence[Table] = field(default_factory=tuple)
     name: str = ""
     pictures: Sequence[Picture] = ()
+    panels: Sequence[Panel] = ()
 
 
 def write_page(path: Path, title: str, introduction: str, sections: Sequence[Section], footer: str) -> Path:
@@ -98,8 +109,10 @@ def write_page(path: Path, title: str, introduction: str, sections: Sequence[Sec
             image = base64.b64encode(png).decode()
         pictures = [(base64.b64encode(one.png).decode(), one.caption, one.of) for one in section.pictures]
         scrolled = width > WIDEST * SHOWN_DPI
-        shown = {"scrolled": scrolled, "tables": section.tables, "image": image, "width": width, "pictures": pictures}
-        filled.append({"title": section.title, "text": section.text, **shown})
+        panels = [(one.title, one.width, base64.b64encode(one.png).decode(), one.caption) for one in section.panels]
+        shown = {"tables": section.tables, "image": image, "width": width, "scrolled": scrolled}
+        said = {"title": section.title, "text": section.text, "pictures": pictures, "panels": panels}
+        filled.append({**said, **shown})
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("cordsnet.report").joinpath("page.html").read_text(encoding="utf-8")
     )

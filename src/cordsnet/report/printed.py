@@ -24,7 +24,7 @@ def lines_of(result: Result) -> list[str]:
     return [*lines, counts_of(result.claims)] if result.claims else lines
 
 
-def shared_notes(result: Result) -> list[Row]:
+def shared_notes(result: Result) -> tuple[Row, ...]:
     """The rows of the table of notes, where a note on several models is one row."""
     rows = result.tables.get("notes", ())
     every = {str(row["model"]) for row in rows if "model" in row} | set(map(str, result.meta.get("models", {})))
@@ -37,7 +37,7 @@ def shared_notes(result: Result) -> list[Row]:
         models = list(dict.fromkeys(models))
         whom = "all models" if len(models) > 1 and set(models) == every else " and ".join(models)
         found.append({"model": whom, **dict(rest)} if models else dict(rest))
-    return found
+    return tuple(found)
 
 
 def by_claim(claims: Sequence[Claim]) -> list[list[Claim]]:

@@ -20,6 +20,7 @@ from cordsnet.experiments.storage import read_result, write_data
 from cordsnet.experiments.subjects import Subject, images_and_notes, load_subjects
 from cordsnet.experiments.table import EXPERIMENTS
 from cordsnet.models.digest import model_digest
+from cordsnet.models.pretrained import list_pretrained
 
 KEY = "key.json"
 FOREIGN = ("cordsnet", "torch", "builtins", "abc", "typing")
@@ -27,6 +28,8 @@ FOREIGN = ("cordsnet", "torch", "builtins", "abc", "typing")
 
 STATIC = "it is static, and what models with dynamics are compared with"
 NO_PARTNER = "its claims need a static model, such as a CNN, that is shown the same images, among the models"
+PARTNER = "cnn_r2_small"
+"""A static model whose weights come with the package for some data sets."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def run_cells(plan: Plan, label: str, source: str, place: str, beside: tuple[str
         subjects, setting = _prepared(plan, {label: source})
     except ValueError as error:
         return [Cell(name, reason=str(error)) for name in plan.experiments]
-    alone, pair, lacking = (subjects, setting), None, NO_PARTNER
+    alone, pair, lacking = (subjects, setting), None, _no_partner(subjects[label].data)
     if beside is not None and is_dynamical(subjects[label].model):
         try:
             pair = _prepared(plan, {label: source, beside[0]: beside[1]})
@@ -103,6 +106,12 @@ def run_cells(plan: Plan, label: str, source: str, place: str, beside: tuple[str
         else:
             cells.append(Cell(name, reason=lacking if is_dynamical(subjects[label].model) else STATIC))
     return cells
+
+
+def _no_partner(data: str) -> str:
+    """Say that a static model is needed, and one that can be added where such weights come with the package."""
+    known = (PARTNER, data) in list_pretrained()
+    return f"{NO_PARTNER}; add {f'{PARTNER}@{data}' if known else f'the folder of one that was trained on {data}'}"
 
 
 def _prepared(plan: Plan, sources: Mapping[str, str]) -> tuple[dict[str, Subject], Setting]:
