@@ -109,7 +109,7 @@ def run_cells(plan: Plan, label: str, source: str, place: str, beside: tuple[str
 
 
 def _no_partner(data: str) -> str:
-    """Say that a static model is needed, and one that can be added where such weights come with the package."""
+    """Say that a static model is needed, and which to add; by name where the package has weights for these images."""
     known = (PARTNER, data) in list_pretrained()
     return f"{NO_PARTNER}; add {f'{PARTNER}@{data}' if known else f'the folder of one that was trained on {data}'}"
 
