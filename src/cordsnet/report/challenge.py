@@ -3,9 +3,12 @@
 from matplotlib.figure import Figure
 
 from cordsnet.experiments import Result
-from cordsnet.report.figures import BLUE, VERMILION, new_figure, tidy
+from cordsnet.report.figures import BLUE, VERMILION, legend_below, new_figure, tidy
 from cordsnet.report.page import Section, Table, as_table
 from cordsnet.report.rows import column, values_of
+
+PEOPLE = {"all people": "all people", "without mask": "people without a mask", "with mask": "people with a mask"}
+"""Group of people -> its name in figures."""
 
 
 def summary(result: Result) -> Table:
@@ -46,7 +49,7 @@ def figure(result: Result) -> Figure:
             )
             axes.scatter(size, fits, color=colour, s=16, label=label)
         ceiling = result.rows("challenge", people=group)[0]["ceiling"]
-        axes.axhline(ceiling, color="0.5", linestyle=":", label="ceiling")
-        tidy(axes, "log10 parameters", "fit (correlation)" if group == groups[0] else "", group)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+        axes.axhline(ceiling, color="0.5", linestyle=":", label="ceiling: halves of the people")
+        tidy(axes, "log10 parameters", "fit (correlation)" if group == groups[0] else "", PEOPLE[group])
+    legend_below(drawn, *axes.get_legend_handles_labels())
     return drawn

@@ -6,13 +6,13 @@ from matplotlib.figure import Figure
 from cordsnet.experiments import Result
 from cordsnet.experiments.result import Row
 from cordsnet.report.effects.latency import plot_intervals, with_interval
-from cordsnet.report.figures import BLUE, VERMILION, WIDTH, in_colours, new_figure, tidy
+from cordsnet.report.figures import BLUE, VERMILION, WIDTH, in_colours, legend_below, new_figure, tidy
 from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Section, Table, as_table
 from cordsnet.report.printed import shared_notes
 from cordsnet.report.rows import models_of
 
-READS = {"late": "read from 200 ms on", "accumulated": "read from onset on"}
+READS = {"late": "models read from 200 ms on", "accumulated": "models read from onset on"}
 FOLLOWS = ((False, BLUE, "grey follows"), (True, VERMILION, "mask follows"))
 CHANCE = 0.2
 
@@ -42,7 +42,7 @@ def sections(result: Result) -> list[Section]:
     parts = [Section("Models and people", text, tables=(summary(result),))]
     for k, model in enumerate(models_of(result, "masking_models")):
         parts.append(Section(f"Accuracy, {model}", "", figure(result, model), name=f"masking_{k}"))
-    cost = "Accuracy without a mask less that with one; black: people."
+    cost = "Accuracy without a mask less that with one. Bars: 95 % intervals over objects."
     parts.append(Section("Cost of a mask", cost, costs(result), name="masking_costs"))
     about = (
         "Whole objects that the read-out was not fitted to, and masks alone: where these are read above chance, masks "
@@ -71,20 +71,20 @@ def figure(result: Result, model: str) -> Figure:
     panels = drawn.subplots(1, len(READS), sharey=True)
     for axes, (read, title) in zip(panels, READS.items(), strict=True):
         for masked, colour, label in FOLLOWS:
-            _people(axes, list(result.rows("people", masked=masked)), colour)
+            _people(axes, list(result.rows("people", masked=masked)), colour, f"people, {label}")
             rows = list(result.rows("masking_models", model=model, read=read, masked=masked))
-            plot_intervals(axes, rows, "presentation_ms", "accuracy", colour, label, "o")
-        axes.axhline(CHANCE, color="0.5", linestyle=":", linewidth=0.8)
+            plot_intervals(axes, rows, "presentation_ms", "accuracy", colour, f"{model}, {label}", "o")
+        axes.axhline(CHANCE, color="0.5", linestyle=":", linewidth=0.8, label="chance")
         axes.set_ylim(0, 1)
         tidy(axes, "presentation time (ms)", "accuracy" if read == "late" else "", title)
-    panels[0].legend(frameon=False, fontsize=8, loc="upper left")
+    legend_below(drawn, *panels[0].get_legend_handles_labels())
     return drawn
 
 
 def costs(result: Result) -> Figure:
     """Cost of a mask against presentation time, all models."""
     models = models_of(result, "costs")
-    drawn = new_figure(WIDTH, 3.0 + 0.16 * len(models))
+    drawn = new_figure(WIDTH)
     panels = drawn.subplots(1, len(READS), sharey=True)
     for axes, (read, title) in zip(panels, READS.items(), strict=True):
         for colour, model in in_colours(models):
@@ -94,12 +94,12 @@ def costs(result: Result) -> Figure:
         axes.plot([row["presentation_ms"] for row in people], [row["people"] for row in people], "k--", label="people")
         axes.axhline(0, color="0.5", linewidth=0.8, linestyle=":")
         tidy(axes, "presentation time (ms)", "cost of a mask (accuracy)" if read == "late" else "", title)
-    drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    legend_below(drawn, *panels[0].get_legend_handles_labels())
     return drawn
 
 
-def _people(axes: Axes, rows: list[Row], colour: str) -> None:
+def _people(axes: Axes, rows: list[Row], colour: str, label: str) -> None:
     shown = [float(row["presentation_ms"]) for row in rows]
     low, high = ([float(row.get(end, row["accuracy"])) for row in rows] for end in ("low", "high"))
-    axes.plot(shown, [float(row["accuracy"]) for row in rows], color=colour)
+    axes.plot(shown, [float(row["accuracy"]) for row in rows], color=colour, label=label)
     axes.fill_between(shown, low, high, color=colour, alpha=0.2, linewidth=0)

@@ -39,7 +39,7 @@ def figure(result: Result) -> Figure:
     """Accuracy against presentation time."""
     drawn = new_figure()
     axes = drawn.subplots()
-    for masked, colour, label in ((False, BLUE, "grey follows"), (True, VERMILION, "mask follows")):
+    for masked, colour, label in ((False, BLUE, "grey follows the object"), (True, VERMILION, "a mask follows")):
         shown, accuracy, low, high = (
             column(result, "masking_people", name, masked=masked)
             for name in ("presentation_ms", "accuracy", "low", "high")
