@@ -19,6 +19,7 @@ def noise(name):
     """A cell with a figure: a network beside a static one."""
     rows = [
         {"model": model, "kind": kind, "read": "last frame", "sigma": sigma, "accuracy": 1 - sigma / 4}
+        | {"low": 0.9 - sigma / 4, "high": 1.0, "images": 20, "chance": 0.1}
         for model, kind in ((name, "dynamical"), ("cnn", "static"))
         for sigma in (0.0, 1.0, 2.0)
     ]

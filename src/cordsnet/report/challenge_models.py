@@ -15,7 +15,7 @@ from cordsnet.report.rows import column, models_of, values_of
 
 SHOWN = {"held": "stays", "brief": "brief, then grey", "masked": "brief, then a mask"}
 VIEWED = {"held": "image stays", "brief": "brief image, then grey", "masked": "brief image, then a mask"}
-"""How models see an image -> its name in figures."""
+"""View of an image by models -> its name in figures."""
 CHANCE = 1 / 8
 
 
