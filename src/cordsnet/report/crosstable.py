@@ -3,6 +3,7 @@
 from cordsnet.experiments import Claim, Result
 from cordsnet.experiments.claims import FAILS, HOLDS, UNDECIDED
 from cordsnet.experiments.result import Row
+from cordsnet.report.numbers import show_number
 from cordsnet.report.page import Table, markdown
 from cordsnet.report.rows import values_of
 
@@ -12,8 +13,6 @@ LEGEND = (
     "✓ holds and ✗ fails, also with Holm's correction over all claims of the comparison; (✓) and (✗) for the claim "
     "alone; ? undecided. An empty cell was not measured, and the page of the comparison says why."
 )
-SMALLEST = 1e-15
-"""Below it a number is the rounding of a difference."""
 
 
 def crosstable(result: Result) -> str:
@@ -55,5 +54,4 @@ def _shown(cell: Row) -> str:
         return ""
     own, corrected = str(cell["verdict"]), str(cell["corrected"])
     mark = MARKS[own] if own == corrected else f"({MARKS[own]})"
-    value = float(str(cell["value"]))
-    return f"{0.0 if abs(value) < SMALLEST else value:.3g} {mark}"
+    return f"{show_number(float(str(cell['value'])))} {mark}"
