@@ -146,6 +146,14 @@ def test_hold_drop_is_the_worst_fall_after_the_trained_time():
     assert course.hold_drop(np.ones((1, 10)), 20.0)[0] == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("times", [{"before_ms": 106.0, "trained_ms": 2.0}, {"trained_ms": 4.0, "every_ms": 50.0}])
+def test_too_few_recorded_times_are_refused_in_a_sentence(split, times):
+    model, _ = leaky_readers()
+    options = short(hold_ms=200, blank_ms=20, second_ms=20, **times)
+    with pytest.raises(ValueError, match=r"recorded times lie from onset to trained_ms = [24] ms"):
+        EXPERIMENTS["time_course"](Setting({"net": model}, split), options)
+
+
 def test_an_answer_that_is_lost_before_the_trained_time_is_told():
     time = np.arange(0.0, 60.0, 10.0)
     first = np.arange(20)[None, :] < np.array([2, 19, 18, 6, 5, 5])[:, None]

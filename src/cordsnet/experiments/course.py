@@ -82,9 +82,15 @@ class Course:
     def half_rise_ms(self, counts: Numbers, until_ms: float) -> dict[str, Numbers]:
         """Area -> time [R] at which the mean rate is halfway from its value at onset to that at `until_ms`.
 
-        Interpolated linearly between recorded times; NaN for a rate that does not change.
+        Interpolated linearly between recorded times; NaN for a rate that does not change. Raises ValueError unless at
+        least two recorded times lie from onset to `until_ms`.
         """
         shown = (self.time_ms >= 0) & (self.time_ms <= until_ms)
+        if shown.sum() < 2:
+            raise ValueError(
+                f"{int(shown.sum())} recorded times lie from onset to trained_ms = {until_ms:g} ms, and rises of rates "
+                "need two; lower every_ms, raise trained_ms, or make before_ms a multiple of every_ms"
+            )
         return {
             area: _half_way(self.time_ms[shown], mean_of(counts, rate[shown].T)) for area, rate in self.rates.items()
         }

@@ -109,7 +109,7 @@ def time_course(setting: Setting, options: TimeCourseOptions) -> Result:
         tables["notes"] += [{"model": label, "note": note} for note in course.notes]
         unread = course.unread(options.trained_ms, int(model.num_classes))
         if said := " and ".join(filter(None, (course.lost_before(options.trained_ms), unread))):
-            tables["notes"].append({"model": label, "note": f"{label}: {said}"})
+            tables["notes"].append({"model": label, "note": said})
         tables["course"] += _course_rows(label, course)
         tables["rates"] += _rate_rows(label, course)
         tables["lag"] += [{"model": label, "area": area, "half_rise_ms": ms} for area, ms in rises.items()]

@@ -46,7 +46,7 @@ def figure_sections(result: Result, folder: Path) -> list[Section]:
 
 
 def _about(models: int, panels: tuple[Panel, ...]) -> str:
-    """Of how many models figures are shown where these are not all."""
+    """Say of how many models figures are shown where these are not all."""
     shown = "figures" if panels else "numbers"
     if models <= MOST:
         return ""

@@ -22,7 +22,7 @@ def read_people(folder: str, photographs: int) -> tuple[Challenge, ChallengeImag
     """
     if not folder:
         raise ValueError(
-            "people must name the folder of human_and_models.json and images.zip, published with Maniquet, Op de Beeck "
-            "& Costantino (Scientific Reports 2025); got ''"
+            "people must name the folder of human_and_models.json and images.zip, the answers and images of Maniquet, "
+            "Op de Beeck & Costantino (Scientific Reports 2025); got ''"
         )
     return read_challenge(folder), read_challenge_images(folder).first(photographs)
